@@ -1,0 +1,313 @@
+"""`Energy`: one scalar E(x, y, z), and the algebra that makes new energies of old ones."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from ebmlab.checks import (
+    Ndim,
+    common_batch,
+    leading_shape,
+    over_batch,
+    require_generator,
+    require_one_kind,
+    require_positive,
+    require_same_kind,
+)
+from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.types import Potential, Tree
+
+__all__ = ["Energy", "FunctionEnergy", "Scaled", "Sum", "Tempered"]
+
+
+class Energy(nn.Module, ABC):
+    """How badly x, y and z fit together: E(x, y, z), low where they are compatible.
+
+    A subclass writes `forward` and, where they differ from the defaults, the class attributes.
+    Everything before the event dimensions is batch and broadcasts, so that
+    `energy(x[:, None], y[None])` is the matrix of all pairs.
+
+    Attributes:
+        x_ndim, y_ndim, z_ndim: event dimensions: 1 vectors, 3 images, 0 tokens or labels. A tuple
+            where x is a tuple of tensors of different kinds; None in it marks what has no batch.
+        takes_x: False where E does not depend on x; x may then be None or anything.
+        takes_z: True where a latent z is needed.
+        stochastic: True where `forward` needs `rng`.
+
+    Raises:
+        ShapeError: batches do not broadcast, are empty, or the energy is not one number per datum.
+        DtypeError, DeviceError: tensors of different precision or on different devices meet.
+        ConfigurationError: z or rng is missing, or z is given to an energy that has none.
+
+    Example:
+        >>> class Quadratic(Energy):
+        ...     def forward(self, x, y, z=None):
+        ...         return (x - y).square().sum(-1)
+        >>> Quadratic()(torch.zeros(2, 1, 3), torch.ones(1, 4, 3)).shape
+        torch.Size([2, 4])
+
+    Source: LeCun, Chopra, Hadsell, Ranzato, Huang 2006, "A tutorial on energy-based learning".
+    """
+
+    x_ndim: Ndim = 1
+    y_ndim: Ndim = 1
+    z_ndim: int = 1
+    takes_x: bool = True
+    takes_z: bool = False
+    stochastic: bool = False
+
+    @abstractmethod
+    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+        """Energies (*batch). Energies that are `stochastic` also take a keyword `rng`."""
+
+    def __call__(
+        self, x: Tree, y: Tree, z: Tensor | None = None, *, rng: torch.Generator | None = None
+    ) -> Tensor:
+        """Check what arrives, call `forward`, and check that one energy per datum comes back."""
+        if torch.compiler.is_compiling():
+            return self._evaluate(x, y, z, rng)
+        batch = self._check(x, y, z)
+        out = self._evaluate(x, y, z, rng)
+        due = batch if self.takes_x else leading_shape("y", y, self.y_ndim)
+        if not isinstance(out, Tensor) or out.shape != due:
+            got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
+            raise ShapeError(
+                f"{type(self).__name__} returned {got} for the batch {tuple(due)}: an energy is "
+                "one number per datum, reduced over event dimensions (.squeeze(-1) mends [B, 1])"
+            )
+        return out if out.shape == batch else out.expand(batch)
+
+    def _check(self, x: Tree, y: Tree, z: Tensor | None) -> torch.Size:
+        if (z is not None) != self.takes_z:
+            raise ConfigurationError(
+                f"{type(self).__name__} needs z (takes_z): pass it, or reduce it with FreeEnergy"
+                if z is None
+                else f"{type(self).__name__} has no z (takes_z is False), but one was given"
+            )
+        x = x if self.takes_x else None
+        named: dict[str, Tree] = {"x": x, "y": y, "z": z}
+        shapes = {
+            name: leading_shape(name, tree, ndim)
+            for (name, tree), ndim in zip(
+                named.items(), (self.x_ndim, self.y_ndim, self.z_ndim), strict=True
+            )
+            if tree is not None
+        }
+        batch = common_batch(shapes)
+        if z is not None and batch and not shapes["z"]:
+            raise ShapeError(
+                f"z has shape {tuple(z.shape)} and no batch, the others have {tuple(batch)}; "
+                f"z is (*batch, *event) with {self.z_ndim} event dimensions: z[None] shares one z"
+            )
+        require_same_kind(named)
+        require_one_kind(self, named)
+        return batch
+
+    def _evaluate(self, x: Tree, y: Tree, z: Tensor | None, rng: torch.Generator | None) -> Tensor:
+        if not self.stochastic:
+            return super().__call__(x, y, z)
+        if rng is None:
+            raise ConfigurationError(f"{type(self).__name__} draws z: pass rng=torch.Generator()")
+        return super().__call__(x, y, z, rng=rng)
+
+    def given(
+        self,
+        x: Tree = None,
+        *,
+        y: Tree = None,
+        z: Tensor | None = None,
+        rng: torch.Generator | None = None,
+    ) -> Potential:
+        """Clamp what is known and get a `Potential` of the rest: of y, or of z when y is given.
+
+        Clamped tensors have no batch, a batch of 1, or one row per chain. A stochastic energy
+        replays `rng`'s present state at each call, so that the potential is a function.
+
+        Example:
+            >>> energy = FunctionEnergy(lambda x, y: (x - y).square().sum(-1), ("x", "y"))
+            >>> energy.given(torch.ones(2))(torch.zeros(5, 2))
+            tensor([2., 2., 2., 2., 2.])
+        """
+        if y is not None and (z is not None or not self.takes_z):
+            raise ConfigurationError(
+                f"{type(self).__name__}.given was handed everything: leave y, or a latent z, free"
+            )
+        replay = _replayed(rng, type(self).__name__) if self.stochastic else lambda: None
+        if y is None:
+            return Potential(lambda free: self(x, free, z, rng=replay()))
+        return Potential(lambda free: self(x, y, free, rng=replay()))
+
+    def embed(self, x: Tree, y: Tree) -> tuple["Energy", Tree, Tree]:
+        """Encode once: (head, hx, hy) with head(hx, hy) = E(x, y); by default (self, x, y)."""
+        return self, x, y
+
+    def update(self, x: Tree, y: Tree) -> None:
+        """Move state that no gradient moves (center, codebook), after the optimizer's step."""
+        return
+
+    def __add__(self, other: "Energy") -> "Sum":
+        """Product of experts: exp(-(E1 + E2))."""
+        return Sum(self, other)
+
+    def __mul__(self, factor: float | Tensor) -> "Scaled":
+        """Weigh an energy."""
+        return Scaled(self, factor)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, temperature: float | Tensor) -> "Tempered":
+        """Temper: E / T; T may be a Parameter."""
+        return Tempered(self, temperature)
+
+
+def _replayed(rng: torch.Generator | None, who: str) -> Callable[[], torch.Generator]:
+    device = rng.device if rng is not None else torch.device("cpu")
+    state = require_generator(rng, f"{who}.given", device).get_state()
+    return lambda: torch.Generator(device).set_state(state)
+
+
+class FunctionEnergy(Energy):
+    """Any callable or nn.Module as an energy: E = f(x, y, z), f of single-batch tensors.
+
+    Leading dimensions are broadcast, flattened to one for f, and restored.
+
+    Args:
+        function: takes `variables` in their order, each (n, *event), and returns (n,).
+        variables: which of "x", "y", "z" the function takes; y is always among them.
+        x_ndim, y_ndim, z_ndim: event dimensions.
+
+    Raises:
+        ConfigurationError: `variables` lacks y or holds an unknown name.
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(2, 1), nn.Flatten(0))
+        >>> FunctionEnergy(net, variables=("y",))(None, torch.zeros(4, 5, 2)).shape
+        torch.Size([4, 5])
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Tensor],
+        variables: tuple[str, ...] = ("y",),
+        *,
+        x_ndim: int = 1,
+        y_ndim: int = 1,
+        z_ndim: int = 1,
+    ) -> None:
+        super().__init__()
+        if "y" not in variables or not set(variables) <= {"x", "y", "z"}:
+            raise ConfigurationError(
+                f'variables is {variables}; it lists some of "x", "y", "z" and always "y"'
+            )
+        self.function = function
+        self.variables = tuple(variables)
+        self.x_ndim, self.y_ndim, self.z_ndim = x_ndim, y_ndim, z_ndim
+        self.takes_x, self.takes_z = "x" in variables, "z" in variables
+
+    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+        """f of the variables it takes."""
+        known = {"x": (x, self.x_ndim), "y": (y, self.y_ndim), "z": (z, self.z_ndim)}
+        return over_batch(self.function, *(known[name] for name in self.variables))
+
+
+class _Derived(Energy):
+    """An energy made of one other: the shapes and needs of its base."""
+
+    def __init__(self, energy: Energy) -> None:
+        super().__init__()
+        self.energy = energy
+        self.x_ndim, self.y_ndim, self.z_ndim = energy.x_ndim, energy.y_ndim, energy.z_ndim
+        self.takes_x, self.takes_z = energy.takes_x, energy.takes_z
+        self.stochastic = energy.stochastic
+
+    @abstractmethod
+    def over(self, energy: Energy) -> Self:
+        """The same operation on another energy."""
+
+    def embed(self, x: Tree, y: Tree) -> tuple[Energy, Tree, Tree]:
+        """Embed the base; the operation moves to its head."""
+        head, hx, hy = self.energy.embed(x, y)
+        return (self if head is self.energy else self.over(head)), hx, hy
+
+    def update(self, x: Tree, y: Tree) -> None:
+        """Update the base."""
+        self.energy.update(x, y)
+
+
+class Scaled(_Derived):
+    """c * E."""
+
+    def __init__(self, energy: Energy, factor: float | Tensor) -> None:
+        super().__init__(energy)
+        self.factor = factor
+
+    def forward(
+        self, x: Tree, y: Tree, z: Tensor | None = None, rng: torch.Generator | None = None
+    ) -> Tensor:
+        """c * E(x, y, z)."""
+        return self.factor * self.energy(x, y, z, rng=rng)
+
+    def over(self, energy: Energy) -> "Scaled":
+        """The same factor on another energy."""
+        return Scaled(energy, self.factor)
+
+
+class Tempered(_Derived):
+    """E / T, whose Gibbs distribution is exp(-E / T)."""
+
+    def __init__(self, energy: Energy, temperature: float | Tensor) -> None:
+        super().__init__(energy)
+        require_positive("temperature", temperature)
+        self.temperature = temperature
+
+    def forward(
+        self, x: Tree, y: Tree, z: Tensor | None = None, rng: torch.Generator | None = None
+    ) -> Tensor:
+        """E(x, y, z) / T."""
+        return self.energy(x, y, z, rng=rng) / self.temperature
+
+    def over(self, energy: Energy) -> "Tempered":
+        """The same temperature on another energy."""
+        return Tempered(energy, self.temperature)
+
+
+def _experts(energy: Energy) -> list[Energy]:
+    if not isinstance(energy, Sum):
+        return [energy]
+    return [term for term in energy.terms if isinstance(term, Energy)]
+
+
+class Sum(Energy):
+    """E1 + E2 + …: a product of experts. Terms that do not take x, or z, are not handed it."""
+
+    def __init__(self, *terms: Energy) -> None:
+        super().__init__()
+        flat = [part for term in terms for part in _experts(term)]
+        self.terms = nn.ModuleList(flat)
+        self.y_ndim = flat[0].y_ndim
+        if any(term.y_ndim != self.y_ndim for term in flat):
+            listed = ", ".join(f"{type(t).__name__} {t.y_ndim}" for t in flat)
+            raise ShapeError(f"the terms of a sum differ in y_ndim: {listed}")
+        self.takes_x = any(term.takes_x for term in flat)
+        self.takes_z = any(term.takes_z for term in flat)
+        self.stochastic = any(term.stochastic for term in flat)
+        self.x_ndim = next((t.x_ndim for t in flat if t.takes_x), 1)
+        self.z_ndim = next((t.z_ndim for t in flat if t.takes_z), 1)
+
+    def forward(
+        self, x: Tree, y: Tree, z: Tensor | None = None, rng: torch.Generator | None = None
+    ) -> Tensor:
+        """The sum of the terms' energies."""
+        values = [
+            term(x if term.takes_x else None, y, z if term.takes_z else None, rng=rng)
+            for term in _experts(self)
+        ]
+        return sum(values[1:], values[0])
+
+    def update(self, x: Tree, y: Tree) -> None:
+        """Update every term."""
+        for term in _experts(self):
+            term.update(x, y)

@@ -1,0 +1,245 @@
+"""The abstract parts that compose into methods: samplers, solvers, negatives, objectives."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ebmlab.energy import Energy
+from ebmlab.errors import ConfigurationError
+from ebmlab.types import Minimum, Potential, Tree
+
+__all__ = [
+    "Draw",
+    "Loss",
+    "Method",
+    "Negatives",
+    "Objective",
+    "Regularizer",
+    "Sampler",
+    "Solver",
+    "Stepped",
+    "nothing",
+]
+
+
+def nothing() -> None:
+    """The commit of what has no state."""
+
+
+class Sampler(Protocol):
+    """A Markov kernel exp(-u)-wards: configuration only; state in, state out."""
+
+    def init(self, u: Potential, y: Tensor, rng: torch.Generator) -> Any:
+        """The state of chains that start at y (chains, *event)."""
+        ...
+
+    def step(self, u: Potential, state: Any, rng: torch.Generator) -> tuple[Any, Any]:
+        """One transition of every chain: (state, info)."""
+        ...
+
+
+class Solver(Protocol):
+    """A minimizer of potentials, every row on its own."""
+
+    def minimize(self, u: Potential, start: Tensor, *, unroll: bool = False) -> Minimum:
+        """The minima reached from start (rows, *event); `unroll` keeps the graph of the steps."""
+        ...
+
+
+class Draw(NamedTuple):
+    """What negatives give: energies (b, k), what to watch, and what to write back afterwards."""
+
+    energies: Tensor
+    metrics: dict[str, Tensor]
+    commit: Callable[[], None] = nothing
+
+
+class Negatives(ABC):
+    """A choice of the points to push up, given as their energies: k for each datum."""
+
+    @abstractmethod
+    def __call__(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator) -> Draw:
+        """Energies (b, k) of negatives for the pairs (x, y); x and y are codes after `embed`."""
+
+
+class Regularizer(ABC):
+    """A functional of a population of codes, not an energy of any one of them."""
+
+    @abstractmethod
+    def __call__(self, hx: Tensor, hy: Tensor) -> Tensor:
+        """A scalar from two populations (batch, dim)."""
+
+
+class Stepped(nn.Module, ABC):
+    """A module that moves once per optimizer step: teachers, unit prototypes, clocks."""
+
+    @abstractmethod
+    def step(self) -> None:
+        """Move; called by `Loss.commit`."""
+
+
+class Loss(NamedTuple):
+    """What an objective returns; call `value.backward()`, step the optimizer, then `commit()`.
+
+    Attributes:
+        value: the scalar to descend.
+        terms: its summands, detached.
+        metrics: what to watch, detached tensors.
+        commit: moves all state that no gradient moves; call it once, after the optimizer's step.
+    """
+
+    value: Tensor
+    terms: dict[str, Tensor]
+    metrics: dict[str, Tensor]
+    commit: Callable[[], None] = nothing
+
+
+class Objective(nn.Module, ABC):
+    """What shapes an energy: a loss of (energy, x, y). Objectives add and scale.
+
+    A subclass writes `forward`. Calling the objective embeds (where `on_codes`), computes, and
+    makes `Loss.commit` also run `energy.update` and step every `Stepped` module of the energy
+    and of the objective, once.
+
+    Attributes:
+        on_codes: True where only the codes matter, so that encoders run once for all terms of a
+            sum; False where the loss needs gradients in y itself.
+
+    Example:
+        >>> from ebmlab.energies import SquaredDistance
+        >>> class Pull(Objective):
+        ...     def forward(self, energy, x, y, rng):
+        ...         value = energy(x, y).mean()
+        ...         return Loss(value, {"pull": value.detach()}, {})
+        >>> objective = 0.5 * Pull() + Pull()
+        >>> objective(SquaredDistance(), torch.zeros(4, 2), torch.ones(4, 2)).value
+        tensor(3.)
+    """
+
+    on_codes: bool = False
+
+    @abstractmethod
+    def forward(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Loss:
+        """The loss; after `embed`, x and y are codes and energy is the head."""
+
+    def __call__(
+        self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None = None
+    ) -> Loss:
+        """The loss, with a commit that moves every state once."""
+        head, hx, hy = energy.embed(x, y) if self.on_codes else (energy, x, y)
+        loss: Loss = super().__call__(head, hx, hy, rng)
+
+        def commit() -> None:
+            loss.commit()
+            head.update(_detached(hx), _detached(hy))
+            for module in dict.fromkeys([*energy.modules(), *self.modules()]):
+                if isinstance(module, Stepped):
+                    module.step()
+
+        return loss._replace(commit=commit)
+
+    def __add__(self, other: "Objective") -> "WeightedSum":
+        """The sum of two losses of one energy."""
+        return WeightedSum([(1.0, self), (1.0, other)])
+
+    def __mul__(self, weight: float) -> "WeightedSum":
+        """Weigh a loss."""
+        return WeightedSum([(weight, self)])
+
+    __rmul__ = __mul__
+
+
+def _detached(tree: Tree) -> Tree:
+    if isinstance(tree, tuple):
+        return tuple(leaf.detach() for leaf in tree)
+    return None if tree is None else tree.detach()
+
+
+class WeightedSum(Objective):
+    """w1 L1 + w2 L2 + …; encoders run once for all terms that look at codes only."""
+
+    def __init__(self, terms: Iterable[tuple[float, Objective]]) -> None:
+        super().__init__()
+        flat = [
+            (weight * inner, part)
+            for weight, term in terms
+            for inner, part in (term.weighted if isinstance(term, WeightedSum) else [(1.0, term)])
+        ]
+        self.weights = [weight for weight, _ in flat]
+        self.parts = nn.ModuleList(part for _, part in flat)
+        self.on_codes = all(part.on_codes for _, part in flat)
+
+    @property
+    def weighted(self) -> list[tuple[float, Objective]]:
+        """The (weight, objective) pairs."""
+        return list(zip(self.weights, self.parts, strict=True))  # pyright: ignore[reportReturnType]
+
+    def forward(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Loss:
+        """The weighted sum of the parts' losses; a name that occurs again gets a number."""
+        codes = energy.embed(x, y) if any(part.on_codes for _, part in self.weighted) else None
+        losses = [
+            (weight, part.forward(*(codes if codes and part.on_codes else (energy, x, y)), rng))
+            for weight, part in self.weighted
+        ]
+        terms: dict[str, Tensor] = {}
+        metrics: dict[str, Tensor] = {}
+        for weight, loss in losses:
+            _merge(terms, {name: weight * value for name, value in loss.terms.items()})
+            _merge(metrics, loss.metrics)
+        value = torch.stack([weight * loss.value for weight, loss in losses]).sum()
+
+        def commit() -> None:
+            for _, loss in losses:
+                loss.commit()
+
+        return Loss(value, terms, metrics, commit)
+
+
+def _merge(into: dict[str, Tensor], new: dict[str, Tensor]) -> None:
+    for name, value in new.items():
+        unique = name
+        while unique in into:
+            head, _, number = unique.rpartition("_")
+            unique = f"{head}_{int(number) + 1}" if number.isdigit() else f"{name}_2"
+        into[unique] = value
+
+
+class Method(nn.Module):
+    """An energy and the objective that shapes it: what a training loop holds and DDP wraps.
+
+    Args:
+        energy: E(x, y) with its encoders.
+        objective: how it is trained.
+        encoder: the module whose output is the representation; None where there is none.
+
+    Example:
+        >>> from ebmlab import energies, objectives, regularizers
+        >>> f = nn.Linear(5, 2)
+        >>> energy = energies.JointEmbedding(f, f, energies.SquaredDistance())
+        >>> method = Method(energy, objectives.Regularized(regularizers.VICReg()), encoder=f)
+        >>> loss = method(torch.randn(8, 5), torch.randn(8, 5), torch.Generator())
+        >>> loss.value.backward(); loss.commit()
+    """
+
+    def __init__(
+        self, energy: Energy, objective: Objective, encoder: nn.Module | None = None
+    ) -> None:
+        super().__init__()
+        self.energy = energy
+        self.objective = objective
+        self.encoder = encoder
+
+    def forward(self, x: Tree, y: Tree, rng: torch.Generator | None = None) -> Loss:
+        """The objective's loss of the energy."""
+        return self.objective(self.energy, x, y, rng)
+
+    def encode(self, y: Tensor) -> Tensor:
+        """The representation of y (batch, *event): the encoder's output."""
+        if self.encoder is None:
+            raise ConfigurationError(
+                "this method has no encoder; build it with Method(…, encoder=f)"
+            )
+        return self.encoder(y)
