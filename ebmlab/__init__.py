@@ -1,1 +1,69 @@
-"""One scalar, E(x, y, z), carries all of self-supervised and energy-based learning."""
+"""One scalar, E(x, y, z), carries all of self-supervised and energy-based learning.
+
+x is observed, y is judged or predicted, z is latent. Low energy means compatible.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ebmlab.energy import Energy, FunctionEnergy
+from ebmlab.free_energy import FreeEnergy, Posterior
+from ebmlab.protocols import Loss, Method
+
+if TYPE_CHECKING:
+    from ebmlab.samplers import run
+    from ebmlab.slices import Plane, landscape
+    from ebmlab.training import fit
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Energy",
+    "FreeEnergy",
+    "FunctionEnergy",
+    "Loss",
+    "Method",
+    "Plane",
+    "Posterior",
+    "fit",
+    "landscape",
+    "run",
+]
+
+_LAZY = {
+    "Plane": "ebmlab.slices",
+    "fit": "ebmlab.training",
+    "landscape": "ebmlab.slices",
+    "run": "ebmlab.samplers",
+}
+_SUBMODULES = {
+    "data",
+    "energies",
+    "errors",
+    "inference",
+    "losses",
+    "methods",
+    "metrics",
+    "negatives",
+    "networks",
+    "objectives",
+    "plot",
+    "regularizers",
+    "samplers",
+    "teachers",
+    "testing",
+    "training",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is heavy, or rarely needed, at its first use."""
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    if name in _SUBMODULES:
+        return importlib.import_module(f"ebmlab.{name}")
+    raise AttributeError(f"module 'ebmlab' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_SUBMODULES, "__version__"})

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -152,11 +153,15 @@ def require_non_negative(name: str, value: float | Tensor) -> None:
         raise ConfigurationError(f"{name} is {value}; it must be finite and not negative")
 
 
-def over_batch(function: Callable[..., Tensor], *inputs: tuple[Tensor, int]) -> Tensor:
+Out = TypeVar("Out", Tensor, tuple[Tensor, ...])
+
+
+def over_batch(function: Callable[..., Out], *inputs: tuple[Tensor, int]) -> Out:
     """Call a function of single-batch tensors on tensors with any leading dimensions.
 
     Each input is (tensor, event dimensions). Leading dimensions are broadcast together, flattened
-    to one, and restored on the output, so that modules which know one batch dimension serve all.
+    to one, and restored on the output (on each of a tuple), so that modules which know one batch
+    dimension serve all.
     """
     shapes = {f"input {i}": leading_shape(f"input {i}", t, n) for i, (t, n) in enumerate(inputs)}
     batch = common_batch(shapes)
@@ -166,9 +171,15 @@ def over_batch(function: Callable[..., Tensor], *inputs: tuple[Tensor, int]) -> 
         t.expand(*batch, *t.shape[t.ndim - n :]).reshape(-1, *t.shape[t.ndim - n :])
         for t, n in inputs
     ]
+    who = getattr(function, "__name__", type(function).__name__)
     out = function(*rows)
+    if isinstance(out, tuple):
+        return tuple(_restored(part, batch, who) for part in out)
+    return _restored(out, batch, who)
+
+
+def _restored(out: Tensor, batch: torch.Size, who: str) -> Tensor:
     if out.ndim == 0 or len(out) != batch.numel():
-        who = getattr(function, "__name__", type(function).__name__)
         raise ShapeError(
             f"{who} returned {tuple(out.shape)} for {batch.numel()} rows; its first dimension "
             "must be the batch"

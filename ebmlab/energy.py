@@ -20,7 +20,7 @@ from ebmlab.checks import (
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.types import Potential, Tree
 
-__all__ = ["Energy", "FunctionEnergy", "Scaled", "Sum", "Tempered"]
+__all__ = ["Energy", "FunctionEnergy", "Scaled", "Sum", "Tempered", "replayed"]
 
 
 class Energy(nn.Module, ABC):
@@ -33,7 +33,7 @@ class Energy(nn.Module, ABC):
     Attributes:
         x_ndim, y_ndim, z_ndim: event dimensions: 1 vectors, 3 images, 0 tokens or labels. A tuple
             where x is a tuple of tensors of different kinds; None in it marks what has no batch.
-        takes_x: False where E does not depend on x; x may then be None or anything.
+        takes_x: False where E does not depend on x: x may be None, or lends its batch only.
         takes_z: True where a latent z is needed.
         stochastic: True where `forward` needs `rng`.
 
@@ -69,9 +69,8 @@ class Energy(nn.Module, ABC):
         """Check what arrives, call `forward`, and check that one energy per datum comes back."""
         if torch.compiler.is_compiling():
             return self._evaluate(x, y, z, rng)
-        batch = self._check(x, y, z)
+        batch, due = self._check(x, y, z)
         out = self._evaluate(x, y, z, rng)
-        due = batch if self.takes_x else leading_shape("y", y, self.y_ndim)
         if not isinstance(out, Tensor) or out.shape != due:
             got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
             raise ShapeError(
@@ -80,14 +79,14 @@ class Energy(nn.Module, ABC):
             )
         return out if out.shape == batch else out.expand(batch)
 
-    def _check(self, x: Tree, y: Tree, z: Tensor | None) -> torch.Size:
+    def _check(self, x: Tree, y: Tree, z: Tensor | None) -> tuple[torch.Size, torch.Size]:
+        """The batch of the result, and that of what `forward` looks at."""
         if (z is not None) != self.takes_z:
             raise ConfigurationError(
                 f"{type(self).__name__} needs z (takes_z): pass it, or reduce it with FreeEnergy"
                 if z is None
                 else f"{type(self).__name__} has no z (takes_z is False), but one was given"
             )
-        x = x if self.takes_x else None
         named: dict[str, Tree] = {"x": x, "y": y, "z": z}
         shapes = {
             name: leading_shape(name, tree, ndim)
@@ -102,9 +101,12 @@ class Energy(nn.Module, ABC):
                 f"z has shape {tuple(z.shape)} and no batch, the others have {tuple(batch)}; "
                 f"z is (*batch, *event) with {self.z_ndim} event dimensions: z[None] shares one z"
             )
+        if not self.takes_x:
+            del named["x"]
+            shapes.pop("x", None)
         require_same_kind(named)
         require_one_kind(self, named)
-        return batch
+        return batch, common_batch(shapes)
 
     def _evaluate(self, x: Tree, y: Tree, z: Tensor | None, rng: torch.Generator | None) -> Tensor:
         if not self.stochastic:
@@ -135,7 +137,7 @@ class Energy(nn.Module, ABC):
             raise ConfigurationError(
                 f"{type(self).__name__}.given was handed everything: leave y, or a latent z, free"
             )
-        replay = _replayed(rng, type(self).__name__) if self.stochastic else lambda: None
+        replay = replayed(rng, type(self).__name__) if self.stochastic else lambda: None
         if y is None:
             return Potential(lambda free: self(x, free, z, rng=replay()))
         return Potential(lambda free: self(x, y, free, rng=replay()))
@@ -163,7 +165,8 @@ class Energy(nn.Module, ABC):
         return Tempered(self, temperature)
 
 
-def _replayed(rng: torch.Generator | None, who: str) -> Callable[[], torch.Generator]:
+def replayed(rng: torch.Generator | None, who: str) -> Callable[[], torch.Generator]:
+    """A source of generators that all start where rng stands now."""
     device = rng.device if rng is not None else torch.device("cpu")
     state = require_generator(rng, f"{who}.given", device).get_state()
     return lambda: torch.Generator(device).set_state(state)

@@ -61,7 +61,7 @@ class Negatives(ABC):
     """A choice of the points to push up, given as their energies: k for each datum."""
 
     @abstractmethod
-    def __call__(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator) -> Draw:
+    def __call__(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Draw:
         """Energies (b, k) of negatives for the pairs (x, y); x and y are codes after `embed`."""
 
 

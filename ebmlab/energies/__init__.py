@@ -1,5 +1,30 @@
 """Energies: analytic densities, networks, codes, joint embeddings, reconstructions."""
 
-from ebmlab.energies.codes import Cosine, CrossEntropy, SquaredDistance
+from ebmlab.energies.codes import Cosine, CrossEntropy, SquaredDistance, unit
+from ebmlab.energies.density import Density
+from ebmlab.energies.gaussians import Gaussian, GaussianMixture, Uniform
+from ebmlab.energies.joint import JointEmbedding, view_pairs
+from ebmlab.energies.neural import MLP, Constant, ConvNet
+from ebmlab.energies.reconstruction import Reconstruction
+from ebmlab.energies.shapes import Banana, DoubleWell, Funnel, Ring
 
-__all__ = ["Cosine", "CrossEntropy", "SquaredDistance"]
+__all__ = [
+    "MLP",
+    "Banana",
+    "Constant",
+    "ConvNet",
+    "Cosine",
+    "CrossEntropy",
+    "Density",
+    "DoubleWell",
+    "Funnel",
+    "Gaussian",
+    "GaussianMixture",
+    "JointEmbedding",
+    "Reconstruction",
+    "Ring",
+    "SquaredDistance",
+    "Uniform",
+    "unit",
+    "view_pairs",
+]

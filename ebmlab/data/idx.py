@@ -1,0 +1,90 @@
+"""IDX, the file format of MNIST: a magic number, the sizes, then the numbers in big-endian order."""
+
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ebmlab.errors import DataError
+
+__all__ = ["decode_idx", "gunzip", "read_idx"]
+
+_GZIP = b"\x1f\x8b"
+_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+
+
+def read_idx(path: str | Path) -> Tensor:
+    """Read one IDX file, plain or compressed by gzip.
+
+    Args:
+        path: the file; gzip is recognized by its content, not by its name.
+
+    Returns:
+        A tensor of the sizes and the dtype that the file states.
+
+    Raises:
+        DataError: the file cannot be read, is no IDX file, or is shorter or longer than it states.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+    return decode_idx(gunzip(content, str(path)), str(path))
+
+
+def gunzip(content: bytes, name: str) -> bytes:
+    """Decompress what begins as gzip does; anything else passes.
+
+    Raises:
+        DataError: the stream is damaged, ends early, or is followed by other bytes.
+    """
+    if not content.startswith(_GZIP):
+        return content
+    stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        plain = stream.decompress(content)
+    except zlib.error as error:
+        raise DataError(f"{name} is damaged: {error}; get the file anew") from error
+    if not stream.eof:
+        raise DataError(f"{name} is truncated: its gzip stream has no end; get the file anew")
+    if stream.unused_data:
+        raise DataError(
+            f"{name} has {len(stream.unused_data)} trailing bytes after its gzip stream; get the "
+            "file anew"
+        )
+    return plain
+
+
+def decode_idx(content: bytes, name: str) -> Tensor:
+    """The tensor in decompressed IDX content; `name` stands in the errors.
+
+    Raises:
+        DataError: the magic number is unknown, or the length is not the one that the sizes ask for.
+
+    Example:
+        >>> decode_idx(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 8, 9]), "three numbers")
+        tensor([7, 8, 9], dtype=torch.uint8)
+    """
+    if len(content) < 4:
+        raise DataError(f"{name} is truncated: {len(content)} bytes hold no IDX magic number")
+    kind, ndim = content[2], content[3]
+    if content[:2] != b"\0\0" or kind not in _DTYPES or ndim == 0:
+        raise DataError(
+            f"{name} is no IDX file: it begins with {content[:4].hex(' ')}, where 00 00, a type "
+            "(08, 09, 0b, 0c, 0d, 0e) and the number of dimensions (01 or more) are due"
+        )
+    header = 4 + 4 * ndim
+    if len(content) < header:
+        raise DataError(f"{name} is truncated within its {header} bytes of header")
+    shape = [int(size) for size in np.frombuffer(content[4:header], ">u4")]
+    dtype = np.dtype(_DTYPES[kind])
+    due = header + math.prod(shape) * dtype.itemsize
+    if len(content) != due:
+        fault = "is truncated" if len(content) < due else "has trailing bytes"
+        raise DataError(f"{name} {fault}: the sizes {shape} ask for {due} bytes, not {len(content)}")
+    numbers = np.frombuffer(content, dtype, offset=header).astype(dtype.newbyteorder("="))
+    return torch.from_numpy(numbers.reshape(shape))

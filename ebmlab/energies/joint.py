@@ -1,0 +1,117 @@
+"""`JointEmbedding`: encode x and y, and let an energy judge the codes."""
+
+import torch
+from torch import Tensor, nn
+
+from ebmlab.checks import over_batch
+from ebmlab.energies.codes import Cosine
+from ebmlab.energy import Energy
+from ebmlab.errors import ShapeError
+from ebmlab.types import Tree
+
+__all__ = ["JointEmbedding", "view_pairs"]
+
+
+class JointEmbedding(Energy):
+    """E(x, y, z) = head(online(x), target(y), z): a Siamese or predictive energy on codes.
+
+    x and y may be tuples of views: each is encoded once, the codes are stacked to
+    (views, batch, dim), and the energy is the mean over pairs of *different* views. Two views
+    handed as x and as y, `energy((v1, v2), (v1, v2))`, give the symmetrized energy.
+
+    Args:
+        online: encoder of x, (n, *event) -> (n, dim).
+        target: encoder of y; None is the online one. Where the two are one module and x is y,
+            it runs once.
+        head: energy of codes; predictors and stopped gradients live here or in the target.
+        x_ndim, y_ndim: event dimensions of x and y before encoding: 1 points, 3 images.
+
+    Raises:
+        ShapeError: views are given for one of x and y only, or there is but one of them.
+
+    Example:
+        >>> f = nn.Linear(5, 2)
+        >>> energy = JointEmbedding(f, f, Cosine())
+        >>> energy(torch.randn(4, 1, 5), torch.randn(1, 6, 5)).shape
+        torch.Size([4, 6])
+
+    Source: Bromley et al. 1993; LeCun 2022, "A path towards autonomous machine intelligence".
+    """
+
+    def __init__(
+        self,
+        online: nn.Module,
+        target: nn.Module | None = None,
+        head: Energy | None = None,
+        *,
+        x_ndim: int = 1,
+        y_ndim: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.online = online
+        self.target = online if target is None else target
+        self.head = Cosine() if head is None else head
+        self.x_ndim = self.x_event = x_ndim
+        self.y_ndim = self.y_event = x_ndim if y_ndim is None else y_ndim
+        self.z_ndim, self.takes_z = self.head.z_ndim, self.head.takes_z
+        self.stochastic = self.head.stochastic
+
+    def forward(
+        self, x: Tree, y: Tree, z: Tensor | None = None, rng: torch.Generator | None = None
+    ) -> Tensor:
+        """The head's energy of the codes, averaged over different views where there are views."""
+        head, hx, hy = self.embed(x, y)
+        if not isinstance(x, tuple):
+            return head(hx, hy, z, rng=rng)
+        energies = [head(a, b, z, rng=rng) for a, b in view_pairs(head, hx, hy)]
+        return torch.stack(energies).mean(0)
+
+    def embed(self, x: Tree, y: Tree) -> tuple[Energy, Tree, Tree]:
+        """(head, hx, hy): every tensor encoded once; views stacked in front of the batch."""
+        if isinstance(x, tuple) != isinstance(y, tuple):
+            raise ShapeError("views: x and y must both be tuples of views, or both one tensor")
+        hx = _encode(self.online, x, self.x_event)
+        same = self.online is self.target and _is_same(x, y)
+        return self.head, hx, hx if same else _encode(self.target, y, self.y_event)
+
+    def update(self, x: Tree, y: Tree) -> None:
+        """Encode, and update the head."""
+        with torch.no_grad():
+            head, hx, hy = self.embed(x, y)
+        head.update(hx, hy)
+
+
+def _encode(encoder: nn.Module, tree: Tree, ndim: int) -> Tensor:
+    if tree is None:
+        raise ShapeError("a joint embedding compares two things: neither x nor y may be None")
+    if not isinstance(tree, tuple):
+        return over_batch(encoder, (tree, ndim))
+    return torch.stack([over_batch(encoder, (view, ndim)) for view in tree])
+
+
+def _is_same(x: Tree, y: Tree) -> bool:
+    if isinstance(x, tuple) and isinstance(y, tuple):
+        return len(x) == len(y) and all(a is b for a, b in zip(x, y, strict=True))
+    return x is y
+
+
+def view_pairs(head: Energy, hx: Tree, hy: Tree) -> list[tuple[Tree, Tree]]:
+    """The pairs of codes that an objective compares: one, or all pairs of different views.
+
+    Codes with one leading dimension are a batch. Codes with two are (views, batch): view i of x
+    meets view j of y for all i != j; y may hold fewer views than x (its first ones).
+    """
+    if not _stacked(hx, head.x_ndim) or not _stacked(hy, head.y_ndim):
+        return [(hx, hy)]
+    assert isinstance(hx, Tensor)
+    assert isinstance(hy, Tensor)
+    pairs: list[tuple[Tree, Tree]] = [
+        (a, b) for i, a in enumerate(hx) for j, b in enumerate(hy) if i != j
+    ]
+    if not pairs:
+        raise ShapeError("one view only: pass at least two, as in (v1, v2), (v1, v2)")
+    return pairs
+
+
+def _stacked(h: Tree, ndim: object) -> bool:
+    return isinstance(h, Tensor) and isinstance(ndim, int) and h.ndim == ndim + 2

@@ -1,0 +1,91 @@
+"""Energies that are networks: an MLP of points, a convolutional network of images."""
+
+import torch
+from torch import Tensor
+
+from ebmlab import networks
+from ebmlab.checks import over_batch, require_tensor
+from ebmlab.energy import Energy
+from ebmlab.types import Tree
+
+__all__ = ["MLP", "Constant", "ConvNet"]
+
+
+class MLP(Energy):
+    """E(x, y) = network([x, y]) of vectors: a fully connected network with one output.
+
+    Args:
+        dim: length of y.
+        x_dim: length of x; 0 makes an energy of y alone.
+        hidden: widths of the hidden layers.
+
+    Example:
+        >>> MLP(2, x_dim=3)(torch.zeros(4, 1, 3), torch.zeros(1, 5, 2)).shape
+        torch.Size([4, 5])
+    """
+
+    def __init__(self, dim: int, x_dim: int = 0, hidden: tuple[int, ...] = (128, 128)) -> None:
+        super().__init__()
+        self.takes_x = x_dim > 0
+        self.network = networks.MLP(dim + x_dim, 1, hidden)
+
+    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+        """The network's output (*batch)."""
+        y = require_tensor("y", y)
+        if not self.takes_x:
+            return over_batch(self.network, (y, 1)).squeeze(-1)
+
+        def joined(a: Tensor, b: Tensor) -> Tensor:
+            return self.network(torch.cat([a, b], dim=-1))
+
+        return over_batch(joined, (require_tensor("x", x), 1), (y, 1)).squeeze(-1)
+
+
+class ConvNet(Energy):
+    """E(y) = network(y) of images (*batch, channels, height, width) of any size.
+
+    Args:
+        channels: of y.
+        width: channels of the first stage; each of the stages doubles them and halves the size.
+        stages: how many.
+
+    Example:
+        >>> ConvNet(1)(None, torch.zeros(2, 3, 1, 28, 28)).shape
+        torch.Size([2, 3])
+    """
+
+    x_ndim = y_ndim = 3
+    takes_x = False
+
+    def __init__(self, channels: int, width: int = 32, stages: int = 3) -> None:
+        super().__init__()
+        self.network = networks.ConvNet(channels, 1, width, stages)
+
+    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+        """The network's output (*batch)."""
+        return over_batch(self.network, (require_tensor("y", y), 3)).squeeze(-1)
+
+
+class Constant(Energy):
+    """E = c, a parameter: added to an energy it is a learnable log Z.
+
+    Args:
+        value: where c starts.
+        y_ndim: event dimensions of y.
+
+    Example:
+        >>> Constant(0.5)(None, torch.zeros(3, 2))
+        tensor([0.5000, 0.5000, 0.5000], grad_fn=<ExpandBackward0>)
+    """
+
+    takes_x = False
+
+    def __init__(self, value: float = 0.0, y_ndim: int = 1) -> None:
+        super().__init__()
+        self.y_ndim = self.y_event = y_ndim
+        self.value = torch.nn.Parameter(torch.tensor(value))
+
+    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+        """c, for each datum."""
+        y = require_tensor("y", y)
+        return self.value.to(y.dtype).expand(y.shape[: y.ndim - self.y_event])

@@ -1,0 +1,63 @@
+"""`Reconstruction`: decode x and z, and compare with y."""
+
+from torch import Tensor, nn
+
+from ebmlab.checks import Ndim, over_batch, require_tensor
+from ebmlab.energies.codes import SquaredDistance
+from ebmlab.energy import Energy
+from ebmlab.types import Tree
+
+__all__ = ["Reconstruction"]
+
+
+class Reconstruction(Energy):
+    """E(x, y, z) = distance(decoder(x, z), y) [+ prior(z)]: what latent-variable prediction is.
+
+    Args:
+        decoder: maps (x, z), or z alone where `takes_x` is False, each with one batch dimension,
+            to something like y.
+        distance: energy between decoded and observed; squared distance by default.
+        prior: an energy of z, called as prior(None, z). Leave it out where the free energy counts
+            the prior as information, or it is counted twice.
+        takes_x: whether the decoder is conditional.
+        x_ndim, z_ndim: event dimensions of x and z; those of y are the distance's.
+
+    Example:
+        >>> import torch
+        >>> energy = Reconstruction(nn.Linear(3, 2), takes_x=False)
+        >>> energy(None, torch.zeros(4, 2), torch.zeros(10, 4, 3)).shape
+        torch.Size([10, 4])
+
+    Source: LeCun et al. 2006; Canziani, LeCun 2020, lectures on latent-variable energy models.
+    """
+
+    def __init__(
+        self,
+        decoder: nn.Module,
+        distance: Energy | None = None,
+        prior: Energy | None = None,
+        *,
+        takes_x: bool = True,
+        x_ndim: int = 1,
+        z_ndim: int = 1,
+    ) -> None:
+        super().__init__()
+        self.decoder = decoder
+        self.distance = SquaredDistance() if distance is None else distance
+        self.prior = prior
+        self.takes_x, self.takes_z = takes_x, True
+        self.x_event, self.z_event = x_ndim, z_ndim
+        self.x_ndim, self.z_ndim = x_ndim, z_ndim
+        self.y_ndim: Ndim = self.distance.y_ndim
+
+    def decode(self, x: Tree, z: Tensor) -> Tensor:
+        """The prediction (*batch, *event) for x and z; leading dimensions broadcast."""
+        if not self.takes_x:
+            return over_batch(self.decoder, (z, self.z_event))
+        return over_batch(self.decoder, (require_tensor("x", x), self.x_event), (z, self.z_event))
+
+    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+        """The distance from what is decoded, plus the prior."""
+        z = require_tensor("z", z)
+        energy = self.distance(self.decode(x, z), y)
+        return energy if self.prior is None else energy + self.prior(None, z)

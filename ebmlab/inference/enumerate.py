@@ -1,0 +1,90 @@
+"""Exact inference over finitely many z."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from ebmlab.checks import require_non_negative
+from ebmlab.energy import Energy
+from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.free_energy import Bound, Inference, Posterior
+from ebmlab.inference.atoms import data_batch, in_front, pick
+from ebmlab.types import Tree
+
+__all__ = ["Enumerate"]
+
+
+class Enumerate(nn.Module, Inference):
+    """Try every z: q(z_k) ∝ w_k exp(-E(x, y, z_k) / T), or the lowest z_k at T = 0.
+
+    The free energy is exact: -T log Σ_k w_k exp(-E_k / T). At T = 0 only the lowest atom carries a
+    gradient; ties go to the first.
+
+    Args:
+        atoms: the values of z, (k, *event); a Parameter makes them a learned codebook.
+        weights: prior weights w (k), not negative; normalized to sum to 1. None: 1/k each.
+
+    Raises:
+        ShapeError: there are no atoms, or weights are not (k,).
+        ConfigurationError: weights are negative or all zero, or T < 0.
+
+    Example:
+        >>> from ebmlab.energies import Reconstruction
+        >>> energy = Reconstruction(nn.Identity(), takes_x=False)
+        >>> infer = Enumerate(torch.tensor([[0.0, 0.0], [1.0, 1.0]]))
+        >>> infer(energy, None, torch.ones(3, 2)).atoms.shape
+        torch.Size([1, 3, 2])
+    """
+
+    bound: ClassVar[Bound] = "exact"
+    atoms: Tensor
+    log_weights: Tensor
+
+    def __init__(self, atoms: Tensor, weights: Tensor | None = None) -> None:
+        super().__init__()
+        if atoms.ndim < 1 or len(atoms) == 0:
+            raise ShapeError(
+                f"atoms has shape {tuple(atoms.shape)}; it must be (k, *event), k >= 1"
+            )
+        if weights is None:
+            weights = torch.ones(len(atoms), device=atoms.device)
+        if weights.shape != atoms.shape[:1]:
+            raise ShapeError(
+                f"weights has shape {tuple(weights.shape)} for {len(atoms)} atoms; one for each"
+            )
+        if not bool((weights >= 0).all() & (weights.sum() > 0)):
+            raise ConfigurationError("weights must be >= 0 and not all zero")
+        if isinstance(atoms, nn.Parameter):
+            self.atoms = atoms
+        else:
+            self.register_buffer("atoms", atoms.clone())
+        self.register_buffer("log_weights", (weights / weights.sum()).log())
+
+    def __call__(
+        self,
+        energy: Energy,
+        x: Tree,
+        y: Tree,
+        temperature: float = 0.0,
+        *,
+        rng: torch.Generator | None = None,
+    ) -> Posterior:
+        """The atoms and their posterior weights; at T = 0 the best atom."""
+        require_non_negative("temperature", temperature)
+        batch = data_batch(energy, x, y)
+        atoms = in_front(self.atoms, batch)
+        prior = self.log_weights.reshape(-1, *[1] * len(batch))
+        if temperature == 0:
+            with torch.no_grad():
+                energies = energy(x, y, atoms, rng=rng)
+                best = energies.masked_fill(prior.isneginf(), torch.inf).argmin(0, keepdim=True)
+            zero = energies.new_zeros(batch)
+            return Posterior(pick(atoms, best), torch.ones_like(energies[:1]), zero, zero)
+        energies = energy(x, y, atoms, rng=rng)
+        prior = prior.to(energies.dtype)
+        log_q = (prior - energies / temperature).log_softmax(0)
+        weights = log_q.exp()
+        nats = (log_q - prior).masked_fill(weights == 0, 0.0)
+        information = (weights * nats).sum(0)
+        return Posterior(atoms, weights, information, torch.zeros_like(information), energies)

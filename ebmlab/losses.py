@@ -1,0 +1,182 @@
+"""Losses of energies: (e_pos (b,), e_neg (b, k)) -> (b,), averaged over the k negatives.
+
+E+ is the energy of the right answer, E- of a wrong one. Which wrong ones are meant is the business
+of the negatives; with the most offending one, k = 1, these are the losses of LeCun, Chopra,
+Hadsell, Ranzato and Huang 2006, "A tutorial on energy-based learning", table 1.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ebmlab.checks import require_non_negative, require_positive
+from ebmlab.errors import ShapeError
+
+__all__ = [
+    "LVQ2",
+    "Hinge",
+    "InfoNCE",
+    "MarginLoss",
+    "SquareExponential",
+    "SquareSquare",
+    "difference",
+    "energy_loss",
+    "log_loss",
+    "logistic",
+    "mce",
+    "mee",
+    "perceptron",
+    "require_energies",
+]
+
+MarginLoss = Callable[[Tensor, Tensor], Tensor]
+
+
+def require_energies(e_pos: Tensor, e_neg: Tensor) -> None:
+    """Raise unless there is one energy per datum and k >= 1 energies of its negatives."""
+    if e_pos.ndim != 1 or e_neg.ndim != 2 or e_neg.shape[:1] != e_pos.shape or 0 in e_neg.shape:
+        raise ShapeError(
+            f"e_pos has shape {tuple(e_pos.shape)}, e_neg {tuple(e_neg.shape)}; they must be (b,) "
+            "and (b, k) with b, k >= 1"
+        )
+
+
+def energy_loss(e_pos: Tensor, e_neg: Tensor) -> Tensor:
+    """E+: pushes down only, so that nothing but the architecture prevents collapse."""
+    require_energies(e_pos, e_neg)
+    return e_pos
+
+
+def perceptron(e_pos: Tensor, e_neg: Tensor) -> Tensor:
+    """E+ - min(E+, min_k E-): zero once the right answer is the lowest, with no margin."""
+    require_energies(e_pos, e_neg)
+    return e_pos - torch.minimum(e_pos, e_neg.amin(1))
+
+
+def log_loss(e_pos: Tensor, e_neg: Tensor) -> Tensor:
+    """log(1 + exp(E+ - E-)): a hinge with a soft, unending margin."""
+    require_energies(e_pos, e_neg)
+    return functional.softplus(e_pos[:, None] - e_neg).mean(1)
+
+
+def mce(e_pos: Tensor, e_neg: Tensor) -> Tensor:
+    """Minimum classification error: sigmoid(E+ - E-)."""
+    require_energies(e_pos, e_neg)
+    return (e_pos[:, None] - e_neg).sigmoid().mean(1)
+
+
+def mee(e_pos: Tensor, e_neg: Tensor) -> Tensor:
+    """Minimum empirical error: 1 - exp(-E+) / Σ exp(-E), the sum over E+ and all E-."""
+    require_energies(e_pos, e_neg)
+    return -torch.expm1(-_surprise(e_pos, e_neg))
+
+
+def difference(e_pos: Tensor, e_neg: Tensor) -> Tensor:
+    """E+ - E-: with negatives from the model, its gradient is that of the likelihood."""
+    require_energies(e_pos, e_neg)
+    return e_pos - e_neg.mean(1)
+
+
+def logistic(e_pos: Tensor, e_neg: Tensor) -> Tensor:
+    """softplus(E+) + softplus(-E-): real against fake, the boundary at energy 0."""
+    require_energies(e_pos, e_neg)
+    return functional.softplus(e_pos) + functional.softplus(-e_neg).mean(1)
+
+
+def _surprise(e_pos: Tensor, e_neg: Tensor) -> Tensor:
+    return e_pos + torch.cat([-e_pos[:, None], -e_neg], dim=1).logsumexp(1)
+
+
+@dataclass(frozen=True)
+class Hinge:
+    """max(0, m + E+ - E-): zero once the negatives are a margin m above.
+
+    Example:
+        >>> Hinge(1.0)(torch.tensor([0.0]), torch.tensor([[0.25, 2.0]]))
+        tensor([0.3750])
+    """
+
+    margin: float = 1.0
+
+    def __post_init__(self) -> None:
+        require_positive("margin", self.margin)
+
+    def __call__(self, e_pos: Tensor, e_neg: Tensor) -> Tensor:
+        """The loss (b,)."""
+        require_energies(e_pos, e_neg)
+        return (self.margin + e_pos[:, None] - e_neg).clamp(min=0).mean(1)
+
+
+@dataclass(frozen=True)
+class LVQ2:
+    """min(M, max(0, E+ - E-)): a perceptron that gives up on outliers."""
+
+    ceiling: float = 1.0
+
+    def __post_init__(self) -> None:
+        require_positive("ceiling", self.ceiling)
+
+    def __call__(self, e_pos: Tensor, e_neg: Tensor) -> Tensor:
+        """The loss (b,)."""
+        require_energies(e_pos, e_neg)
+        return (e_pos[:, None] - e_neg).clamp(min=0, max=self.ceiling).mean(1)
+
+
+@dataclass(frozen=True)
+class SquareSquare:
+    """(E+)² + max(0, m - E-)²: for energies that are distances, positive ones.
+
+    Source: Hadsell, Chopra, LeCun 2006; LeCun et al. 2006, equation 17 (the table prints a minus).
+    """
+
+    margin: float = 1.0
+
+    def __post_init__(self) -> None:
+        require_positive("margin", self.margin)
+
+    def __call__(self, e_pos: Tensor, e_neg: Tensor) -> Tensor:
+        """The loss (b,)."""
+        require_energies(e_pos, e_neg)
+        return e_pos.square() + (self.margin - e_neg).clamp(min=0).square().mean(1)
+
+
+@dataclass(frozen=True)
+class SquareExponential:
+    """(E+)² + β exp(-E-): a push that weakens with height but never ends."""
+
+    beta: float = 1.0
+
+    def __post_init__(self) -> None:
+        require_non_negative("beta", self.beta)
+
+    def __call__(self, e_pos: Tensor, e_neg: Tensor) -> Tensor:
+        """The loss (b,)."""
+        require_energies(e_pos, e_neg)
+        return e_pos.square() + self.beta * (-e_neg).exp().mean(1)
+
+
+@dataclass(frozen=True)
+class InfoNCE:
+    """-log [exp(-E+ / τ) / Σ exp(-E / τ)], the sum over E+ and all E-.
+
+    For a learned temperature leave τ at 1 and temper the energy: `energy / T` with a Parameter T.
+
+    Example:
+        >>> InfoNCE()(torch.zeros(1), torch.zeros(1, 3)).exp()
+        tensor([4.])
+
+    Source: van den Oord, Li, Vinyals 2018, arXiv:1807.03748.
+    """
+
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        require_positive("temperature", self.temperature)
+
+    def __call__(self, e_pos: Tensor, e_neg: Tensor) -> Tensor:
+        """The loss (b,), in nats."""
+        require_energies(e_pos, e_neg)
+        return _surprise(e_pos / self.temperature, e_neg / self.temperature)

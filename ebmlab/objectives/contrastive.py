@@ -1,0 +1,66 @@
+"""Push down on the data and up on negatives."""
+
+import torch
+from torch import Tensor
+
+from ebmlab.energies import view_pairs
+from ebmlab.energy import Energy
+from ebmlab.losses import MarginLoss
+from ebmlab.protocols import Loss, Negatives, Objective
+from ebmlab.types import Tree
+
+__all__ = ["Contrastive"]
+
+
+class Contrastive(Objective):
+    """mean loss(E(x, y), E(x, negatives of y)), averaged over pairs of different views.
+
+    Args:
+        loss: of `ebmlab.losses`, (e_pos (b,), e_neg (b, k)) -> (b,).
+        negatives: of `ebmlab.negatives`; they see codes where the energy embeds.
+
+    Metrics: `e_pos`, `e_neg` (means), `gap` = e_neg - e_pos, and those of the negatives.
+
+    Example:
+        >>> from ebmlab import energies, losses, negatives
+        >>> objective = Contrastive(losses.InfoNCE(0.5), negatives.InBatch())
+        >>> h = torch.eye(4)
+        >>> objective(energies.Cosine(), h, h).metrics["gap"]
+        tensor(1.)
+
+    Source: LeCun et al. 2006.
+    """
+
+    on_codes = True
+
+    def __init__(self, loss: MarginLoss, negatives: Negatives) -> None:
+        super().__init__()
+        self.loss = loss
+        self.negatives = negatives
+
+    def forward(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Loss:
+        """The loss of codes, or of raw pairs where nothing embeds."""
+        head, hx, hy = energy.embed(x, y)
+        pairs = view_pairs(head, hx, hy)
+        losses, e_pos, draws = [], [], []
+        for a, b in pairs:
+            e_pos.append(head(a, b, rng=rng))
+            draws.append(self.negatives(head, a, b, rng))
+            losses.append(self.loss(e_pos[-1], draws[-1].energies).mean())
+        value = torch.stack(losses).mean()
+        low = torch.stack(e_pos).detach().mean()
+        high = torch.stack([draw.energies.detach().mean() for draw in draws]).mean()
+        metrics = {"e_pos": low, "e_neg": high, "gap": high - low, **_averaged(draws)}
+
+        def commit() -> None:
+            for draw in draws:
+                draw.commit()
+
+        return Loss(value, {"contrastive": value.detach()}, metrics, commit)
+
+
+def _averaged(draws: list) -> dict[str, Tensor]:
+    return {
+        name: torch.stack([draw.metrics[name] for draw in draws]).mean()
+        for name in draws[0].metrics
+    }

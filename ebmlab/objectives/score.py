@@ -1,0 +1,63 @@
+"""Match the slope of the energy instead of its height: no negatives, no log Z."""
+
+import torch
+
+from ebmlab.checks import require_generator, require_positive, require_tensor
+from ebmlab.energy import Energy
+from ebmlab.errors import GradientError
+from ebmlab.protocols import Loss, Objective
+from ebmlab.types import Tree
+
+__all__ = ["DenoisingScore"]
+
+
+class DenoisingScore(Objective):
+    """Denoising score matching: ½ E ‖σ ∇E(x, y + σξ) - ξ‖², ξ ~ N(0, 1), summed over the event.
+
+    The minimizer's score -∇E is that of the data blurred by N(0, σ²). The factor σ² beside
+    Vincent's form makes the loss comparable between noise levels: it is d/2 for a flat energy.
+
+    Args:
+        sigma: σ > 0, in the units of y.
+
+    Raises:
+        ConfigurationError: sigma is not finite and positive, or rng is missing.
+        GradientError: the energy does not depend on y.
+
+    Example:
+        >>> from ebmlab.energies import Gaussian
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> energy = Gaussian(torch.zeros(2), torch.eye(2))
+        >>> DenoisingScore(0.1)(energy, None, torch.zeros(8, 2), rng).value > 0
+        tensor(True)
+
+    Source: Vincent 2011, "A connection between score matching and denoising autoencoders".
+    """
+
+    def __init__(self, sigma: float) -> None:
+        super().__init__()
+        require_positive("sigma", sigma)
+        self.sigma = sigma
+
+    def forward(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Loss:
+        """The loss; its graph holds the second derivatives of the energy."""
+        y = require_tensor("y", y)
+        rng = require_generator(rng, "DenoisingScore", y.device)
+        noise = torch.randn(y.shape, generator=rng, dtype=y.dtype, device=y.device)
+        noisy = (y + self.sigma * noise).detach().requires_grad_()
+        with torch.enable_grad():
+            energies = energy(x, noisy, rng=rng)
+            slope = None
+            if energies.requires_grad:
+                (slope,) = torch.autograd.grad(
+                    energies.sum(), noisy, create_graph=True, allow_unused=True
+                )
+        if slope is None:
+            raise GradientError(
+                f"the energy of y {tuple(y.shape)} carries no gradient to y, so it has no score; "
+                "look for .detach(), torch.no_grad() or rounding in it"
+            )
+        value = 0.5 * (self.sigma * slope - noise).square().flatten(1).sum(1).mean()
+        return Loss(
+            value, {"denoising_score": value.detach()}, {"e_noisy": energies.detach().mean()}
+        )

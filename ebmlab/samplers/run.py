@@ -1,0 +1,141 @@
+"""`run`: the one loop over any kernel."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ebmlab.checks import require_generator
+from ebmlab.errors import (
+    ConfigurationError,
+    DivergenceError,
+    DtypeError,
+    NonFiniteError,
+    ShapeError,
+)
+from ebmlab.protocols import Sampler
+from ebmlab.types import Chain, Potential, as_potential
+
+__all__ = ["run"]
+
+CHECK_EVERY = 100
+
+
+def run(
+    sampler: Sampler,
+    u: Callable[[Tensor], Tensor],
+    y: Any,
+    *,
+    steps: int,
+    rng: torch.Generator,
+    thin: int = 0,
+    progress: bool = False,
+) -> Chain:
+    """Run every chain for `steps` transitions of a kernel.
+
+    Args:
+        sampler: the kernel.
+        u: a potential, or any callable (chains, *event) -> (chains,).
+        y: where the chains start, (chains, *event), or a state to go on from. It is not changed.
+            Half-precision chains move in float32 while u sees their own type.
+        steps: how many transitions, >= 1.
+        rng: a generator on y's device.
+        thin: keep every thin-th state as a sample; 0 keeps none.
+        progress: show a bar.
+
+    Returns:
+        A `Chain`: the last state, samples (steps // thin, chains, *event) and their energies, mean
+        acceptance per chain, and the kernel's own record summed over the steps.
+
+    Raises:
+        ShapeError, DtypeError: y has no rows or is no floating-point tensor.
+        NonFiniteError: a chain starts at, or an unadjusted one reaches, an energy or gradient that
+            is NaN or infinite; names the step and the chain.
+        DivergenceError: an energy has fallen without bound.
+        ConfigurationError, DeviceError: steps < 1, thin < 0, or a missing or misplaced rng.
+
+    Example:
+        >>> from ebmlab.energies import Gaussian
+        >>> from ebmlab.samplers import MALA
+        >>> u = Gaussian(torch.zeros(2), torch.eye(2)).given()
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> run(MALA(0.5), u, torch.zeros(100, 2), steps=20, thin=5, rng=rng).samples.shape
+        torch.Size([4, 100, 2])
+    """
+    if steps < 1 or thin < 0:
+        raise ConfigurationError(f"steps is {steps}, thin {thin}; they must be >= 1 and >= 0")
+    u, state = _start(sampler, as_potential(u), y, rng)
+    watch = _Watch(state)
+    kept = steps // thin if thin else 0
+    samples = state.y.new_empty(kept, *state.y.shape)
+    energies = state.energy.new_empty(kept, *state.energy.shape)
+    total = None
+    for step in _counted(steps, progress):
+        state, info = sampler.step(u, state, rng)
+        total = info if total is None else type(info)(*map(torch.add, total, info))
+        if thin and step % thin == 0:
+            samples[step // thin - 1] = state.y
+            energies[step // thin - 1] = state.energy
+        watch.see(state, step, last=step == steps)
+    assert total is not None
+    return Chain(state, samples, energies, total.acceptance / steps, total)
+
+
+def _start(sampler: Sampler, u: Potential, y: Any, rng: torch.Generator) -> tuple[Potential, Any]:
+    given = y if isinstance(y, Tensor) else y.y
+    require_generator(rng, "run", given.device)
+    if given.ndim < 1 or len(given) == 0:
+        raise ShapeError(f"y has shape {tuple(given.shape)}; it must be (chains, *event)")
+    if not isinstance(y, Tensor):
+        return u, y
+    if not y.is_floating_point():
+        raise DtypeError(f"y has dtype {y.dtype}; gradient-based chains need floating point")
+    if y.dtype in {torch.float16, torch.bfloat16}:
+        half, low = u, y.dtype
+        u = Potential(lambda free: half(free.to(low)).float())
+        y = y.float()
+    return u, sampler.init(u, y, rng)
+
+
+class _Watch:
+    """Looks for chains that left the finite numbers, with one host sync per block of steps."""
+
+    def __init__(self, state: Any) -> None:
+        start = state.energy
+        # Where an energy has fallen so far that its start drowns in rounding, nothing holds it.
+        self.floor = start - (1 + start.abs()) / torch.finfo(start.dtype).eps
+        self.broken = torch.zeros_like(start, dtype=torch.long)
+        self.fallen = torch.zeros_like(start, dtype=torch.bool)
+
+    def see(self, state: Any, step: int, *, last: bool) -> None:
+        """Note the first bad step of each chain; raise at the end of a block."""
+        finite = state.energy.isfinite() & state.y.flatten(1).isfinite().all(1)
+        fallen = ~(state.energy >= self.floor) & ~state.energy.isnan()
+        bad = (~finite | fallen) & (self.broken == 0)
+        self.broken = torch.where(bad, step, self.broken)
+        self.fallen = self.fallen | (fallen & bad)
+        if (last or step % CHECK_EVERY == 0) and self.broken.any():
+            self._raise(state)
+
+    def _raise(self, state: Any) -> None:
+        first = self.broken.masked_fill(self.broken == 0, torch.iinfo(torch.long).max)
+        chain = int(first.argmin())
+        where = f"chain {chain} at step {int(first[chain])}"
+        if self.fallen[chain]:
+            raise DivergenceError(
+                f"{where}: the energy falls without bound (now {float(state.energy[chain])}); an "
+                "energy must be bounded below: check its sign, or add a term that holds y"
+            )
+        raise NonFiniteError(
+            f"{where}: energy or state is NaN or infinite (energy {float(state.energy[chain])}); "
+            "take a smaller step_size, or a Metropolis-adjusted sampler, which rejects such points"
+        )
+
+
+def _counted(steps: int, progress: bool) -> Any:
+    if not progress:
+        return range(1, steps + 1)
+    from tqdm.auto import tqdm
+
+    return tqdm(range(1, steps + 1), desc="sampling", unit="step")

@@ -1,0 +1,87 @@
+"""Targets that gradients do not reach: a moving average, a stopped gradient."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ebmlab.errors import ConfigurationError
+from ebmlab.protocols import Stepped
+
+__all__ = ["EMA", "Detached"]
+
+
+class EMA(Stepped):
+    """A teacher that trails a module: w' = d w' + (1 - d) w once per optimizer step.
+
+    Starts as a copy. No gradient reaches it. Buffers, as those of batch normalization, are the
+    teacher's own and are not averaged.
+
+    Args:
+        module: the student, trained elsewhere; it is not a submodule of the teacher.
+        decay: d in [0, 1], or a function of the clock (0-d tensor: steps so far) that returns it.
+
+    Raises:
+        ConfigurationError: d lies outside [0, 1].
+
+    Example:
+        >>> student = nn.Linear(1, 1, bias=False)
+        >>> teacher = EMA(student, decay=0.5)
+        >>> _ = student.weight.data.add_(1.0)
+        >>> teacher.step()
+        >>> float((student.weight - teacher.module.weight).detach())
+        0.5
+
+    Source: Tarvainen, Valpola 2017, arXiv:1703.01780; He et al. 2020, arXiv:1911.05722.
+    """
+
+    clock: Tensor
+
+    def __init__(self, module: nn.Module, decay: float | Callable[[Tensor], Any] = 0.99) -> None:
+        super().__init__()
+        if not callable(decay) and not 0 <= decay <= 1:
+            raise ConfigurationError(f"decay is {decay}; it must lie in [0, 1]")
+        self.module = copy.deepcopy(module).requires_grad_(False)
+        self.decay = decay
+        # In a tuple the student stays out of this module's parameters, and copies keep the link.
+        self._student = (module,)
+        self.register_buffer("clock", torch.zeros((), dtype=torch.long))
+
+    @torch.no_grad()
+    def forward(self, *inputs: Tensor) -> Any:
+        """The teacher's output, without a graph."""
+        return self.module(*inputs)
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move towards the student."""
+        decay = self.decay(self.clock) if callable(self.decay) else self.decay
+        for own, student in zip(
+            self.module.parameters(), self._student[0].parameters(), strict=True
+        ):
+            own.lerp_(student, 1 - decay)
+        self.clock += 1
+
+
+class Detached(nn.Module):
+    """A module whose output no gradient enters: stop-gradient.
+
+    It shares the parameters of the module it wraps.
+
+    Example:
+        >>> Detached(nn.Linear(2, 2))(torch.ones(1, 2)).requires_grad
+        False
+
+    Source: Chen, He 2021, arXiv:2011.10566.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    @torch.no_grad()
+    def forward(self, *inputs: Tensor) -> Any:
+        """The output, without a graph."""
+        return self.module(*inputs)
