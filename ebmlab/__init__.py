@@ -48,11 +48,14 @@ _SUBMODULES = {
     "networks",
     "objectives",
     "plot",
+    "protocols",
     "regularizers",
     "samplers",
+    "slices",
     "teachers",
     "testing",
     "training",
+    "types",
 }
 
 

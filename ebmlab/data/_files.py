@@ -1,4 +1,4 @@
-"""Where data files come from: a given folder, `EBMLAB_DATA`, or a cache filled once by download."""
+"""Where data files come from: a given folder, `EBMLAB_DATA`, or a cache filled by download."""
 
 import hashlib
 import os
@@ -51,7 +51,8 @@ class DataFile:
         if digest != self.sha256:
             raise DataError(
                 f"{name} is not the {self.folder} file {self.name}: the SHA-256 of its content is "
-                f"{digest}, not {self.sha256}; replace or remove it"
+                f"{digest}, not {self.sha256}; "
+                "get the file anew"
             )
         return content
 
@@ -68,17 +69,19 @@ class DataFile:
         """Fetch, check and keep the file; what arrives damaged is fetched again once."""
         _require_writable(path.parent)
         source = self.url + self.name
+        raw = _fetch(source)
         try:
-            content = self._checked(raw := _fetch(source), source)
+            content = self._checked(raw, source)
         except DataError:
-            content = self._checked(raw := _fetch(source), source)
+            raw = _fetch(source)
+            content = self._checked(raw, source)
         _write(path, raw)
         return content
 
 
 _HELP = (
-    "put the four files of IDX data, as published, into FOLDER/mnist/ or FOLDER/fashion-mnist/ and "
-    "set EBMLAB_DATA=FOLDER or pass root=FOLDER"
+    "put the four published files into FOLDER/mnist/ or FOLDER/fashion-mnist/, and set "
+    "EBMLAB_DATA=FOLDER or pass root=FOLDER"
 )
 
 
@@ -119,11 +122,7 @@ def _fetch(url: str) -> bytes:
         with urlopen(url, timeout=_TIMEOUT) as response:
             return response.read()
     except (OSError, HTTPException) as error:
-        raise _Unreachable(f"{url} cannot be downloaded ({error}); {_HELP}") from error
-
-
-class _Unreachable(DataError):
-    """No answer: fetching again at once would not help."""
+        raise DataError(f"{url} cannot be downloaded ({error}); {_HELP}") from error
 
 
 def _require_writable(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""IDX, the file format of MNIST: a magic number, the sizes, then the numbers in big-endian order."""
+"""IDX, the file format of MNIST: a magic number, the sizes, then the numbers, big end first."""
 
 import math
 import zlib
@@ -63,7 +63,7 @@ def decode_idx(content: bytes, name: str) -> Tensor:
     """The tensor in decompressed IDX content; `name` stands in the errors.
 
     Raises:
-        DataError: the magic number is unknown, or the length is not the one that the sizes ask for.
+        DataError: the magic number is unknown, or the length is not what the sizes ask for.
 
     Example:
         >>> decode_idx(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 8, 9]), "three numbers")
@@ -85,6 +85,8 @@ def decode_idx(content: bytes, name: str) -> Tensor:
     due = header + math.prod(shape) * dtype.itemsize
     if len(content) != due:
         fault = "is truncated" if len(content) < due else "has trailing bytes"
-        raise DataError(f"{name} {fault}: the sizes {shape} ask for {due} bytes, not {len(content)}")
+        raise DataError(
+            f"{name} {fault}: the sizes {shape} ask for {due} bytes, not {len(content)}"
+        )
     numbers = np.frombuffer(content, dtype, offset=header).astype(dtype.newbyteorder("="))
     return torch.from_numpy(numbers.reshape(shape))

@@ -231,13 +231,10 @@ class TwoMoons(Toy):
 
     def _draw(self, n: int, rng: torch.Generator) -> Tensor:
         side = sign(n, rng)[:, None]
-        arc = _polar(uniform(n, rng, 0.0, math.pi)) - arc_center(rng.device)
-        return self.radius * side * arc + self.noise * normal(n, rng)
-
-
-def arc_center(device: torch.device) -> Tensor:
-    """The shift, in radii, of a half circle that makes it and its mirror image interlock."""
-    return torch.tensor([0.5, 0.25], device=device)
+        half_circle = _polar(uniform(n, rng, 0.0, math.pi))
+        # Shifted so that it interlocks with its mirror image through the origin.
+        half_circle = half_circle - torch.tensor([0.5, 0.25], device=rng.device)
+        return self.radius * side * half_circle + self.noise * normal(n, rng)
 
 
 @dataclass(frozen=True)

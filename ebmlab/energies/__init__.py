@@ -3,6 +3,7 @@
 from ebmlab.energies.codes import Cosine, CrossEntropy, SquaredDistance, unit
 from ebmlab.energies.density import Density
 from ebmlab.energies.gaussians import Gaussian, GaussianMixture, Uniform
+from ebmlab.energies.heads import Predicted
 from ebmlab.energies.joint import JointEmbedding, view_pairs
 from ebmlab.energies.neural import MLP, Constant, ConvNet
 from ebmlab.energies.reconstruction import Reconstruction
@@ -21,6 +22,7 @@ __all__ = [
     "Gaussian",
     "GaussianMixture",
     "JointEmbedding",
+    "Predicted",
     "Reconstruction",
     "Ring",
     "SquaredDistance",

@@ -1,6 +1,6 @@
 """Backbones: fully connected and convolutional."""
 
 from ebmlab.networks.convnet import ConvNet
-from ebmlab.networks.mlp import MLP, Conditional
+from ebmlab.networks.mlp import MLP, Choice, Conditional, Projector
 
-__all__ = ["MLP", "Conditional", "ConvNet"]
+__all__ = ["MLP", "Choice", "Conditional", "ConvNet", "Projector"]

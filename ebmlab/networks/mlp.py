@@ -1,4 +1,4 @@
-"""Fully connected networks."""
+"""Fully connected networks: plain, of two inputs, one head per code, and projectors."""
 
 import itertools
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-__all__ = ["MLP", "Conditional"]
+__all__ = ["MLP", "Choice", "Conditional", "Projector"]
 
 
 class MLP(nn.Sequential):
@@ -38,7 +38,7 @@ class MLP(nn.Sequential):
 
 
 class Conditional(nn.Module):
-    """A network of two inputs: network([x, z]) from vectors x and z side by side.
+    """A network of two vectors side by side: network([x, z]).
 
     Example:
         >>> g = Conditional(MLP(3, 2))
@@ -53,3 +53,49 @@ class Conditional(nn.Module):
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
         """network([x, z])."""
         return self.network(torch.cat([x, z], dim=-1))
+
+
+class Choice(nn.Module):
+    """One prediction of x per code: y_k = network(x)_k, mixed by z (one-hot, or any weights).
+
+    Args:
+        network: (n, *event) -> (n, codes * outputs).
+        codes: length of z.
+
+    Example:
+        >>> g = Choice(MLP(1, 3 * 2), codes=3)
+        >>> g(torch.zeros(4, 1), torch.eye(3)[[0, 1, 2, 0]]).shape
+        torch.Size([4, 2])
+    """
+
+    def __init__(self, network: nn.Module, codes: int) -> None:
+        super().__init__()
+        self.network = network
+        self.codes = codes
+
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        """Σ_k z_k network(x)_k."""
+        each = self.network(x).unflatten(-1, (self.codes, -1))
+        return torch.einsum("nk,nkd->nd", z, each)
+
+
+class Projector(nn.Sequential):
+    """Linear, batch normalization, ReLU, linear: from a representation to the codes compared.
+
+    Args:
+        inputs, hidden, outputs: sizes.
+
+    Example:
+        >>> Projector(8, 16, 4)(torch.randn(5, 8)).shape
+        torch.Size([5, 4])
+
+    Source: Grill et al. 2020, arXiv:2006.07733.
+    """
+
+    def __init__(self, inputs: int, hidden: int, outputs: int) -> None:
+        super().__init__(
+            nn.Linear(inputs, hidden, bias=False),
+            nn.BatchNorm1d(hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, outputs),
+        )

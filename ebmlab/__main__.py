@@ -1,0 +1,5 @@
+"""`python -m ebmlab` is the command line."""
+
+from ebmlab.cli import main
+
+main()

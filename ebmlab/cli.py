@@ -1,0 +1,34 @@
+"""The command line: `ebmlab tour`."""
+
+from pathlib import Path
+
+from tyro.extras import SubcommandApp
+
+__all__ = ["app", "main", "tour"]
+
+app = SubcommandApp()
+
+
+@app.command
+def tour(
+    out: Path = Path("tour"), seed: int = 0, device: str = "cpu", quick: bool = False
+) -> None:
+    """One relation, many answers: train six families of energies on the same pairs and draw them.
+
+    Writes index.html (self-contained), the pictures and metrics.json into a folder, and prints a
+    table. Ctrl-C ends it early and leaves a whole report of what is done.
+
+    Args:
+        out: folder of the report.
+        seed: of data, weights and batches.
+        device: where to compute: cpu, cuda, …
+        quick: fewer steps: a rough picture in seconds.
+    """
+    from ebmlab.tour import run_tour
+
+    run_tour(out, seed=seed, device=device, quick=quick)
+
+
+def main() -> None:
+    """Run the command line."""
+    app.cli(prog="ebmlab", description="Energy-based models: one scalar, E(x, y, z).")

@@ -1,0 +1,40 @@
+"""Heads of joint embeddings: energies of codes with a predictor between."""
+
+from torch import Tensor, nn
+
+from ebmlab.checks import over_batch, require_tensor
+from ebmlab.energies.codes import Cosine
+from ebmlab.energy import Energy
+from ebmlab.types import Tree
+
+__all__ = ["Predicted"]
+
+
+class Predicted(Energy):
+    """E(hx, hy) = energy(p(hx), sg(hy)): predict one code from the other, which stands still.
+
+    The gradient is stopped at hy, so these are dynamics and not the descent of one scalar. The
+    predictor and the stop sit here, after the encoders, so that no encoder runs twice.
+
+    Args:
+        predictor: p, (n, dim) -> (n, dim).
+        energy: of the prediction and the code; cosine by default.
+
+    Example:
+        >>> import torch
+        >>> energy = Predicted(nn.Linear(3, 3))
+        >>> energy(torch.randn(4, 3), torch.randn(4, 3)).shape
+        torch.Size([4])
+
+    Source: Grill et al. 2020, arXiv:2006.07733; Chen, He 2021, arXiv:2011.10566.
+    """
+
+    def __init__(self, predictor: nn.Module, energy: Energy | None = None) -> None:
+        super().__init__()
+        self.predictor = predictor
+        self.energy = Cosine() if energy is None else energy
+
+    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+        """The energy of the prediction and the stopped code."""
+        predicted = over_batch(self.predictor, (require_tensor("x", x), 1))
+        return self.energy(predicted, require_tensor("y", y).detach())

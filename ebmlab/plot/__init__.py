@@ -1,0 +1,21 @@
+"""Pictures of energies: every function draws on `ax`, or makes a figure that pyplot never sees."""
+
+from ebmlab.plot.chains import trajectories
+from ebmlab.plot.curves import curves, free_energy
+from ebmlab.plot.fields import contour, landscapes
+from ebmlab.plot.film import animate
+from ebmlab.plot.images import images
+from ebmlab.plot.style import style
+from ebmlab.plot.surface import surface
+
+__all__ = [
+    "animate",
+    "contour",
+    "curves",
+    "free_energy",
+    "images",
+    "landscapes",
+    "style",
+    "surface",
+    "trajectories",
+]

@@ -1,0 +1,123 @@
+"""A chain's film over the landscape that it explores."""
+
+import base64
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
+
+from ebmlab.checks import require_positive
+from ebmlab.errors import ConfigurationError
+from ebmlab.plot.fields import contour
+from ebmlab.plot.style import DATA, points, style
+from ebmlab.slices import Landscape
+
+__all__ = ["animate"]
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en"><meta charset="utf-8"><title>Chains</title>
+<style>body{font:14px sans-serif;margin:1em}img{max-width:100%%;display:block}
+input{vertical-align:middle;width:60%%}</style>
+<img alt="chains over a landscape"><button>pause</button>
+<input type="range" min="0" max="%(last)d" value="0" aria-label="frame"> <output>0</output>
+<script>
+const frames=[%(frames)s], [image,button,slider,shown]=["img","button","input","output"].map(
+  name=>document.querySelector(name));
+let playing=true;
+const show=k=>{image.src="data:image/png;base64,"+frames[k];slider.value=k;shown.textContent=k};
+button.onclick=()=>{playing=!playing;button.textContent=playing?"pause":"play"};
+slider.oninput=()=>{if(playing)button.onclick();show(+slider.value)};
+setInterval(()=>{if(playing)show((+slider.value+1)%%frames.length)},%(pause)d);
+show(0);
+</script></html>
+"""
+
+
+@style()
+def animate(
+    landscape: Landscape,
+    samples: Tensor,
+    path: str | Path,
+    *,
+    fps: float = 20.0,
+    tail: int = 10,
+    xlabel: str = "$a$",
+    ylabel: str = "$b$",
+) -> Path:
+    """Film chains over a landscape: one frame per kept draw, each chain with a fading tail.
+
+    Args:
+        landscape: what `ebmlab.landscape` returned.
+        samples: (kept, chains, 2), in the plane's coordinates.
+        path: ends in .gif, or in .html for a page with a slider that needs no other file.
+        fps: frames per second; a GIF holds each for a whole number of hundredths of a second.
+        tail: how many past draws stay visible.
+        xlabel: name of the plane's first coordinate.
+        ylabel: name of the second.
+
+    Returns:
+        The path of the film.
+
+    Raises:
+        ConfigurationError: the path ends otherwise, fps <= 0, or tail < 0.
+        ShapeError: samples are not (kept, chains, 2).
+    """
+    path = Path(path)
+    if path.suffix not in {".gif", ".html"}:
+        raise ConfigurationError(f"path is {path.name}; a film ends in .gif or .html")
+    require_positive("fps", fps)
+    if tail < 0:
+        raise ConfigurationError(f"tail is {tail}; it must not be negative")
+    places = points("samples", samples, 3)
+    frames = _frames(landscape, places, tail, xlabel, ylabel)
+    # One palette for all frames, or the still landscape would flicker.
+    first = next(frames).quantize(256, dither=Image.Dither.NONE)
+    rest = [frame.quantize(palette=first, dither=Image.Dither.NONE) for frame in frames]
+    if path.suffix == ".gif":
+        pause = 10 * max(2, round(100 / fps))
+        first.save(path, save_all=True, append_images=rest, duration=pause, loop=0)
+    else:
+        listed = ",".join(f'"{_png(frame)}"' for frame in [first, *rest])
+        page = {"frames": listed, "last": len(places) - 1, "pause": round(1000 / fps)}
+        path.write_text(_PAGE % page, encoding="utf-8")
+    return path
+
+
+def _frames(
+    landscape: Landscape, places: np.ndarray, tail: int, xlabel: str, ylabel: str
+) -> Iterator[Image.Image]:
+    """The still part is drawn once; the chains of each draw are laid over it."""
+    figure = Figure(figsize=(4.2, 3.5), dpi=110, layout="compressed")
+    canvas = FigureCanvasAgg(figure)
+    ax = contour(landscape, figure.add_subplot(), xlabel=xlabel, ylabel=ylabel, title=" ")
+    canvas.draw()
+    still = canvas.copy_from_bbox(figure.bbox)
+    lines = LineCollection([], linewidths=1.2, capstyle="round")
+    ax.add_collection(lines)
+    heads = ax.scatter(*places[0].T, s=22, color=DATA, edgecolors="white", linewidths=0.6)
+    for k in range(len(places)):
+        recent = places[max(0, k - tail) : k + 1]
+        age = np.arange(len(recent) - 1) + tail - len(recent) + 2
+        color = np.ones((len(recent) - 1, places.shape[1], 4)) * (*to_rgb(DATA), 1.0)
+        color[..., 3] = (age / (tail + 1))[:, None]
+        lines.set_segments(list(np.stack([recent[:-1], recent[1:]], 2).reshape(-1, 2, 2)))
+        lines.set_edgecolor([tuple(each) for each in color.reshape(-1, 4)])
+        heads.set_offsets(places[k])
+        ax.set_title(f"draw {k + 1} of {len(places)}")
+        canvas.restore_region(still)
+        for artist in (lines, heads, ax.title):
+            ax.draw_artist(artist)
+        yield Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+
+
+def _png(frame: Image.Image) -> str:
+    buffer = io.BytesIO()
+    frame.save(buffer, "png")
+    return base64.b64encode(buffer.getvalue()).decode()

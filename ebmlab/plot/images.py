@@ -1,0 +1,56 @@
+"""A batch of images as one sheet."""
+
+import math
+
+import numpy as np
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.plot.style import numbers, prepared, style
+
+__all__ = ["images"]
+
+
+@style()
+def images(
+    batch: Tensor, columns: int = 8, ax: Axes | None = None, *, title: str | None = None
+) -> Axes:
+    """Images in rows of `columns`, each pixel as it is; values outside [0, 1] are clipped.
+
+    Args:
+        batch: (n, c, h, w) in [0, 1]; c is 1, gray, or 3, color.
+        columns: images per row.
+        ax: where to draw; None makes a new figure.
+        title: above the sheet.
+
+    Raises:
+        ShapeError: batch is not (n, 1 or 3, h, w), or empty.
+        ConfigurationError: columns < 1.
+
+    Example:
+        >>> import torch
+        >>> images(torch.rand(10, 1, 8, 8), columns=5).images[0].get_array().shape
+        (19, 46, 3)
+    """
+    if batch.ndim != 4 or batch.shape[1] not in (1, 3) or 0 in batch.shape:
+        raise ShapeError(
+            f"batch has shape {tuple(batch.shape)}; images are (n, c, h, w) with c 1 or 3"
+        )
+    if columns < 1:
+        raise ConfigurationError(f"columns is {columns}; it must be at least 1")
+    pixels = numbers(batch).transpose(0, 2, 3, 1).clip(0, 1)
+    n, height, width, _ = pixels.shape
+    columns, rows = min(columns, n), math.ceil(n / columns)
+    gap = max(1, round(width / 16))
+    sheet = np.ones((rows * (height + gap) + gap, columns * (width + gap) + gap, 3))
+    for i, image in enumerate(pixels):
+        top, left = (i // columns) * (height + gap) + gap, (i % columns) * (width + gap) + gap
+        sheet[top : top + height, left : left + width] = image
+    side = min(6.5, 0.75 * columns)
+    ax = prepared(ax, (side, side * sheet.shape[0] / sheet.shape[1] + (0.3 if title else 0.0)))
+    ax.imshow(sheet, interpolation="nearest")
+    ax.set_axis_off()
+    if title is not None:
+        ax.set_title(title)
+    return ax

@@ -1,0 +1,7 @@
+"""Slices of an energy: planes through the space of y, and the energy on them, as numbers."""
+
+from ebmlab.slices.grid import Landscape, landscape
+from ebmlab.slices.pairs import over_pairs
+from ebmlab.slices.plane import Plane
+
+__all__ = ["Landscape", "Plane", "landscape", "over_pairs"]

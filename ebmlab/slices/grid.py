@@ -1,0 +1,140 @@
+"""The energy on a grid of a plane: the numbers that pictures are made of."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ebmlab.checks import require_positive
+from ebmlab.errors import ConfigurationError, NonFiniteError
+from ebmlab.slices.plane import Plane, wide
+from ebmlab.types import as_potential
+
+__all__ = ["Landscape", "landscape"]
+
+
+@dataclass(frozen=True, eq=False)
+class Landscape:
+    """An energy on a grid of a plane, detached.
+
+    Attributes:
+        energy: (len(b), len(a)): rows are b, columns a.
+        a, b: the grid's coordinates, increasing and evenly spaced.
+        plane: where the grid lies.
+    """
+
+    energy: Tensor
+    a: Tensor
+    b: Tensor
+    plane: Plane
+
+    def density(self, temperature: float = 1.0) -> Tensor:
+        """exp(-E/T) / ∫∫ exp(-E/T) da db over the window, by the trapezoid rule.
+
+        Returns:
+            (len(b), len(a)), per unit of a and of b.
+
+        Raises:
+            NonFiniteError: an energy is NaN or -∞, or none is finite.
+            ConfigurationError: temperature <= 0.
+
+        Example:
+            >>> flat = landscape(lambda y: 0 * y.sum(-1), Plane.xy(), lo=0.0, hi=2.0, resolution=3)
+            >>> flat.density()[0]
+            tensor([0.2500, 0.2500, 0.2500])
+        """
+        require_positive("temperature", temperature)
+        self._require_energies()
+        energy = wide(self.energy)
+        logits = -(energy - energy.min()) / temperature
+        weights = _log_trapezoid(self.b)[:, None] + _log_trapezoid(self.a)
+        return (logits - (logits + weights.to(logits.dtype)).flatten().logsumexp(0)).exp()
+
+    def minimum(self) -> tuple[Tensor, Tensor]:
+        """The grid's point of least energy (*event), and its energy.
+
+        Raises:
+            NonFiniteError: an energy is NaN or -∞, or none is finite.
+
+        Example:
+            >>> u = lambda y: (y - 1).square().sum(-1)
+            >>> landscape(u, Plane.xy(), resolution=7).minimum()
+            (tensor([1., 1.]), tensor(0.))
+        """
+        self._require_energies()
+        index = self.energy.argmin()
+        row, column = index // len(self.a), index % len(self.a)
+        return self.plane.points(self.a[column], self.b[row]), self.energy[row, column]
+
+    def _require_energies(self) -> None:
+        if not bool(self.energy.amin().isfinite()):
+            odd = int(self.energy.isfinite().logical_not().sum())
+            raise NonFiniteError(
+                f"energy {tuple(self.energy.shape)} holds NaN or -inf, or nothing finite: {odd} "
+                "points are not finite; choose a window where the energy is defined"
+            )
+
+
+def _log_trapezoid(grid: Tensor) -> Tensor:
+    weights = (grid[1] - grid[0]).log().repeat(len(grid))
+    weights[[0, -1]] -= math.log(2)
+    return weights
+
+
+def _pair(name: str, value: float | tuple[float, float]) -> tuple[float, float]:
+    a, b = value if isinstance(value, tuple) else (value, value)
+    if not (math.isfinite(a) and math.isfinite(b)):
+        raise ConfigurationError(f"{name} is {value}; it must be finite")
+    return a, b
+
+
+@torch.no_grad()
+def landscape(
+    u: Callable[[Tensor], Tensor],
+    plane: Plane,
+    lo: float | tuple[float, float] = -3.0,
+    hi: float | tuple[float, float] = 3.0,
+    resolution: int | tuple[int, int] = 100,
+    *,
+    chunk: int = 16384,
+) -> Landscape:
+    """Evaluate a potential on a grid of a plane, without gradients and in bounded memory.
+
+    Args:
+        u: any callable (n, *event) -> (n,).
+        plane: where; its tensors' device and dtype are those of the points.
+        lo: where the window begins, in the plane's coordinates; a pair is (a, b).
+        hi: where it ends.
+        resolution: grid points along each axis, ends included; a pair is (a, b).
+        chunk: points evaluated at a time.
+
+    Raises:
+        ConfigurationError: lo >= hi, resolution < 2, or chunk < 1.
+        ShapeError: u does not return one energy per row.
+
+    Example:
+        >>> bowl = landscape(lambda y: y.square().sum(-1), Plane.xy(), lo=-1, hi=1, resolution=3)
+        >>> bowl.energy
+        tensor([[2., 1., 2.],
+                [1., 0., 1.],
+                [2., 1., 2.]])
+    """
+    (a_lo, b_lo), (a_hi, b_hi) = _pair("lo", lo), _pair("hi", hi)
+    if a_lo >= a_hi or b_lo >= b_hi:
+        raise ConfigurationError(f"lo is {lo}, hi {hi}; lo must lie below hi in a and in b")
+    columns, rows = resolution if isinstance(resolution, tuple) else (resolution, resolution)
+    if min(columns, rows) < 2:
+        raise ConfigurationError(f"resolution is {resolution}; it must be at least 2")
+    if chunk < 1:
+        raise ConfigurationError(f"chunk is {chunk}; it must be at least 1")
+    potential = as_potential(u)
+    origin = wide(plane.origin)
+    a = torch.linspace(a_lo, a_hi, columns, dtype=origin.dtype, device=origin.device)
+    b = torch.linspace(b_lo, b_hi, rows, dtype=origin.dtype, device=origin.device)
+    energies = [
+        potential(plane.points(a[index % columns], b[index // columns]))
+        for index in torch.arange(rows * columns, device=origin.device).split(chunk)
+    ]
+    return Landscape(torch.cat(energies).unflatten(0, (rows, columns)), a, b, plane)

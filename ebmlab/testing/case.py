@@ -1,0 +1,106 @@
+"""`Case`: an energy and the data it is judged on; copied, cut and cast, never changed."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from ebmlab.checks import Ndim, leading_shape
+from ebmlab.energy import Energy
+from ebmlab.errors import ShapeError
+from ebmlab.testing.purity import again, generator
+from ebmlab.types import Tree
+
+__all__ = ["Case", "cast", "over_leaves", "tensors"]
+
+Change = Callable[[Tensor], Tensor]
+
+
+def tensors(tree: Tree) -> tuple[Tensor, ...]:
+    """The tensors of a tree."""
+    if tree is None:
+        return ()
+    return tree if isinstance(tree, tuple) else (tree,)
+
+
+def over_leaves(change: Change, tree: Tree, ndim: Ndim) -> Tree:
+    """The tree with every tensor changed that has a batch (`ndim` None marks those without)."""
+    if tree is None:
+        return None
+    if isinstance(tree, Tensor):
+        return change(tree)
+    each = ndim if isinstance(ndim, tuple) else (ndim,) * len(tree)
+    return tuple(leaf if n is None else change(leaf) for leaf, n in zip(tree, each, strict=True))
+
+
+def cast(tree: Tree, dtype: torch.dtype) -> Tree:
+    """A copy of the tree, its floating-point tensors cast, with no graph."""
+
+    def copied(leaf: Tensor) -> Tensor:
+        leaf = leaf.detach().clone()
+        return leaf.to(dtype) if leaf.is_floating_point() else leaf
+
+    return over_leaves(copied, tree, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """An energy at n data (x_i, y_i, z_i), n >= 2, and where its random numbers start."""
+
+    energy: Energy
+    x: Tree
+    y: Tree
+    z: Tensor | None
+    rng: torch.Generator
+
+    @classmethod
+    def of(
+        cls, energy: Energy, x: Tree, y: Tree, z: Tensor | None, rng: torch.Generator | None
+    ) -> Self:
+        """The case, after a look at the batch."""
+        named: dict[str, tuple[Tree, Ndim]] = {
+            "x": (x, energy.x_ndim),
+            "y": (y, energy.y_ndim),
+            "z": (z, energy.z_ndim),
+        }
+        shapes = {
+            name: tuple(leading_shape(name, tree, ndim))
+            for name, (tree, ndim) in named.items()
+            if tree is not None
+        }
+        batch = next(iter(shapes.values()), ())
+        if len(set(shapes.values())) != 1 or len(batch) != 1 or batch[0] < 2:
+            raise ShapeError(
+                f"the laws look at single batches of one size (n,), n >= 2, but have {shapes}"
+            )
+        return cls(energy, x, y, z, generator(rng, tensors(y)[0]))
+
+    def __len__(self) -> int:
+        return int(leading_shape("y", self.y, self.energy.y_ndim)[0])
+
+    def to(self, dtype: torch.dtype) -> Self:
+        """A deep copy in another precision, with no gradients on its parameters."""
+        return self.holding(copy.deepcopy(self.energy), dtype)
+
+    def holding(self, energy: Energy, dtype: torch.dtype) -> Self:
+        """Copies of the data for another energy, all cast (the energy in place)."""
+        energy.to(dtype).zero_grad(set_to_none=True)
+        z = None if self.z is None else cast(self.z, dtype)
+        assert not isinstance(z, tuple)
+        return replace(self, energy=energy, x=cast(self.x, dtype), y=cast(self.y, dtype), z=z)
+
+    def at(self, x: Change, y: Change | None = None, z: Change | None = None) -> Self:
+        """Other data of the same energy: a change of every tensor; y and z like x if left out."""
+        return replace(
+            self,
+            x=over_leaves(x, self.x, self.energy.x_ndim),
+            y=over_leaves(y or x, self.y, self.energy.y_ndim),
+            z=None if self.z is None else (z or x)(self.z),
+        )
+
+    def value(self) -> Tensor:
+        """E(x, y, z), from the same random numbers at each call."""
+        return self.energy(self.x, self.y, self.z, rng=again(self.rng))

@@ -1,0 +1,213 @@
+"""`check_inference`: the laws of choosing z."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from ebmlab.energy import Energy
+from ebmlab.errors import ConfigurationError, EbmlabError
+from ebmlab.free_energy import FreeEnergy, Inference, Posterior
+from ebmlab.testing.case import Case, tensors
+from ebmlab.testing.compare import require, require_close, require_same
+from ebmlab.testing.derivatives import gradients, require_slopes
+from ebmlab.testing.purity import again, untouched
+from ebmlab.types import Tree
+
+__all__ = ["check_inference"]
+
+DRAWS = 64
+
+
+def check_inference(
+    infer: Inference,
+    energy: Energy,
+    x: Tree,
+    y: Tree,
+    *,
+    temperature: float = 0.0,
+    rng: torch.Generator | None = None,
+    exact: Inference | None = None,
+    coupled: bool = False,
+    envelope: bool = True,
+    tolerance: float = 1e-5,
+) -> None:
+    """Hold an inference to its laws, at one temperature.
+
+    Atoms (k, *batch, *event) with weights that sum to 1, information and residuals that are not
+    negative, no datum's z dependent on the others, a free energy whose parameter gradient equals
+    the finite differences of its value (not asked where `bound` is "gradient"), a value on the
+    side of the exact one that `bound` names, negative temperatures refused, and nothing touched.
+
+    Args:
+        infer: the inference; copies of it are judged, in float32 and in float64.
+        energy: takes z; with parameters, or the gradient law says nothing.
+        x: n >= 2 different data, (n, *event); None where the energy takes none.
+        y: as many.
+        temperature: T.
+        rng: where random numbers start; seeded with 0 if left out.
+        exact: an inference whose free energy is exact, to hold the bound against. The mean of 64
+            draws has to keep a random bound to five standard errors, which a right one breaks
+            about twice in a million per datum.
+        coupled: True where the data share z through the batch, on purpose.
+        envelope: False where iterations stop before they converge, on purpose: the gradient is
+            that of the value only at the minimum.
+        tolerance: of rows, slopes and bounds, relative and absolute; iterations need some.
+
+    Raises:
+        AssertionError: a law is broken; the message begins with its name.
+        EbmlabError: the inference cannot be called, or `exact` is none.
+
+    Example:
+        >>> from ebmlab.energies import Reconstruction
+        >>> from ebmlab.inference import Enumerate
+        >>> energy = Reconstruction(torch.nn.Linear(1, 2), takes_x=False)
+        >>> infer = Enumerate(torch.linspace(-1.0, 1.0, 5)[:, None])
+        >>> check_inference(infer, energy, None, torch.eye(2), temperature=0.5)
+    """
+    case = Case.of(FreeEnergy(energy, infer, temperature), x, y, None, rng)
+    for dtype in (torch.float32, torch.float64):
+        precise = case.to(dtype)
+        _pure(precise)
+        _posterior(precise)
+    double = case.to(torch.float64)
+    _repeats(double)
+    if not coupled:
+        _independent(double, tolerance)
+    _refuses(double)
+    if envelope:
+        _slopes(double, tolerance)
+    if exact is not None:
+        other = Case.of(FreeEnergy(energy, exact, temperature), x, y, None, rng)
+        _bounded(double, other.to(torch.float64), tolerance)
+
+
+def _infer(case: Case) -> Posterior:
+    assert isinstance(case.energy, FreeEnergy)
+    q = case.energy.posterior(case.x, case.y, rng=again(case.rng))
+    return Posterior(*(part if part is None else part.detach() for part in q))  # pyright: ignore
+
+
+def _pure(case: Case) -> None:
+    assert isinstance(case.energy, FreeEnergy)
+    who = type(case.energy.infer).__name__
+    with untouched(f"inferring with {who}", (case.x, case.y), case.energy):
+        _infer(case)
+    with untouched(f"the free energy by {who}", (case.x, case.y), case.energy):
+        case.value()
+
+
+def _posterior(case: Case) -> None:
+    n = len(case)
+    _well_formed(case, torch.Size([n]))
+    _well_formed(case.at(lambda t: torch.stack([t, t.flip(0)])), torch.Size([2, n]))
+
+
+def _well_formed(case: Case, batch: torch.Size) -> None:
+    assert isinstance(case.energy, FreeEnergy)
+    q, energy = _infer(case), case.energy.energy
+    lead = q.atoms.shape[: q.atoms.ndim - energy.z_ndim]
+    due = f"(k, {', '.join(map(str, batch))}, and {energy.z_ndim} of the event)"
+    require(lead[1:] == batch, "atoms", f"expected {due}, got {tuple(q.atoms.shape)}")
+    try:
+        weights = q.weights.expand(lead)
+    except RuntimeError:
+        got = tuple(q.weights.shape)
+        raise AssertionError(
+            f"weights: expected {tuple(lead)} or what expands, got {got}"
+        ) from None
+    require(bool((weights >= 0).all()), "weights", f"negative: {float(weights.min())}")
+    total = weights.sum(0)
+    require_close("weights", "their sum over the atoms", total, torch.ones_like(total))
+    if q.energies is not None:
+        known = energy(case.x, case.y, q.atoms, rng=again(case.rng))
+        require_close("energies", "those of the posterior", q.energies, known.detach())
+    _not_negative("information", q.information, batch)
+    _not_negative("residual", q.residual, batch)
+    _kept(case, q)
+
+
+def _not_negative(law: str, value: Tensor, batch: torch.Size) -> None:
+    require(value.shape == batch, law, f"expected {tuple(batch)}, got {tuple(value.shape)}")
+    least = float(value.min())
+    slack = 100 * torch.finfo(value.dtype).eps
+    require(least >= -slack, law, f"expected finite numbers >= 0, got {least}")
+
+
+def _kept(case: Case, q: Posterior) -> None:
+    like = next((t for t in tensors(case.y) if t.is_floating_point()), None)
+    for name, part in q._asdict().items():
+        if part is None or like is None:
+            continue
+        kept = part.dtype == like.dtype or (name == "atoms" and not part.is_floating_point())
+        require(kept, "dtype kept", f"y is {like.dtype}, {name} {part.dtype}")
+        require(part.device == like.device, "device kept", f"{name} is on {part.device}")
+
+
+def _repeats(case: Case) -> None:
+    for name, once, twice in zip(Posterior._fields, _infer(case), _infer(case), strict=True):
+        if once is not None and twice is not None:
+            require_same("a function", f"{name} of a second call from the same rng", twice, once)
+
+
+def _independent(case: Case, tolerance: float) -> None:
+    n = len(case)
+    whole = _infer(case)
+    for i in (0, n - 1):
+        alone = _infer(case.at(lambda t, i=i: t[[i] * n]))
+        for (name, got), due in zip(_row(alone, i).items(), _row(whole, i).values(), strict=True):
+            what = f"{name} of row {i} after the other rows were replaced"
+            require_close("batch independence", what, got, due, tolerance)
+
+
+def _row(q: Posterior, i: int) -> dict[str, Tensor]:
+    return {
+        "atoms": q.atoms[:, i],
+        "weights": q.weights.expand(q.atoms.shape[:2])[:, i],
+        "information": q.information[i],
+        "residual": q.residual[i],
+    }
+
+
+def _refuses(case: Case) -> None:
+    assert isinstance(case.energy, FreeEnergy)
+    free = case.energy
+    for temperature in (-1.0, math.nan):
+        try:
+            free.infer(free.energy, case.x, case.y, temperature, rng=again(case.rng))
+        except EbmlabError:
+            continue
+        raise AssertionError(
+            f"temperature: {type(free.infer).__name__} accepted {temperature}; raise a "
+            "ConfigurationError below 0, as checks.require_non_negative does"
+        )
+
+
+def _slopes(case: Case, tolerance: float) -> None:
+    assert isinstance(case.energy, FreeEnergy)
+    if case.energy.bound == "gradient":
+        return
+    named = {name: p for name, p in case.energy.named_parameters() if p.requires_grad}
+    grads = gradients(case.value().sum(), case.energy)
+    require_slopes("envelope", lambda: case.value().sum(), named, grads, tolerance)
+
+
+def _bounded(case: Case, exact: Case, tolerance: float) -> None:
+    assert isinstance(case.energy, FreeEnergy)
+    assert isinstance(exact.energy, FreeEnergy)
+    bound = case.energy.bound
+    if exact.energy.bound != "exact":
+        raise ConfigurationError(
+            f"exact is {type(exact.energy.infer).__name__}, whose bound is {exact.energy.bound!r}"
+        )
+    rng, count = again(case.rng), DRAWS if case.energy.stochastic else 1
+    with torch.no_grad():
+        due = exact.value()
+        draws = torch.stack([case.energy(case.x, case.y, rng=rng) for _ in range(count)])
+    noise = 5 * draws.std(0) / math.sqrt(count) if count > 1 else torch.zeros_like(due)
+    above, slack = draws.mean(0) - due, tolerance * (1 + due.abs()) + noise
+    law, got = f"bound {bound!r}", f"the free energy is above the exact one by {above.tolist()}"
+    if bound in {"upper", "exact"}:
+        require((above >= -slack).all(), law, got)
+    if bound in {"lower", "exact"}:
+        require((above <= slack).all(), law, got)

@@ -1,0 +1,214 @@
+"""One relation, many answers: six families of energies on the same pairs, and their scores."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ebmlab import methods
+from ebmlab.data import Standardizer
+from ebmlab.data.relations import inverse_sine
+from ebmlab.energies import MLP, Uniform
+from ebmlab.energy import Energy
+from ebmlab.metrics import (
+    branch_scores,
+    code_std,
+    conditional_nll,
+    effective_rank,
+    fit_temperature,
+    grid_energies,
+)
+from ebmlab.networks import MLP as Net
+from ebmlab.networks import Choice
+from ebmlab.protocols import Method
+from ebmlab.slices import over_pairs
+from ebmlab.training import cosine, fit
+from ebmlab.types import Potential
+
+__all__ = ["FAMILIES", "Family", "Problem", "Trained", "draw_problem", "score", "train"]
+
+CODES, DIM, WARM = 3, 4, 0.05
+LO, HI = -0.1, 1.1
+SIZES = {"train": 8192, "validation": 2000, "test": 4000}
+
+
+class Problem(NamedTuple):
+    """The inverse problem x = y + 0.3 sin 2πy + noise, split and standardized.
+
+    `splits` holds raw pairs; networks see them through `x_scale` and `y_scale`. `grid` is of raw y.
+    """
+
+    splits: dict[str, tuple[Tensor, Tensor]]
+    x_scale: Standardizer
+    y_scale: Standardizer
+    grid: Tensor
+
+    def seen(self, split: str) -> tuple[Tensor, Tensor]:
+        """The standardized pairs of a split."""
+        x, y = self.splits[split]
+        return self.x_scale.apply(x), self.y_scale.apply(y)
+
+    @property
+    def seen_grid(self) -> Tensor:
+        """The grid in standardized units."""
+        return self.y_scale.apply(self.grid[:, None])[:, 0]
+
+    def true_nll(self) -> float:
+        """What the true density scores on the test pairs, in nats: no model can do better."""
+        x, y = self.splits["test"]
+        return float(-inverse_sine.log_density(x.double(), y.double()).mean())
+
+    def over_plane(self, energy: Energy, temperature: float) -> Potential:
+        """E(x, y) / T as a function of raw points (x, y)."""
+        u = over_pairs(energy)
+        mean = torch.cat([self.x_scale.mean, self.y_scale.mean])
+        std = torch.cat([self.x_scale.std, self.y_scale.std])
+        return Potential(lambda point: u((point - mean) / std) / temperature)
+
+
+class Family(NamedTuple):
+    """One way to learn the relation: how it is built, and what to look for in its picture."""
+
+    key: str
+    title: str
+    build: Callable[[Problem], Method]
+    lesson: str
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained family: its method, its scores, and the temperature that fits it."""
+
+    family: Family
+    method: Method
+    scores: dict[str, float]
+
+
+def _contrastive(problem: Problem) -> Method:
+    grid = problem.seen_grid
+    return methods.noise_contrastive(
+        MLP(1, x_dim=1, hidden=(64, 64)), Uniform(grid[:1], grid[-1:]), k=16
+    )
+
+
+def _latent(temperature: float) -> Method:
+    decoder = Choice(Net(1, CODES, (64, 64)), CODES)
+    return methods.latent_prediction(decoder, torch.eye(CODES), temperature)
+
+
+def _encoder() -> nn.Module:
+    return Net(1, DIM, (64, 64))
+
+
+FAMILIES = (
+    Family(
+        "regression",
+        "regression",
+        lambda problem: methods.regression(Net(1, 1, (64, 64))),
+        "One answer for each x: where three are right, it is their mean, which is no answer.",
+    ),
+    Family(
+        "joint_embedding",
+        "joint embedding, no cure",
+        lambda problem: methods.joint_embedding(_encoder(), _encoder()),
+        "Pushed down on the data only, both encoders fall silent: low energy everywhere.",
+    ),
+    Family(
+        "contrastive",
+        "contrastive",
+        _contrastive,
+        "Pushed up on drawn negatives, the energy becomes the shape of -log p(y | x).",
+    ),
+    Family(
+        "vicreg",
+        "joint embedding, VICReg",
+        lambda problem: methods.vicreg(_encoder(), DIM, _encoder(), cov=5.0),
+        "No negative is ever shown: codes that keep their variance keep the energy high off data.",
+    ),
+    Family(
+        "latent",
+        "latent variable, min over z",
+        lambda problem: _latent(0.0),
+        "z picks one of three predictions. A min over z has one noise width for all branches.",
+    ),
+    Family(
+        "latent_warm",
+        f"latent variable, T = {WARM}",
+        lambda problem: _latent(WARM),
+        "The free energy at T > 0 weighs all z: the ridges between the branches melt.",
+    ),
+)
+
+
+def draw_problem(seed: int, device: torch.device) -> Problem:
+    """Draw all splits from one generator."""
+    rng = torch.Generator(device).manual_seed(seed)
+    splits = {name: inverse_sine(n, rng) for name, n in SIZES.items()}
+    x, y = splits["train"]
+    grid = torch.linspace(LO, HI, 601, device=device)
+    return Problem(splits, Standardizer.fit(x), Standardizer.fit(y), grid)
+
+
+def train(family: Family, problem: Problem, *, steps: int, seed: int, progress: bool) -> Trained:
+    """Build, train and score one family; the seed decides its weights and its batches."""
+    x, y = problem.seen("train")
+    with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
+        torch.manual_seed(seed)
+        method = family.build(problem).to(x.device)
+    before = _codes(method, problem)
+    began = time.perf_counter()
+    fit(
+        method,
+        (x, y),
+        steps=steps,
+        rng=torch.Generator(x.device).manual_seed(seed),
+        batch_size=256,
+        lr=2e-3,
+        schedule=cosine,
+        progress=progress,
+        title=family.title,
+    )
+    scores = score(method.energy, problem) | {"seconds": time.perf_counter() - began}
+    after = _codes(method, problem)
+    if before is not None and after is not None:
+        scores |= {
+            "code_std_start": code_std(before),
+            "code_std": code_std(after),
+            "effective_rank": effective_rank(after),
+        }
+    return Trained(family, method, scores)
+
+
+@torch.no_grad()
+def _codes(method: Method, problem: Problem) -> Tensor | None:
+    """Codes of the held-out x, where the family has codes of more than the answer itself."""
+    if method.encoder is None:
+        return None
+    codes = method.encode(problem.seen("test")[0])
+    return codes if codes.shape[-1] > 1 else None
+
+
+def score(energy: Energy, problem: Problem) -> dict[str, float]:
+    """Held-out likelihood by exact normalization on the grid, and the branches found.
+
+    The temperature is fitted on the validation pairs, the likelihood measured on the test pairs.
+    """
+    grid, seen_grid = problem.grid, problem.seen_grid
+    with torch.no_grad():
+        x, y = problem.seen("validation")
+        temperature = fit_temperature(grid_energies(energy, x, seen_grid), grid, energy(x, y))
+        x, y = problem.seen("test")
+        nll = conditional_nll(grid_energies(energy, x, seen_grid), grid, energy(x, y), temperature)
+        middle = torch.linspace(0.45, 0.55, 41, device=grid.device)
+        rows = grid_energies(energy, problem.x_scale.apply(middle[:, None]), seen_grid)
+    found = branch_scores(rows, grid, inverse_sine.branches(middle), temperature)
+    return {
+        "nll": float(nll),
+        "nll_above_truth": float(nll) - problem.true_nll(),
+        "temperature": temperature,
+        "branch_recall": found.recall,
+        "branch_precision": found.precision,
+    }

@@ -1,0 +1,92 @@
+"""The tour itself: stage by stage, so that what is done is reported whatever happens."""
+
+import sys
+from pathlib import Path
+
+import torch
+
+from ebmlab.errors import ConfigurationError
+from ebmlab.tour import digits, pictures
+from ebmlab.tour.relation import FAMILIES, Problem, draw_problem, train
+from ebmlab.tour.report import Report
+
+__all__ = ["run_tour"]
+
+STEPS, QUICK = 2000, 400
+DIGIT_STEPS, QUICK_DIGITS = 800, 150
+
+
+def run_tour(
+    out: Path, *, seed: int = 0, device: str = "cpu", quick: bool = False, progress: bool = True
+) -> Report:
+    """Train, score and draw; write the report after every stage.
+
+    Args:
+        out: a folder; made where it does not exist.
+        seed: of data, weights and batches.
+        device: a torch device.
+        quick: a fifth of the steps.
+        progress: show bars and print the table.
+
+    Raises:
+        ConfigurationError: the device does not exist here.
+    """
+    where = _device(device)
+    out.mkdir(parents=True, exist_ok=True)
+    settings = {"seed": seed, "device": device, "quick": quick, "steps": QUICK if quick else STEPS}
+    report = Report(out, settings)
+    problem = draw_problem(seed, where)
+    report.truth = {"nll": problem.true_nll()}
+    try:
+        _relation(report, problem, seed, progress)
+        _digits(report, seed, where, progress)
+        report.complete = True
+    except KeyboardInterrupt:
+        _say(progress, "\ninterrupted: the report holds what was done")
+    if report.trained and not report.pictures:
+        _draw_relation(report, problem)
+    report.write()
+    _say(progress, f"\n{report.table()}\n\nreport: {out / 'index.html'}")
+    return report
+
+
+def _relation(report: Report, problem: Problem, seed: int, progress: bool) -> None:
+    for family in FAMILIES:
+        report.trained.append(
+            train(family, problem, steps=report.settings["steps"], seed=seed, progress=progress)
+        )
+        report.write()
+    _draw_relation(report, problem)
+
+
+def _draw_relation(report: Report, problem: Problem) -> None:
+    report.pictures.append(pictures.draw_families(report.trained, problem, report.out))
+    report.pictures.append(pictures.draw_cut(report.trained, problem, report.out))
+    for trained in report.trained:
+        if trained.family.key == "latent":
+            report.pictures.append(pictures.draw_temperatures(trained, problem, report.out))
+    report.write()
+
+
+def _digits(report: Report, seed: int, device: torch.device, progress: bool) -> None:
+    steps = QUICK_DIGITS if report.settings["quick"] else DIGIT_STEPS
+    data = digits.halves(seed, device)
+    completions = digits.complete(*data, steps=steps, seed=seed, progress=progress)
+    report.digits |= completions.scores
+    report.pictures.append(pictures.draw_digits(completions, report.out))
+    report.write()
+    report.digits |= digits.embed(*data, steps=steps, seed=seed, progress=progress)
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigurationError(f"device {name!r} is not to be had here: {error}") from error
+    return device
+
+
+def _say(progress: bool, text: str) -> None:
+    if progress:
+        sys.stdout.write(f"{text}\n")

@@ -1,0 +1,8 @@
+"""The plain training loop, its guard and its records, and checkpoints."""
+
+from ebmlab.training.batches import Batch, Data
+from ebmlab.training.checkpoint import Restored, load, save
+from ebmlab.training.fit import Fit, fit
+from ebmlab.training.guard import Guard
+
+__all__ = ["Batch", "Data", "Fit", "Guard", "Restored", "fit", "load", "save"]

@@ -1,0 +1,101 @@
+"""In what a saved run differs from the one that it should be loaded into, one line for each."""
+
+from collections.abc import Collection
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ebmlab.training.packing import identity
+
+__all__ = ["generator_differences", "method_differences", "optimizer_differences"]
+
+
+def _names(what: str, saved: Collection[str], own: Collection[str]) -> list[str]:
+    return [
+        *(f"missing in the file: {what} {name}" for name in own if name not in saved),
+        *(f"only in the file: {what} {name}" for name in saved if name not in own),
+    ]
+
+
+def method_differences(saved: dict[str, Any], own: dict[str, Any]) -> list[str]:
+    """Names, shapes, types and sharing of two state dictionaries, the saved and the present."""
+    lines = _names("tensor", saved, own)
+    both = [name for name in own if name in saved]
+    there, here = ({name: state[name] for name in both} for state in (saved, own))
+    twin_there, twin_here = _twins(there), _twins(here)
+    for name in both:
+        kinds = _kind(there[name]), _kind(here[name])
+        if kinds[0] != kinds[1]:
+            lines.append(f"{name}: {kinds[0]} in the file, {kinds[1]} here")
+        if isinstance(here[name], Tensor) and _expanded(here[name]):
+            lines.append(f"{name}: expanded here, so that it cannot be written to; .clone() it")
+        if twin_there[name] != twin_here[name]:
+            lines.append(
+                f"{name}: the same tensor as {twin_there[name]} in the file, as "
+                f"{twin_here[name]} here"
+            )
+    return lines
+
+
+def _expanded(tensor: Tensor) -> bool:
+    return any(
+        size > 1 and stride == 0
+        for size, stride in zip(tensor.shape, tensor.stride(), strict=True)
+    )
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return f"{tuple(value.shape)} {value.dtype}"
+    return type(value).__name__
+
+
+def _twins(state: dict[str, Any]) -> dict[str, str]:
+    """For each name the first, in the alphabet, of all names of its tensor."""
+    first: dict[tuple, str] = {}
+    keys = {n: identity(v) if isinstance(v, Tensor) else (n,) for n, v in state.items()}
+    for name in sorted(state):
+        first.setdefault(keys[name], name)
+    return {name: first[key] for name, key in keys.items()}
+
+
+def optimizer_differences(
+    saved: dict[str, Any] | None,
+    optimizer: torch.optim.Optimizer | None,
+    trained: list[list[str]],
+) -> list[str]:
+    """Class, groups and parameters, by their names, of a saved and a present optimizer."""
+    if optimizer is None:
+        return []
+    if saved is None:
+        return ["missing in the file: the optimizer; call load without one"]
+    if saved["class"] != type(optimizer).__name__:
+        return [f"optimizer: {saved['class']} in the file, {type(optimizer).__name__} here"]
+    if len(saved["trained"]) != len(trained):
+        return [f"optimizer: {len(saved['trained'])} groups in the file, {len(trained)} here"]
+    lines: list[str] = []
+    for i, (there, here) in enumerate(zip(saved["trained"], trained, strict=True)):
+        lines += _names(f"parameter of the optimizer's group {i}:", there, here)
+        if there != here and set(there) == set(here):
+            lines.append(f"optimizer's group {i}: {there} in the file, another order here: {here}")
+    return lines
+
+
+def generator_differences(
+    saved: dict[str, Any], rngs: dict[str, torch.Generator] | None
+) -> list[str]:
+    """Names, devices and sizes of state of saved and present generators."""
+    if rngs is None:
+        return []
+    lines = _names("generator", saved, rngs)
+    for name in [name for name in rngs if name in saved]:
+        device, state = saved[name]
+        if device != rngs[name].device.type:
+            lines.append(f"generator {name}: on {device} in the file, {rngs[name].device} here")
+            continue
+        try:
+            torch.Generator(rngs[name].device).set_state(state)
+        except RuntimeError as error:
+            lines.append(f"generator {name}: its state does not fit here ({error})")
+    return lines

@@ -1,0 +1,188 @@
+"""`fit`: the plain training loop with a bar, metrics, and a guard against NaN."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from ebmlab.checks import require_generator, require_positive
+from ebmlab.errors import ConfigurationError, GradientError, ShapeError
+from ebmlab.protocols import Loss
+from ebmlab.training.batches import Batch, Data, batches
+from ebmlab.training.guard import Guard
+from ebmlab.training.record import recording
+
+__all__ = ["Fit", "fit"]
+
+
+class Fit(NamedTuple):
+    """What `fit` returns.
+
+    Attributes:
+        history: numbers at the recorded steps: "step", "value" (the loss), and each term and
+            metric of the loss by its name; equally long lists.
+        steps: how many steps were tried.
+        skipped: how many of them were not taken, as a gradient was NaN or infinite.
+        optimizer: the optimizer with its state; None where nothing is trained by gradients.
+        rng: the generator, as the run left it.
+    """
+
+    history: dict[str, list[float]]
+    steps: int
+    skipped: int
+    optimizer: torch.optim.Optimizer | None
+    rng: torch.Generator
+
+
+def fit(
+    method: nn.Module,
+    data: Data,
+    *,
+    steps: int,
+    rng: torch.Generator | None = None,
+    batch_size: int = 128,
+    optimizer: torch.optim.Optimizer | None = None,
+    lr: float = 1e-3,
+    out: str | Path | None = None,
+    progress: bool = True,
+    patience: int = 10,
+    every: int = 10,
+) -> Fit:
+    """Train a method: loss, backward, optimizer step, commit; `steps` times.
+
+    A step whose loss or gradients are NaN or infinite is not taken: neither the optimizer nor
+    `commit` runs, and it is counted. The method is in training mode meanwhile; afterwards every
+    module is back in the mode it had, and no gradients are left behind.
+
+    Args:
+        method: a `Method`, or a module around one: (x, y, rng) -> `Loss`.
+        data: a tuple (x, y) of tensors (n, *event) or tuples of tensors, x possibly None, drawn
+            in random batches without replacement in each epoch, where a last batch that is not
+            full is dropped unless it is the only one; or a function (batch_size, rng) -> (x, y);
+            or an iterable of (x, y), gone through again and again.
+        steps: how many steps, >= 1; skipped ones count.
+        rng: a generator on the method's device, for batches and for the method; None is a new
+            one, seeded with 0.
+        batch_size: rows in a batch; an iterable's batches are as they are.
+        optimizer: of the method's parameters; None is AdamW with `lr` and no weight decay over
+            all that require a gradient, and nothing where there are none: closed-form steps live
+            in `commit`.
+        lr: the step size of that AdamW.
+        out: a folder for `metrics.jsonl`, made anew, one line for each recorded step: step,
+            seconds, value, terms, metrics, skipped; null where a number is not finite.
+        progress: show a bar.
+        patience: raise after that many skipped steps in a row.
+        every: record every so many steps, and the last.
+
+    Raises:
+        NonFiniteError: `patience` steps in a row had NaN or infinite gradients.
+        ConfigurationError, ShapeError: an argument, a batch or a loss is not as it must be.
+        DeviceError: rng is not on the method's device.
+        GradientError: the loss carries no gradient, though there are parameters to train.
+
+    Example:
+        >>> from ebmlab.energies import JointEmbedding, SquaredDistance
+        >>> from ebmlab.objectives import Regularized
+        >>> from ebmlab.protocols import Method
+        >>> energy = JointEmbedding(nn.Linear(1, 1), nn.Identity(), SquaredDistance())
+        >>> x = torch.linspace(-1, 1, 64)[:, None]
+        >>> method = Method(energy, Regularized())
+        >>> run = fit(method, (x, 2 * x + 1), steps=300, lr=0.1, progress=False)
+        >>> run.history["value"][-1] < 1e-4
+        True
+    """
+    _require_counts(steps=steps, batch_size=batch_size, patience=patience, every=every)
+    rng = _generator(method, rng)
+    optimizer = _optimizer(method, optimizer, lr)
+    source = batches(data, batch_size, rng)
+    guard = Guard(method, patience)
+    from tqdm.auto import tqdm
+
+    bar = tqdm(range(1, steps + 1), desc="training", unit="step", disable=not progress)
+    with _training(method), recording(out) as record, bar:
+        for step in bar:
+            loss = _loss(method, next(source), rng)
+            if optimizer is not None:
+                _backward(loss)
+            if guard.passes(loss.value, step):
+                if optimizer is not None:
+                    optimizer.step()
+                loss.commit()
+            method.zero_grad()
+            if step % every == 0 or step == steps:
+                record.add(step, loss, guard.skipped)
+                value = record.history["value"][-1]
+                bar.set_postfix(value=value, skipped=guard.skipped, refresh=False)
+    return Fit(record.history, steps, guard.skipped, optimizer, rng)
+
+
+def _require_counts(**counts: int) -> None:
+    for name, count in counts.items():
+        if count < 1:
+            raise ConfigurationError(f"{name} is {count}; it must be >= 1")
+
+
+def _generator(method: nn.Module, rng: torch.Generator | None) -> torch.Generator:
+    own = next(method.parameters(), None)
+    own = next(method.buffers(), None) if own is None else own
+    device = torch.device("cpu") if own is None else own.device
+    if rng is None:
+        return torch.Generator(device).manual_seed(0)
+    return rng if own is None else require_generator(rng, "fit", device)
+
+
+def _optimizer(
+    method: nn.Module, optimizer: torch.optim.Optimizer | None, lr: float
+) -> torch.optim.Optimizer | None:
+    trainable = [p for p in method.parameters() if p.requires_grad]
+    if optimizer is None:
+        require_positive("lr", lr)
+        return torch.optim.AdamW(trainable, lr=lr, weight_decay=0.0) if trainable else None
+    own = {id(parameter) for parameter in method.parameters()}
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    if not held <= own or not any(id(parameter) in held for parameter in trainable):
+        raise ConfigurationError(
+            f"optimizer holds {len(held)} parameters, {len(held - own)} of which are not the "
+            f"method's, and the method trains {len(trainable)}; build it from "
+            "method.parameters(), after any move to a device"
+        )
+    return optimizer
+
+
+@contextmanager
+def _training(method: nn.Module) -> Iterator[None]:
+    modes = {module: module.training for module in method.modules()}
+    method.train()
+    method.zero_grad()
+    try:
+        yield
+    finally:
+        method.zero_grad()
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def _loss(method: nn.Module, batch: Batch, rng: torch.Generator) -> Loss:
+    loss = method(*batch, rng)
+    if not isinstance(loss, Loss):
+        raise ConfigurationError(
+            f"{type(method).__name__} returned a {type(loss).__name__}; fit needs a Loss: "
+            "Method(energy, objective) gives it"
+        )
+    if loss.value.ndim:
+        raise ShapeError(
+            f"the loss has shape {tuple(loss.value.shape)}; it must be a scalar: .mean() mends it"
+        )
+    return loss
+
+
+def _backward(loss: Loss) -> None:
+    if not loss.value.requires_grad:
+        raise GradientError(
+            "the loss carries no gradient to any parameter; look for .detach() or "
+            "torch.no_grad(), or freeze the parameters with .requires_grad_(False)"
+        )
+    loss.value.backward()

@@ -1,0 +1,82 @@
+"""What a training run leaves: a history in memory, and a line of JSON for each record."""
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from torch import Tensor
+
+from ebmlab.errors import ShapeError
+from ebmlab.protocols import Loss
+
+__all__ = ["Record", "recording"]
+
+
+class Record:
+    """Columns of numbers over the recorded steps, and the same as lines of JSON.
+
+    `history` has the columns "step", "value", and one for each term and each metric of the
+    losses; a metric whose name is taken is called "metrics.<name>". All columns are equally
+    long: NaN stands where a step did not have the number. JSON has null for what is not finite.
+    """
+
+    def __init__(self, file: TextIO | None = None) -> None:
+        self.history: dict[str, list[float]] = {}
+        self._file = file
+        self._start = time.perf_counter()
+
+    def add(self, step: int, loss: Loss, skipped: int) -> None:
+        """Note one step; here, and only here, the numbers are brought to the host."""
+        value = _number("value", loss.value)
+        groups = {
+            "terms": {name: _number(name, number) for name, number in loss.terms.items()},
+            "metrics": {name: _number(name, number) for name, number in loss.metrics.items()},
+        }
+        row: dict[str, float] = {"step": step, "value": value}
+        for group, numbers in groups.items():
+            for name, number in numbers.items():
+                row[f"{group}.{name}" if name in row else name] = number
+        count = len(self.history.get("step", ()))
+        for name in [*self.history, *(name for name in row if name not in self.history)]:
+            self.history.setdefault(name, [math.nan] * count).append(row.get(name, math.nan))
+        if self._file is not None:
+            line = {
+                "step": step,
+                "seconds": round(time.perf_counter() - self._start, 3),
+                "value": _json(value),
+                **{
+                    group: {name: _json(number) for name, number in numbers.items()}
+                    for group, numbers in groups.items()
+                },
+                "skipped": skipped,
+            }
+            self._file.write(json.dumps(line, allow_nan=False) + "\n")
+
+
+@contextmanager
+def recording(out: str | Path | None) -> Iterator[Record]:
+    """A record that also writes `out`/metrics.jsonl, whole after every line; None: no file."""
+    if out is None:
+        yield Record()
+        return
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "metrics.jsonl").open("w", buffering=1, encoding="utf-8") as file:
+        yield Record(file)
+
+
+def _number(name: str, tensor: Tensor) -> float:
+    if tensor.numel() != 1:
+        raise ShapeError(
+            f"{name} has shape {tuple(tensor.shape)}; terms and metrics of a Loss are scalars: "
+            "reduce it, as with .mean()"
+        )
+    return float(tensor.detach())
+
+
+def _json(number: float) -> float | None:
+    return number if math.isfinite(number) else None
