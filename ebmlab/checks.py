@@ -14,6 +14,7 @@ __all__ = [
     "common_batch",
     "leading_shape",
     "over_batch",
+    "require_device",
     "require_generator",
     "require_non_negative",
     "require_one_kind",
@@ -103,23 +104,28 @@ def require_same_kind(named: dict[str, Tree]) -> None:
                     )
 
 
+def require_device(who: str, device: torch.device, named: dict[str, Tree]) -> None:
+    """Raise unless all tensors are where `who` is."""
+    for name, tree in named.items():
+        for leaf in leaves(tree):
+            if leaf.device != device:
+                raise DeviceError(
+                    f"{name} is on {leaf.device}, {who} on {device}; move one with .to()"
+                )
+
+
 def require_one_kind(module: nn.Module, named: dict[str, Tree]) -> None:
     """Raise where inputs and a module's own tensors differ in device or in single or double."""
     own = next(_floating(module), None)
-    if own is None or torch.is_autocast_enabled(own.device.type):
+    if own is None:
         return
-    full = {torch.float32, torch.float64}
+    who, full = type(module).__name__, {torch.float32, torch.float64}
+    require_device(who, own.device, named)
     for name, tree in named.items():
         for leaf in leaves(tree):
-            if leaf.device != own.device:
-                raise DeviceError(
-                    f"{name} is on {leaf.device}, {type(module).__name__} on {own.device}; "
-                    "move one with .to()"
-                )
             if leaf.dtype != own.dtype and {leaf.dtype, own.dtype} == full:
                 raise DtypeError(
-                    f"{name} is {leaf.dtype}, {type(module).__name__} holds {own.dtype}; convert "
-                    "one with .to(dtype)"
+                    f"{name} is {leaf.dtype}, {who} holds {own.dtype}; convert one with .to(dtype)"
                 )
 
 
@@ -184,4 +190,4 @@ def _restored(out: Tensor, batch: torch.Size, who: str) -> Tensor:
             f"{who} returned {tuple(out.shape)} for {batch.numel()} rows; its first dimension "
             "must be the batch"
         )
-    return out.reshape(*batch, *out.shape[1:])
+    return out.reshape((*batch, *out.shape[1:]))

@@ -12,15 +12,15 @@ from ebmlab.checks import (
     common_batch,
     leading_shape,
     over_batch,
-    require_generator,
     require_one_kind,
     require_positive,
     require_same_kind,
 )
 from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.randomness import replayed
 from ebmlab.types import Potential, Tree
 
-__all__ = ["Energy", "FunctionEnergy", "Scaled", "Sum", "Tempered", "replayed"]
+__all__ = ["Energy", "FunctionEnergy", "Scaled", "Sum", "Tempered"]
 
 
 class Energy(nn.Module, ABC):
@@ -69,7 +69,13 @@ class Energy(nn.Module, ABC):
         """Check what arrives, call `forward`, and check that one energy per datum comes back."""
         if torch.compiler.is_compiling():
             return self._evaluate(x, y, z, rng)
-        batch, due = self._check(x, y, z)
+        if (z is not None) != self.takes_z:
+            raise ConfigurationError(
+                f"{type(self).__name__} needs z (takes_z): pass it, or reduce it with FreeEnergy"
+                if z is None
+                else f"{type(self).__name__} has no z (takes_z is False), but one was given"
+            )
+        batch, due = self.check(x, y, z)
         out = self._evaluate(x, y, z, rng)
         if not isinstance(out, Tensor) or out.shape != due:
             got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
@@ -79,14 +85,13 @@ class Energy(nn.Module, ABC):
             )
         return out if out.shape == batch else out.expand(batch)
 
-    def _check(self, x: Tree, y: Tree, z: Tensor | None) -> tuple[torch.Size, torch.Size]:
-        """The batch of the result, and that of what `forward` looks at."""
-        if (z is not None) != self.takes_z:
-            raise ConfigurationError(
-                f"{type(self).__name__} needs z (takes_z): pass it, or reduce it with FreeEnergy"
-                if z is None
-                else f"{type(self).__name__} has no z (takes_z is False), but one was given"
-            )
+    def check(self, x: Tree, y: Tree, z: Tensor | None = None) -> tuple[torch.Size, torch.Size]:
+        """Raise unless x, y and z fit together and to this energy.
+
+        Returns:
+            The batch shape of the energies, and that of what `forward` looks at (without x where
+            the energy does not take it).
+        """
         named: dict[str, Tree] = {"x": x, "y": y, "z": z}
         shapes = {
             name: leading_shape(name, tree, ndim)
@@ -163,13 +168,6 @@ class Energy(nn.Module, ABC):
     def __truediv__(self, temperature: float | Tensor) -> "Tempered":
         """Temper: E / T; T may be a Parameter."""
         return Tempered(self, temperature)
-
-
-def replayed(rng: torch.Generator | None, who: str) -> Callable[[], torch.Generator]:
-    """A source of generators that all start where rng stands now."""
-    device = rng.device if rng is not None else torch.device("cpu")
-    state = require_generator(rng, f"{who}.given", device).get_state()
-    return lambda: torch.Generator(device).set_state(state)
 
 
 class FunctionEnergy(Energy):

@@ -87,7 +87,8 @@ def logistic(e_pos: Tensor, e_neg: Tensor) -> Tensor:
 
 
 def _surprise(e_pos: Tensor, e_neg: Tensor) -> Tensor:
-    return e_pos + torch.cat([-e_pos[:, None], -e_neg], dim=1).logsumexp(1)
+    """-log softmax(-E) at E+, from differences only, so that a common offset changes nothing."""
+    return functional.pad(e_pos[:, None] - e_neg, (1, 0)).logsumexp(1)
 
 
 @dataclass(frozen=True)

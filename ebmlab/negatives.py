@@ -6,11 +6,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ebmlab.checks import require_generator, require_tensor
+from ebmlab.checks import require_device, require_generator, require_tensor
 from ebmlab.energies import Density
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.protocols import Draw, Negatives, Sampler
+from ebmlab.randomness import fork
 from ebmlab.samplers import run
 from ebmlab.types import Tree
 
@@ -42,9 +43,10 @@ class InBatch(Negatives):
     ) -> Draw:
         """Energies (b, b - 1), or (b, 2b - 2) with `both`."""
         x, y = require_tensor("x", x), require_tensor("y", y)
-        if len(y) < 2:
+        if len(y) < 2 or len(x) != len(y):
             raise ShapeError(
-                f"y has shape {tuple(y.shape)}: a batch of one has no negatives in it"
+                f"x has shape {tuple(x.shape)}, y {tuple(y.shape)}: negatives are the others of "
+                "the batch, as many x as y; a batch of one holds none"
             )
         groups = [y, x] if self.both else [y]
         energies = [_others(energy(x[:, None], other[None], rng=rng)) for other in groups]
@@ -86,7 +88,14 @@ class Noise(nn.Module, Negatives):
         """Energies (b, k) of x with each draw."""
         y = require_tensor("y", y)
         rng = require_generator(rng, "Noise", y.device)
+        for own in self.density.buffers():
+            require_device("the noise", own.device, {"y": y})
         draws = self.density.sample(self.k * len(y), rng).to(y.dtype)
+        if draws.shape[1:] != y.shape[1:]:
+            raise ShapeError(
+                f"y has shape {tuple(y.shape)}, but the noise draws {tuple(draws.shape)}: its "
+                "density must be one of points like y"
+            )
         energies = energy(x, draws.reshape(self.k, *y.shape), rng=rng)
         return Draw(energies.mT, {})
 
@@ -96,7 +105,7 @@ class FromData(Negatives):
 
     Args:
         sampler: a kernel of `ebmlab.samplers`.
-        steps: transitions.
+        steps: transitions, at least 1.
 
     Example:
         >>> from ebmlab.energies import MLP
@@ -109,6 +118,8 @@ class FromData(Negatives):
     """
 
     def __init__(self, sampler: Sampler, steps: int) -> None:
+        if steps < 1:
+            raise ConfigurationError(f"steps is {steps}; it must be at least 1")
         self.sampler, self.steps = sampler, steps
 
     def __call__(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Draw:
@@ -180,6 +191,7 @@ class Replay(nn.Module, Negatives):
     def __call__(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Draw:
         """Energies (b, 1) of the chains after their steps; `commit` writes them back."""
         y = require_tensor("y", y)
+        require_device("the pool", self.pool.device, {"y": y})
         rng = require_generator(rng, "Replay", y.device)
         n = len(y)
         if n > len(self.pool) or y.shape[1:] != self.pool.shape[1:]:
@@ -193,13 +205,14 @@ class Replay(nn.Module, Negatives):
             anew.reshape(-1, *[1] * (y.ndim - 1)), self._births(n, rng), self.pool[slots]
         )
         draw, end = _chains(energy, x, start.to(y.dtype), self.sampler, self.steps, rng)
-        metrics = draw.metrics | {"age": self.age.to(y.dtype).mean()}
+        metrics = draw.metrics | {"age": self.age.float().mean()}
+        # Other draws may be committed first: what this one continues is noted now.
+        age, lineage = torch.where(anew, 0, self.age[slots]) + self.steps, self.lineage[slots]
 
         def commit() -> None:
             self.pool[slots] = end.to(self.pool.dtype)
-            self.age[slots] = torch.where(anew, 0, self.age[slots]) + self.steps
-            fresh = self.born + anew.cumsum(0) - 1
-            self.lineage[slots] = torch.where(anew, fresh, self.lineage[slots])
+            self.age[slots] = age
+            self.lineage[slots] = torch.where(anew, self.born + anew.cumsum(0) - 1, lineage)
             self.born += anew.sum()
 
         return Draw(draw.energies, metrics, commit)
@@ -215,7 +228,10 @@ def _chains(
     energy: Energy, x: Tree, start: Tensor, sampler: Sampler, steps: int, rng: torch.Generator
 ) -> tuple[Draw, Tensor]:
     coupled = _warn_of_batch_norm(energy)
-    chain = run(sampler, energy.given(x, rng=rng), start, steps=steps, rng=rng)
+    start = start.detach()
+    # The energy's own noise must not be that of the chain.
+    u = energy.given(x, rng=fork(rng) if energy.stochastic else None)
+    chain = run(sampler, u, start, steps=steps, rng=rng)
     end = chain.state.y.detach().to(start.dtype)
     moved = torch.linalg.vector_norm((end - start).flatten(1), dim=1).mean()
     metrics = {"moved": moved, "acceptance": chain.acceptance.mean()}

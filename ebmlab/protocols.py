@@ -129,6 +129,7 @@ class Objective(nn.Module, ABC):
         self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None = None
     ) -> Loss:
         """The loss, with a commit that moves every state once."""
+        energy.check(x, y)
         head, hx, hy = energy.embed(x, y) if self.on_codes else (energy, x, y)
         loss: Loss = super().__call__(head, hx, hy, rng)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from ebmlab.checks import require_non_negative, require_positive
@@ -40,7 +41,6 @@ class VICReg(Regularizer):
         ShapeError: codes are not (b, d) with b >= 2.
 
     Example:
-        >>> import torch
         >>> VICReg(std=25.0, cov=1.0, eps=1e-4)(torch.zeros(4, 3), torch.zeros(4, 3))
         tensor(24.7500)
 
@@ -60,7 +60,8 @@ class VICReg(Regularizer):
 
     def __call__(self, hx: Tensor, hy: Tensor) -> Tensor:
         """The penalty of two populations (b, d), a scalar."""
-        return self._penalty(hx) + self._penalty(hy)
+        with torch.autocast(hx.device.type, enabled=False):
+            return self._penalty(hx) + self._penalty(hy)
 
     def _penalty(self, h: Tensor) -> Tensor:
         h = centered(h)

@@ -22,6 +22,9 @@ from ebmlab.energy import FunctionEnergy
 
 F64 = torch.float64
 
+# The tensors of these tests are small: threads would only wait for each other.
+torch.set_num_threads(1)
+
 # Every statistical test of these files is held to this false-alarm rate unless it says otherwise:
 # with about a hundred of them the whole suite alarms falsely once in ten thousand seeds.
 RATE = 1e-6
@@ -52,12 +55,12 @@ def log_integral(energy: Callable[[Tensor], Tensor], *axes: Tensor) -> float:
 
 def fits(sample: Tensor, cdf: Callable[[np.ndarray], np.ndarray], rate: float = RATE) -> bool:
     """Kolmogorov-Smirnov: whether a sample (n,) may come from a distribution."""
-    return bool(stats.kstest(sample.double().numpy(), cdf).pvalue > rate)
+    return bool(stats.kstest(sample.detach().double().numpy(), cdf).pvalue > rate)
 
 
 def has_variance(sample: Tensor, variance: float, rate: float = RATE) -> bool:
     """Whether independent Gaussian draws of mean 0 may have this variance: Σ y²/σ² ~ χ²(n)."""
-    ratio = float(sample.double().square().sum()) / variance
+    ratio = float(sample.detach().double().square().sum()) / variance
     below = float(stats.chi2.cdf(ratio, sample.numel()))
     above = float(stats.chi2.sf(ratio, sample.numel()))
     return 2 * min(below, above) > rate
@@ -65,7 +68,7 @@ def has_variance(sample: Tensor, variance: float, rate: float = RATE) -> bool:
 
 def has_mean(sample: Tensor, mean: float, std: float, rate: float = RATE) -> bool:
     """Whether many independent draws of known standard deviation may have this mean."""
-    z = (float(sample.double().mean()) - mean) / (std / sample.numel() ** 0.5)
+    z = (float(sample.detach().double().mean()) - mean) / (std / sample.numel() ** 0.5)
     return bool(2 * stats.norm.sf(abs(z)) > rate)
 
 

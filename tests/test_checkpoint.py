@@ -21,6 +21,7 @@ from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, DtypeError, FileError
 from ebmlab.protocols import Loss, Method, Objective, Stepped
 from ebmlab.training import Restored, fit, load, save
+from ebmlab.training.packing import Packer, unpack
 
 torch.set_num_threads(1)
 
@@ -234,6 +235,8 @@ def test_every_kind_of_tensor_comes_back(tmp_path):
             self.overlapping = nn.Parameter(base[5:9])
             self.tied = self.part
             self.register_buffer("reshaped", self.part.data.view(5, 1))
+            self.register_buffer("square", torch.arange(4.0).reshape(2, 2) * fill)
+            self.register_buffer("its_transpose", self.square.t())
             self.register_buffer("scalar", torch.tensor(math.pi * fill, dtype=torch.float64))
             self.register_buffer("empty", torch.zeros(0, 3))
             self.register_buffer("rough", torch.full((2,), 0.1 * fill).bfloat16())
@@ -251,6 +254,29 @@ def test_every_kind_of_tensor_comes_back(tmp_path):
         )
         assert again.state_dict()[name].data_ptr() == before[name]
     assert again.bad[2].signbit()
+
+
+def test_tensors_that_live_briefly_or_share_a_name_are_not_confused():
+    packer = Packer()
+    packed = [packer.pack(torch.full((2, 3), float(i)).t(), f"{i}") for i in range(50)]
+    packed.append(packer.pack({1: torch.tensor(1.0), "1": torch.tensor(2.0)}, "keys"))
+    *values, keys = unpack(packed, packer.tensors)
+    assert [float(value.mean()) for value in values] == [*range(50)]
+    assert keys == {1: torch.tensor(1.0), "1": torch.tensor(2.0)}
+
+
+def test_modules_are_told_their_version(tmp_path):
+    class Versioned(nn.Linear):
+        _version = 3
+
+        def _load_from_state_dict(self, state, prefix, metadata, *rest) -> None:
+            self.told = metadata.get("version")
+            super()._load_from_state_dict(state, prefix, metadata, *rest)
+
+    save(tmp_path / "run", Versioned(1, 1))
+    again = Versioned(1, 1)
+    load(tmp_path / "run", again)
+    assert again.told == 3
 
 
 def test_extra_comes_back_as_it_was(tmp_path):

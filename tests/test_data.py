@@ -66,28 +66,36 @@ def test_a_toys_density_integrates_to_one(name):
     assert total == pytest.approx(1, abs=1e-8)
 
 
-def _histogram_p_value(points, log_density, bins=24, half=3.0, fine=10):
-    """Pearson's test of points against a density integrated over square bins."""
+def _cloud_p_value(points, log_density, bins=24, half=3.0, fine=10):
+    """Of two tests: Pearson's of counts in square bins, and log p(y) has its mean (normal)."""
     grid, area = _window(half, bins * fine)
-    mass = log_density(grid).exp().reshape(bins, fine, bins, fine).sum((1, 3)) * area
+    on_grid = log_density(grid)
+    mass = on_grid.exp() * area
     cell = ((points.double() + half) * (bins / (2 * half))).floor().long()
     inside = ((cell >= 0) & (cell < bins)).all(-1)
     counts = torch.bincount(cell[inside] @ torch.tensor([bins, 1]), minlength=bins**2)
-    expected = mass.flatten() * len(points)
+    expected = mass.reshape(bins, fine, bins, fine).sum((1, 3)).flatten() * len(points)
     usual = expected >= 5
     # What falls into rare bins or out of the window is pooled.
     seen = torch.cat([counts[usual], (len(points) - counts[usual].sum())[None]]).double()
     due = torch.cat([expected[usual], (len(points) - expected[usual].sum())[None]])
     seen, due = seen[due > 1e-6], due[due > 1e-6]
-    return stats.chi2.sf(((seen - due).square() / due).sum().item(), len(due) - 1)
+    counted = stats.chi2.sf(((seen - due).square() / due).sum().item(), len(due) - 1)
+    finite = on_grid.clamp(min=-700)
+    mean = (mass * finite).sum()
+    variance = (mass * finite.square()).sum() - mean.square()
+    surplus = log_density(points.double()).mean() - mean
+    # A uniform density has one value only, up to rounding.
+    z = surplus.abs() / (variance.clamp(min=1e-9) / len(points)).sqrt()
+    return 2 * min(counted, 2 * stats.norm.sf(z.item()))
 
 
 @pytest.mark.parametrize("name", KNOWN_TOYS)
 def test_a_toys_draws_follow_its_density_and_stretched_draws_do_not(name):
     toy = getattr(toys, name)
     points = toy(40000, generator())
-    assert _histogram_p_value(points, toy.log_density) > FALSE_ALARM
-    assert _histogram_p_value(1.03 * points, toy.log_density) < FALSE_ALARM
+    assert _cloud_p_value(points, toy.log_density) > FALSE_ALARM
+    assert _cloud_p_value(1.03 * points, toy.log_density) < FALSE_ALARM
     assert toy.log_density(points).isfinite().all()
 
 
@@ -99,16 +107,26 @@ def test_moons_and_spirals_lie_about_their_curves():
     for toy, curve, size in ((toys.two_moons, arc, 1.6), (toys.spirals, arm, 2.5)):
         points = toy(2000, generator())
         distance = torch.cdist(points, size * torch.cat([curve, -curve])).amin(-1)
-        # The distance to a line of N(0, σ²I) is |N(0, σ²)|; to the whole curve it is no more.
-        # 5.5 standard deviations: a false alarm in 2000 · 4e-8 < 1e-4 of the seeds.
+        # The distance to a line of N(0, σ²I) is |N(0, σ²)|: a false alarm of 5.5 σ in 2000 · 4e-8
+        # < 1e-4 of the seeds; its mean square has a relative deviation of √(2 / 2000) = 0.03,
+        # five of which, and what lies past the ends or between two turns, the bounds leave room.
         assert distance.max() < 5.5 * toy.noise
-        assert distance.square().mean().sqrt() > 0.5 * toy.noise
+        assert 0.75 < distance.square().mean() / toy.noise**2 < 1.25
         stretched = torch.cdist(1.2 * points, size * torch.cat([curve, -curve])).amin(-1)
         assert stretched.max() > 5.5 * toy.noise
         own = torch.cdist(points, size * curve).amin(-1) < 5.5 * toy.noise
         # Each half has probability ½ plus what lies near both: five standard deviations, 3e-7.
         assert own.double().mean() > 0.5 - 5 * 0.5 / math.sqrt(2000)
         assert own.double().mean() < 0.8
+
+
+def test_spirals_spread_their_points_by_the_square_of_the_radius():
+    squared = toys.spirals(2000, generator()).double().square().sum(-1)
+    due = toys.spirals.radius**2 / 2 + 2 * toys.spirals.noise**2
+    error = squared.std() / math.sqrt(2000)
+    # Five standard errors: a false alarm in 6e-7 of the seeds.
+    assert abs(squared.mean() - due) < 5 * error
+    assert abs(squared.sqrt().mean() ** 2 - due) > 5 * error
 
 
 def test_toys_keep_dtype_and_leading_dimensions_of_what_they_judge():
@@ -214,7 +232,7 @@ def _conditional_p_value(relation, x, y):
     """Of two tests: F(y | x) is uniform (Kolmogorov), log p(y | x) has its mean (normal)."""
     u, surplus, variance = [], 0.0, 0.0
     for part_x, part_y in zip(x.double().split(250), y.double().split(250), strict=True):
-        grid, density = _on_grid(relation, part_x, count=1001)
+        grid, density = _on_grid(relation, part_x, count=501)
         share = torch.cumulative_trapezoid(density, grid, dim=-1)
         u += [np.interp(y, grid[1:], row) for y, row in zip(part_y[:, 0], share, strict=True)]
         log_density = density.clamp(min=1e-300).log()
@@ -230,8 +248,10 @@ def _conditional_p_value(relation, x, y):
 def test_draws_follow_the_conditional_density_and_not_that_of_another_noise(name):
     relation = getattr(relations, name)
     x, y = relation(2000, generator())
-    assert _conditional_p_value(relation, x, y) > FALSE_ALARM
-    assert _conditional_p_value(type(relation)(0.06), x, y) < FALSE_ALARM
+    for side in (x < 0.4, x > 0.4):
+        pairs = x[side][:, None], y[side][:, None]
+        assert _conditional_p_value(relation, *pairs) > FALSE_ALARM
+        assert _conditional_p_value(type(relation)(0.065), *pairs) < FALSE_ALARM
 
 
 def test_nothing_but_the_unit_interval_is_an_answer_to_the_inverse_sine():
@@ -250,6 +270,18 @@ def test_three_branches_exist_only_between_the_turns_of_the_sine():
     assert torch.equal(counts, torch.where(inside, 3, 1))
     outside = relations.inverse_sine.branches(torch.tensor([-0.01, 1.01]))
     assert [len(y) for y in outside] == [0, 0]
+
+
+def test_a_turning_point_of_the_sine_is_one_branch():
+    turn = torch.tensor(math.acos(-1 / (0.6 * math.pi)) / (2 * math.pi), dtype=torch.float64)
+    for y in (turn, 1 - turn):
+        x = y + 0.3 * (2 * math.pi * y).sin()
+        for shift, count in ((-1e-6, 2), (0.0, 1), (1e-6, 0)):
+            # Beyond a maximum, or below a minimum, two branches are gone.
+            outward = shift if y < 0.5 else -shift
+            found = relations.inverse_sine.branches((x + outward)[None])[0]
+            near = (found - y).abs() < 0.01
+            assert (near.sum(), (~near).sum()) == (count, 1)
 
 
 @pytest.mark.parametrize("name", RELATIONS)
@@ -372,7 +404,7 @@ def test_idx_files_of_every_type_are_read_plain_and_compressed(
 
 
 GOOD = idx_bytes(np.arange(12).reshape(3, 4))
-ZIPPED = gzip.compress(GOOD)
+ZIPPED = gzip.compress(GOOD, mtime=0)
 
 
 @pytest.mark.parametrize(
@@ -391,8 +423,8 @@ ZIPPED = gzip.compress(GOOD)
         (ZIPPED[:12], "truncated"),
         (ZIPPED + b"\0", "trailing"),
         (ZIPPED[:-8] + bytes([ZIPPED[-8] ^ 1]) + ZIPPED[-7:], "damaged"),
-        (gzip.compress(GOOD[:-1]), "truncated"),
-        (gzip.compress(GOOD + b"\0"), "trailing"),
+        (gzip.compress(GOOD[:-1], mtime=0), "truncated"),
+        (gzip.compress(GOOD + b"\0", mtime=0), "trailing"),
     ],
 )
 def test_a_damaged_idx_file_is_refused_by_name(tmp_path, content, fault):
@@ -429,7 +461,7 @@ SMALL = {
     "train-images-idx3-ubyte.gz": idx_bytes(PIXELS),
     "train-labels-idx1-ubyte.gz": idx_bytes(LABELS),
 }
-RAW = {name: gzip.compress(content) for name, content in SMALL.items()}
+RAW = {name: gzip.compress(content, mtime=0) for name, content in SMALL.items()}
 NAMES = list(RAW)
 
 
@@ -531,7 +563,7 @@ def test_a_root_without_the_file_is_refused_and_nothing_is_fetched(mirror, tmp_p
 def flipped(content):
     changed = bytearray(content)
     changed[-1] ^= 1
-    return gzip.compress(bytes(changed))
+    return gzip.compress(bytes(changed), mtime=0)
 
 
 @pytest.mark.parametrize("by_root", [True, False])

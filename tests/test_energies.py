@@ -1,4 +1,4 @@
-"""Energies: values and gradients against formulas, log Z against quadrature, draws against CDFs."""
+"""Energies: values and slopes against formulas, log Z against quadrature, draws against CDFs."""
 
 import math
 
@@ -46,8 +46,6 @@ from ebmlab.energies import (
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, DtypeError, ShapeError
 from ebmlab.teachers import EMA, Detached
-
-# --- densities ---------------------------------------------------------------------------------
 
 
 def _gaussian_3(y: Tensor) -> Tensor:
@@ -168,7 +166,8 @@ def test_log_z_of_a_box_equals_the_midpoint_rule():
     assert float(box.log_z) == pytest.approx(
         log_integral(lambda y: box(None, y), middles, middles), abs=1e-12
     )
-    assert box(None, f64([[2.0, 0.5], [2.01, 0.6], [-1.0, 1.01]])).tolist() == [0, math.inf, math.inf]
+    outside = box(None, f64([[2.0, 0.5], [2.01, 0.6], [-1.0, 1.01]])).isposinf()
+    assert outside.tolist() == [False, True, True]
 
 
 def test_a_wrong_log_z_would_be_seen():
@@ -253,9 +252,6 @@ def test_densities_refuse_what_is_not_one():
             wrong()
 
 
-# --- codes -------------------------------------------------------------------------------------
-
-
 def _value_and_grads(function, *inputs: Tensor) -> list[Tensor]:
     leaves = [tensor.clone().requires_grad_() for tensor in inputs]
     value = function(*leaves)
@@ -312,9 +308,6 @@ def test_squared_distance_sums_over_the_event(ndim):
     torch.testing.assert_close(grad_x, -weights)
 
 
-# --- networks ----------------------------------------------------------------------------------
-
-
 def test_network_energies_are_their_networks():
     x, y = torch.randn(4, 3, generator=generator()), torch.randn(4, 2, generator=generator(1))
     energy = MLP(2, x_dim=3, hidden=(7, 5))
@@ -337,9 +330,6 @@ def test_a_constant_learns_log_z():
     (constant,) = normalized.parameters()
     assert constant.grad == 5
     assert Constant(2.0, y_ndim=3)(None, torch.zeros(2, 3, 1, 4, 4)).shape == (2, 3)
-
-
-# --- joint embeddings --------------------------------------------------------------------------
 
 
 class Counted(nn.Module):
@@ -460,9 +450,6 @@ def test_update_reaches_the_head_with_codes():
     assert not hx.requires_grad
 
 
-# --- reconstruction ----------------------------------------------------------------------------
-
-
 def test_reconstruction_decodes_compares_and_counts_the_prior():
     x, y, z = randn(4, 2, seed=1), randn(4, 3, seed=2), randn(6, 4, 1, seed=3)
     decoder = Net(3, 3)
@@ -485,9 +472,6 @@ def test_reconstruction_of_images_from_tokens():
     z = torch.tensor([[0], [4], [2]])
     expected = (decoder(z[:, 0])[:, None] - y[None]).square().sum((2, 3, 4))
     torch.testing.assert_close(energy(None, y, z), expected)
-
-
-# --- algebra -----------------------------------------------------------------------------------
 
 
 def _pair() -> FunctionEnergy:
@@ -552,7 +536,15 @@ def test_a_sum_hands_z_to_those_who_take_it():
     torch.testing.assert_close(total(x, y, z), expected)
 
 
-# --- clamping ----------------------------------------------------------------------------------
+@pytest.mark.parametrize("lead", [(), (1,), (4,), (4, 1, 3)])
+def test_a_function_sees_one_batch_dimension_and_any_are_restored(lead):
+    def rowwise(x: Tensor, y: Tensor) -> Tensor:
+        assert x.ndim == y.ndim == 2
+        return (x * y**2).sum(1)
+
+    x, y = randn(*lead, 2, seed=1), randn(*lead[1:], 2, seed=2)
+    value = FunctionEnergy(rowwise, ("x", "y"))(x, y)
+    torch.testing.assert_close(value, (x * y**2).sum(-1))
 
 
 def _triple() -> FunctionEnergy:
@@ -603,4 +595,3 @@ def test_given_refuses_what_does_not_fit():
         _triple().given(x, z=z[0])(y)
     with pytest.raises(DtypeError, match="float32"):
         _pair().given(x.float())(y)
-

@@ -553,7 +553,7 @@ def test_fault_28_chains_go_downhill_and_with_the_sign_turned_round_up():
     assert (found.energy < 9.0).all()
 
 
-# Randomness (31)
+# Randomness, the last of the numbers here
 
 
 def _global_states() -> tuple:

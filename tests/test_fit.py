@@ -299,6 +299,10 @@ def test_the_optimizer_of_another_method_is_refused():
     other = torch.optim.SGD(line().parameters(), lr=0.1)
     with pytest.raises(ConfigurationError, match="2 of which are not the method's"):
         fit(line(), pairs(), steps=1, optimizer=other, progress=False)
+    method = line()
+    more = torch.optim.SGD([*method.parameters(), nn.Parameter(torch.ones(2))], lr=0.1)
+    with pytest.raises(ConfigurationError, match="1 of which are not the method's"):
+        fit(method, pairs(), steps=1, optimizer=more, progress=False)
 
 
 def test_losses_that_cannot_be_descended_are_refused():

@@ -76,13 +76,10 @@ def test_at_zero_temperature_it_is_the_minimum_and_its_gradient():
         torch.autograd.grad(free(x, y).sum(), [y, *energy.parameters()]),
         torch.autograd.grad(lowest.sum(), [y, *energy.parameters()], retain_graph=True),
     )
-    gaps = [
-        float((FreeEnergy(energy, Enumerate(_atoms()), t)(x, y) - lowest).detach().abs().max())
-        for t in (1.0, 0.1, 0.01, 1e-3)
-    ]
     # 0 <= F - min E <= T log K
-    assert all(gap <= t * math.log(9) for gap, t in zip(gaps, (1.0, 0.1, 0.01, 1e-3), strict=True))
-    assert gaps == sorted(gaps, reverse=True)
+    for t in (1.0, 0.1, 0.01, 1e-3):
+        gap = (FreeEnergy(energy, Enumerate(_atoms()), t)(x, y) - lowest).detach()
+        assert ((gap > -1e-12) & (gap < t * math.log(9) + 1e-12)).all()
     best = free.posterior(x, y).atoms[0]
     assert torch.equal(best, _atoms()[table.argmin(0)])
 
@@ -116,9 +113,7 @@ def test_any_temperature_is_finite_in_single_precision(temperature):
     free = FreeEnergy(energy, Enumerate(_atoms().float()), temperature)
     value = free(x, y)
     exact = FreeEnergy(conditional(), Enumerate(_atoms()), temperature)(x.double(), y.double())
-    torch.testing.assert_close(
-        value, exact.float(), rtol=1e-5, atol=1e-6 * max(1.0, temperature)
-    )
+    torch.testing.assert_close(value, exact.float(), rtol=1e-5, atol=1e-6 * max(1.0, temperature))
     grads = torch.autograd.grad(value.sum(), [y, *energy.parameters()])
     assert all(grad.isfinite().all() for grad in grads)
 
@@ -157,8 +152,6 @@ def test_the_posterior_is_bayes_rule_and_its_information_the_divergence():
     torch.testing.assert_close(q.information, each)
     assert torch.equal(q.residual, torch.zeros(7, dtype=F64))
 
-
-# --- the ellipse -------------------------------------------------------------------------------
 
 BY_BETA = {0.1: 3.106, 0.3: 3.068, 1.0: 2.942, 3.2: 2.680, 10.0: 2.449, math.inf: 2.25}
 
@@ -210,9 +203,6 @@ def test_an_ellipse_axis_is_lost_above_its_critical_temperature(temperature, col
     assert (pull < 0) == collapses
 
 
-# --- what a free energy is ---------------------------------------------------------------------
-
-
 def test_a_free_energy_is_an_energy_of_x_and_y():
     energy, x, y = conditional(), randn(4, 2, seed=1), randn(5, 2, seed=2)
     free = FreeEnergy(energy, Enumerate(_atoms()), 0.5)
@@ -231,7 +221,7 @@ def test_a_prior_is_counted_once_as_energy_or_as_weights():
     base, atoms = Reconstruction(nn.Identity(), takes_x=False), f64([[-1.0, 0.0], [1.0, 0.5]])
     weights, y = f64([0.2, 0.8]), randn(5, 2)
     by_weights = FreeEnergy(base, Enumerate(atoms, weights), 0.7)(None, y)
-    prior = FunctionEnergy(lambda z: torch.where(z[:, 0] < 0, -math.log(0.2), -math.log(0.8)) * 0.7)
+    prior = FunctionEnergy(lambda z: -0.7 * torch.where(z[:, 0] < 0, 0.2, 0.8).log())
     with_prior = Reconstruction(nn.Identity(), prior=prior, takes_x=False)
     by_energy = FreeEnergy(with_prior, Enumerate(atoms), 0.7)(None, y)
     torch.testing.assert_close(by_energy - 0.7 * math.log(2), by_weights, rtol=1e-6, atol=1e-6)

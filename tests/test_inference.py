@@ -1,10 +1,11 @@
 """Ways to choose z against minima, gradients and bounds known in closed form."""
 
+import itertools
 import math
 
 import pytest
 import torch
-from problems import F64, RATE, conditional, f64, generator, has_mean, latent, randn
+from problems import F64, conditional, f64, generator, has_mean, has_variance, latent, randn
 from torch import Tensor, distributions, nn
 
 from ebmlab import FreeEnergy, FunctionEnergy
@@ -12,8 +13,6 @@ from ebmlab.energies import Reconstruction, SquaredDistance
 from ebmlab.errors import ConfigurationError, DivergenceError, NonFiniteError, ShapeError
 from ebmlab.inference import Amortized, Descent, Enumerate
 from ebmlab.types import Potential
-
-# --- enumeration -------------------------------------------------------------------------------
 
 
 def test_ties_go_to_the_first_atom():
@@ -50,8 +49,6 @@ def test_enumeration_refuses_what_is_no_prior():
         Enumerate(atoms)(latent(lambda y, z: (y - z).sum(-1)), None, torch.zeros(1, 1), -1.0)
 
 
-# --- descent -----------------------------------------------------------------------------------
-
 HESSIAN = f64([[3.0, 0.5, 0.0], [0.5, 1.0, -0.2], [0.0, -0.2, 0.3]])
 
 
@@ -77,7 +74,7 @@ def test_the_residual_is_the_norm_of_the_gradient_and_shrinks():
         gradient = (found.argmin - target) @ HESSIAN
         torch.testing.assert_close(found.residual, gradient.norm(dim=1), rtol=1e-9, atol=1e-12)
         residuals.append(float(found.residual.max()))
-    assert all(late < 0.5 * early for early, late in zip(residuals, residuals[1:], strict=False))
+    assert all(late < 0.5 * early for early, late in itertools.pairwise(residuals))
     assert residuals[-1] < 1e-6
 
 
@@ -127,7 +124,7 @@ def test_the_gradient_of_a_descended_energy_is_the_envelope_theorem_s():
     w = nn.Parameter(randn(3, 2, seed=4))
     energy = Reconstruction(_Times(w), takes_x=False)
     y = randn(6, 3, seed=5).requires_grad_()
-    free = FreeEnergy(energy, Descent(torch.zeros(1, 2, dtype=F64), steps=1500))
+    free = FreeEnergy(energy, Descent(torch.zeros(1, 2, dtype=F64), steps=400))
     projector = w @ torch.linalg.inv(w.T @ w) @ w.T
     expected = y.square().sum(1) - torch.einsum("ni,ij,nj->n", y, projector, y)
     torch.testing.assert_close(free(None, y), expected, rtol=1e-8, atol=1e-8)
@@ -155,13 +152,13 @@ def test_unrolled_descent_has_the_gradient_of_the_implicit_function():
         lambda z: 0.5 * torch.einsum("ni,ij,nj->n", z, hessian, z) - torch.einsum("ni,ni->n", b, z)
     )
     start = torch.zeros(4, 3, dtype=F64)
-    found = Descent(steps=600).minimize(u, start, unroll=True)
+    found = Descent(steps=300).minimize(u, start, unroll=True)
     exact = torch.linalg.solve(0.5 * (hessian + hessian.T), b.T).T
     scale = randn(4, 3, seed=7)
     ours = torch.autograd.grad((found.argmin * scale).sum(), [hessian, b])
     theirs = torch.autograd.grad((exact * scale).sum(), [hessian, b])
     torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
-    plain = Descent(steps=600).minimize(u, start)
+    plain = Descent(steps=300).minimize(u, start)
     assert not plain.argmin.requires_grad
     torch.testing.assert_close(plain.argmin, found.argmin.detach())
 
@@ -190,15 +187,15 @@ def test_descended_rows_are_independent():
 
 
 def test_descent_infers_the_same_z_for_a_datum_alone_and_in_any_batch():
-    energy, infer = conditional(), Descent(randn(4, 3, seed=8), steps=30)
+    energy, infer = conditional(), Descent(randn(4, 3, seed=8), steps=10)
     x, y = randn(3, 2, seed=1), randn(5, 2, seed=2)
     q = infer(energy, x[:, None], y[None])
     assert q.atoms.shape == (1, 3, 5, 3)
     alone = infer(energy, x[1], y[4])
     torch.testing.assert_close(alone.atoms[:, :], q.atoms[:, 1, 4])
     torch.testing.assert_close(alone.residual, q.residual[1, 4])
-    each = [Descent(s[None], steps=30)(energy, x[1], y[4]) for s in infer.starts]
-    best = min(each, key=lambda p: float(energy(x[1], y[4], p.atoms)))
+    each = [Descent(s[None], steps=10)(energy, x[1], y[4]) for s in infer.starts]
+    best = min(each, key=lambda p: float(energy(x[1], y[4], p.atoms).detach()))
     torch.testing.assert_close(best.atoms, alone.atoms)
 
 
@@ -207,7 +204,7 @@ def test_descent_infers_the_same_z_for_a_datum_alone_and_in_any_batch():
 def test_an_energy_unbounded_below_is_no_minimum(power, dtype):
     sign = torch.tensor([0.5, -0.5, 0.5], dtype=dtype)
     start = torch.tensor([[-1.0], [1.0], [-2.0]], dtype=dtype)
-    with pytest.raises(DivergenceError, match="row 1.*without bound"):
+    with pytest.raises(DivergenceError, match=r"row 1.*without bound"):
         Descent().minimize(Potential(lambda z: sign * z[:, 0] ** power), start)
     held = Descent().minimize(Potential(lambda z: z[:, 0] ** power), start)
     assert (held.energy < 1e-3).all()
@@ -229,9 +226,6 @@ def test_descent_refuses_temperatures_and_missing_starts():
     for wrong in ({"steps": 0}, {"step_size": 0.0}, {"step_size": math.nan}):
         with pytest.raises(ConfigurationError):
             Descent(**wrong)
-
-
-# --- encoders ----------------------------------------------------------------------------------
 
 
 class LinearGuess(nn.Module):
@@ -292,7 +286,7 @@ def test_draws_come_from_the_encoder_s_gaussian():
     for i, (mean, std) in enumerate([(2.0, math.exp(0.4)), (-1.0, math.exp(-1.5))]):
         draws = q.atoms[:, 0, i]
         assert has_mean(draws, mean, std)
-        assert has_mean((draws - mean).square(), std**2, 2**0.5 * std**2, 10 * RATE)
+        assert has_variance(draws - mean, std**2)
         assert not has_mean(draws, mean, 0.02 * std)
 
 
@@ -313,11 +307,11 @@ def test_at_unit_temperature_it_is_the_negative_evidence_bound_with_its_gradient
     free = FreeEnergy(_linear_gaussian(), Amortized(guess, samples), 1.0)
     q = free.posterior(None, y, rng=generator(4))
     energies = free.energy(None, y, q.atoms)
-    std = float(energies.std())
+    std = float(energies.detach().std())
     value, exact = free(None, y, rng=generator(4)), _negative_bound(guess, y)
     # A mean of 40,000 draws is Gaussian to far below the false-alarm rate stated in `problems`.
-    assert has_mean(value.detach().expand(samples), float(exact), std)
-    assert not has_mean(value.detach().expand(samples), float(exact) + 0.1, std)
+    assert has_mean(value.detach().expand(samples), float(exact.detach()), std)
+    assert not has_mean(value.detach().expand(samples), float(exact.detach()) + 0.1, std)
     parameters = list(guess.parameters())
     ours = torch.autograd.grad(value.sum(), parameters)
     theirs = torch.autograd.grad(exact.sum(), parameters)

@@ -1,8 +1,7 @@
 """The laws of `ebmlab.testing`, over everything that is shipped, and over what breaks each."""
 
-import copy
 import math
-from types import SimpleNamespace
+import random
 
 import pytest
 import torch
@@ -39,7 +38,7 @@ from ebmlab.regularizers import VICReg
 from ebmlab.samplers import MALA, Langevin
 from ebmlab.teachers import EMA, Detached
 from ebmlab.testing import check_energy, check_inference, check_objective, check_sampler
-from ebmlab.types import Info, State
+from ebmlab.types import Info, Potential, State
 
 
 def normal(*shape, seed=0):
@@ -103,7 +102,7 @@ def gaussian_encoder(samples=1):
     return Amortized(Joined(net(3, 1), net(3, 1)), samples)
 
 
-def descent(steps=60):
+def descent(steps=20):
     return Descent(torch.tensor([[-1.0], [1.0]]), steps=steps)
 
 
@@ -439,3 +438,498 @@ def test_the_tables_hold_everything_that_is_shipped():
     }
     trained = parts(build()[0] for build in OBJECTIVES.values())
     assert shipped(objectives, Objective) <= trained
+
+
+# Negative controls: a sound class of each kind, and what breaks it, beside the law that tells.
+
+X2 = normal(4, 2, seed=10)
+
+
+class Bowl(Energy):
+    """E(x, y) = Σ w (y - x)² + c, which keeps every law."""
+
+    def __init__(self):
+        super().__init__()
+        self.width = nn.Parameter(torch.ones(2))
+        self.offset = nn.Parameter(torch.zeros(()))
+        self.register_buffer("calls", torch.zeros(()))
+        self.count = 0
+
+    def cost(self, x, y):
+        return (self.width * (y - x).square()).sum(-1) + self.offset
+
+    def forward(self, x, y, z=None):
+        return self.cost(x, y)
+
+
+def counted(energy):
+    energy.count += 1
+    return 0.0
+
+
+class RoughSine(torch.autograd.Function):
+    """A sine whose second derivative is lost."""
+
+    @staticmethod
+    def forward(ctx, y):
+        ctx.save_for_backward(y)
+        return y.sin()
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * ctx.saved_tensors[0].detach().cos()
+
+
+def normalized(y):
+    return nn.functional.batch_norm(y.reshape(-1, 2), None, None, training=True).reshape(y.shape)
+
+
+# (the law, forward(energy, x, y))
+BROKEN_FORWARDS = [
+    ("batch independence", lambda e, x, y: e.cost(x, normalized(y))),
+    ("batch independence", lambda e, x, y: e.cost(x, y) / len(y)),
+    ("batch independence", lambda e, x, y: e.cost(x, y.roll(1, 0))),
+    ("batch independence", lambda e, x, y: e.cost(x, y).sort(0).values),
+    ("all pairs", lambda e, x, y: e.cost(x, y).mT if y.ndim == 3 else e.cost(x, y)),
+    ("one number per datum", lambda e, x, y: e.cost(x, y)[..., None]),
+    ("one number per datum", lambda e, x, y: e.cost(x, y).mean()),
+    ("dtype kept", lambda e, x, y: e.cost(x, y).float()),
+    ("input untouched", lambda e, x, y: e.cost(x, y.add_(1.0))),
+    ("input untouched", lambda e, x, y: e.cost(x.mul_(2.0), y)),
+    ("global generator untouched", lambda e, x, y: e.cost(x, y) + torch.rand(())),
+    ("global generator untouched", lambda e, x, y: e.cost(x, nn.functional.dropout(y, 0.1))),
+    ("state unmoved", lambda e, x, y: e.cost(x, y) + e.calls.add_(1.0)),
+    ("state unmoved", lambda e, x, y: e.cost(x, y) + counted(e)),
+    ("no gradient left", lambda e, x, y: (e.cost(x, y).sum().backward(), e.cost(x, y))[1]),
+    ("a function", lambda e, x, y: e.cost(x, y) + random.random()),
+    ("gradients reach", lambda e, x, y: e.cost(x, y).detach()),
+    ("no gradient to width$", lambda e, x, y: (y - x).square().sum(-1) + e.offset),
+    ("carries no gradient to y", lambda e, x, y: e.cost(x, y.detach())),
+    ("gradcheck", lambda e, x, y: e.cost(x, y) + y.detach().square().sum(-1)),
+    ("gradcheck", lambda e, x, y: e.cost(x.detach(), y)),
+    ("gradgradcheck", lambda e, x, y: e.cost(x, y) + RoughSine.apply(y).sum(-1)),
+]
+
+
+@pytest.mark.parametrize(("law", "forward"), BROKEN_FORWARDS)
+def test_a_broken_forward_is_refused(law, forward):
+    class Broken(Bowl):
+        def forward(self, x, y, z=None):
+            return forward(self, x, y)
+
+    with pytest.raises((AssertionError, ShapeError, GradientError), match=law):
+        check_energy(Broken(), X2, Y2)
+
+
+class Uphill(Potential):
+    def value_and_grad(self, y):
+        energy, grad = super().value_and_grad(y)
+        return energy, -grad
+
+
+class WrongGradient(Bowl):
+    def given(self, x=None, *, y=None, z=None, rng=None):
+        return Uphill(lambda free: self(x, free))
+
+
+class WrongGiven(Bowl):
+    def given(self, x=None, *, y=None, z=None, rng=None):
+        return Potential(lambda free: 2 * self(x, free))
+
+
+class WrongEmbed(Bowl):
+    def embed(self, x, y):
+        return self, x, 2 * y
+
+
+class Unsaved(Bowl):
+    def _save_to_state_dict(self, destination, prefix, keep_vars):
+        pass
+
+    def _load_from_state_dict(self, *loading):
+        pass
+
+
+class Stochastic(Bowl):
+    stochastic = True
+
+    def forward(self, x, y, z=None, *, rng):
+        return self.cost(x, y) + torch.rand((), generator=rng)
+
+
+class Drifting(Stochastic):
+    """Its potential draws on, instead of replaying."""
+
+    def given(self, x=None, *, y=None, z=None, rng=None):
+        return Potential(lambda free: self(x, free, rng=rng))
+
+
+@pytest.mark.parametrize(
+    ("law", "broken"),
+    [
+        ("given agrees with the call", WrongGiven),
+        ("given agrees with the call: the gradient", WrongGradient),
+        ("given", Drifting),
+        ("embed agrees with the call", WrongEmbed),
+        ("state saved and restored", Unsaved),
+    ],
+)
+def test_a_broken_energy_is_refused(law, broken):
+    with pytest.raises(AssertionError, match=law):
+        check_energy(broken(), X2, Y2)
+
+
+@pytest.mark.parametrize("sound", [Bowl, Stochastic])
+def test_a_sound_energy_passes_and_is_not_changed(sound):
+    energy, x, y = sound(), X2.clone(), Y2.clone()
+    generator = torch.Generator().manual_seed(3)
+    states = generator.get_state(), torch.get_rng_state()
+    check_energy(energy, x, y, rng=generator)
+    assert torch.equal(x, X2)
+    assert torch.equal(y, Y2)
+    assert energy.width.dtype == torch.float32
+    assert energy.width.grad is None
+    assert torch.equal(generator.get_state(), states[0])
+    assert torch.equal(torch.get_rng_state(), states[1])
+
+
+def test_a_parameter_declared_unreached_must_be():
+    with pytest.raises(AssertionError, match="declared unreached"):
+        check_energy(Bowl(), X2, Y2, unreached=("width",))
+
+
+def test_the_laws_ask_for_a_batch():
+    with pytest.raises(ShapeError, match="n >= 2"):
+        check_energy(Bowl(), X2[:1], Y2[:1])
+
+
+class Weighted(nn.Module, Inference):
+    """A sound enumeration at T > 0, whose posterior `change` breaks."""
+
+    bound = "exact"
+
+    def __init__(self, change=None):
+        super().__init__()
+        self.codes = nn.Parameter(CODES.clone())
+        self.calls = 0
+        self.change = change
+
+    def __call__(self, energy, x, y, temperature=0.0, *, rng=None):
+        q = Enumerate(self.codes)(energy, x, y, abs(temperature), rng=rng)
+        if self.change is None and not temperature >= 0:
+            raise ConfigurationError("temperature must not be negative")
+        return q if self.change is None else self.change(self, q, y)
+
+
+def called(infer):
+    infer.calls += 1
+
+
+# (the law, change(infer, q, y))
+BROKEN_POSTERIORS = [
+    ("weights", lambda i, q, y: q._replace(weights=2 * q.weights)),
+    ("weights", lambda i, q, y: q._replace(weights=q.weights - 1, energies=None)),
+    ("weights", lambda i, q, y: q._replace(weights=q.weights[:, :1].expand(-1, 3))),
+    ("information", lambda i, q, y: q._replace(information=q.information - 3)),
+    ("information", lambda i, q, y: q._replace(information=q.information.mean())),
+    ("residual", lambda i, q, y: q._replace(residual=q.residual - 1)),
+    ("atoms", lambda i, q, y: q._replace(atoms=q.atoms[:, :1])),
+    ("energies", lambda i, q, y: q._replace(energies=q.energies + 1)),
+    ("dtype kept", lambda i, q, y: q._replace(residual=q.residual.float())),
+    ("global generator", lambda i, q, y: (torch.rand(()), q)[1]),
+    ("input untouched", lambda i, q, y: (y.add_(1.0), q)[1]),
+    ("state unmoved", lambda i, q, y: (called(i), q)[1]),
+    ("a function", lambda i, q, y: q._replace(residual=q.residual + random.random())),
+    (
+        "batch independence",
+        lambda i, q, y: q._replace(residual=q.residual + y.square().sum()),
+    ),
+    ("temperature", lambda i, q, y: q),
+]
+
+
+@pytest.mark.parametrize(("law", "change"), BROKEN_POSTERIORS)
+def test_a_broken_posterior_is_refused(law, change):
+    with pytest.raises(AssertionError, match=law):
+        check_inference(Weighted(change), latent(), X1, Y2, temperature=0.5)
+
+
+class Cut(Weighted):
+    """The codes are learned, and no gradient reaches them."""
+
+    def __call__(self, energy, x, y, temperature=0.0, *, rng=None):
+        with torch.no_grad():
+            return super().__call__(energy, x, y, temperature, rng=rng)
+
+
+class Optimist(Weighted):
+    """Leaves out what z costs, and says upper."""
+
+    bound = "upper"
+
+    def __call__(self, energy, x, y, temperature=0.0, *, rng=None):
+        q = super().__call__(energy, x, y, temperature, rng=rng)
+        return q._replace(information=torch.zeros_like(q.information))
+
+
+class Pessimist(Weighted):
+    """Counts twice what z costs, and says lower."""
+
+    bound = "lower"
+
+    def __call__(self, energy, x, y, temperature=0.0, *, rng=None):
+        q = super().__call__(energy, x, y, temperature, rng=rng)
+        return q._replace(information=2 * q.information)
+
+
+@pytest.mark.parametrize(
+    ("law", "broken"), [("envelope", Cut), ("'upper'", Optimist), ("'lower'", Pessimist)]
+)
+def test_a_broken_inference_is_refused(law, broken):
+    # The value's slope is not at stake in the bounds.
+    envelope = broken is Cut
+    with pytest.raises(AssertionError, match=law):
+        check_inference(
+            broken(), latent(), X1, Y2, temperature=0.5, exact=Weighted(), envelope=envelope
+        )
+
+
+def test_a_sound_inference_passes_and_is_not_changed():
+    infer, energy = Weighted(), latent()
+    check_inference(infer, energy, X1, Y2, temperature=0.5, exact=Weighted())
+    assert torch.equal(infer.codes, CODES)
+    assert infer.codes.grad is None
+
+
+def test_a_random_bound_that_is_too_low_is_refused():
+    """Half of the KL term: the mean of 64 draws lies below the exact free energy."""
+
+    class Cheap(Amortized):
+        def __call__(self, energy, x, y, temperature=0.0, *, rng=None):
+            q = super().__call__(energy, x, y, temperature, rng=rng)
+            return q._replace(information=q.information - q.information)
+
+    infer = Cheap(Joined(net(2, 1), net(2, 1)), samples=64)
+    with torch.no_grad():
+        infer.encoder.nets[1][-1].bias.fill_(-1.0)
+    with pytest.raises(AssertionError, match="'upper'"):
+        check_inference(infer, plane(), None, Y2, temperature=5.0, exact=Conjugate())
+
+
+class Kernel:
+    """Sound Langevin dynamics at ε = 0.2, whose result `change` breaks."""
+
+    def __init__(self, change=None, noise=1.0):
+        self.change, self.noise, self.calls = change, noise, 0
+
+    def init(self, u, y, rng):
+        return State(y.detach(), *u.value_and_grad(y))
+
+    def step(self, u, state, rng):
+        xi = torch.randn(state.y.shape, generator=rng, dtype=state.y.dtype)
+        y = state.y - 0.2 * state.grad + self.noise * math.sqrt(0.4) * xi
+        moved, info = State(y, *u.value_and_grad(y)), Info(torch.ones(len(y)))
+        return (moved, info) if self.change is None else self.change(self, u, state, moved, info)
+
+
+def at(u, y):
+    return State(y, *u.value_and_grad(y))
+
+
+def hidden(kernel):
+    kernel.calls += 1
+    return kernel.calls
+
+
+def accepting(value):
+    return lambda k, u, old, new, info: (new, Info(value(info.acceptance)))
+
+
+# (the law, change(kernel, u, old state, new state, info))
+BROKEN_STEPS = [
+    ("rows on their own", lambda k, u, old, new, i: (at(u, new.y.flip(0)), i)),
+    ("rows on their own", lambda k, u, old, new, i: (at(u, new.y - old.y.mean(0)), i)),
+    ("rows on their own", lambda k, u, old, new, i: (at(u, new.y.sort(0).values), i)),
+    ("input untouched", lambda k, u, old, new, i: (old.y.add_(1.0), (new, i))[1]),
+    ("input untouched", lambda k, u, old, new, i: (old.grad.mul_(2.0), (new, i))[1]),
+    ("global generator", lambda k, u, old, new, i: (at(u, new.y + torch.rand(())), i)),
+    ("same generator, same chain", lambda k, u, old, new, i: (at(u, new.y + hidden(k)), i)),
+    ("no gradient left", lambda k, u, old, new, i: (u(new.y).sum().backward(), (new, i))[1]),
+    ("state: y was", lambda k, u, old, new, i: (new._replace(y=new.y.double() + 0), i)),
+    ("state: y was", lambda k, u, old, new, i: (at(u, new.y[1:]), i)),
+    ("state: its energy", lambda k, u, old, new, i: (new._replace(energy=old.energy), i)),
+    ("state: y carries", lambda k, u, old, new, i: (new._replace(y=u(new.y)[:, None] + new.y), i)),
+    ("acceptance", accepting(lambda a: 2 * a)),
+    ("acceptance", accepting(lambda a: -a)),
+    ("acceptance", accepting(lambda a: a * torch.nan)),
+    ("acceptance", accepting(lambda a: a.mean())),
+]
+
+
+@pytest.mark.parametrize(("law", "change"), BROKEN_STEPS)
+def test_a_broken_step_is_refused(law, change):
+    with pytest.raises(AssertionError, match=law):
+        check_sampler(Kernel(change), events=((2,),))
+
+
+class Jumping(Kernel):
+    def init(self, u, y, rng):
+        return at(u, y + 1.0)
+
+
+def test_an_init_that_moves_is_refused():
+    with pytest.raises(AssertionError, match="init"):
+        check_sampler(Jumping(), events=((2,),))
+
+
+@pytest.mark.parametrize(
+    ("law", "sampler", "variance"),
+    [
+        ("expected variance", Kernel(noise=math.sqrt(0.5)), 1 / 0.9),
+        ("expected variance", Kernel(noise=1.1), 1 / 0.9),
+        ("expected variance", Langevin(0.2), 1.0),
+        ("expected mean", Kernel(lambda k, u, old, new, i: (at(u, new.y + 0.02), i)), 1 / 0.9),
+        ("no chain ever moved", Kernel(lambda k, u, old, new, i: (old, i)), 1.0),
+    ],
+)
+def test_a_kernel_of_another_law_is_refused(law, sampler, variance):
+    with pytest.raises(AssertionError, match=law):
+        check_sampler(sampler, events=((2,),), stationary=True, variance=variance)
+
+
+def test_a_sound_kernel_passes_and_leaves_its_start():
+    y, u = Y2.clone(), nn.Sequential(net(2, 1), nn.Flatten(0))
+    check_sampler(Kernel(), stationary=True, variance=1 / 0.9)
+    check_sampler(Kernel(), u, y)
+    assert torch.equal(y, Y2)
+    assert all(p.grad is None for p in u.parameters())
+
+
+def test_coupled_chains_pass_where_declared():
+    swarm = Kernel(lambda k, u, old, new, i: (at(u, new.y - old.y.mean(0)), i))
+    check_sampler(swarm, events=((2,),), coupled=True)
+
+
+def test_a_potential_without_a_start_is_refused():
+    with pytest.raises(ConfigurationError, match="belong together"):
+        check_sampler(Kernel(), lambda y: y.sum(-1))
+
+
+class Clock(Stepped):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("time", torch.zeros(()))
+
+    def step(self):
+        self.time += 1
+
+
+class Pull(Objective):
+    """The energy loss, sound, whose `Loss` `change` breaks."""
+
+    def __init__(self, change=None):
+        super().__init__()
+        self.clock, self.change, self.count = Clock(), change, 0
+
+    def forward(self, energy, x, y, rng):
+        value = energy(x, y).mean()
+        loss = Loss(value, {"pull": value.detach()}, {"e_pos": value.detach()})
+        return loss if self.change is None else self.change(self, energy, x, y, loss)
+
+
+def worth(value):
+    return Loss(value, {"pull": value.detach()}, {})
+
+
+def ticked(objective):
+    objective.clock.time += 1
+
+
+def kept(objective):
+    objective.count += 1
+
+
+# (the law, change(objective, energy, x, y, loss))
+BROKEN_LOSSES = [
+    ("terms", lambda o, e, x, y, loss: loss._replace(terms={"pull": 2 * loss.value.detach()})),
+    ("terms and metrics", lambda o, e, x, y, loss: loss._replace(terms={"pull": loss.value})),
+    ("terms and metrics", lambda o, e, x, y, loss: loss._replace(metrics={"gap": 1.0})),
+    ("value: expected a scalar", lambda o, e, x, y, loss: worth(e(x, y))),
+    ("value: expected a finite", lambda o, e, x, y, loss: worth(loss.value * torch.nan)),
+    ("value: it carries no graph", lambda o, e, x, y, loss: worth(loss.value.detach())),
+    ("no gradient to width$", lambda o, e, x, y, loss: worth(e.offset + y.sum())),
+    ("global generator", lambda o, e, x, y, loss: worth(loss.value + torch.rand(()))),
+    ("same generator", lambda o, e, x, y, loss: worth(loss.value + random.random())),
+    ("input untouched", lambda o, e, x, y, loss: (y.add_(1.0), loss)[1]),
+    ("state unmoved", lambda o, e, x, y, loss: (ticked(o), loss)[1]),
+    ("state unmoved", lambda o, e, x, y, loss: (kept(o), loss)[1]),
+    ("state unmoved", lambda o, e, x, y, loss: (e.calls.add_(1.0), loss)[1]),
+    ("no gradient left", lambda o, e, x, y, loss: (e(x, y).sum().backward(), loss)[1]),
+    ("batch order", lambda o, e, x, y, loss: worth(e(x, y)[0])),
+    (
+        "commit steps every Stepped once",
+        lambda o, e, x, y, loss: loss._replace(commit=o.clock.step),
+    ),
+    (
+        "state saved and restored",
+        lambda o, e, x, y, loss: loss._replace(commit=lambda: kept(o)),
+    ),
+    (
+        "gradient of the value",
+        lambda o, e, x, y, loss: worth(loss.value + e(x, y).detach().mean()),
+    ),
+    ("dtype kept", lambda o, e, x, y, loss: loss._replace(value=loss.value.float())),
+]
+
+
+@pytest.mark.parametrize(("law", "change"), BROKEN_LOSSES)
+def test_a_broken_loss_is_refused(law, change):
+    with pytest.raises(AssertionError, match=law):
+        check_objective(Pull(change), Bowl(), X2, Y2)
+
+
+class NoMultiple(Pull):
+    def __rmul__(self, weight):
+        return self
+
+
+class NoSum(Pull):
+    def __add__(self, other):
+        return self
+
+
+class Rushing(Pull):
+    """Steps in forward."""
+
+    def forward(self, energy, x, y, rng):
+        self.clock.step()
+        return super().forward(energy, x, y, rng)
+
+
+class Forgetting(Pull):
+    """Its commit does nothing."""
+
+    def __call__(self, energy, x, y, rng=None):
+        return super().__call__(energy, x, y, rng)._replace(commit=lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("law", "broken"),
+    [
+        ("multiples and sums: 2", NoMultiple),
+        ("multiples and sums: objective", NoSum),
+        ("state unmoved", Rushing),
+        ("expected 1, but .* stepped 0 times", Forgetting),
+    ],
+)
+def test_a_broken_objective_is_refused(law, broken):
+    with pytest.raises(AssertionError, match=law):
+        check_objective(broken(), Bowl(), X2, Y2)
+
+
+def test_a_sound_objective_passes_and_moves_nothing():
+    objective, energy = Pull(), Bowl()
+    check_objective(objective, energy, X2, Y2)
+    assert objective.clock.time == 0
+    assert torch.equal(energy.width, torch.ones(2))
+    assert energy.width.grad is None

@@ -229,7 +229,7 @@ def test_grid_energies_carry_no_gradient_and_serve_energies_without_x():
     x, grid = torch.zeros(3, 1), torch.linspace(-1, 1, 5)
     assert not grid_energies(trained, x, grid).requires_grad
     alone = Gaussian(torch.zeros(1), torch.eye(1))
-    out = grid_energies(alone, torch.zeros(3, 7), grid, chunk=5)
+    out = grid_energies(alone, torch.zeros(3, 7), grid)
     assert torch.equal(out, (0.5 * grid.square()).expand(3, 5))
 
 
@@ -300,6 +300,12 @@ def test_the_fitted_temperature_is_the_factor_of_a_gaussian_energy(factor):
     assert fit_temperature(energies, GRID, at) == pytest.approx(2 * at.mean().item(), rel=1e-8)
     expected = torch.full_like(at, 0.5 * factor)
     assert fit_temperature(energies, GRID, expected) == pytest.approx(factor, rel=1e-8)
+
+
+def test_the_fitted_temperature_takes_uneven_grids():
+    uneven = torch.linspace(-2.2, 2.2, 3001, dtype=torch.float64) ** 3
+    fitted = fit_temperature(0.5 * uneven.square()[None], uneven, torch.full((1,), 0.5))
+    assert fitted == pytest.approx(1, abs=1e-3)
 
 
 def test_the_fitted_temperature_does_not_see_offsets_and_sees_the_data():
@@ -386,6 +392,13 @@ def test_recall_and_precision_count_over_all_rows():
     assert scores.precision == pytest.approx(4 / 5)
 
 
+def test_one_minimum_may_find_two_answers_and_two_minima_one():
+    apart = [torch.tensor([0.98, 1.02])]
+    assert branch_scores(_wells(1.0, 3.0)[None], GRID, apart, 1.0) == (1, 0.5)
+    answers = [torch.tensor([1.0, 2.0])]
+    assert branch_scores(_wells(0.97, 1.03)[None], GRID, answers, 1.0) == (0.5, 1)
+
+
 def test_minima_lie_between_grid_points_where_the_parabola_says():
     for place in (0.0033, 0.4951, 2.0):
         answers = [torch.tensor([place], dtype=torch.float64)]
@@ -415,6 +428,8 @@ def test_the_tolerance_is_how_far_an_answer_may_be():
 def test_a_flat_bottom_is_one_minimum_at_its_middle_and_a_flat_shoulder_none():
     flat = (GRID.abs() - 0.5).clamp(min=0)[None]
     assert branch_scores(flat, GRID, [torch.tensor([0.0])], 1.0, tolerance=1e-6) == (1, 1)
+    lopsided = torch.where(GRID > 0, flat, 20 * flat)
+    assert branch_scores(lopsided, GRID, [torch.tensor([0.0])], 1.0, tolerance=1e-6) == (1, 1)
     shoulder = (GRID.square() - torch.where(GRID > 0, 1.0, 0.0)).clamp(max=0.25)
     shoulder = torch.where(GRID < -1, 0.25 + (GRID + 1).square(), shoulder)[None]
     scores = branch_scores(shoulder, GRID, [torch.tensor([0.01])], 1.0)
@@ -442,7 +457,7 @@ def test_a_constant_energy_finds_nothing_and_a_wall_is_no_minimum():
 
 def test_the_true_energy_of_the_inverse_problem_scores_best_and_a_regression_does_not():
     relation = relations.inverse_sine
-    grid = torch.linspace(*relation.y_range, 801, dtype=torch.float64)
+    grid = torch.linspace(*relation.y_range, 401, dtype=torch.float64)
     x = torch.linspace(0.45, 0.55, 41, dtype=torch.float64)
     branches = relation.branches(x)
 

@@ -46,7 +46,7 @@ from ebmlab.types import Chain, Potential, State
 
 def bowl(y: Tensor) -> Tensor:
     """½ ‖y‖² of an event of any shape."""
-    return 0.5 * y.square().flatten(1).sum(1)
+    return 0.5 * y.square().reshape(len(y), -1).sum(1)
 
 
 KERNELS = {"langevin": Langevin(0.3), "mala": MALA(0.8)}
@@ -67,9 +67,6 @@ class Uncorrected(MALA):
             torch.where(accept[:, None], moved.grad, state.grad),
         )
         return kept, info
-
-
-# --- what they sample --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("step_size", "temperature"), [(0.1, 1.0), (0.5, 0.25), (1.5, 1.0)])
@@ -158,9 +155,7 @@ def test_the_acceptance_equals_metropolis_hastings_with_normal_proposals():
     p = info.acceptance
     excess = (moved.double() - p).sum() / (p * (1 - p)).sum().sqrt()
     assert has_mean(excess, 0.0, 1.0)
-    torch.testing.assert_close(
-        (after.energy, after.grad), (log_gamma(after.y), after.y.exp() - 2)
-    )
+    torch.testing.assert_close((after.energy, after.grad), (log_gamma(after.y), after.y.exp() - 2))
 
 
 def test_langevin_without_temperature_is_gradient_descent():
@@ -213,9 +208,6 @@ def test_a_hand_written_gradient_is_used():
         torch.testing.assert_close(ours.state.y, plain.state.y)
 
 
-# --- the loop ----------------------------------------------------------------------------------
-
-
 def _chains(sampler, steps: int, thin: int = 0, start: Tensor | State | None = None, **options):
     rng = options.pop("rng", generator(11))
     start = randn(6, 2, seed=10) if start is None else start
@@ -241,7 +233,9 @@ def test_going_on_from_a_state_equals_one_longer_run(sampler):
     second = _chains(sampler, 17, start=first.state, rng=rng)
     whole = _chains(sampler, 30)
     assert _same(second, whole)
-    torch.testing.assert_close(13 * first.acceptance + 17 * second.acceptance, 30 * whole.acceptance)
+    torch.testing.assert_close(
+        13 * first.acceptance + 17 * second.acceptance, 30 * whole.acceptance
+    )
 
 
 @BOTH
@@ -289,9 +283,6 @@ def test_a_hundred_thousand_chains_run(sampler):
     assert chain.samples.shape == (2, 100_000, 2)
     assert chain.samples.isfinite().all()
     assert (chain.state.y != 0).any(1).float().mean() > 0.99
-
-
-# --- faults ------------------------------------------------------------------------------------
 
 
 @BOTH
@@ -399,14 +390,14 @@ def test_a_start_without_a_gradient_is_named(sampler):
         run(sampler, lambda y: y.sqrt().sum(1), f64([[1.0], [0.0]]), steps=1, rng=generator())
 
 
-@pytest.mark.parametrize("steps", [12, 100, 250])
+@pytest.mark.parametrize("steps", [30, 100, 250])
 def test_langevin_that_reaches_nan_names_step_and_chain(steps):
     # Descent on √y from 4 runs below 0, where there is no √.
     start = f64([[400.0], [4.0], [900.0]])
     y, first = 4.0, 0
     while y >= 0:
         y, first = y - 0.5 * 0.5 / math.sqrt(y), first + 1
-    assert 5 < first <= 12
+    assert 5 < first <= 30
     with pytest.raises(NonFiniteError, match=rf"chain 1 at step {first}\b"):
         run(Langevin(0.5, 0.0), lambda y: y.sqrt().sum(1), start, steps=steps, rng=generator())
     chain = run(
@@ -507,7 +498,7 @@ def test_an_energy_of_minus_infinity_on_the_way_is_named(sampler):
     def pit(y: Tensor) -> Tensor:
         return bowl(y) + torch.where(y[:, 0] > 1.5, -torch.inf, 0.0)
 
-    with pytest.raises(DivergenceError, match=r"chain \d+ at step \d+.*-inf"):
+    with pytest.raises(DivergenceError, match=r"chain \d+ at step \d+.*without bound"):
         run(sampler, pit, torch.zeros(50, 2), steps=150, rng=generator())
 
 
@@ -529,11 +520,11 @@ def test_an_offset_changes_nothing_that_is_sampled():
         high = run(sampler, lifted, start, steps=100, rng=generator(2))
         same = (plain.state.y == high.state.y).all(1)
         assert same.double().mean() >= share
-        torch.testing.assert_close(plain.acceptance[same], high.acceptance[same], rtol=0, atol=1e-5)
+        torch.testing.assert_close(
+            plain.acceptance[same], high.acceptance[same], rtol=0, atol=1e-5
+        )
     # In single precision 1e11 resolves 8192, and every proposal looks level.
-    single = run(
-        MALA(0.2), lambda y: bowl(y) + 1e11, start.float(), steps=100, rng=generator(2)
-    )
+    single = run(MALA(0.2), lambda y: bowl(y) + 1e11, start.float(), steps=100, rng=generator(2))
     fine = run(MALA(0.2), bowl, start.float(), steps=100, rng=generator(2))
     assert (single.state.y == fine.state.y).all(1).double().mean() < 0.5
 

@@ -18,6 +18,9 @@ def unit(h: Tensor) -> Tensor:
         tensor([[0.6000, 0.8000],
                 [0.0000, 0.0000]])
     """
+    # Dividing by the largest entry first changes nothing but keeps the squares in range.
+    largest = h.detach().abs().amax(-1, keepdim=True)
+    h = h / torch.where(largest > 0, largest, 1.0)
     squared = h.square().sum(-1, keepdim=True)
     return h * torch.where(squared > 0, squared, 1.0).rsqrt()
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ebmlab.checks import over_batch
+from ebmlab.checks import over_batch, require_tensor
 from ebmlab.energies.codes import Cosine
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
@@ -63,16 +63,26 @@ class JointEmbedding(Energy):
         head, hx, hy = self.embed(x, y)
         if not isinstance(x, tuple):
             return head(hx, hy, z, rng=rng)
-        energies = [head(a, b, z, rng=rng) for a, b in view_pairs(head, hx, hy)]
+        assert isinstance(hx, Tensor)
+        assert isinstance(hy, Tensor)
+        energies = [head(a, b, z, rng=rng) for a, b in _different(hx, hy)]
         return torch.stack(energies).mean(0)
 
     def embed(self, x: Tree, y: Tree) -> tuple[Energy, Tree, Tree]:
         """(head, hx, hy): every tensor encoded once; views stacked in front of the batch."""
         if isinstance(x, tuple) != isinstance(y, tuple):
             raise ShapeError("views: x and y must both be tuples of views, or both one tensor")
-        hx = _encode(self.online, x, self.x_event)
-        same = self.online is self.target and _is_same(x, y)
-        return self.head, hx, hx if same else _encode(self.target, y, self.y_event)
+        xs, ys = _views("x", x), _views("y", y)
+        hx = [over_batch(self.online, (view, self.x_event)) for view in xs]
+        done = {id(view): h for view, h in zip(xs, hx, strict=True)}
+        known = done if self.online is self.target else {}
+        hy = [
+            known[id(view)] if id(view) in known else over_batch(self.target, (view, self.y_event))
+            for view in ys
+        ]
+        if not isinstance(x, tuple):
+            return self.head, hx[0], hy[0]
+        return self.head, torch.stack(hx), torch.stack(hy)
 
     def update(self, x: Tree, y: Tree) -> None:
         """Encode, and update the head."""
@@ -81,18 +91,8 @@ class JointEmbedding(Energy):
         head.update(hx, hy)
 
 
-def _encode(encoder: nn.Module, tree: Tree, ndim: int) -> Tensor:
-    if tree is None:
-        raise ShapeError("a joint embedding compares two things: neither x nor y may be None")
-    if not isinstance(tree, tuple):
-        return over_batch(encoder, (tree, ndim))
-    return torch.stack([over_batch(encoder, (view, ndim)) for view in tree])
-
-
-def _is_same(x: Tree, y: Tree) -> bool:
-    if isinstance(x, tuple) and isinstance(y, tuple):
-        return len(x) == len(y) and all(a is b for a, b in zip(x, y, strict=True))
-    return x is y
+def _views(name: str, tree: Tree) -> tuple[Tensor, ...]:
+    return tree if isinstance(tree, tuple) else (require_tensor(name, tree),)
 
 
 def view_pairs(head: Energy, hx: Tree, hy: Tree) -> list[tuple[Tree, Tree]]:
@@ -105,6 +105,10 @@ def view_pairs(head: Energy, hx: Tree, hy: Tree) -> list[tuple[Tree, Tree]]:
         return [(hx, hy)]
     assert isinstance(hx, Tensor)
     assert isinstance(hy, Tensor)
+    return _different(hx, hy)
+
+
+def _different(hx: Tensor, hy: Tensor) -> list[tuple[Tree, Tree]]:
     pairs: list[tuple[Tree, Tree]] = [
         (a, b) for i, a in enumerate(hx) for j, b in enumerate(hy) if i != j
     ]

@@ -5,7 +5,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ebmlab.checks import Ndim, over_batch, require_generator, require_non_negative, require_tensor
+from ebmlab.checks import (
+    Ndim,
+    over_batch,
+    require_generator,
+    require_non_negative,
+    require_one_kind,
+    require_tensor,
+)
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import Bound, Inference, Posterior
@@ -79,6 +86,7 @@ class Amortized(nn.Module, Inference):
         inputs = [(require_tensor("y", y), _single(energy.y_ndim))]
         if energy.takes_x:
             inputs.insert(0, (require_tensor("x", x), _single(energy.x_ndim)))
+        require_one_kind(self, {"y": y})
         out = over_batch(self.encoder, *inputs)
         return out if isinstance(out, tuple) else (out, None)
 

@@ -6,10 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab.checks import require_positive
-from ebmlab.energy import Energy, replayed
+from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, DivergenceError, NonFiniteError
 from ebmlab.free_energy import Bound, Inference, Posterior
 from ebmlab.inference.atoms import data_batch, in_front, pick
+from ebmlab.randomness import replayed
 from ebmlab.types import Minimum, Potential, Tree
 
 __all__ = ["Descent"]
@@ -44,7 +45,6 @@ class Descent(nn.Module, Inference):
 
     Source: Vogl et al. 1988 (the step-size rule, here per row).
     """
-
 
     bound: ClassVar[Bound] = "upper"
     starts: Tensor | None

@@ -1,5 +1,6 @@
 """Exact inference over finitely many z."""
 
+import math
 from typing import ClassVar
 
 import torch
@@ -39,7 +40,7 @@ class Enumerate(nn.Module, Inference):
 
     bound: ClassVar[Bound] = "exact"
     atoms: Tensor
-    log_weights: Tensor
+    log_weights: Tensor | None
 
     def __init__(self, atoms: Tensor, weights: Tensor | None = None) -> None:
         super().__init__()
@@ -47,19 +48,27 @@ class Enumerate(nn.Module, Inference):
             raise ShapeError(
                 f"atoms has shape {tuple(atoms.shape)}; it must be (k, *event), k >= 1"
             )
-        if weights is None:
-            weights = torch.ones(len(atoms), device=atoms.device)
-        if weights.shape != atoms.shape[:1]:
-            raise ShapeError(
-                f"weights has shape {tuple(weights.shape)} for {len(atoms)} atoms; one for each"
-            )
-        if not bool((weights >= 0).all() & (weights.sum() > 0)):
-            raise ConfigurationError("weights must be >= 0 and not all zero")
         if isinstance(atoms, nn.Parameter):
             self.atoms = atoms
         else:
             self.register_buffer("atoms", atoms.clone())
-        self.register_buffer("log_weights", (weights / weights.sum()).log())
+        self.register_buffer("log_weights", None if weights is None else self._logs(weights))
+
+    def _logs(self, weights: Tensor) -> Tensor:
+        if weights.shape != self.atoms.shape[:1]:
+            raise ShapeError(
+                f"weights has shape {tuple(weights.shape)} for {len(self.atoms)} atoms; one each"
+            )
+        if not bool((weights >= 0).all() & (weights.sum() > 0)):
+            raise ConfigurationError("weights must be >= 0 and not all zero")
+        return (weights / weights.sum()).log()
+
+    def _prior(self, energies: Tensor) -> Tensor:
+        """log w, shaped as energies (k, *batch) broadcast."""
+        shape = (-1, *[1] * (energies.ndim - 1))
+        if self.log_weights is None:
+            return energies.new_full((len(energies),), -math.log(len(energies))).reshape(shape)
+        return self.log_weights.to(energies.dtype).reshape(shape)
 
     def __call__(
         self,
@@ -74,15 +83,15 @@ class Enumerate(nn.Module, Inference):
         require_non_negative("temperature", temperature)
         batch = data_batch(energy, x, y)
         atoms = in_front(self.atoms, batch)
-        prior = self.log_weights.reshape(-1, *[1] * len(batch))
         if temperature == 0:
             with torch.no_grad():
                 energies = energy(x, y, atoms, rng=rng)
+                prior = self._prior(energies)
                 best = energies.masked_fill(prior.isneginf(), torch.inf).argmin(0, keepdim=True)
             zero = energies.new_zeros(batch)
             return Posterior(pick(atoms, best), torch.ones_like(energies[:1]), zero, zero)
         energies = energy(x, y, atoms, rng=rng)
-        prior = prior.to(energies.dtype)
+        prior = self._prior(energies)
         log_q = (prior - energies / temperature).log_softmax(0)
         weights = log_q.exp()
         nats = (log_q - prior).masked_fill(weights == 0, 0.0)

@@ -61,11 +61,9 @@ def grid_energies(energy: Energy, x: Tensor, grid: Tensor, chunk: int = 65536) -
         raise ConfigurationError(f"chunk is {chunk}; it must be at least 1")
     columns = grid[:, None].split(chunk)
     rows = x.unsqueeze(1).split(max(1, chunk // len(grid)))
-    blocks = [
-        [energy(row, column[None]).expand(len(row), len(column)) for column in columns]
-        for row in rows
-    ]
-    return torch.cat([torch.cat(block, dim=1) for block in blocks])
+    return torch.cat(
+        [torch.cat([energy(row, column[None]) for column in columns], dim=1) for row in rows]
+    )
 
 
 def conditional_nll(

@@ -4,7 +4,7 @@ import torch
 
 from ebmlab.checks import require_generator, require_positive, require_tensor
 from ebmlab.energy import Energy
-from ebmlab.errors import GradientError
+from ebmlab.errors import DtypeError, GradientError
 from ebmlab.protocols import Loss, Objective
 from ebmlab.types import Tree
 
@@ -22,6 +22,7 @@ class DenoisingScore(Objective):
 
     Raises:
         ConfigurationError: sigma is not finite and positive, or rng is missing.
+        DtypeError: y is not floating point.
         GradientError: the energy does not depend on y.
 
     Example:
@@ -42,6 +43,8 @@ class DenoisingScore(Objective):
     def forward(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Loss:
         """The loss; its graph holds the second derivatives of the energy."""
         y = require_tensor("y", y)
+        if not y.is_floating_point():
+            raise DtypeError(f"y has dtype {y.dtype} and no score; convert it with .float()")
         rng = require_generator(rng, "DenoisingScore", y.device)
         noise = torch.randn(y.shape, generator=rng, dtype=y.dtype, device=y.device)
         noisy = (y + self.sigma * noise).detach().requires_grad_()

@@ -19,8 +19,8 @@ def trajectories(
     samples: Tensor,
     ax: Axes | None = None,
     *,
-    xlabel: str = "$a$",
-    ylabel: str = "$b$",
+    xlabel: str | None = None,
+    ylabel: str | None = None,
     title: str | None = None,
 ) -> Axes:
     """Chains in the plane: a line per chain that fades into the past, a dot where it ends.
@@ -28,8 +28,8 @@ def trajectories(
     Args:
         samples: (kept, chains, 2), as `run` keeps them, or on a plane by `Plane.coordinates`.
         ax: where to draw, such as the axes of a `contour`; None makes a new figure.
-        xlabel: name of the first coordinate.
-        ylabel: name of the second.
+        xlabel: name of the first coordinate; None keeps that of the axes, or else writes a.
+        ylabel: name of the second; None keeps that of the axes, or else writes b.
         title: above the axes.
 
     Raises:
@@ -45,7 +45,8 @@ def trajectories(
     ax = prepared(ax)
     paths(ax, places)
     ax.autoscale_view()
-    ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.set_xlabel(xlabel or ax.get_xlabel() or "$a$")
+    ax.set_ylabel(ylabel or ax.get_ylabel() or "$b$")
     if title is not None:
         ax.set_title(title)
     return ax

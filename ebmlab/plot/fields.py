@@ -3,22 +3,18 @@
 import math
 from collections.abc import Sequence
 
-import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from ebmlab.errors import ConfigurationError
+from ebmlab.plot import layers
 from ebmlab.plot.chains import paths
-from ebmlab.plot.scale import Scale, bar, heights, scale
-from ebmlab.plot.style import DATA, ENERGY, SAMPLES, numbers, points, prepared, style
+from ebmlab.plot.scale import bar, heights, scale
+from ebmlab.plot.style import numbers, points, prepared, style
 from ebmlab.slices import Landscape
 
 __all__ = ["contour", "landscapes"]
-
-_DARK = "#1d1841"
 
 
 @style()
@@ -67,10 +63,11 @@ def contour(
     """
     field = heights(landscape)
     how = scale([field], limits)
-    ax = _filled(landscape, field, how, prepared(ax))
+    ax = prepared(ax)
+    layers.filled(ax, landscape, field, how)
     if arrows:
-        _arrows(ax, landscape, field, how)
-    _marks(ax, data, samples)
+        layers.arrows(ax, landscape, field, how)
+    layers.marks(ax, data, samples)
     if trajectories is not None:
         paths(ax, points("trajectories", trajectories, 3))
     ax.set(xlabel=xlabel, ylabel=ylabel)
@@ -101,14 +98,15 @@ def landscapes(
         titles: one per panel.
         data: points (n, 2) shown in every panel.
         samples: points (n, 2), or None, per panel.
-        columns: panels per row; all by default, up to four.
+        columns: panels per row; by default all, up to four.
         shared: whether all share one scale; if not, each panel has its own color bar.
         limits: the two energies above the minima at which the colors end.
         xlabel: name of the plane's first coordinate.
         ylabel: name of the second.
 
     Raises:
-        ConfigurationError: there is no landscape, or the numbers of titles or samples differ.
+        ConfigurationError: there is no landscape, the numbers of titles or samples differ, or
+            columns < 1.
 
     Example:
         >>> from ebmlab import Plane, energies, landscape
@@ -125,9 +123,11 @@ def landscapes(
             f"{len(fields)} landscapes, {len(titles)} titles and {len(each)} samples arrived; one "
             "of each per panel is due"
         )
-    columns = min(len(fields), columns or 4)
+    columns = min(len(fields), 4 if columns is None else columns)
+    if columns < 1:
+        raise ConfigurationError(f"columns is {columns}; it must be at least 1")
     rows = math.ceil(len(fields) / columns)
-    figure = Figure(figsize=(2.3 * columns + 0.9, 2.35 * rows + 0.35), layout="compressed")
+    figure = Figure(figsize=(2.3 * columns + 0.9, 2.25 * rows + 0.4), layout="compressed")
     above = [heights(field) for field in fields]
     common = scale(above, limits)
     windows = {(*numbers(field.a)[[0, -1]], *numbers(field.b)[[0, -1]]) for field in fields}
@@ -135,10 +135,10 @@ def landscapes(
     for i, (field, height) in enumerate(zip(fields, above, strict=True)):
         ax = prepared(figure.add_subplot(rows, columns, i + 1))
         how = common if shared else scale([height], limits)
-        _filled(field, height, how, ax)
+        layers.filled(ax, field, height, how)
         if len(windows) > 1:
             ax.set(aspect="auto", box_aspect=1)
-        _marks(ax, data, each[i])
+        layers.marks(ax, data, each[i])
         ax.set_title(titles[i])
         left, bottom = i % columns == 0, i + columns >= len(fields)
         ax.set(xlabel=xlabel if bottom else "", ylabel=ylabel if left else "")
@@ -146,63 +146,7 @@ def landscapes(
             ax.tick_params(labelleft=left, labelbottom=bottom)
         panels.append(ax)
         if not shared:
-            bar(how, ax)
+            bar(how, ax, label=r"$E - \min E$")
     if shared:
         bar(common, panels)
     return figure
-
-
-def _filled(landscape: Landscape, field: np.ndarray, how: Scale, ax: Axes) -> Axes:
-    a, b = numbers(landscape.a), numbers(landscape.b)
-    top = max(field[np.isfinite(field)].max(), how.high)
-    shown = np.ma.masked_invalid(np.where(np.isposinf(field), 2 * top, field))
-    levels = np.linspace(how.low, how.high, 49)
-    ax.contourf(a, b, shown, levels, cmap=ENERGY, norm=how.norm, extend=how.extend)
-    lines = [tick for tick in how.ticks if how.low < tick < min(how.high, shown.max())]
-    if lines:
-        ax.contour(a, b, shown, lines, colors=_ink(how, np.array(lines)), linewidths=0.4)
-    ax.set(xlim=(a[0], a[-1]), ylim=(b[0], b[-1]), facecolor=ENERGY.get_bad())
-    ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 4, 5, 10]))
-    ax.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 4, 5, 10]))
-    spans = a[-1] - a[0], b[-1] - b[0]
-    if max(spans) <= 2 * min(spans):
-        ax.set_aspect("equal")
-    return ax
-
-
-def _ink(how: Scale, height: np.ndarray) -> np.ndarray:
-    """What is seen on the colors of these heights: white on the dark ones, dark on the light."""
-    light = (how.norm(height) > 0.55)[..., None]
-    return np.where(light, to_rgba(_DARK, 0.5), to_rgba("white", 0.6))
-
-
-def _marks(ax: Axes, data: Tensor | None, samples: Tensor | None) -> None:
-    if data is not None:
-        x, y = points("data", data).T
-        ax.scatter(x, y, s=8, color=DATA, edgecolors="white", linewidths=0.3, label="data")
-    if samples is not None:
-        x, y = points("samples", samples).T
-        ax.scatter(x, y, s=12, color=SAMPLES, marker="x", linewidths=0.9, label="samples")
-
-
-def _arrows(ax: Axes, landscape: Landscape, field: np.ndarray, how: Scale) -> None:
-    a, b = numbers(landscape.a), numbers(landscape.b)
-    finite = np.where(np.isfinite(field), field, np.nan)
-    rows, columns = (
-        np.linspace(0, n - 1, min(n, 18)).round().astype(int)[1:-1] for n in field.shape
-    )
-    place = np.ix_(rows, columns)
-    down_b, down_a = (-slope[place] for slope in np.gradient(finite, b, a))
-    length = np.hypot(down_a, down_b)
-    length[~(length > 0)] = np.nan
-    ax.quiver(
-        a[columns],
-        b[rows],
-        down_a / length,
-        down_b / length,
-        angles="xy",
-        pivot="mid",
-        scale=26,
-        width=0.004,
-        color=_ink(how, finite[place]).reshape(-1, 4),
-    )

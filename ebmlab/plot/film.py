@@ -16,7 +16,7 @@ from torch import Tensor
 from ebmlab.checks import require_positive
 from ebmlab.errors import ConfigurationError
 from ebmlab.plot.fields import contour
-from ebmlab.plot.style import DATA, points, style
+from ebmlab.plot.style import DATA, ENERGY, points, style
 from ebmlab.slices import Landscape
 
 __all__ = ["animate"]
@@ -68,6 +68,15 @@ def animate(
     Raises:
         ConfigurationError: the path ends otherwise, fps <= 0, or tail < 0.
         ShapeError: samples are not (kept, chains, 2).
+        NonFiniteError: an energy is -∞, or none is finite.
+
+    Example:
+        >>> import tempfile, torch
+        >>> from ebmlab import Plane, energies, landscape
+        >>> ring = landscape(energies.Ring().given(), Plane.xy(), resolution=20)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     animate(ring, torch.zeros(2, 1, 2), f"{folder}/chains.gif").name
+        'chains.gif'
     """
     path = Path(path)
     if path.suffix not in {".gif", ".html"}:
@@ -77,14 +86,11 @@ def animate(
         raise ConfigurationError(f"tail is {tail}; it must not be negative")
     places = points("samples", samples, 3)
     frames = _frames(landscape, places, tail, xlabel, ylabel)
-    # One palette for all frames, or the still landscape would flicker.
-    first = next(frames).quantize(256, dither=Image.Dither.NONE)
-    rest = [frame.quantize(palette=first, dither=Image.Dither.NONE) for frame in frames]
     if path.suffix == ".gif":
         pause = 10 * max(2, round(100 / fps))
-        first.save(path, save_all=True, append_images=rest, duration=pause, loop=0)
+        next(frames).save(path, save_all=True, append_images=frames, duration=pause, loop=0)
     else:
-        listed = ",".join(f'"{_png(frame)}"' for frame in [first, *rest])
+        listed = ",".join(f'"{_png(frame)}"' for frame in frames)
         page = {"frames": listed, "last": len(places) - 1, "pause": round(1000 / fps)}
         path.write_text(_PAGE % page, encoding="utf-8")
     return path
@@ -102,6 +108,7 @@ def _frames(
     lines = LineCollection([], linewidths=1.2, capstyle="round")
     ax.add_collection(lines)
     heads = ax.scatter(*places[0].T, s=22, color=DATA, edgecolors="white", linewidths=0.6)
+    palette: Image.Image | None = None
     for k in range(len(places)):
         recent = places[max(0, k - tail) : k + 1]
         age = np.arange(len(recent) - 1) + tail - len(recent) + 2
@@ -114,7 +121,23 @@ def _frames(
         canvas.restore_region(still)
         for artist in (lines, heads, ax.title):
             ax.draw_artist(artist)
-        yield Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+        frame = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+        palette = palette or _palette(frame)
+        yield frame.quantize(palette=palette, dither=Image.Dither.NONE)
+
+
+def _palette(frame: Image.Image) -> Image.Image:
+    """One palette for all frames, or the still landscape would flicker.
+
+    It holds 192 colors of the picture, and 64 of the tails' shades over its depths.
+    """
+    still = frame.quantize(192, dither=Image.Dither.NONE).getpalette() or []
+    depth = ENERGY(np.linspace(0, 1, 8))[:, None, :3]
+    fade = np.linspace(0.1, 1, 8)[:, None]
+    shades = (1 - fade) * depth + fade * np.array(to_rgb(DATA))
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(still[: 3 * 192] + (255 * shades).round().astype(int).ravel().tolist())
+    return palette
 
 
 def _png(frame: Image.Image) -> str:

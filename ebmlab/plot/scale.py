@@ -22,7 +22,7 @@ _LABEL = r"energy $E - \min E$  (nats at $T = 1$)"
 
 
 def heights(landscape: Landscape) -> np.ndarray:
-    """E - min E, (len(b), len(a)); +∞ and NaN stay, differences within rounding error do not.
+    """E - min E, (len(b), len(a)); +∞ and NaN stay; 0 where all differ by rounding errors only.
 
     Raises:
         NonFiniteError: an energy is -∞, or none is finite.
@@ -36,7 +36,7 @@ def heights(landscape: Landscape) -> np.ndarray:
     finite = energy[np.isfinite(energy)]
     above = energy - finite.min()
     rounding = 16 * torch.finfo(landscape.energy.dtype).eps * np.abs(finite).max()
-    return np.where(above <= rounding, 0.0, above)
+    return above if np.ptp(finite) > rounding else 0 * above
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Scale:
     @property
     def ticks(self) -> np.ndarray:
         """Round heights from low to high: the color bar's ticks and the contours' lines."""
-        values = np.asarray(MaxNLocator(7, steps=[1, 2, 5, 10]).tick_values(self.low, self.high))
+        values = np.asarray(MaxNLocator(9, steps=[1, 2, 5, 10]).tick_values(self.low, self.high))
         slack = 1e-9 * (self.high - self.low)
         return values[(values >= self.low - slack) & (values <= self.high + slack)]
 
@@ -85,7 +85,9 @@ def scale(fields: Sequence[np.ndarray], limits: tuple[float, float] | None = Non
     return Scale(low, high, extend)
 
 
-def bar(how: Scale, axes: Axes | Sequence[Axes], pad: float = 0.02) -> Colorbar:
+def bar(
+    how: Scale, axes: Axes | Sequence[Axes], *, pad: float = 0.02, label: str = _LABEL
+) -> Colorbar:
     """A color bar of the scale beside the axes, pointed where energies lie beyond it."""
     first = axes if isinstance(axes, Axes) else axes[0]
     drawn = first.figure.colorbar(
@@ -93,7 +95,7 @@ def bar(how: Scale, axes: Axes | Sequence[Axes], pad: float = 0.02) -> Colorbar:
         ax=axes,
         extend=how.extend,
         ticks=how.ticks,
-        label=_LABEL,
+        label=label,
         pad=pad,
         extendfrac=0.04,
     )

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ebmlab.checks import require_positive
-from ebmlab.errors import ConfigurationError, NonFiniteError
+from ebmlab.errors import ConfigurationError, DtypeError, NonFiniteError
 from ebmlab.slices.plane import Plane, wide
 from ebmlab.types import as_potential
 
@@ -113,6 +113,7 @@ def landscape(
     Raises:
         ConfigurationError: lo >= hi, resolution < 2, or chunk < 1.
         ShapeError: u does not return one energy per row.
+        DtypeError: u returns integers.
 
     Example:
         >>> bowl = landscape(lambda y: y.square().sum(-1), Plane.xy(), lo=-1, hi=1, resolution=3)
@@ -137,4 +138,6 @@ def landscape(
         potential(plane.points(a[index % columns], b[index // columns]))
         for index in torch.arange(rows * columns, device=origin.device).split(chunk)
     ]
+    if not energies[0].is_floating_point():
+        raise DtypeError(f"u returned {energies[0].dtype}; convert its energies with .float()")
     return Landscape(torch.cat(energies).unflatten(0, (rows, columns)), a, b, plane)

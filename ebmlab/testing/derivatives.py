@@ -105,7 +105,7 @@ def _require_gradcheck(
 ) -> None:
     # Projections onto random directions, where the whole Jacobian would take long.
     fast = sum(leaf.numel() for leaf in free) > SMALL
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices={leaf.device.index for leaf in free if leaf.is_cuda}):
         try:
             check(value, free, fast_mode=fast)
         except GradcheckError as error:

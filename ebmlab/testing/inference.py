@@ -1,6 +1,8 @@
 """`check_inference`: the laws of choosing z."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -68,8 +70,9 @@ def check_inference(
     case = Case.of(FreeEnergy(energy, infer, temperature), x, y, None, rng)
     for dtype in (torch.float32, torch.float64):
         precise = case.to(dtype)
-        _pure(precise)
+        _pure(precise, "inferring with", _infer)
         _posterior(precise)
+        _pure(precise, "the free energy by", Case.value)
     double = case.to(torch.float64)
     _repeats(double)
     if not coupled:
@@ -88,13 +91,11 @@ def _infer(case: Case) -> Posterior:
     return Posterior(*(part if part is None else part.detach() for part in q))  # pyright: ignore
 
 
-def _pure(case: Case) -> None:
+def _pure(case: Case, doing: str, act: Callable[[Case], Any]) -> None:
     assert isinstance(case.energy, FreeEnergy)
     who = type(case.energy.infer).__name__
-    with untouched(f"inferring with {who}", (case.x, case.y), case.energy):
-        _infer(case)
-    with untouched(f"the free energy by {who}", (case.x, case.y), case.energy):
-        case.value()
+    with untouched(f"{doing} {who}", (case.x, case.y), case.energy):
+        act(case)
 
 
 def _posterior(case: Case) -> None:

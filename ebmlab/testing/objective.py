@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ebmlab.energy import Energy
 from ebmlab.protocols import Loss, Objective, Stepped
-from ebmlab.testing.case import Case
+from ebmlab.testing.case import Case, tensors
 from ebmlab.testing.compare import require, require_close, require_same
 from ebmlab.testing.derivatives import gradients, require_reached, require_slopes
 from ebmlab.testing.purity import again, require_equal_state, state_of, untouched
@@ -109,6 +109,8 @@ def _reports(shaped: _Shaped) -> None:
     loss = shaped.loss()
     value, terms = loss.value, loss.terms
     require(value.ndim == 0, "value", f"expected a scalar, got {tuple(value.shape)}")
+    kinds = {t.dtype for t in tensors(shaped.case.y) if t.is_floating_point()}
+    require(not kinds or value.dtype in kinds, "dtype kept", f"y {kinds}, value {value.dtype}")
     require(value.isfinite(), "value", f"expected a finite number, got {value.detach()}")
     learns = any(p.requires_grad for p in shaped.case.energy.parameters())
     require(value.requires_grad or not learns, "value", "it carries no graph; nothing can learn")
@@ -116,7 +118,7 @@ def _reports(shaped: _Shaped) -> None:
         whole = isinstance(number, Tensor) and not number.requires_grad
         require(whole, "terms and metrics", f"{name} must be a detached tensor, got {number!r}")
     total = torch.stack([*terms.values()]).sum() if terms else torch.zeros_like(value)
-    require_close("terms", f"the sum of {', '.join(terms)}", total, value.detach())
+    require_close("terms", f"the sum of {', '.join(terms)}", total.to(value), value.detach())
 
 
 def _repeats(shaped: _Shaped) -> None:

@@ -15,7 +15,7 @@ from ebmlab.types import Potential, as_potential
 
 __all__ = ["check_sampler"]
 
-CHAINS = 4096
+CHAINS = 16384
 SIGMAS = 5.0
 
 
@@ -77,7 +77,7 @@ def check_sampler(
     if (u is None) != (y is None):
         raise ConfigurationError("u and y belong together: give a potential and a start, or none")
     if u is None or y is None:
-        for module, start in _normals(events):
+        for module, start in _normals(events, generator(rng, torch.zeros(()))):
             _laws(sampler, module, start, generator(rng, start), coupled)
     else:
         _laws(sampler, u, y.detach().clone(), generator(rng, y), coupled)
@@ -85,11 +85,13 @@ def check_sampler(
         _stationary(sampler, variance, steps, generator(rng, torch.zeros(())))
 
 
-def _normals(events: tuple[tuple[int, ...], ...]) -> Iterator[tuple[nn.Module, Tensor]]:
+def _normals(
+    events: tuple[tuple[int, ...], ...], rng: torch.Generator
+) -> Iterator[tuple[nn.Module, Tensor]]:
     for dtype in (torch.float32, torch.float64):
         for event in events:
-            start = torch.randn(4, *event, generator=torch.Generator().manual_seed(0))
-            yield _Normal().to(dtype), start.to(dtype)
+            start = torch.randn(4, *event, generator=rng, dtype=dtype, device=rng.device)
+            yield _Normal().to(start), start
 
 
 def _laws(
@@ -148,7 +150,7 @@ def _independent(sampler: Sampler, u: Potential, y: Tensor, rng: torch.Generator
 
 
 def _stationary(sampler: Sampler, variance: float, steps: int, rng: torch.Generator) -> None:
-    u, law = as_potential(_Normal().double()), "stationary"
+    u, law = as_potential(_Normal().to(rng.device).double()), "stationary"
     noise = torch.randn(CHAINS, 2, generator=rng, dtype=torch.float64, device=rng.device)
     start = math.sqrt(variance) * noise
     state = sampler.init(u, start, rng)

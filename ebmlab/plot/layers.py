@@ -1,0 +1,73 @@
+"""What the pictures of a landscape are laid of: filled contours, marks, arrows."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
+from matplotlib.ticker import MaxNLocator
+from torch import Tensor
+
+from ebmlab.plot.scale import Scale
+from ebmlab.plot.style import DATA, ENERGY, SAMPLES, numbers, points
+from ebmlab.slices import Landscape
+
+__all__ = ["arrows", "filled", "marks"]
+
+_DARK = "#1d1841"
+
+
+def filled(ax: Axes, landscape: Landscape, field: np.ndarray, how: Scale) -> None:
+    """Filled contours of a field of heights, and lines at the color bar's ticks."""
+    a, b = numbers(landscape.a), numbers(landscape.b)
+    top = max(field[np.isfinite(field)].max(), how.high)
+    shown = np.ma.masked_invalid(np.where(np.isposinf(field), 2 * top, field))
+    levels = np.linspace(how.low, how.high, 97)
+    ax.contourf(a, b, shown, levels, cmap=ENERGY, norm=how.norm, extend=how.extend)
+    lines = [tick for tick in how.ticks if how.low < tick < min(how.high, shown.max())]
+    if lines:
+        ax.contour(a, b, shown, lines, colors=_ink(how, np.array(lines)), linewidths=0.4)
+    ax.set(xlim=(a[0], a[-1]), ylim=(b[0], b[-1]), facecolor=ENERGY.get_bad())
+    ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 4, 5, 10]))
+    ax.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 4, 5, 10]))
+    spans = a[-1] - a[0], b[-1] - b[0]
+    if max(spans) <= 2 * min(spans):
+        ax.set_aspect("equal")
+
+
+def _ink(how: Scale, height: np.ndarray) -> np.ndarray:
+    """What is seen on the colors of these heights: white on the dark ones, dark on the light."""
+    light = (how.norm(height) > 0.55)[..., None]
+    return np.where(light, to_rgba(_DARK, 0.5), to_rgba("white", 0.6))
+
+
+def marks(ax: Axes, data: Tensor | None, samples: Tensor | None) -> None:
+    """Data as circles and samples as crosses, each (n, 2)."""
+    if data is not None:
+        x, y = points("data", data).T
+        ax.scatter(x, y, s=8, color=DATA, edgecolors="white", linewidths=0.3, label="data")
+    if samples is not None:
+        x, y = points("samples", samples).T
+        ax.scatter(x, y, s=12, color=SAMPLES, marker="x", linewidths=0.9, label="samples")
+
+
+def arrows(ax: Axes, landscape: Landscape, field: np.ndarray, how: Scale) -> None:
+    """Directions of -∇E by finite differences, on a coarse grid; none where it vanishes."""
+    a, b = numbers(landscape.a), numbers(landscape.b)
+    finite = np.where(np.isfinite(field), field, np.nan)
+    rows, columns = (
+        np.linspace(0, n - 1, min(n, 18)).round().astype(int)[1:-1] for n in field.shape
+    )
+    place = np.ix_(rows, columns)
+    down_b, down_a = (-slope[place] for slope in np.gradient(finite, b, a))
+    length = np.hypot(down_a, down_b)
+    length[~(length > 0)] = np.nan
+    ax.quiver(
+        a[columns],
+        b[rows],
+        down_a / length,
+        down_b / length,
+        angles="xy",
+        pivot="mid",
+        scale=26,
+        width=0.004,
+        color=_ink(how, finite[place]).reshape(-1, 4),
+    )
