@@ -22,9 +22,6 @@ from ebmlab.energy import FunctionEnergy
 
 F64 = torch.float64
 
-# The tensors of these tests are small: threads would only wait for each other.
-torch.set_num_threads(1)
-
 # Every statistical test of these files is held to this false-alarm rate unless it says otherwise:
 # with about a hundred of them the whole suite alarms falsely once in ten thousand seeds.
 RATE = 1e-6

@@ -214,6 +214,21 @@ def test_draws_of_a_funnel():
     assert has_mean((second.sign() * drawn[:, 2].sign()), 0.0, 1.0)
 
 
+@pytest.mark.parametrize(("radius", "width"), [(2.0, 0.2), (0.7, 1.0), (0.1, 2.0)])
+def test_draws_of_a_ring_have_its_radii_and_every_angle(radius, width):
+    drawn = Ring(radius, width).sample(100_000, generator(6)).double()
+    axis = torch.linspace(0, radius + 10 * width, 20_001, dtype=F64)
+    mass = (axis * (-((axis - radius) ** 2) / (2 * width**2)).exp()).cumsum(0)
+    radii, angles = drawn.norm(dim=1), torch.atan2(drawn[:, 1], drawn[:, 0])
+
+    def cdf(t: np.ndarray) -> np.ndarray:
+        return np.interp(t, axis.numpy(), (mass / mass[-1]).numpy())
+
+    assert fits(radii, cdf)
+    assert not fits(1.03 * radii, cdf)
+    assert fits(angles, stats.uniform(-math.pi, 2 * math.pi).cdf)
+
+
 @pytest.mark.parametrize("dim", [1, 3])
 def test_draws_of_a_double_well_fill_both_wells(dim):
     drawn = DoubleWell(8.0, dim).sample(20_000, generator(6)).double()

@@ -16,10 +16,8 @@ from ebmlab.errors import (
     ShapeError,
 )
 from ebmlab.protocols import Loss, Method, Objective, Stepped
-from ebmlab.training import fit
+from ebmlab.training import cosine, fit
 from ebmlab.training.batches import batches
-
-torch.set_num_threads(1)
 
 
 class Line(Energy):
@@ -516,3 +514,18 @@ def test_the_bar_shows_and_stays_silent(capfd):
     assert "training" in shown.err
     assert "skipped=0" in shown.err
     assert shown.out == ""
+
+
+def test_a_schedule_sets_the_step_sizes_and_puts_them_back():
+    seen = []
+
+    class Watching(torch.optim.SGD):
+        def step(self, closure=None):
+            seen.append(self.param_groups[0]["lr"])
+            return super().step(closure)
+
+    method, (x, y) = line(), pairs()
+    optimizer = Watching(method.parameters(), lr=0.2)
+    fit(method, (x, y), steps=4, optimizer=optimizer, schedule=cosine, progress=False)
+    assert seen == pytest.approx([0.2 * 0.5 * (1 + math.cos(math.pi * t / 4)) for t in range(4)])
+    assert optimizer.param_groups[0]["lr"] == 0.2

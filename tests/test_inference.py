@@ -66,6 +66,15 @@ def test_descent_finds_the_minima_of_quadratics():
     torch.testing.assert_close(found.energy, torch.full_like(found.energy, 7.0))
 
 
+@pytest.mark.parametrize("shape", [(), (3,), (1, 2, 3)])
+def test_events_of_any_shape_are_descended(shape):
+    u = Potential(lambda z: (z - 1).square().reshape(len(z), -1).sum(1))
+    for unroll in (False, True):
+        found = Descent(steps=80).minimize(u, randn(5, *shape, seed=1), unroll=unroll)
+        torch.testing.assert_close(found.argmin.detach(), torch.ones(5, *shape, dtype=F64))
+        assert found.residual.shape == (5,)
+
+
 def test_the_residual_is_the_norm_of_the_gradient_and_shrinks():
     target, start = randn(20, 3, seed=1), randn(20, 3, seed=2)
     residuals = []
@@ -302,7 +311,7 @@ def _negative_bound(guess: LinearGuess, y: Tensor) -> Tensor:
 
 def test_at_unit_temperature_it_is_the_negative_evidence_bound_with_its_gradient():
     guess = LinearGuess(0.3 * randn(2, 3, seed=1), f64([-0.2, -0.7]))
-    y = randn(1, 3, seed=2)
+    y = 3 * randn(1, 3, seed=2)
     samples = 40_000
     free = FreeEnergy(_linear_gaussian(), Amortized(guess, samples), 1.0)
     q = free.posterior(None, y, rng=generator(4))
@@ -315,9 +324,10 @@ def test_at_unit_temperature_it_is_the_negative_evidence_bound_with_its_gradient
     parameters = list(guess.parameters())
     ours = torch.autograd.grad(value.sum(), parameters)
     theirs = torch.autograd.grad(exact.sum(), parameters)
-    # Gradients: standard errors are below 0.03; this alarms falsely beyond five of them.
-    torch.testing.assert_close(ours, theirs, rtol=0, atol=0.15)
-    assert max(float(grad.abs().max()) for grad in theirs) > 1
+    # Eight numbers with standard errors of at most 0.026 (measured over 40 seeds), five of which
+    # are passed by chance in one of 2e5 seeds. The gradients themselves reach 0.9 and 3.
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=0.13)
+    assert all(grad.abs().max() > 0.9 for grad in theirs)
 
 
 def test_the_bound_is_above_the_free_energy_and_touches_it_at_the_posterior():
@@ -333,9 +343,10 @@ def test_the_bound_is_above_the_free_energy_and_touches_it_at_the_posterior():
     for guess, touches in ((best, True), (other, False)):
         free = FreeEnergy(_linear_gaussian(), Amortized(guess, samples=4000), 1.0)
         gap = (free(None, y, rng=generator(5)) - exact).detach()
-        # The mean of 50 data × 4000 draws: a standard error near 0.003 (measured 0.002).
-        assert gap.mean() > -0.015
-        assert (abs(gap.mean()) < 0.015) == touches
+        # The mean over 50 data of 4000 draws each has a standard error of 0.0017 and 0.0041 here
+        # (40 seeds); the gaps are 0 and 0.53. Nothing alarms below 5.8 of them, once in 1e8 seeds.
+        assert gap.mean() > -0.01
+        assert (abs(gap.mean()) < 0.01) == touches
 
 
 def test_an_encoder_of_pairs_sees_x_and_y():

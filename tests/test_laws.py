@@ -102,8 +102,8 @@ def gaussian_encoder(samples=1):
     return Amortized(Joined(net(3, 1), net(3, 1)), samples)
 
 
-def descent(steps=20):
-    return Descent(torch.tensor([[-1.0], [1.0]]), steps=steps)
+def descent(steps=20, step_size=0.1):
+    return Descent(torch.tensor([[-1.0], [1.0]]), steps=steps, step_size=step_size)
 
 
 # Energies: name -> (energy, x, y, z).
@@ -128,6 +128,7 @@ ENERGIES = {
     "Predicted": lambda: (Predicted(net(3, 3)), X3, Y3),
     "JointEmbedding, shared": lambda: (embedding(SquaredDistance()), X3, Y3),
     "JointEmbedding, two": lambda: (JointEmbedding(net(3, 2), net(2, 2)), X3, Y2),
+    "JointEmbedding, twins": lambda: (JointEmbedding(net(3, 2), net(3, 2)), X3, Y3),
     "JointEmbedding, EMA": lambda: (embedding(target=EMA), X3, Y3),
     "JointEmbedding, Detached": lambda: (embedding(target=Detached), X3, Y3),
     "JointEmbedding, Predicted": lambda: (embedding(Predicted(net(2, 2))), X3, Y3),
@@ -219,6 +220,39 @@ class Conjugate(nn.Module, Inference):
         return Posterior(atoms, torch.full_like(atoms[..., 0], 0.5), information, zero)
 
 
+class Lowest(nn.Module, Inference):
+    """The lowest of CODES for every datum, by a loop."""
+
+    bound = "exact"
+
+    def __call__(self, energy, x, y, temperature=0.0, *, rng=None):
+        atom = torch.empty(1, len(y), 1, dtype=y.dtype)
+        for i in range(len(y)):
+            costs = [energy(x[i : i + 1], y[i : i + 1], z[None].to(y.dtype)) for z in CODES]
+            atom[0, i] = CODES[int(torch.cat(costs).argmin())]
+        zero = torch.zeros_like(y[:, 0])
+        return Posterior(atom, torch.ones_like(zero)[None], zero, zero)
+
+
+class Solved(nn.Module):
+    """The mean and log std of the exact q at temperature T."""
+
+    def __init__(self, energy, temperature):
+        super().__init__()
+        self.decoder, self.temperature = energy.decoder, temperature
+
+    def forward(self, y):
+        energy = Reconstruction(self.decoder, takes_x=False)
+        low, high = Conjugate()(energy, None, y, self.temperature).atoms
+        return (low + high) / 2, ((high - low) / 2).log()
+
+
+def solved():
+    energy = plane()
+    infer = Amortized(Solved(energy, 0.5), samples=16)
+    return infer, energy, None, 0.5, Conjugate()
+
+
 def plane():
     return Reconstruction(nn.Linear(1, 2), takes_x=False)
 
@@ -231,14 +265,14 @@ def grid():
 
 # Inferences: name -> (infer, energy, x, temperature, the exact one or None).
 INFERENCES = {
-    "Enumerate, T=0": lambda: (Enumerate(CODES), latent(), X1, 0.0, None),
-    "Enumerate, T=0.5": lambda: (Enumerate(CODES), latent(), X1, 0.5, Enumerate(CODES)),
+    "Enumerate, T=0": lambda: (Enumerate(CODES), latent(), X1, 0.0, Lowest()),
+    "Enumerate, T=0.5": lambda: (Enumerate(CODES), latent(), X1, 0.5, None),
     "Enumerate, weights": lambda: (Enumerate(CODES, torch.arange(5.0)), latent(), X1, 2.0, None),
     "Enumerate, learned": lambda: (Enumerate(nn.Parameter(CODES)), latent(), X1, 0.0, None),
     "Enumerate, grid": lambda: (grid(), plane(), None, 0.5, Conjugate()),
     "Descent": lambda: (descent(), latent(unit_prior()), X1, 0.0, None),
     "Descent, linear": lambda: (descent(), plane(), None, 0.0, Conjugate()),
-    "Descent, unconverged": lambda: (descent(steps=2), plane(), None, 0.0, Conjugate()),
+    "Descent, unconverged": lambda: (descent(8, 1.5), latent(unit_prior()), X1, 0.0, None),
     "Amortized, T=0": lambda: (Amortized(net(2, 1)), plane(), None, 0.0, Conjugate()),
     "Amortized, T=0.5": lambda: (
         Amortized(Joined(net(2, 1), net(2, 1)), samples=3),
@@ -247,6 +281,7 @@ INFERENCES = {
         0.5,
         Conjugate(),
     ),
+    "Amortized, exact q": solved,
     "Amortized, of x": lambda: (gaussian_encoder(), latent(), X1, 1.0, None),
     "closed form": lambda: (Conjugate(), plane(), None, 0.5, grid()),
 }
@@ -502,6 +537,7 @@ BROKEN_FORWARDS = [
     ("state unmoved", lambda e, x, y: e.cost(x, y) + counted(e)),
     ("no gradient left", lambda e, x, y: (e.cost(x, y).sum().backward(), e.cost(x, y))[1]),
     ("a function", lambda e, x, y: e.cost(x, y) + random.random()),
+    ("a function", lambda e, x, y: e.cost(x, y) * (1.0 if x is y else 2.0) + e.offset),
     ("gradients reach", lambda e, x, y: e.cost(x, y).detach()),
     ("no gradient to width$", lambda e, x, y: (y - x).square().sum(-1) + e.offset),
     ("carries no gradient to y", lambda e, x, y: e.cost(x, y.detach())),
@@ -758,6 +794,7 @@ BROKEN_STEPS = [
     ("state: y was", lambda k, u, old, new, i: (new._replace(y=new.y.double() + 0), i)),
     ("state: y was", lambda k, u, old, new, i: (at(u, new.y[1:]), i)),
     ("state: its energy", lambda k, u, old, new, i: (new._replace(energy=old.energy), i)),
+    ("state: its gradient", lambda k, u, old, new, i: (new._replace(grad=old.grad), i)),
     ("state: y carries", lambda k, u, old, new, i: (new._replace(y=u(new.y)[:, None] + new.y), i)),
     ("acceptance", accepting(lambda a: 2 * a)),
     ("acceptance", accepting(lambda a: -a)),

@@ -73,7 +73,7 @@ class Descent(nn.Module, Inference):
         for _ in range(self.steps):
             trial = z - _rows(size, z) * grad
             value, slope = grad_of(trial)
-            better = (value <= energy) & slope.flatten(1).isfinite().all(1)
+            better = (value <= energy) & _finite(slope)
             z = torch.where(_rows(better, z), trial, z)
             grad = torch.where(_rows(better, z), slope, grad)
             energy = torch.where(better, value, energy)
@@ -84,7 +84,7 @@ class Descent(nn.Module, Inference):
                 f"row {row}: the energy falls without bound (now {float(energy[row])}); an energy "
                 "must be bounded below: check its sign, or add a term that holds the variable"
             )
-        return Minimum(z, energy, torch.linalg.vector_norm(grad.flatten(1), dim=1))
+        return Minimum(z, energy, torch.linalg.vector_norm(grad.reshape(len(z), -1), dim=1))
 
     def __call__(
         self,
@@ -114,6 +114,10 @@ class Descent(nn.Module, Inference):
         return Posterior(atom, torch.ones_like(energies[:1]), torch.zeros_like(residual), residual)
 
 
+def _finite(t: Tensor) -> Tensor:
+    return t.reshape(len(t), -1).isfinite().all(1)
+
+
 def _rows(value: Tensor, like: Tensor) -> Tensor:
     return value.reshape(-1, *[1] * (like.ndim - 1))
 
@@ -127,7 +131,7 @@ def _differentiable(u: Potential, z: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _require_finite(energy: Tensor, grad: Tensor, z: Tensor) -> None:
-    bad = ~(energy.isfinite() & grad.flatten(1).isfinite().all(1))
+    bad = ~(energy.isfinite() & _finite(grad))
     if bad.any():
         row = int(bad.nonzero()[0])
         raise NonFiniteError(

@@ -13,6 +13,7 @@ from ebmlab.plot.style import PALETTE, TEMPERATURE, numbers, prepared, style
 
 __all__ = ["curves", "free_energy"]
 
+MANY = 4
 _DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
 
 
@@ -97,7 +98,7 @@ def curves(
     title: str | None = None,
     logy: bool = False,
 ) -> Axes:
-    """Named curves over steps, told apart by color and by dashes.
+    """Named curves over steps, told apart by color and by dashes; more than four named beside.
 
     Args:
         values: name -> (n,).
@@ -119,7 +120,8 @@ def curves(
     """
     if not values:
         raise ConfigurationError("values is empty; at least one named curve is due")
-    ax = _opened(prepared(ax, (4.6, 3.0)))
+    many = len(values) > MANY
+    ax = _opened(prepared(ax, (6.8 if many else 4.6, 3.0)))
     for k, (name, each) in enumerate(values.items()):
         height = numbers(each)
         place = np.arange(height.size) if steps is None else numbers(steps)
@@ -132,7 +134,7 @@ def curves(
     ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if logy else "linear")
     if title is not None:
         ax.set_title(title)
-    ax.legend()
+    ax.legend(**({"loc": "center left", "bbox_to_anchor": (1.01, 0.5)} if many else {}))
     return ax
 
 

@@ -1,6 +1,7 @@
 """A batch of images as one sheet."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,7 +15,12 @@ __all__ = ["images"]
 
 @style()
 def images(
-    batch: Tensor, columns: int = 8, ax: Axes | None = None, *, title: str | None = None
+    batch: Tensor,
+    columns: int = 8,
+    ax: Axes | None = None,
+    *,
+    title: str | None = None,
+    headings: Sequence[str] = (),
 ) -> Axes:
     """Images in rows of `columns`, each pixel as it is; values outside [0, 1] are clipped.
 
@@ -23,9 +29,10 @@ def images(
         columns: images per row.
         ax: where to draw; None makes a new figure.
         title: above the sheet.
+        headings: above the columns, one for each; none by default.
 
     Raises:
-        ShapeError: batch is not (n, 1 or 3, h, w), or empty.
+        ShapeError: batch is not (n, 1 or 3, h, w), or empty; headings are not one for a column.
         ConfigurationError: columns < 1.
 
     Example:
@@ -42,6 +49,8 @@ def images(
     pixels = numbers(batch).transpose(0, 2, 3, 1).clip(0, 1)
     n, height, width, _ = pixels.shape
     columns, rows = min(columns, n), math.ceil(n / columns)
+    if headings and len(headings) != columns:
+        raise ShapeError(f"headings are {len(headings)} for {columns} columns; one for each")
     gap = max(1, round(width / 16))
     sheet = np.ones((rows * (height + gap) + gap, columns * (width + gap) + gap, 3))
     for i, image in enumerate(pixels):
@@ -51,6 +60,9 @@ def images(
     ax = prepared(ax, (side, side * sheet.shape[0] / sheet.shape[1] + (0.3 if title else 0.0)))
     ax.imshow(sheet, interpolation="nearest")
     ax.set_axis_off()
+    for i, heading in enumerate(headings):
+        center = i * (width + gap) + gap + (width - 1) / 2
+        ax.text(center, 0, heading, ha="center", va="bottom", fontsize=8)
     if title is not None:
         ax.set_title(title)
     return ax

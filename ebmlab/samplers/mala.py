@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ebmlab.checks import require_positive
-from ebmlab.samplers.start import begin, noise_like, rows
+from ebmlab.samplers.start import begin, finite_rows, noise_like, rows
 from ebmlab.types import Potential, State
 
 __all__ = ["MALA", "MetropolisInfo"]
@@ -63,11 +63,11 @@ class MALA:
         )
         y = state.y - self.step_size * state.grad + (2 * self.step_size) ** 0.5 * noise
         energy, grad = u.value_and_grad(y)
-        finite = energy.isfinite() & grad.flatten(1).isfinite().all(1)
+        finite = energy.isfinite() & finite_rows(grad)
 
         # The way back needs the noise that would lead from y to state.y.
         back = noise - (0.5 * self.step_size) ** 0.5 * (state.grad + grad)
-        log_ratio = 0.5 * (noise.square() - back.square()).flatten(1).sum(1)
+        log_ratio = 0.5 * (noise.square() - back.square()).reshape(len(y), -1).sum(1)
         log_accept = state.energy - energy + log_ratio
         probability = torch.where(finite, log_accept.clamp(max=0).exp(), 0.0)
         unbounded = energy.isneginf()

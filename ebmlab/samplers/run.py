@@ -15,6 +15,7 @@ from ebmlab.errors import (
     ShapeError,
 )
 from ebmlab.protocols import Sampler
+from ebmlab.samplers.start import finite_rows
 from ebmlab.types import Chain, Potential, as_potential
 
 __all__ = ["run"]
@@ -38,7 +39,8 @@ def run(
         sampler: the kernel.
         u: a potential, or any callable (chains, *event) -> (chains,).
         y: where the chains start, (chains, *event), or a state to go on from. It is not changed.
-            Half-precision chains move in float32 while u sees their own type.
+            Half-precision chains move in float32 while u sees their own type. A state holds
+            float32, so to go on from it hand u as `lambda y: u(y.bfloat16()).float()`.
         steps: how many transitions, >= 1.
         rng: a generator on y's device.
         thin: keep every thin-th state as a sample; 0 keeps none.
@@ -106,29 +108,35 @@ class _Watch:
         # Where an energy has fallen so far that its start drowns in rounding, nothing holds it.
         self.floor = start - (1 + start.abs()) / torch.finfo(start.dtype).eps
         self.broken = torch.zeros_like(start, dtype=torch.long)
+        self.energy = start
         self.fallen = torch.zeros_like(start, dtype=torch.bool)
 
     def see(self, state: Any, step: int, *, last: bool) -> None:
         """Note the first bad step of each chain; raise at the end of a block."""
-        finite = state.energy.isfinite() & state.y.flatten(1).isfinite().all(1)
+        finite = torch.stack([finite_rows(part) for part in state if self._of_chains(part)]).all(0)
         fallen = ~(state.energy >= self.floor) & ~state.energy.isnan()
         bad = (~finite | fallen) & (self.broken == 0)
         self.broken = torch.where(bad, step, self.broken)
+        self.energy = torch.where(bad, state.energy, self.energy)
         self.fallen = self.fallen | (fallen & bad)
         if (last or step % CHECK_EVERY == 0) and self.broken.any():
-            self._raise(state)
+            self._raise()
 
-    def _raise(self, state: Any) -> None:
+    def _of_chains(self, part: Any) -> bool:
+        of_chains = isinstance(part, Tensor) and part.shape[:1] == self.broken.shape
+        return of_chains and part.is_floating_point()
+
+    def _raise(self) -> None:
         first = self.broken.masked_fill(self.broken == 0, torch.iinfo(torch.long).max)
         chain = int(first.argmin())
-        where = f"chain {chain} at step {int(first[chain])}"
+        where = f"chain {chain} at step {int(first[chain])}, energy {float(self.energy[chain])}"
         if self.fallen[chain]:
             raise DivergenceError(
-                f"{where}: the energy falls without bound (now {float(state.energy[chain])}); an "
+                f"{where}: the energy falls without bound; an "
                 "energy must be bounded below: check its sign, or add a term that holds y"
             )
         raise NonFiniteError(
-            f"{where}: energy or state is NaN or infinite (energy {float(state.energy[chain])}); "
+            f"{where}: the energy, its gradient or the state is NaN or infinite; "
             "take a smaller step_size, or a Metropolis-adjusted sampler, which rejects such points"
         )
 

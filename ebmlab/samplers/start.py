@@ -6,13 +6,13 @@ from torch import Tensor
 from ebmlab.errors import NonFiniteError
 from ebmlab.types import Potential, State
 
-__all__ = ["begin", "noise_like", "rows"]
+__all__ = ["begin", "finite_rows", "noise_like", "rows"]
 
 
 def begin(u: Potential, y: Tensor) -> State:
     """The state of chains that start at y; raises where one has no finite energy or gradient."""
     state = State(y.detach(), *u.value_and_grad(y))
-    bad = ~(state.energy.isfinite() & state.grad.flatten(1).isfinite().all(1))
+    bad = ~(state.energy.isfinite() & finite_rows(state.grad))
     if bad.any():
         chain = int(bad.nonzero()[0])
         raise NonFiniteError(
@@ -26,6 +26,11 @@ def begin(u: Potential, y: Tensor) -> State:
 def noise_like(y: Tensor, rng: torch.Generator) -> Tensor:
     """Standard normal noise of y's shape, type and device."""
     return torch.randn(y.shape, generator=rng, dtype=y.dtype, device=y.device)
+
+
+def finite_rows(t: Tensor) -> Tensor:
+    """Which rows of (chains, *event) are finite throughout: (chains,)."""
+    return t.reshape(len(t), -1).isfinite().all(1)
 
 
 def rows(mask: Tensor, like: Tensor) -> Tensor:

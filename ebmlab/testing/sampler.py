@@ -11,7 +11,7 @@ from ebmlab.errors import ConfigurationError
 from ebmlab.protocols import Sampler
 from ebmlab.testing.compare import require, require_close, require_same
 from ebmlab.testing.purity import again, generator, untouched
-from ebmlab.types import Potential, as_potential
+from ebmlab.types import Potential, State, as_potential
 
 __all__ = ["check_sampler"]
 
@@ -47,8 +47,8 @@ def check_sampler(
 
     State in, state out, with nothing changed in place and nothing hidden: the same state and
     generator give the same step bit for bit. No chain depends on the others. The state's y keeps
-    its shape and precision, its energy is that of y, and acceptance lies in [0, 1]. No gradients
-    are left behind, and the global generator is untouched.
+    its shape and precision, its energy (and the gradient of a `State`) is that of y, and
+    acceptance lies in [0, 1]. No gradients are left behind, and the global generator is untouched.
 
     Args:
         sampler: the kernel.
@@ -120,6 +120,8 @@ def _well_formed(u: Potential, y: Tensor, state: Any, info: Any) -> None:
     require(got == due, "state", f"y was {due}, and is {got} after a step")
     require(not state.y.requires_grad, "state", "y carries a graph after a step; detach it")
     require_close("state", "its energy against u(y)", state.energy, u(state.y).detach())
+    if isinstance(state, State):
+        require_close("state", "its gradient", state.grad, u.value_and_grad(state.y)[1])
     chains, acceptance = (len(y),), info.acceptance
     require(acceptance.shape == chains, "acceptance", f"expected {chains}, got {acceptance.shape}")
     inside = (acceptance >= 0) & (acceptance <= 1)

@@ -34,8 +34,13 @@ def kind(case: Case) -> None:
 
 
 def repeats(case: Case) -> None:
-    """The same data and the same rng give the same energies."""
+    """The same data and the same rng give the same energies, be x and y one object or two."""
     require_same("a function", "a second call from the same rng", case.value(), case.value())
+    kinds = [[(t.shape, t.dtype) for t in tensors(tree)] for tree in (case.x, case.y)]
+    if kinds[0] == kinds[1]:
+        twin = over_leaves(Tensor.clone, case.y, 0)
+        got, due = replace(case, x=case.y).value(), replace(case, x=twin).value()
+        require_same("a function", "E(y, y) against E(a copy of y, y)", got, due)
 
 
 def independent(case: Case) -> None:

@@ -1,16 +1,17 @@
 """The tour's pictures: six landscapes, a cut through them, free energies, digits completed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from torch import Tensor
 
 from ebmlab import plot
 from ebmlab.data.relations import inverse_sine
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.metrics import grid_energies
-from ebmlab.slices import Plane, landscape
+from ebmlab.slices import Landscape, Plane, landscape
 from ebmlab.tour.digits import Completions
 from ebmlab.tour.relation import HI, LO, Problem, Trained
 from ebmlab.tour.report import Picture
@@ -25,12 +26,14 @@ def draw_families(trained: list[Trained], problem: Problem, out: Path) -> Pictur
     """All energies over the (x, y) plane, in nats, on one scale."""
     temperatures = _temperatures(trained)
     fields = [
-        landscape(
-            problem.over_plane(t.method.energy, temperatures[t.family.key]),
-            Plane.xy(origin=torch.zeros(2, device=problem.grid.device)),
-            lo=LO,
-            hi=HI,
-            resolution=161,
+        _above_lowest_y(
+            landscape(
+                problem.over_plane(t.method.energy, temperatures[t.family.key]),
+                Plane.xy(origin=torch.zeros(2, device=problem.grid.device)),
+                lo=LO,
+                hi=HI,
+                resolution=161,
+            )
         )
         for t in trained
     ]
@@ -45,10 +48,15 @@ def draw_families(trained: list[Trained], problem: Problem, out: Path) -> Pictur
         ylabel="y (predicted)",
     )
     caption = (
-        "E(x, y) / T of each family, T fitted on validation pairs; dots are held-out pairs. The "
-        "embedding without a cure is drawn at the temperature of the one with VICReg."
+        "E(x, y) / T of each family above its lowest value at the same x, since x is given and y "
+        "is asked for; T is fitted on validation pairs, dots are held-out pairs. The embedding "
+        "without a cure is drawn at the temperature of the one with VICReg."
     )
     return _save(figure, out, "families", "Six energies of one relation", caption)
+
+
+def _above_lowest_y(field: Landscape) -> Landscape:
+    return replace(field, energy=field.energy - field.energy.amin(0))
 
 
 def _temperatures(trained: list[Trained]) -> dict[str, float]:
@@ -87,8 +95,8 @@ def draw_temperatures(trained: Trained, problem: Problem, out: Path) -> Picture:
     ax = plot.free_energy(grid, torch.stack(rows), temperatures)
     ax.set_xlabel("y")
     caption = (
-        f"F(x = {CUT}, y) of the latent-variable model: at T = 0 each code digs its own well, with "
-        "rising temperature they melt into the mean."
+        f"F(x = {CUT}, y) of the latent-variable model: at T = 0 each code digs its own well; "
+        "with rising temperature they melt into the mean."
     )
     return _save(ax.figure, out, "temperature", "From a minimum over z to a mean", caption)
 
@@ -96,14 +104,20 @@ def draw_temperatures(trained: Trained, problem: Problem, out: Path) -> Picture:
 def draw_digits(completions: Completions, out: Path) -> Picture:
     """For each held-out x one row: the truth, regression, and one completion per code."""
     rows, columns = completions.images.shape[:2]
-    ax = plot.images(completions.images.flatten(0, 1), columns=columns)
+    codes = [f"z = {code + 1}" for code in range(columns - 2)]
+    ax = plot.images(
+        completions.images.flatten(0, 1),
+        columns=columns,
+        headings=["truth", "regression", *codes],
+    )
     caption = (
-        f"{rows} held-out digits, one a row. First the truth, then regression, then the completion "
-        "of the same upper half under each value of z."
+        f"{rows} held-out digits, one a row. First the truth, then regression, then the "
+        "completion of the same upper half under each value of z."
     )
     return _save(ax.figure, out, "digits", "What could the lower half look like?", caption)
 
 
-def _save(figure: Figure, out: Path, name: str, title: str, caption: str) -> Picture:
+def _save(figure: Figure | SubFigure, out: Path, name: str, title: str, caption: str) -> Picture:
+    assert isinstance(figure, Figure)
     figure.savefig(out / f"{name}.png")
     return Picture(name, title, caption)

@@ -38,7 +38,8 @@ SIZES = {"train": 8192, "validation": 2000, "test": 4000}
 class Problem(NamedTuple):
     """The inverse problem x = y + 0.3 sin 2πy + noise, split and standardized.
 
-    `splits` holds raw pairs; networks see them through `x_scale` and `y_scale`. `grid` is of raw y.
+    `splits` holds raw pairs; networks see them through `x_scale` and `y_scale`. `grid` is of
+    raw y.
     """
 
     splits: dict[str, tuple[Tensor, Tensor]]

@@ -147,10 +147,10 @@ class Report:
 METHOD = """<h2>How the scores are made</h2>
 <p>The conditional likelihood is exact: exp(-E/T) is normalized over y on a grid for each x. The
 temperature T is fitted on validation pairs, the likelihood measured on test pairs, and the true
-density's own score subtracted. Branches are the local minima of E(x, ·) within 5 T of the lowest, at
-41 x in [0.45, 0.55], compared with the noise-free right answers (tolerance 0.05). A minimum over z
-has one noise width for all branches, while the true width differs from branch to branch: its
-likelihood cannot reach the truth. Codes are those of held-out x.</p>"""
+density's own score subtracted. Branches are the local minima of E(x, ·) within 5 T of the lowest,
+at 41 x in [0.45, 0.55], compared with the noise-free right answers (tolerance 0.05). A minimum
+over z has one noise width for all branches, while the true width differs from branch to branch:
+its likelihood cannot reach the truth. Codes are those of held-out x.</p>"""
 
 
 def _number(value: float | None) -> str:

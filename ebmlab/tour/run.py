@@ -17,7 +17,7 @@ DIGIT_STEPS, QUICK_DIGITS = 800, 150
 
 
 def run_tour(
-    out: Path, *, seed: int = 0, device: str = "cpu", quick: bool = False, progress: bool = True
+    out: Path, *, seed: int = 0, device: str = "cpu", quick: bool = False, verbose: bool = True
 ) -> Report:
     """Train, score and draw; write the report after every stage.
 
@@ -26,7 +26,7 @@ def run_tour(
         seed: of data, weights and batches.
         device: a torch device.
         quick: a fifth of the steps.
-        progress: show bars and print the table.
+        verbose: show bars (on a terminal) and print the table.
 
     Raises:
         ConfigurationError: the device does not exist here.
@@ -38,15 +38,16 @@ def run_tour(
     problem = draw_problem(seed, where)
     report.truth = {"nll": problem.true_nll()}
     try:
-        _relation(report, problem, seed, progress)
-        _digits(report, seed, where, progress)
+        bars = verbose and sys.stderr.isatty()
+        _relation(report, problem, seed, bars)
+        _digits(report, seed, where, bars)
         report.complete = True
     except KeyboardInterrupt:
-        _say(progress, "\ninterrupted: the report holds what was done")
+        _say(verbose, "\ninterrupted: the report holds what was done")
     if report.trained and not report.pictures:
         _draw_relation(report, problem)
     report.write()
-    _say(progress, f"\n{report.table()}\n\nreport: {out / 'index.html'}")
+    _say(verbose, f"\n{report.table()}\n\nreport: {out / 'index.html'}")
     return report
 
 
@@ -87,6 +88,6 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _say(progress: bool, text: str) -> None:
-    if progress:
+def _say(verbose: bool, text: str) -> None:
+    if verbose:
         sys.stdout.write(f"{text}\n")

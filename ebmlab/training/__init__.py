@@ -4,5 +4,17 @@ from ebmlab.training.batches import Batch, Data
 from ebmlab.training.checkpoint import Restored, load, save
 from ebmlab.training.fit import Fit, fit
 from ebmlab.training.guard import Guard
+from ebmlab.training.schedule import Schedule, cosine
 
-__all__ = ["Batch", "Data", "Fit", "Guard", "Restored", "fit", "load", "save"]
+__all__ = [
+    "Batch",
+    "Data",
+    "Fit",
+    "Guard",
+    "Restored",
+    "Schedule",
+    "cosine",
+    "fit",
+    "load",
+    "save",
+]

@@ -14,6 +14,7 @@ from ebmlab.protocols import Loss
 from ebmlab.training.batches import Batch, Data, batches
 from ebmlab.training.guard import Guard
 from ebmlab.training.record import recording
+from ebmlab.training.schedule import Schedule, scheduled
 
 __all__ = ["Fit", "fit"]
 
@@ -46,8 +47,10 @@ def fit(
     batch_size: int = 128,
     optimizer: torch.optim.Optimizer | None = None,
     lr: float = 1e-3,
+    schedule: Schedule | None = None,
     out: str | Path | None = None,
     progress: bool = True,
+    title: str = "training",
     patience: int = 10,
     every: int = 10,
 ) -> Fit:
@@ -71,9 +74,12 @@ def fit(
             all that require a gradient, and nothing where there are none: closed-form steps live
             in `commit`.
         lr: the step size of that AdamW.
+        schedule: factor of the optimizer's step sizes as a function of the share of the steps
+            done, such as `cosine`; None keeps them. They are put back at the end.
         out: a folder for `metrics.jsonl`, made anew, one line for each recorded step: step,
             seconds, value, terms, metrics, skipped; null where a number is not finite.
         progress: show a bar.
+        title: what the bar says.
         patience: raise after that many skipped steps in a row.
         every: record every so many steps, and the last.
 
@@ -101,9 +107,11 @@ def fit(
     guard = Guard(method, patience)
     from tqdm.auto import tqdm
 
-    bar = tqdm(range(1, steps + 1), desc="training", unit="step", disable=not progress)
-    with _training(method), recording(out) as record, bar:
+    bar = tqdm(range(1, steps + 1), desc=title, unit="step", disable=not progress)
+    sized = scheduled(optimizer, schedule, steps)
+    with _training(method), recording(out) as record, sized as resize, bar:
         for step in bar:
+            resize(step)
             loss = _loss(method, next(source), rng)
             if optimizer is not None:
                 _backward(loss)
