@@ -58,14 +58,18 @@ def common_batch(shapes: dict[str, torch.Size]) -> torch.Size:
     distinct = set(shapes.values())
     if len(distinct) == 1:
         return next(iter(distinct))
-    try:
-        return torch.broadcast_shapes(*distinct) if distinct else torch.Size()
-    except RuntimeError:
-        listed = ", ".join(f"{name} {tuple(shape)}" for name, shape in shapes.items())
-        raise ShapeError(
-            f"batches differ: {listed}; leading dimensions must be equal or broadcast, as in "
-            "energy(x[:, None], y[None]) for all pairs"
-        ) from None
+    length = max(map(len, distinct), default=0)
+    sizes: list[int] = []
+    for column in zip(*((1,) * (length - len(shape)) + shape for shape in distinct), strict=True):
+        wide = {size for size in column if size != 1}
+        if len(wide) > 1:
+            listed = ", ".join(f"{name} {tuple(shape)}" for name, shape in shapes.items())
+            raise ShapeError(
+                f"batches differ: {listed}; leading dimensions must be equal or broadcast, as in "
+                "energy(x[:, None], y[None]) for all pairs"
+            )
+        sizes.append(wide.pop() if wide else 1)
+    return torch.Size(sizes)
 
 
 def leaves(tree: Tree) -> tuple[Tensor, ...]:

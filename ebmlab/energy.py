@@ -130,8 +130,9 @@ class Energy(nn.Module, ABC):
     ) -> Potential:
         """Clamp what is known and get a `Potential` of the rest: of y, or of z when y is given.
 
-        Clamped tensors have no batch, a batch of 1, or one row per chain. A stochastic energy
-        replays `rng`'s present state at each call, so that the potential is a function.
+        Clamped tensors have a batch of 1, or one row per chain; x and y may also have none. A
+        stochastic energy replays `rng`'s present state at each call, so that the potential is a
+        function.
 
         Example:
             >>> energy = FunctionEnergy(lambda x, y: (x - y).square().sum(-1), ("x", "y"))

@@ -291,6 +291,8 @@ INFERENCE_EXEMPTIONS = {
 }
 
 
+# Where draws are random, their mean keeps its bound to five standard errors, at the fixed seed 0:
+# a right one fails at about one seed in 100,000 (four data). The control below is too low.
 @pytest.mark.parametrize("name", INFERENCES)
 def test_shipped_inference_keeps_the_laws(name):
     infer, energy, x, temperature, exact = INFERENCES[name]()
@@ -308,15 +310,12 @@ SAMPLERS = {
 }
 
 
+# Two statistics within five standard errors, at the fixed seed 0: a right kernel fails at about
+# one seed in 850,000. The negative controls are the kernels of another law below.
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_shipped_sampler_keeps_the_laws(name):
     sampler, variance = SAMPLERS[name]()
-    check_sampler(sampler, events=((2,), (1, 2, 3)), stationary=True, variance=variance)
-
-
-@pytest.mark.parametrize("name", SAMPLERS)
-def test_shipped_sampler_moves_scalars(name):
-    check_sampler(SAMPLERS[name]()[0], events=((),))
+    check_sampler(sampler, stationary=True, variance=variance)
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
@@ -537,17 +536,21 @@ BROKEN_FORWARDS = [
     ("state unmoved", lambda e, x, y: e.cost(x, y) + counted(e)),
     ("no gradient left", lambda e, x, y: (e.cost(x, y).sum().backward(), e.cost(x, y))[1]),
     ("a function", lambda e, x, y: e.cost(x, y) + random.random()),
-    ("a function", lambda e, x, y: e.cost(x, y) * (1.0 if x is y else 2.0) + e.offset),
+    ("a function", lambda e, x, y: e.cost(x, y) + (1.0 if x is y else 0.0)),
     ("gradients reach", lambda e, x, y: e.cost(x, y).detach()),
     ("no gradient to width$", lambda e, x, y: (y - x).square().sum(-1) + e.offset),
     ("carries no gradient to y", lambda e, x, y: e.cost(x, y.detach())),
-    ("gradcheck", lambda e, x, y: e.cost(x, y) + y.detach().square().sum(-1)),
-    ("gradcheck", lambda e, x, y: e.cost(x.detach(), y)),
+    ("^gradcheck", lambda e, x, y: e.cost(x, y) + y.detach().square().sum(-1)),
+    ("^gradcheck", lambda e, x, y: e.cost(x.detach(), y)),
     ("gradgradcheck", lambda e, x, y: e.cost(x, y) + RoughSine.apply(y).sum(-1)),
 ]
 
 
-@pytest.mark.parametrize(("law", "forward"), BROKEN_FORWARDS)
+def numbered(rows):
+    return [pytest.param(*row, id=f"{row[0]}, {i}") for i, row in enumerate(rows)]
+
+
+@pytest.mark.parametrize(("law", "forward"), numbered(BROKEN_FORWARDS))
 def test_a_broken_forward_is_refused(law, forward):
     class Broken(Bowl):
         def forward(self, x, y, z=None):
@@ -684,7 +687,7 @@ BROKEN_POSTERIORS = [
 ]
 
 
-@pytest.mark.parametrize(("law", "change"), BROKEN_POSTERIORS)
+@pytest.mark.parametrize(("law", "change"), numbered(BROKEN_POSTERIORS))
 def test_a_broken_posterior_is_refused(law, change):
     with pytest.raises(AssertionError, match=law):
         check_inference(Weighted(change), latent(), X1, Y2, temperature=0.5)
@@ -696,6 +699,14 @@ class Cut(Weighted):
     def __call__(self, energy, x, y, temperature=0.0, *, rng=None):
         with torch.no_grad():
             return super().__call__(energy, x, y, temperature, rng=rng)
+
+
+class Careless(Weighted):
+    """Forgets the temperature of the information."""
+
+    def __call__(self, energy, x, y, temperature=0.0, *, rng=None):
+        q = super().__call__(energy, x, y, temperature, rng=rng)
+        return q._replace(information=q.information / temperature)
 
 
 class Optimist(Weighted):
@@ -719,11 +730,18 @@ class Pessimist(Weighted):
 
 
 @pytest.mark.parametrize(
-    ("law", "broken"), [("envelope", Cut), ("'upper'", Optimist), ("'lower'", Pessimist)]
+    ("law", "broken"),
+    [
+        ("envelope", Cut),
+        ("envelope: the gradient in", Careless),
+        ("'exact'", Careless),
+        ("'upper'", Optimist),
+        ("'lower'", Pessimist),
+    ],
 )
 def test_a_broken_inference_is_refused(law, broken):
     # The value's slope is not at stake in the bounds.
-    envelope = broken is Cut
+    envelope = law.startswith("envelope")
     with pytest.raises(AssertionError, match=law):
         check_inference(
             broken(), latent(), X1, Y2, temperature=0.5, exact=Weighted(), envelope=envelope
@@ -803,7 +821,7 @@ BROKEN_STEPS = [
 ]
 
 
-@pytest.mark.parametrize(("law", "change"), BROKEN_STEPS)
+@pytest.mark.parametrize(("law", "change"), numbered(BROKEN_STEPS))
 def test_a_broken_step_is_refused(law, change):
     with pytest.raises(AssertionError, match=law):
         check_sampler(Kernel(change), events=((2,),))
@@ -888,7 +906,10 @@ def kept(objective):
 
 # (the law, change(objective, energy, x, y, loss))
 BROKEN_LOSSES = [
-    ("terms", lambda o, e, x, y, loss: loss._replace(terms={"pull": 2 * loss.value.detach()})),
+    (
+        "^terms: the sum",
+        lambda o, e, x, y, loss: loss._replace(terms={"pull": 2 * loss.value.detach()}),
+    ),
     ("terms and metrics", lambda o, e, x, y, loss: loss._replace(terms={"pull": loss.value})),
     ("terms and metrics", lambda o, e, x, y, loss: loss._replace(metrics={"gap": 1.0})),
     ("value: expected a scalar", lambda o, e, x, y, loss: worth(e(x, y))),
@@ -919,7 +940,7 @@ BROKEN_LOSSES = [
 ]
 
 
-@pytest.mark.parametrize(("law", "change"), BROKEN_LOSSES)
+@pytest.mark.parametrize(("law", "change"), numbered(BROKEN_LOSSES))
 def test_a_broken_loss_is_refused(law, change):
     with pytest.raises(AssertionError, match=law):
         check_objective(Pull(change), Bowl(), X2, Y2)

@@ -7,7 +7,7 @@ from ebmlab.checks import common_batch, leading_shape
 from ebmlab.energy import Energy
 from ebmlab.types import Tree
 
-__all__ = ["data_batch", "in_front", "pick"]
+__all__ = ["data_batch", "in_front", "pick", "spread"]
 
 
 def data_batch(energy: Energy, x: Tree, y: Tree) -> torch.Size:
@@ -19,9 +19,14 @@ def data_batch(energy: Energy, x: Tree, y: Tree) -> torch.Size:
 
 
 def in_front(atoms: Tensor, batch: torch.Size) -> Tensor:
-    """The same atoms (k, *event) for every datum: (k, *batch, *event), a view."""
+    """The same atoms (k, *event) for every datum: (k, 1, …, 1, *event), which broadcasts."""
     k, *event = atoms.shape
-    return atoms.reshape(k, *[1] * len(batch), *event).expand(k, *batch, *event)
+    return atoms.reshape(k, *[1] * len(batch), *event)
+
+
+def spread(atoms: Tensor, batch: torch.Size) -> Tensor:
+    """Atoms in front of a batch, (k, 1, …, 1, *event), as (k, *batch, *event): a view."""
+    return atoms.expand(len(atoms), *batch, *atoms.shape[1 + len(batch) :])
 
 
 def pick(values: Tensor, best: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from ebmlab.checks import require_positive
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, DivergenceError, NonFiniteError
 from ebmlab.free_energy import Bound, Inference, Posterior
-from ebmlab.inference.atoms import data_batch, in_front, pick
+from ebmlab.inference.atoms import data_batch, in_front, pick, spread
 from ebmlab.randomness import replayed
 from ebmlab.types import Minimum, Potential, Tree
 
@@ -99,7 +99,8 @@ class Descent(nn.Module, Inference):
         self.require_point(temperature)
         if self.starts is None:
             raise ConfigurationError("Descent infers z from `starts` (k, *event); none were given")
-        start = in_front(self.starts, data_batch(energy, x, y))
+        batch = data_batch(energy, x, y)
+        start = spread(in_front(self.starts, batch), batch)
         replay = replayed(rng, "Descent") if energy.stochastic else lambda: None
 
         def flat(z: Tensor) -> Tensor:
@@ -107,7 +108,7 @@ class Descent(nn.Module, Inference):
 
         rows = start.reshape(-1, *self.starts.shape[1:])
         found = self.minimize(Potential(flat), rows)
-        energies = found.energy.reshape(len(start), *data_batch(energy, x, y))
+        energies = found.energy.reshape(len(start), *batch)
         best = energies.argmin(0, keepdim=True)
         atom = pick(found.argmin.reshape(start.shape), best)
         residual = pick(found.residual.reshape(energies.shape), best)[0]

@@ -10,7 +10,7 @@ from ebmlab.checks import require_non_negative
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.free_energy import Bound, Inference, Posterior
-from ebmlab.inference.atoms import data_batch, in_front, pick
+from ebmlab.inference.atoms import data_batch, in_front, pick, spread
 from ebmlab.types import Tree
 
 __all__ = ["Enumerate"]
@@ -89,11 +89,14 @@ class Enumerate(nn.Module, Inference):
                 prior = self._prior(energies)
                 best = energies.masked_fill(prior.isneginf(), torch.inf).argmin(0, keepdim=True)
             zero = energies.new_zeros(batch)
-            return Posterior(pick(atoms, best), torch.ones_like(energies[:1]), zero, zero)
+            one, atom = torch.ones_like(energies[:1]), pick(spread(atoms, batch), best)
+            known = None if torch.is_grad_enabled() else pick(energies, best)
+            return Posterior(atom, one, zero, zero, known)
         energies = energy(x, y, atoms, rng=rng)
         prior = self._prior(energies)
         log_q = (prior - energies / temperature).log_softmax(0)
         weights = log_q.exp()
         nats = (log_q - prior).masked_fill(weights == 0, 0.0)
         information = (weights * nats).sum(0)
-        return Posterior(atoms, weights, information, torch.zeros_like(information), energies)
+        residual = torch.zeros_like(information)
+        return Posterior(spread(atoms, batch), weights, information, residual, energies)

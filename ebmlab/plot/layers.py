@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
@@ -12,6 +13,7 @@ from ebmlab.slices import Landscape
 
 __all__ = ["arrows", "filled", "marks"]
 
+FEW = 50
 _DARK = "#1d1841"
 
 
@@ -46,7 +48,11 @@ def marks(ax: Axes, data: Tensor | None, samples: Tensor | None) -> None:
         ax.scatter(x, y, s=8, color=DATA, edgecolors="white", linewidths=0.3, label="data")
     if samples is not None:
         x, y = points("samples", samples).T
-        ax.scatter(x, y, s=12, color=SAMPLES, marker="x", linewidths=0.9, label="samples")
+        few = len(x) <= FEW
+        halo = [withStroke(linewidth=3.0, foreground="white")] if few else []
+        size, width = (36, 1.2) if few else (12, 0.9)
+        crosses = ax.scatter(x, y, s=size, color=SAMPLES, marker="x", linewidths=width)
+        crosses.set(label="samples", path_effects=halo)
 
 
 def arrows(ax: Axes, landscape: Landscape, field: np.ndarray, how: Scale) -> None:

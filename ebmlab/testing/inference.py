@@ -38,8 +38,9 @@ def check_inference(
 
     Atoms (k, *batch, *event) with weights that sum to 1, information and residuals that are not
     negative, no datum's z dependent on the others, a free energy whose parameter gradient equals
-    the finite differences of its value (not asked where `bound` is "gradient"), a value on the
-    side of the exact one that `bound` names, negative temperatures refused, and nothing touched.
+    the finite differences of its value (not asked where `bound` is "gradient") and the mean of
+    the energy's under q (asked where it is "exact"), a value on the side of the exact one that
+    `bound` names, negative temperatures refused, and nothing touched.
 
     Args:
         infer: the inference; copies of it are judged, in float32 and in float64.
@@ -80,6 +81,7 @@ def check_inference(
     _refuses(double)
     if envelope:
         _slopes(double, tolerance)
+        _enveloped(double, tolerance)
     if exact is not None:
         other = Case.of(FreeEnergy(energy, exact, temperature), x, y, None, rng)
         _bounded(double, other.to(torch.float64), tolerance)
@@ -131,8 +133,8 @@ def _well_formed(case: Case, batch: torch.Size) -> None:
 def _not_negative(law: str, value: Tensor, batch: torch.Size) -> None:
     require(value.shape == batch, law, f"expected {tuple(batch)}, got {tuple(value.shape)}")
     least = float(value.min())
-    slack = 100 * torch.finfo(value.dtype).eps
-    require(least >= -slack, law, f"expected finite numbers >= 0, got {least}")
+    sound = bool(value.isfinite().all()) and least >= -100 * torch.finfo(value.dtype).eps
+    require(sound, law, f"expected finite numbers >= 0, got {least}")
 
 
 def _kept(case: Case, q: Posterior) -> None:
@@ -191,6 +193,23 @@ def _slopes(case: Case, tolerance: float) -> None:
     named = {name: p for name, p in case.energy.named_parameters() if p.requires_grad}
     grads = gradients(case.value().sum(), case.energy)
     require_slopes("envelope", lambda: case.value().sum(), named, grads, tolerance)
+
+
+def _enveloped(case: Case, tolerance: float) -> None:
+    """Where q is exact, the energy's gradient is that at q held still."""
+    assert isinstance(case.energy, FreeEnergy)
+    energy = case.energy.energy
+    if case.energy.bound != "exact" or energy.stochastic:
+        return
+    q = _infer(case)
+    counted = energy(case.x, case.y, q.atoms).masked_fill(q.weights == 0, 0.0)
+    still = (q.weights * counted).sum()
+    free = gradients(case.value().sum(), energy)
+    for name, due in gradients(still, energy).items():
+        got = free[name]
+        if due is not None and got is not None:
+            what = f"the gradient in {name} against E_q of the energy's"
+            require_close("envelope", what, got, due, tolerance)
 
 
 def _bounded(case: Case, exact: Case, tolerance: float) -> None:

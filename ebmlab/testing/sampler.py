@@ -61,7 +61,7 @@ def check_sampler(
         coupled: True where chains exchange information on purpose.
         stationary: also start from exact draws of N(0, variance), move for `steps`, and require
             mean and second moment within five standard errors: of right kernels about one seed in
-            800,000 is refused.
+            850,000 is refused.
         variance: what the kernel's law is for a standard normal potential: 1, or the biased
             one of an unadjusted kernel.
 

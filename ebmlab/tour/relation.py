@@ -30,7 +30,7 @@ from ebmlab.types import Potential
 
 __all__ = ["FAMILIES", "Family", "Problem", "Trained", "draw_problem", "score", "train"]
 
-CODES, DIM, WARM = 3, 4, 0.05
+CODES, DIM, WARM, RATE = 3, 4, 0.05, 1e-2
 LO, HI = -0.1, 1.1
 SIZES = {"train": 8192, "validation": 2000, "test": 4000}
 
@@ -167,7 +167,7 @@ def train(family: Family, problem: Problem, *, steps: int, seed: int, progress: 
         steps=steps,
         rng=torch.Generator(x.device).manual_seed(seed),
         batch_size=256,
-        lr=2e-3,
+        lr=RATE,
         schedule=cosine,
         progress=progress,
         title=family.title,

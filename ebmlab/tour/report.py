@@ -56,6 +56,7 @@ class Report:
 
     out: Path
     settings: dict[str, Any]
+    splits: dict[str, int] = field(default_factory=dict)
     truth: dict[str, float] = field(default_factory=dict)
     trained: list[Trained] = field(default_factory=list)
     digits: dict[str, float] = field(default_factory=dict)
@@ -68,6 +69,7 @@ class Report:
             "complete": self.complete,
             "settings": self.settings,
             "machine": {"python": platform.python_version(), "torch": torch.__version__},
+            "splits": self.splits,
             "truth": self.truth,
             "families": {t.family.key: t.scores for t in self.trained},
             "digits": self.digits,

@@ -36,6 +36,7 @@ def run_tour(
     settings = {"seed": seed, "device": device, "quick": quick, "steps": QUICK if quick else STEPS}
     report = Report(out, settings)
     problem = draw_problem(seed, where)
+    report.splits = {name: len(x) for name, (x, _) in problem.splits.items()}
     report.truth = {"nll": problem.true_nll()}
     try:
         bars = verbose and sys.stderr.isatty()

@@ -1,0 +1,107 @@
+import json
+import re
+
+import pytest
+
+from ebmlab.errors import ConfigurationError
+from ebmlab.tour import relation, report, run
+from ebmlab.tour.run import run_tour
+
+KEYS = ["regression", "joint_embedding", "contrastive", "vicreg", "latent", "latent_warm"]
+PICTURES = {"families", "cut", "temperature", "digits"}
+
+
+@pytest.fixture
+def few_steps(monkeypatch):
+    monkeypatch.setattr(run, "QUICK", 3)
+    monkeypatch.setattr(run, "QUICK_DIGITS", 2)
+    monkeypatch.setattr(relation, "SIZES", {"train": 512, "validation": 100, "test": 300})
+
+
+def test_the_tour_writes_a_whole_report(tmp_path, few_steps, capsys):
+    run_tour(tmp_path / "out", seed=3, quick=True)
+    metrics = json.loads((tmp_path / "out/metrics.json").read_text())
+    assert metrics["complete"] is True
+    assert metrics["settings"] == {"seed": 3, "device": "cpu", "quick": True, "steps": 3}
+    assert metrics["splits"] == {"train": 512, "validation": 100, "test": 300}
+    assert list(metrics["families"]) == KEYS
+    for key, scores in metrics["families"].items():
+        assert {"nll", "branch_recall", "branch_precision"} <= set(scores)
+        embeds = key in {"joint_embedding", "vicreg"}
+        assert ("code_std" in scores) == ("effective_rank" in scores) == embeds
+    assert {"knn_codes", "knn_pixels", "best_of_codes_error"} <= set(metrics["digits"])
+    assert {path.stem for path in (tmp_path / "out").glob("*.png")} == PICTURES
+    table = capsys.readouterr().out
+    assert all(family.title in table for family in relation.FAMILIES)
+
+
+def test_the_page_opens_offline(tmp_path, few_steps):
+    run_tour(tmp_path, quick=True, verbose=False)
+    page = (tmp_path / "index.html").read_text()
+    assert page.count("data:image/png;base64,") == len(PICTURES)
+    assert not re.search(r"https?://|src=\"(?!data:)|<link|<script", page)
+    assert "Interrupted" not in page
+
+
+def test_the_same_seed_gives_the_same_scores(tmp_path, few_steps):
+    def scores(out, seed):
+        run_tour(tmp_path / out, seed=seed, quick=True, verbose=False)
+        families = json.loads((tmp_path / out / "metrics.json").read_text())["families"]
+        return {key: {**each, "seconds": 0} for key, each in families.items()}
+
+    assert scores("a", 1) == scores("b", 1) != scores("c", 2)
+
+
+def test_ctrl_c_leaves_a_report_of_what_is_done(tmp_path, few_steps, monkeypatch):
+    whole = run.train
+
+    def interrupted(family, *args, **kwargs):
+        if family.key == "vicreg":
+            raise KeyboardInterrupt
+        return whole(family, *args, **kwargs)
+
+    monkeypatch.setattr(run, "train", interrupted)
+    run_tour(tmp_path, quick=True, verbose=False)
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["complete"] is False
+    assert list(metrics["families"]) == KEYS[:3]
+    assert "Interrupted" in (tmp_path / "index.html").read_text()
+    assert (tmp_path / "families.png").exists()
+
+
+def test_ctrl_c_at_the_very_start_still_leaves_a_report(tmp_path, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "train", interrupted)
+    run_tour(tmp_path, quick=True, verbose=False)
+    assert json.loads((tmp_path / "metrics.json").read_text())["families"] == {}
+    assert (tmp_path / "index.html").exists()
+
+
+def test_a_device_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match="warp"):
+        run_tour(tmp_path, device="warp")
+
+
+def test_titles_are_escaped():
+    odd = relation.Family("odd", "a < b", lambda problem: None, "x & y")  # pyright: ignore
+    shown = report.Report.__new__(report.Report)
+    shown.trained = [relation.Trained(odd, None, {"nll": 1.0})]  # pyright: ignore
+    assert "a &lt; b" in shown._table_html()
+    assert "x &amp; y" in shown._lessons()
+
+
+@pytest.mark.slow
+def test_the_tour_keeps_its_promises(tmp_path):
+    families = {t.family.key: t.scores for t in run_tour(tmp_path, verbose=False).trained}
+    for key in ("contrastive", "vicreg", "latent"):
+        assert families[key]["branch_recall"] >= 0.95
+        assert families[key]["branch_precision"] >= 0.9
+    assert families["regression"]["branch_recall"] <= 0.4
+    limits = {"contrastive": 0.1, "vicreg": 0.4, "latent": 0.6}
+    assert all(families[key]["nll_above_truth"] <= most for key, most in limits.items())
+    assert families["regression"]["nll_above_truth"] >= 0.7
+    collapsed = families["joint_embedding"]
+    assert collapsed["code_std"] < 0.05 * collapsed["code_std_start"]
+    assert collapsed["code_std"] < 0.01 * families["vicreg"]["code_std"]

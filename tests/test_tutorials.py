@@ -1,0 +1,51 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+TUTORIALS = sorted((ROOT / "tutorials").glob("[0-9][0-9]_*.py"))
+
+
+@pytest.mark.parametrize("script", TUTORIALS, ids=lambda path: path.stem)
+def test_tutorials_run_and_their_claims_hold(script, tmp_path):
+    run = subprocess.run(
+        [sys.executable, "-W", "error", script],
+        cwd=tmp_path,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert list((tmp_path / "tutorials/figures").glob("*.png"))
+
+
+def test_tutorials_are_short_enough_to_read():
+    assert TUTORIALS
+    assert all(len(script.read_text().splitlines()) <= 120 for script in TUTORIALS)
+
+
+def test_the_script_of_the_readme_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "README.md").read_text()
+    script = text.split("```python\n")[1].split("```")[0]
+    assert len([line for line in script.splitlines() if line.strip()]) <= 15
+    script = script.replace(
+        "steps=500, rng=rng)\nchain", "steps=3, rng=rng, progress=False)\nchain"
+    )
+    exec(compile(script, "README.md", "exec"), {})
+    assert (tmp_path / "moons.png").stat().st_size > 10_000
+
+
+def test_cli_help_names_the_tour():
+    run = subprocess.run(
+        [sys.executable, "-m", "ebmlab", "tour", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for word in ("--out", "--seed", "--device", "--quick"):
+        assert word in run.stdout
