@@ -6,8 +6,9 @@ x is observed, y is judged or predicted, z is latent. Low energy means compatibl
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from ebmlab.energy import Energy, FunctionEnergy
+from ebmlab.energy import Energy
 from ebmlab.free_energy import FreeEnergy, Posterior
+from ebmlab.function_energy import FunctionEnergy
 from ebmlab.protocols import Loss, Method
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from ebmlab.types import Tree
 __all__ = [
     "common_batch",
     "leading_shape",
+    "leaves",
     "over_batch",
     "require_device",
     "require_generator",

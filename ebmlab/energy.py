@@ -1,7 +1,6 @@
 """`Energy`: one scalar E(x, y, z), and the algebra that makes new energies of old ones."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import Self
 
 import torch
@@ -11,7 +10,6 @@ from ebmlab.checks import (
     Ndim,
     common_batch,
     leading_shape,
-    over_batch,
     require_one_kind,
     require_positive,
     require_same_kind,
@@ -20,7 +18,7 @@ from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.randomness import replayed
 from ebmlab.types import Potential, Tree
 
-__all__ = ["Energy", "FunctionEnergy", "Scaled", "Sum", "Tempered"]
+__all__ = ["Energy", "Scaled", "Sum", "Tempered"]
 
 
 class Energy(nn.Module, ABC):
@@ -135,6 +133,7 @@ class Energy(nn.Module, ABC):
         function.
 
         Example:
+            >>> from ebmlab import FunctionEnergy
             >>> energy = FunctionEnergy(lambda x, y: (x - y).square().sum(-1), ("x", "y"))
             >>> energy.given(torch.ones(2))(torch.zeros(5, 2))
             tensor([2., 2., 2., 2., 2.])
@@ -169,50 +168,6 @@ class Energy(nn.Module, ABC):
     def __truediv__(self, temperature: float | Tensor) -> "Tempered":
         """Temper: E / T; T may be a Parameter."""
         return Tempered(self, temperature)
-
-
-class FunctionEnergy(Energy):
-    """Any callable or nn.Module as an energy: E = f(x, y, z), f of single-batch tensors.
-
-    Leading dimensions are broadcast, flattened to one for f, and restored.
-
-    Args:
-        function: takes `variables` in their order, each (n, *event), and returns (n,).
-        variables: which of "x", "y", "z" the function takes; y is always among them.
-        x_ndim, y_ndim, z_ndim: event dimensions.
-
-    Raises:
-        ConfigurationError: `variables` lacks y or holds an unknown name.
-
-    Example:
-        >>> net = nn.Sequential(nn.Linear(2, 1), nn.Flatten(0))
-        >>> FunctionEnergy(net, variables=("y",))(None, torch.zeros(4, 5, 2)).shape
-        torch.Size([4, 5])
-    """
-
-    def __init__(
-        self,
-        function: Callable[..., Tensor],
-        variables: tuple[str, ...] = ("y",),
-        *,
-        x_ndim: int = 1,
-        y_ndim: int = 1,
-        z_ndim: int = 1,
-    ) -> None:
-        super().__init__()
-        if "y" not in variables or not set(variables) <= {"x", "y", "z"}:
-            raise ConfigurationError(
-                f'variables is {variables}; it lists some of "x", "y", "z" and always "y"'
-            )
-        self.function = function
-        self.variables = tuple(variables)
-        self.x_ndim, self.y_ndim, self.z_ndim = x_ndim, y_ndim, z_ndim
-        self.takes_x, self.takes_z = "x" in variables, "z" in variables
-
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
-        """f of the variables it takes."""
-        known = {"x": (x, self.x_ndim), "y": (y, self.y_ndim), "z": (z, self.z_ndim)}
-        return over_batch(self.function, *(known[name] for name in self.variables))
 
 
 class _Derived(Energy):

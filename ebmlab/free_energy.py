@@ -83,7 +83,7 @@ class FreeEnergy(Energy):
         ConfigurationError: the energy has no z, or T < 0 or NaN.
 
     Example:
-        >>> from ebmlab.energy import FunctionEnergy
+        >>> from ebmlab import FunctionEnergy
         >>> from ebmlab.inference import Enumerate
         >>> energy = FunctionEnergy(lambda y, z: (y - z).square().sum(-1), variables=("y", "z"))
         >>> free = FreeEnergy(energy, Enumerate(torch.tensor([[-1.0], [1.0]])))
@@ -134,3 +134,7 @@ class FreeEnergy(Energy):
     def update(self, x: Tree, y: Tree) -> None:
         """Update the energy below."""
         self.energy.update(x, y)
+
+    def extra_repr(self) -> str:
+        """What `print` shows."""
+        return f"temperature={self.temperature}, bound={self.bound}"

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ from ebmlab.types import Tree
 __all__ = ["FromData", "InBatch", "Noise", "Replay"]
 
 
+@dataclass(frozen=True)
 class InBatch(Negatives):
     """The other y of the batch: E(x_i, y_j) for j != i.
 
@@ -35,8 +37,7 @@ class InBatch(Negatives):
     Source: Sohn 2016; Chen et al. 2020, arXiv:2002.05709.
     """
 
-    def __init__(self, both: bool = False) -> None:
-        self.both = both
+    both: bool = False
 
     def __call__(
         self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None = None
@@ -99,7 +100,12 @@ class Noise(nn.Module, Negatives):
         energies = energy(x, draws.reshape(self.k, *y.shape), rng=rng)
         return Draw(energies.mT, {})
 
+    def extra_repr(self) -> str:
+        """What `print` shows."""
+        return f"k={self.k}"
 
+
+@dataclass(frozen=True, eq=False)
 class FromData(Negatives):
     """Contrastive divergence: short chains of the model that start at the data.
 
@@ -117,10 +123,12 @@ class FromData(Negatives):
     Source: Hinton 2002, "Training products of experts by minimizing contrastive divergence".
     """
 
-    def __init__(self, sampler: Sampler, steps: int) -> None:
-        if steps < 1:
-            raise ConfigurationError(f"steps is {steps}; it must be at least 1")
-        self.sampler, self.steps = sampler, steps
+    sampler: Sampler
+    steps: int
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ConfigurationError(f"steps is {self.steps}; it must be at least 1")
 
     def __call__(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Draw:
         """Energies (b, 1) at the chains' ends."""
@@ -216,6 +224,11 @@ class Replay(nn.Module, Negatives):
             self.born += anew.sum()
 
         return Draw(draw.energies, metrics, commit)
+
+    def extra_repr(self) -> str:
+        """What `print` shows."""
+        size, steps = len(self.pool), self.steps
+        return f"size={size}, sampler={self.sampler}, steps={steps}, rebirth={self.rebirth}"
 
     def _births(self, n: int, rng: torch.Generator) -> Tensor:
         if self.birth is not None:

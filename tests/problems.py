@@ -8,6 +8,7 @@ import torch
 from scipy import stats
 from torch import Tensor, nn
 
+from ebmlab import FunctionEnergy
 from ebmlab.energies import (
     Banana,
     Density,
@@ -18,7 +19,6 @@ from ebmlab.energies import (
     Ring,
     Uniform,
 )
-from ebmlab.energy import FunctionEnergy
 
 F64 = torch.float64
 

@@ -7,7 +7,16 @@ import pytest
 import torch
 from torch import nn
 
-from ebmlab import energies, inference, losses, negatives, objectives, samplers, teachers
+from ebmlab import (
+    FunctionEnergy,
+    energies,
+    inference,
+    losses,
+    negatives,
+    objectives,
+    samplers,
+    teachers,
+)
 from ebmlab.energies import (
     MLP,
     Banana,
@@ -26,7 +35,7 @@ from ebmlab.energies import (
     SquaredDistance,
     Uniform,
 )
-from ebmlab.energy import Energy, FunctionEnergy, Scaled, Sum, Tempered
+from ebmlab.energy import Energy, Scaled, Sum, Tempered
 from ebmlab.errors import ConfigurationError, EbmlabError, GradientError, ShapeError
 from ebmlab.free_energy import FreeEnergy, Inference, Posterior
 from ebmlab.inference import Amortized, Descent, Enumerate

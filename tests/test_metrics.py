@@ -8,9 +8,9 @@ import torch
 from scipy import stats
 from sklearn.neighbors import KNeighborsClassifier
 
+from ebmlab import Energy, FunctionEnergy
 from ebmlab.data import digits, relations
 from ebmlab.energies import Gaussian, SquaredDistance
-from ebmlab.energy import Energy, FunctionEnergy
 from ebmlab.errors import ConfigurationError, DtypeError, NonFiniteError, ShapeError
 from ebmlab.metrics import (
     branch_scores,

@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ebmlab import Energy, FunctionEnergy
 from ebmlab.energies import (
     MLP,
     Cosine,
@@ -23,7 +24,6 @@ from ebmlab.energies import (
     SquaredDistance,
     Uniform,
 )
-from ebmlab.energy import Energy, FunctionEnergy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.losses import InfoNCE, difference
 from ebmlab.negatives import FromData, InBatch, Noise, Replay

@@ -1,7 +1,7 @@
 """Push down on the data and up on negatives."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ebmlab.energies import view_pairs
 from ebmlab.energy import Energy
@@ -57,6 +57,16 @@ class Contrastive(Objective):
                 draw.commit()
 
         return Loss(value, {"contrastive": value.detach()}, metrics, commit)
+
+    def extra_repr(self) -> str:
+        """What `print` shows, beside submodules."""
+        parts = {"loss": self.loss, "negatives": self.negatives}
+        own = {name: part for name, part in parts.items() if not isinstance(part, nn.Module)}
+        return ", ".join(f"{name}={_shown(part)}" for name, part in own.items())
+
+
+def _shown(part: object) -> str:
+    return getattr(part, "__name__", repr(part))
 
 
 def _averaged(draws: list) -> dict[str, Tensor]:

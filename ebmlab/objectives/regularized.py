@@ -64,3 +64,7 @@ class Regularized(Objective):
         value = torch.stack(list(terms.values())).sum()
         detached = {name: term.detach() for name, term in terms.items()}
         return Loss(value, detached, {"e_pos": e_pos.detach()})
+
+    def extra_repr(self) -> str:
+        """What `print` shows."""
+        return f"{self.regularizer}, weight={self.weight}, energy_weight={self.energy_weight}"

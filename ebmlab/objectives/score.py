@@ -64,3 +64,7 @@ class DenoisingScore(Objective):
         return Loss(
             value, {"denoising_score": value.detach()}, {"e_noisy": energies.detach().mean()}
         )
+
+    def extra_repr(self) -> str:
+        """What `print` shows."""
+        return f"sigma={self.sigma}"

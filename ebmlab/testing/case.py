@@ -8,22 +8,15 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from ebmlab.checks import Ndim, leading_shape
+from ebmlab.checks import Ndim, leading_shape, leaves
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
 from ebmlab.testing.purity import again, generator
 from ebmlab.types import Tree
 
-__all__ = ["Case", "cast", "over_leaves", "tensors"]
+__all__ = ["Case", "cast", "over_leaves"]
 
 Change = Callable[[Tensor], Tensor]
-
-
-def tensors(tree: Tree) -> tuple[Tensor, ...]:
-    """The tensors of a tree."""
-    if tree is None:
-        return ()
-    return tree if isinstance(tree, tuple) else (tree,)
 
 
 def over_leaves(change: Change, tree: Tree, ndim: Ndim) -> Tree:
@@ -76,7 +69,7 @@ class Case:
             raise ShapeError(
                 f"the laws look at single batches of one size (n,), n >= 2, but have {shapes}"
             )
-        return cls(energy, x, y, z, generator(rng, tensors(y)[0]))
+        return cls(energy, x, y, z, generator(rng, leaves(y)[0]))
 
     def __len__(self) -> int:
         return int(leading_shape("y", self.y, self.energy.y_ndim)[0])

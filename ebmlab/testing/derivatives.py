@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.gradcheck import GradcheckError
 
-from ebmlab.testing.case import Case, over_leaves, tensors
+from ebmlab.checks import leaves
+from ebmlab.testing.case import Case, over_leaves
 from ebmlab.testing.compare import require
 from ebmlab.types import Tree
 
@@ -78,7 +79,7 @@ def checks_gradients(case: Case, differentiable: tuple[str, ...], second: bool) 
     free = [
         leaf.clone().requires_grad_()
         for tree in trees.values()
-        for leaf in tensors(tree)
+        for leaf in leaves(tree)
         if leaf.is_floating_point()
     ]
     if not free:

@@ -7,10 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ebmlab.checks import leaves
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, EbmlabError
 from ebmlab.free_energy import FreeEnergy, Inference, Posterior
-from ebmlab.testing.case import Case, tensors
+from ebmlab.testing.case import Case
 from ebmlab.testing.compare import require, require_close, require_same
 from ebmlab.testing.derivatives import gradients, require_slopes
 from ebmlab.testing.purity import again, untouched
@@ -138,7 +139,7 @@ def _not_negative(law: str, value: Tensor, batch: torch.Size) -> None:
 
 
 def _kept(case: Case, q: Posterior) -> None:
-    like = next((t for t in tensors(case.y) if t.is_floating_point()), None)
+    like = next((t for t in leaves(case.y) if t.is_floating_point()), None)
     for name, part in q._asdict().items():
         if part is None or like is None:
             continue

@@ -9,9 +9,10 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
+from ebmlab.checks import leaves
 from ebmlab.energy import Energy
 from ebmlab.protocols import Loss, Objective, Stepped
-from ebmlab.testing.case import Case, tensors
+from ebmlab.testing.case import Case
 from ebmlab.testing.compare import require, require_close, require_same
 from ebmlab.testing.derivatives import gradients, require_reached, require_slopes
 from ebmlab.testing.purity import again, require_equal_state, state_of, untouched
@@ -109,7 +110,7 @@ def _reports(shaped: _Shaped) -> None:
     loss = shaped.loss()
     value, terms = loss.value, loss.terms
     require(value.ndim == 0, "value", f"expected a scalar, got {tuple(value.shape)}")
-    kinds = {t.dtype for t in tensors(shaped.case.y) if t.is_floating_point()}
+    kinds = {t.dtype for t in leaves(shaped.case.y) if t.is_floating_point()}
     require(not kinds or value.dtype in kinds, "dtype kept", f"y {kinds}, value {value.dtype}")
     require(value.isfinite(), "value", f"expected a finite number, got {value.detach()}")
     learns = any(p.requires_grad for p in shaped.case.energy.parameters())

@@ -7,8 +7,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from ebmlab.checks import leaves
 from ebmlab.energies import view_pairs
-from ebmlab.testing.case import Case, over_leaves, tensors
+from ebmlab.testing.case import Case, over_leaves
 from ebmlab.testing.compare import require, require_close, require_same
 from ebmlab.testing.purity import again, untouched
 
@@ -24,8 +25,8 @@ def pure(case: Case) -> None:
 
 def kind(case: Case) -> None:
     """One energy per datum, of the data's precision and on their device."""
-    out, dtypes = case.value(), {t.dtype for t in tensors(case.y) if t.is_floating_point()}
-    device = tensors(case.y)[0].device
+    out, dtypes = case.value(), {t.dtype for t in leaves(case.y) if t.is_floating_point()}
+    device = leaves(case.y)[0].device
     require(out.shape == (len(case),), "batch shape", f"expected ({len(case)},), got {out.shape}")
     require(
         not dtypes or out.dtype in dtypes, "dtype kept", f"y is {dtypes}, the energy {out.dtype}"
@@ -36,7 +37,7 @@ def kind(case: Case) -> None:
 def repeats(case: Case) -> None:
     """The same data and the same rng give the same energies, be x and y one object or two."""
     require_same("a function", "a second call from the same rng", case.value(), case.value())
-    kinds = [[(t.shape, t.dtype) for t in tensors(tree)] for tree in (case.x, case.y)]
+    kinds = [[(t.shape, t.dtype) for t in leaves(tree)] for tree in (case.x, case.y)]
     if kinds[0] == kinds[1]:
         twin = over_leaves(Tensor.clone, case.y, 0)
         got, due = replace(case, x=case.y).value(), replace(case, x=twin).value()
