@@ -1,8 +1,11 @@
 """The command line: `ebmlab tour`."""
 
+import sys
 from pathlib import Path
 
 from tyro.extras import SubcommandApp
+
+from ebmlab.errors import EbmlabError
 
 __all__ = ["app", "main", "tour"]
 
@@ -26,9 +29,13 @@ def tour(
     """
     from ebmlab.tour import run_tour
 
-    run_tour(out, seed=seed, device=device, quick=quick)
+    if not run_tour(out, seed=seed, device=device, quick=quick).complete:
+        sys.exit(130)
 
 
 def main() -> None:
-    """Run the command line."""
-    app.cli(prog="ebmlab", description="Energy-based models: one scalar, E(x, y, z).")
+    """Run the command line; what goes wrong on purpose is one line, not a traceback."""
+    try:
+        app.cli(prog="ebmlab", description="Energy-based models: one scalar, E(x, y, z).")
+    except EbmlabError as error:
+        sys.exit(f"ebmlab: {error}")

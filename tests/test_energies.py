@@ -610,3 +610,14 @@ def test_given_refuses_what_does_not_fit():
         _triple().given(x, z=z[0])(y)
     with pytest.raises(DtypeError, match="float32"):
         _pair().given(x.float())(y)
+
+
+def test_a_decoder_of_x_and_z_is_called_with_none_where_there_is_no_x():
+    class Ellipse(nn.Module):
+        def forward(self, x, z):
+            assert x is None
+            return torch.cat([2 * z.cos(), 1.5 * z.sin()], dim=-1)
+
+    z = torch.tensor([[0.0], [math.pi / 2]], dtype=torch.float64)
+    y = torch.tensor([[2.0, 0.0], [0.0, 1.5]], dtype=torch.float64)
+    torch.testing.assert_close(Reconstruction(Ellipse())(None, y, z), torch.zeros(2).double())

@@ -23,7 +23,8 @@ def test_the_tour_writes_a_whole_report(tmp_path, few_steps, capsys):
     metrics = json.loads((tmp_path / "out/metrics.json").read_text())
     assert metrics["complete"] is True
     assert metrics["settings"] == {"seed": 3, "device": "cpu", "quick": True, "steps": 3}
-    assert metrics["splits"] == {"train": 512, "validation": 100, "test": 300}
+    drawn = {"train": 512, "validation": 100, "test": 300}
+    assert metrics["splits"] == {**drawn, "digits train": 1200, "digits test": 597}
     assert list(metrics["families"]) == KEYS
     for key, scores in metrics["families"].items():
         assert {"nll", "branch_recall", "branch_precision"} <= set(scores)

@@ -1,5 +1,7 @@
 """`Reconstruction`: decode x and z, and compare with y."""
 
+from functools import partial
+
 from torch import Tensor, nn
 
 from ebmlab.checks import Ndim, over_batch, require_tensor
@@ -15,7 +17,7 @@ class Reconstruction(Energy):
 
     Args:
         decoder: maps (x, z), or z alone where `takes_x` is False, each with one batch dimension,
-            to something like y.
+            to something like y; called as decoder(None, z) where x is None.
         distance: energy between decoded and observed; squared distance by default.
         prior: an energy of z, called as prior(None, z). Leave it out where the free energy counts
             the prior as information, or it is counted twice.
@@ -54,6 +56,8 @@ class Reconstruction(Energy):
         """The prediction (*batch, *event) for x and z; leading dimensions broadcast."""
         if not self.takes_x:
             return over_batch(self.decoder, (z, self.z_event))
+        if x is None:
+            return over_batch(partial(self.decoder, None), (z, self.z_event))
         return over_batch(self.decoder, (require_tensor("x", x), self.x_event), (z, self.z_event))
 
     def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:

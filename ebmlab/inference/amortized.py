@@ -30,7 +30,7 @@ class Amortized(nn.Module, Inference):
     upper bound of the free energy with a standard normal prior.
 
     Args:
-        encoder: maps (x, y), or y alone where the energy does not take x, to z or to the pair
+        encoder: maps (x, y), or y alone where there is no x, to z or to the pair
             (mean, log_std), each (n, dim).
         samples: draws of z per datum at T > 0.
 
@@ -84,7 +84,7 @@ class Amortized(nn.Module, Inference):
 
     def _encode(self, energy: Energy, x: Tree, y: Tree) -> tuple[Tensor, Tensor | None]:
         inputs = [(require_tensor("y", y), _single(energy.y_ndim))]
-        if energy.takes_x:
+        if energy.takes_x and x is not None:
             inputs.insert(0, (require_tensor("x", x), _single(energy.x_ndim)))
         require_one_kind(self, {"y": y})
         out = over_batch(self.encoder, *inputs)

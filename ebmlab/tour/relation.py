@@ -115,7 +115,8 @@ FAMILIES = (
         "joint_embedding",
         "joint embedding, no cure",
         lambda problem: methods.joint_embedding(_encoder(), _encoder()),
-        "Pushed down on the data only, both encoders fall silent: low energy everywhere.",
+        "Pushed down on the data only, both encoders fall silent: low energy everywhere. What its "
+        "likelihood keeps is a residue, magnified by the tiny temperature that is fitted to it.",
     ),
     Family(
         "contrastive",

@@ -30,7 +30,7 @@ body { font: 17px/1.55 Charter, Georgia, serif; color: #1d2433; background: #fff
 h1 { font-size: 2.1rem; line-height: 1.15; margin: 0 0 .3rem; }
 h2 { font-size: 1.35rem; margin: 3rem 0 .6rem; }
 p { max-width: 42rem; } p.lead { font-size: 1.15rem; color: #46506a; }
-figure { margin: 1.4rem 0; } img { width: 100%; height: auto; }
+figure { margin: 1.4rem 0; } img { max-width: 100%; height: auto; }
 figcaption { font-size: .9rem; color: #46506a; max-width: 46rem; }
 table { border-collapse: collapse; font: 14px/1.4 system-ui, sans-serif; width: 100%; }
 th, td { padding: .45rem .7rem; text-align: right; border-bottom: 1px solid #e3e7ef; }

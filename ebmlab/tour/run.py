@@ -14,6 +14,7 @@ __all__ = ["run_tour"]
 
 STEPS, QUICK = 2000, 400
 DIGIT_STEPS, QUICK_DIGITS = 800, 150
+SPLIT = ("train", "test")
 
 
 def run_tour(
@@ -73,6 +74,9 @@ def _draw_relation(report: Report, problem: Problem) -> None:
 def _digits(report: Report, seed: int, device: torch.device, progress: bool) -> None:
     steps = QUICK_DIGITS if report.settings["quick"] else DIGIT_STEPS
     data = digits.halves(seed, device)
+    report.splits |= {
+        f"digits {name}": len(part.labels) for name, part in zip(SPLIT, data, strict=True)
+    }
     completions = digits.complete(*data, steps=steps, seed=seed, progress=progress)
     report.digits |= completions.scores
     report.pictures.append(pictures.draw_digits(completions, report.out))
@@ -85,7 +89,8 @@ def _device(name: str) -> torch.device:
         device = torch.device(name)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise ConfigurationError(f"device {name!r} is not to be had here: {error}") from error
+        why = str(error).splitlines()[0]
+        raise ConfigurationError(f"device {name!r} is not to be had here: {why}") from error
     return device
 
 

@@ -40,6 +40,18 @@ def test_the_script_of_the_readme_runs(tmp_path, monkeypatch):
     assert (tmp_path / "moons.png").stat().st_size > 10_000
 
 
+def test_an_error_of_the_cli_is_one_line():
+    run = subprocess.run(
+        [sys.executable, "-m", "ebmlab", "tour", "--device", "warp"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert run.stderr.startswith("ebmlab: device 'warp'")
+    assert len(run.stderr.strip().splitlines()) == 1
+
+
 def test_cli_help_names_the_tour():
     run = subprocess.run(
         [sys.executable, "-m", "ebmlab", "tour", "--help"],
