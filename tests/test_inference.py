@@ -372,4 +372,12 @@ def test_encoders_refuse_what_they_cannot_do():
     with pytest.raises(ConfigurationError, match="samples"):
         Amortized(point, samples=0)
     with pytest.raises(ShapeError, match="x must be one tensor"):
-        Amortized(point)(SquaredDistance(), None, y)
+        Amortized(point)(SquaredDistance(), (y, y), y)
+
+
+def test_without_an_x_the_encoder_sees_y_alone():
+    guess, y = LinearGuess(randn(2, 3)), randn(2, 3)
+    assert torch.equal(
+        Amortized(guess)(SquaredDistance(), None, y).atoms,
+        Amortized(guess)(_linear_gaussian(), None, y).atoms,
+    )
