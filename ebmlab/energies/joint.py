@@ -85,7 +85,9 @@ class JointEmbedding(Energy):
         return self.head, torch.stack(hx), torch.stack(hy)
 
     def update(self, x: Tree, y: Tree) -> None:
-        """Encode, and update the head."""
+        """Encode, and update the head, where it has anything to update."""
+        if type(self.head).update is Energy.update:
+            return
         with torch.no_grad():
             head, hx, hy = self.embed(x, y)
         head.update(hx, hy)

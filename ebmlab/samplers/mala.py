@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ebmlab.checks import require_positive
-from ebmlab.samplers.start import begin, finite_rows, noise_like, rows
+from ebmlab.samplers.start import begin, finite_rows, noise_like, row_sums, rows
 from ebmlab.types import Potential, State
 
 __all__ = ["MALA", "MetropolisInfo"]
@@ -67,7 +67,7 @@ class MALA:
 
         # The way back needs the noise that would lead from y to state.y.
         back = noise - (0.5 * self.step_size) ** 0.5 * (state.grad + grad)
-        log_ratio = 0.5 * (noise.square() - back.square()).reshape(len(y), -1).sum(1)
+        log_ratio = 0.5 * row_sums(noise.square() - back.square())
         log_accept = state.energy - energy + log_ratio
         probability = torch.where(finite, log_accept.clamp(max=0).exp(), 0.0)
         unbounded = energy.isneginf()

@@ -1,6 +1,7 @@
 """`run`: the one loop over any kernel."""
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from ebmlab.errors import (
     ShapeError,
 )
 from ebmlab.protocols import Sampler
-from ebmlab.samplers.start import finite_rows
+from ebmlab.samplers.start import row_sums
 from ebmlab.types import Chain, Potential, as_potential
 
 __all__ = ["run"]
@@ -107,37 +108,33 @@ class _Watch:
         start = state.energy
         # Where an energy has fallen so far that its start drowns in rounding, nothing holds it.
         self.floor = start - (1 + start.abs()) / torch.finfo(start.dtype).eps
-        self.broken = torch.zeros_like(start, dtype=torch.long)
-        self.energy = start
+        self.sound = torch.zeros_like(start, dtype=torch.long)
         self.fallen = torch.zeros_like(start, dtype=torch.bool)
 
     def see(self, state: Any, step: int, *, last: bool) -> None:
-        """Note the first bad step of each chain; raise at the end of a block."""
-        finite = torch.stack([finite_rows(part) for part in state if self._of_chains(part)]).all(0)
-        fallen = ~(state.energy >= self.floor) & ~state.energy.isnan()
-        bad = (~finite | fallen) & (self.broken == 0)
-        self.broken = torch.where(bad, step, self.broken)
-        self.energy = torch.where(bad, state.energy, self.energy)
-        self.fallen = self.fallen | (fallen & bad)
-        if (last or step % CHECK_EVERY == 0) and self.broken.any():
+        """Count the sound steps of each chain up to its first bad one; raise after a block."""
+        self.fallen |= (state.energy < self.floor) & (self.sound == step - 1)
+        # NaN and infinity survive a sum, so that one number tells of all.
+        probe = reduce(torch.add, (row_sums(part) for part in state if self._of_chains(part)))
+        self.sound += probe.isfinite() & ~self.fallen & (self.sound == step - 1)
+        if (last or step % CHECK_EVERY == 0) and (self.sound < step).any():
             self._raise()
 
     def _of_chains(self, part: Any) -> bool:
-        of_chains = isinstance(part, Tensor) and part.shape[:1] == self.broken.shape
+        of_chains = isinstance(part, Tensor) and part.shape[:1] == self.sound.shape
         return of_chains and part.is_floating_point()
 
     def _raise(self) -> None:
-        first = self.broken.masked_fill(self.broken == 0, torch.iinfo(torch.long).max)
-        chain = int(first.argmin())
-        where = f"chain {chain} at step {int(first[chain])}, energy {float(self.energy[chain])}"
+        chain = int(self.sound.argmin())
+        where = f"chain {chain} at step {int(self.sound[chain]) + 1}"
         if self.fallen[chain]:
             raise DivergenceError(
-                f"{where}: the energy falls without bound; an "
-                "energy must be bounded below: check its sign, or add a term that holds y"
+                f"{where}: the energy falls without bound; an energy must be bounded below: "
+                "check its sign, or add a term that holds y"
             )
         raise NonFiniteError(
-            f"{where}: the energy, its gradient or the state is NaN or infinite; "
-            "take a smaller step_size, or a Metropolis-adjusted sampler, which rejects such points"
+            f"{where}: the energy, its gradient or the state is NaN or infinite; take a smaller "
+            "step_size, or a Metropolis-adjusted sampler, which rejects such points"
         )
 
 

@@ -6,7 +6,7 @@ from torch import Tensor
 from ebmlab.errors import NonFiniteError
 from ebmlab.types import Potential, State
 
-__all__ = ["begin", "finite_rows", "noise_like", "rows"]
+__all__ = ["begin", "finite_rows", "noise_like", "row_sums", "rows"]
 
 
 def begin(u: Potential, y: Tensor) -> State:
@@ -26,6 +26,11 @@ def begin(u: Potential, y: Tensor) -> State:
 def noise_like(y: Tensor, rng: torch.Generator) -> Tensor:
     """Standard normal noise of y's shape, type and device."""
     return torch.randn(y.shape, generator=rng, dtype=y.dtype, device=y.device)
+
+
+def row_sums(t: Tensor) -> Tensor:
+    """Sums over the event: (chains, *event) -> (chains,)."""
+    return t if t.ndim == 1 else t.flatten(1).sum(1)
 
 
 def finite_rows(t: Tensor) -> Tensor:
