@@ -93,7 +93,6 @@ def test_titles_are_escaped():
     assert "x &amp; y" in shown._lessons()
 
 
-@pytest.mark.slow
 def test_the_tour_keeps_its_promises(tmp_path):
     families = {t.family.key: t.scores for t in run_tour(tmp_path, verbose=False).trained}
     for key in ("contrastive", "vicreg", "latent"):

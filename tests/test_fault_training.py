@@ -1,0 +1,87 @@
+import pytest
+import torch
+from faults_support import _free, _Joined, _noise, _normal, _rng, inferences, uses
+from torch import nn
+
+from ebmlab import Energy, FunctionEnergy
+from ebmlab.energies import MLP, Gaussian, Reconstruction
+from ebmlab.inference import Descent
+from ebmlab.losses import InfoNCE, difference
+from ebmlab.negatives import FromData, Replay
+from ebmlab.objectives import Contrastive, DenoisingScore
+from ebmlab.samplers import Langevin
+
+
+def _normalized(training: bool) -> Energy:
+    network = nn.Sequential(
+        nn.Linear(2, 8), nn.BatchNorm1d(8), nn.SiLU(), nn.BatchNorm1d(8), nn.Linear(8, 1)
+    )
+    return FunctionEnergy(nn.Sequential(network, nn.Flatten(0))).train(training)
+
+
+@pytest.mark.parametrize("build", [FromData, lambda s, n: Replay(torch.zeros(20, 2), s, n)])
+def test_fault_26_batch_norm_in_training_mode_warns_once_a_draw_and_sets_a_metric(build):
+    objective = Contrastive(difference, build(Langevin(0.01), 2))
+    y = _normal(8, 2)
+    with pytest.warns(UserWarning, match=r"function.0.1 normalizes over the batch") as caught:
+        loss = objective(_normalized(training=True), None, y, _rng())
+    assert len(caught) == 1
+    assert loss.metrics["batch_norm"] == 1
+    # Controls, in which a warning would be an error.
+    assert objective(_normalized(training=False), None, y, _rng()).metrics["batch_norm"] == 0
+    assert objective(MLP(2), None, y, _rng()).metrics["batch_norm"] == 0
+
+
+@uses
+def test_fault_27_nothing_leaves_or_changes_gradients_on_parameters(use):
+    energy, x, y = MLP(2, x_dim=2), _normal(4, 2), _normal(4, 2, seed=1)
+    use(energy, x, y)
+    assert all(parameter.grad is None for parameter in energy.parameters())
+    for parameter in energy.parameters():
+        parameter.grad = torch.full_like(parameter, 3.0)
+    use(energy, x, y)
+    assert all((parameter.grad == 3.0).all() for parameter in energy.parameters())
+
+
+@inferences
+def test_fault_27_no_inference_leaves_gradients_on_parameters(infer):
+    free = _free(infer, Reconstruction(_Joined(nn.Linear(4, 2))))
+    value = free(_normal(4, 2), _normal(4, 2))
+    assert all(parameter.grad is None for parameter in free.parameters())
+    value.sum().backward()
+    assert free.energy.decoder.network.weight.grad is not None
+
+
+def _well_depth(sign: float, objective: Contrastive | DenoisingScore) -> float:
+    """How far the energy at the data lies below that beside it, trained on sign * E."""
+    energy = MLP(2, hidden=(16,))
+    optimizer = torch.optim.SGD(energy.parameters(), lr=0.1)
+    rng, y = _rng(1), 0.2 * _normal(64, 2)
+    for _ in range(60):
+        loss = objective(sign * energy, None, y, rng)
+        optimizer.zero_grad()
+        loss.value.backward()
+        optimizer.step()
+        loss.commit()
+    beside = torch.tensor([[1.5, 0.0], [-1.5, 0.0], [0.0, 1.5], [0.0, -1.5]])
+    with torch.no_grad():
+        return (energy(None, beside).mean() - energy(None, y).mean()).item()
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [Contrastive(InfoNCE(), _noise()), Contrastive(difference, _noise()), DenoisingScore(0.5)],
+)
+def test_fault_28_with_the_sign_of_the_energy_turned_round_wells_become_hills(objective):
+    assert _well_depth(+1.0, objective) > 0.05
+    assert _well_depth(-1.0, objective) < -0.05
+
+
+def test_fault_28_chains_go_downhill_and_with_the_sign_turned_round_up():
+    energy = Gaussian(torch.zeros(2), torch.eye(2))
+    y = 3 * torch.ones(50, 2)
+    descend = FromData(Langevin(0.1, temperature=0.0), 5)
+    assert (descend(energy, None, y, _rng()).energies < 9.0).all()
+    assert (-descend(-1.0 * energy, None, y, _rng()).energies > 9.0).all()
+    found = Descent(steps=5).minimize(energy.given(), y)
+    assert (found.energy < 9.0).all()

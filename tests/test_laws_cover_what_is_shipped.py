@@ -1,0 +1,47 @@
+from test_laws_shipped_energies import ENERGIES
+from test_laws_shipped_inferences import INFERENCES
+from test_laws_shipped_objectives import LOSSES, NEGATIVES, OBJECTIVES
+from test_laws_shipped_samplers import SAMPLERS
+from torch import nn
+
+from ebmlab import (
+    FunctionEnergy,
+    energies,
+    inference,
+    losses,
+    negatives,
+    objectives,
+    samplers,
+    teachers,
+)
+from ebmlab.energy import Energy, Scaled, Sum, Tempered
+from ebmlab.free_energy import Inference
+from ebmlab.protocols import Objective
+
+
+def shipped(module, kind):
+    """The concrete public classes of a module."""
+    public = [getattr(module, name) for name in module.__all__]
+    classes = [c for c in public if isinstance(c, type) and issubclass(c, kind)]
+    return {c for c in classes if not getattr(c, "__abstractmethods__", None)}
+
+
+def parts(modules):
+    return {type(part) for module in modules for part in module.modules()}
+
+
+def test_the_tables_hold_everything_that_is_shipped():
+    judged = parts(build()[0] for build in ENERGIES.values())
+    assert shipped(energies, Energy) | {FunctionEnergy, Sum, Scaled, Tempered} <= judged
+    assert shipped(teachers, nn.Module) <= judged
+    inferred = {type(build()[0]) for build in INFERENCES.values()}
+    assert shipped(inference, Inference) <= inferred
+    assert shipped(inference, Inference) <= judged
+    sampled = {type(build()[0]) for build in SAMPLERS.values()}
+    assert shipped(samplers, object) - {samplers.MetropolisInfo} <= sampled
+    assert set(losses.__all__) - {"MarginLoss", "require_energies"} == set(LOSSES)
+    assert shipped(negatives, negatives.Negatives) <= {
+        type(build()[-1]) for build in NEGATIVES.values()
+    }
+    trained = parts(build()[0] for build in OBJECTIVES.values())
+    assert shipped(objectives, Objective) <= trained

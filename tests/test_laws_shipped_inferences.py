@@ -1,0 +1,104 @@
+import pytest
+import torch
+from laws_support import (
+    CODES,
+    X1,
+    Y2,
+    Conjugate,
+    Joined,
+    descent,
+    gaussian_encoder,
+    latent,
+    net,
+    plane,
+    unit_prior,
+)
+from torch import nn
+
+from ebmlab.energies import Reconstruction
+from ebmlab.free_energy import Inference, Posterior
+from ebmlab.inference import Amortized, Enumerate
+from ebmlab.testing import check_inference
+
+
+class Lowest(nn.Module, Inference):
+    """The lowest of CODES for every datum, by a loop."""
+
+    bound = "exact"
+
+    def __call__(self, energy, x, y, temperature=0.0, *, rng=None):
+        atom = torch.empty(1, len(y), 1, dtype=y.dtype)
+        for i in range(len(y)):
+            costs = [energy(x[i : i + 1], y[i : i + 1], z[None].to(y.dtype)) for z in CODES]
+            atom[0, i] = CODES[int(torch.cat(costs).argmin())]
+        zero = torch.zeros_like(y[:, 0])
+        return Posterior(atom, torch.ones_like(zero)[None], zero, zero)
+
+
+class Solved(nn.Module):
+    """The mean and log std of the exact q at temperature T."""
+
+    def __init__(self, energy, temperature):
+        super().__init__()
+        self.decoder, self.temperature = energy.decoder, temperature
+
+    def forward(self, y):
+        energy = Reconstruction(self.decoder, takes_x=False)
+        low, high = Conjugate()(energy, None, y, self.temperature).atoms
+        return (low + high) / 2, ((high - low) / 2).log()
+
+
+def solved():
+    energy = plane()
+    infer = Amortized(Solved(energy, 0.5), samples=16)
+    return infer, energy, None, 0.5, Conjugate()
+
+
+def grid():
+    """Values of z, and the weights of a standard normal prior on them."""
+    z = torch.linspace(-6, 6, 601, dtype=torch.float64)[:, None]
+    return Enumerate(z.float(), (-0.5 * z[:, 0].square()).exp())
+
+
+# Inferences: name -> (infer, energy, x, temperature, the exact one or None).
+INFERENCES = {
+    "Enumerate, T=0": lambda: (Enumerate(CODES), latent(), X1, 0.0, Lowest()),
+    "Enumerate, T=0.5": lambda: (Enumerate(CODES), latent(), X1, 0.5, None),
+    "Enumerate, weights": lambda: (Enumerate(CODES, torch.arange(5.0)), latent(), X1, 2.0, None),
+    "Enumerate, learned": lambda: (Enumerate(nn.Parameter(CODES)), latent(), X1, 0.0, None),
+    "Enumerate, grid": lambda: (grid(), plane(), None, 0.5, Conjugate()),
+    "Descent": lambda: (descent(), latent(unit_prior()), X1, 0.0, None),
+    "Descent, linear": lambda: (descent(), plane(), None, 0.0, Conjugate()),
+    "Descent, unconverged": lambda: (descent(8, 1.5), latent(unit_prior()), X1, 0.0, None),
+    "Amortized, T=0": lambda: (Amortized(net(2, 1)), plane(), None, 0.0, Conjugate()),
+    "Amortized, T=0.5": lambda: (
+        Amortized(Joined(net(2, 1), net(2, 1)), samples=3),
+        plane(),
+        None,
+        0.5,
+        Conjugate(),
+    ),
+    "Amortized, exact q": solved,
+    "Amortized, of x": lambda: (gaussian_encoder(), latent(), X1, 1.0, None),
+    "closed form": lambda: (Conjugate(), plane(), None, 0.5, grid()),
+}
+
+INFERENCE_EXEMPTIONS = {
+    "Descent, unconverged": ({"envelope": False}, "the theorem holds at the minimum only"),
+}
+
+
+# Where draws are random, their mean keeps its bound to five standard errors, at the fixed seed 0:
+# a right one fails at about one seed in 100,000 (four data). The control in
+# test_laws_broken_inferences.py is too low.
+@pytest.mark.parametrize("name", INFERENCES)
+def test_shipped_inference_keeps_the_laws(name):
+    infer, energy, x, temperature, exact = INFERENCES[name]()
+    excused, _ = INFERENCE_EXEMPTIONS.get(name, ({}, ""))
+    check_inference(infer, energy, x, Y2, temperature=temperature, exact=exact, **excused)
+
+
+def test_inference_exemption_is_needed():
+    infer, energy, x, temperature, _ = INFERENCES["Descent, unconverged"]()
+    with pytest.raises(AssertionError, match="envelope"):
+        check_inference(infer, energy, x, Y2, temperature=temperature)

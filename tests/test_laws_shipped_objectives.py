@@ -1,0 +1,134 @@
+import pytest
+from laws_support import (
+    CODES,
+    PICTURES,
+    X1,
+    X3,
+    Y2,
+    Y3,
+    embedding,
+    free,
+    gaussian_encoder,
+    net,
+    normal,
+)
+
+from ebmlab import losses
+from ebmlab.energies import MLP, ConvNet, Predicted, Ring, SquaredDistance
+from ebmlab.inference import Enumerate
+from ebmlab.losses import Hinge, InfoNCE
+from ebmlab.negatives import FromData, InBatch, Noise, Replay
+from ebmlab.objectives import Contrastive, DenoisingScore, Regularized
+from ebmlab.regularizers import VICReg
+from ebmlab.samplers import MALA, Langevin
+from ebmlab.teachers import EMA, Detached
+from ebmlab.testing import check_objective
+
+# Losses, each with every kind of negatives: names -> what the energy, x, y and negatives are.
+LOSSES = {
+    "energy_loss": losses.energy_loss,
+    "perceptron": losses.perceptron,
+    "log_loss": losses.log_loss,
+    "mce": losses.mce,
+    "mee": losses.mee,
+    "difference": losses.difference,
+    "logistic": losses.logistic,
+    "Hinge": Hinge(0.7),
+    "LVQ2": losses.LVQ2(0.5),
+    "SquareSquare": losses.SquareSquare(0.8),
+    "SquareExponential": losses.SquareExponential(0.5),
+    "InfoNCE": InfoNCE(0.5),
+}
+
+
+def replay():
+    return Replay(normal(6, 2, seed=9), MALA(0.1), steps=2, rebirth=0.5)
+
+
+NEGATIVES = {
+    "InBatch": lambda: (embedding(SquaredDistance()), X3, Y3, InBatch()),
+    "InBatch, both": lambda: (embedding(), X3, Y3, InBatch(both=True)),
+    "Noise": lambda: (MLP(2, x_dim=1, hidden=(4,)), X1, Y2, Noise(Ring(), k=3)),
+    "FromData": lambda: (MLP(2, hidden=(4,)), None, Y2, FromData(Langevin(0.05), steps=2)),
+    "Replay": lambda: (MLP(2, x_dim=1, hidden=(4,)), X1, Y2, replay()),
+}
+
+MOVED = {"exact_gradient": False}, "the chains follow the parameters, and count as constants"
+NEGATIVE_EXEMPTIONS = {"FromData": MOVED, "Replay": MOVED}
+
+
+@pytest.mark.parametrize("kind", NEGATIVES)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_shipped_loss_and_negatives_keep_the_laws(loss, kind):
+    energy, x, y, points = NEGATIVES[kind]()
+    excused, _ = NEGATIVE_EXEMPTIONS.get(kind, ({}, ""))
+    check_objective(Contrastive(LOSSES[loss], points), energy, x, y, **excused)
+
+
+VIEWS = (X3, Y3), (X3, Y3)
+
+# Objectives: name -> (objective, energy, x, y).
+OBJECTIVES = {
+    "Regularized": lambda: (Regularized(), embedding(), X3, Y3),
+    "Regularized, VICReg": lambda: (
+        Regularized(VICReg(), weight=2.0, energy_weight=0.5),
+        embedding(SquaredDistance()),
+        X3,
+        Y3,
+    ),
+    "Regularized, views": lambda: (Regularized(VICReg()), embedding(), *VIEWS),
+    "Regularized, EMA": lambda: (Regularized(), embedding(target=EMA), X3, Y3),
+    "Regularized, Detached": lambda: (Regularized(), embedding(target=Detached), X3, Y3),
+    "Regularized, Predicted": lambda: (Regularized(), embedding(Predicted(net(2, 2))), *VIEWS),
+    "Regularized, FreeEnergy": lambda: (Regularized(), free(Enumerate(CODES), 0.5), X1, Y2),
+    "Regularized, random": lambda: (Regularized(), free(gaussian_encoder(), 1.0), X1, Y2),
+    "Contrastive, views": lambda: (Contrastive(InfoNCE(0.5), InBatch(True)), embedding(), *VIEWS),
+    "Contrastive, random": lambda: (
+        Contrastive(InfoNCE(), InBatch()),
+        free(gaussian_encoder(), 1.0),
+        X1,
+        Y2,
+    ),
+    "DenoisingScore": lambda: (DenoisingScore(0.3), MLP(2, hidden=(4,)), None, Y2),
+    "DenoisingScore, x": lambda: (DenoisingScore(0.3), MLP(2, 1, hidden=(4,)), X1, Y2),
+    "DenoisingScore, images": lambda: (DenoisingScore(0.3), ConvNet(1, 2, 1), None, PICTURES[0]),
+    "sum on codes": lambda: (
+        0.5 * Regularized(VICReg()) + Contrastive(InfoNCE(), InBatch()),
+        embedding(target=EMA),
+        X3,
+        Y3,
+    ),
+    "sum of all kinds": lambda: (
+        2.0 * DenoisingScore(0.3) + Contrastive(Hinge(), Noise(Ring(), k=2)) + Regularized(),
+        MLP(2, hidden=(4,)),
+        None,
+        Y2,
+    ),
+}
+
+OBJECTIVE_EXEMPTIONS = {
+    "Regularized, Detached": ({"exact_gradient": False}, "dynamics: the target moves along"),
+    "Regularized, Predicted": ({"exact_gradient": False}, "dynamics: the target moves along"),
+    "DenoisingScore": ({"unreached": ("network.2.bias",)}, "a slope lacks the constant"),
+    "DenoisingScore, x": ({"unreached": ("network.2.bias",)}, "a slope lacks the constant"),
+    "DenoisingScore, images": ({"unreached": ("network.6.bias",)}, "a slope lacks the constant"),
+}
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_shipped_objective_keeps_the_laws(name):
+    excused, _ = OBJECTIVE_EXEMPTIONS.get(name, ({}, ""))
+    check_objective(*OBJECTIVES[name](), **excused)
+
+
+@pytest.mark.parametrize("name", OBJECTIVE_EXEMPTIONS)
+def test_objective_exemption_is_needed(name):
+    with pytest.raises(AssertionError):
+        check_objective(*OBJECTIVES[name]())
+
+
+@pytest.mark.parametrize("kind", NEGATIVE_EXEMPTIONS)
+def test_negative_exemption_is_needed(kind):
+    energy, x, y, points = NEGATIVES[kind]()
+    with pytest.raises(AssertionError, match="gradient of the value"):
+        check_objective(Contrastive(losses.difference, points), energy, x, y)
