@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from energies_support import WIDE, _value_and_grads
+from energies_support import WIDE
 from problems import (
     COVARIANCE_2,
     f64,
@@ -10,6 +10,7 @@ from problems import (
     log_integral,
     randn,
 )
+from torch import Tensor
 from torch.nn import functional
 
 from ebmlab.energies import (
@@ -22,6 +23,12 @@ from ebmlab.energies import (
     SquaredDistance,
     unit,
 )
+
+
+def _value_and_grads(function, *inputs: Tensor) -> list[Tensor]:
+    leaves = [tensor.clone().requires_grad_() for tensor in inputs]
+    value = function(*leaves)
+    return [value, *torch.autograd.grad((value * (1 + torch.arange(len(value)))).sum(), leaves)]
 
 
 def test_cosine_equals_torch():

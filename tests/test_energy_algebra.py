@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-from energies_support import _pair, _triple
 from problems import (
     COVARIANCE_2,
     Net,
@@ -20,6 +19,16 @@ from ebmlab.energies import (
     SquaredDistance,
 )
 from ebmlab.errors import ConfigurationError, DtypeError, ShapeError
+
+
+def _pair() -> FunctionEnergy:
+    return FunctionEnergy(lambda x, y: ((x - y) ** 4).sum(-1), ("x", "y"))
+
+
+def _triple() -> FunctionEnergy:
+    return FunctionEnergy(
+        lambda x, y, z: (x[:, 0] * y[:, 0] + z[:, 0] * y[:, 1]) ** 2, ("x", "y", "z")
+    )
 
 
 def test_sums_scales_and_temperatures():

@@ -6,10 +6,17 @@ from problems import (
     generator,
     randn,
 )
-from samplers_support import BOTH, _chains, _same, bowl
+from samplers_support import BOTH, _same, bowl
 from torch import Tensor
 
 from ebmlab.samplers import MALA, Langevin, run
+from ebmlab.types import State
+
+
+def _chains(sampler, steps: int, thin: int = 0, start: Tensor | State | None = None, **options):
+    rng = options.pop("rng", generator(11))
+    start = randn(6, 2, seed=10) if start is None else start
+    return run(sampler, bowl, start, steps=steps, rng=rng, thin=thin, **options)
 
 
 @BOTH

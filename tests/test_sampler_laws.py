@@ -1,4 +1,8 @@
-"""Stationary laws known in closed form; a wrong acceptance or noise is seen."""
+"""Stationary laws known in closed form; a wrong acceptance or noise is seen.
+
+Chains are independent and many: the judge sees one state of each, so that its false-alarm rate is
+exact (`problems.RATE`). A chain started from exact draws must keep their law at every step.
+"""
 
 import dataclasses
 import math
