@@ -12,7 +12,7 @@ from ebmlab.function_energy import FunctionEnergy
 from ebmlab.protocols import Loss, Method
 
 if TYPE_CHECKING:
-    from ebmlab.samplers import run
+    from ebmlab.samplers import run, warmup
     from ebmlab.slices import Plane, landscape
     from ebmlab.training import fit
 
@@ -29,6 +29,7 @@ __all__ = [
     "fit",
     "landscape",
     "run",
+    "warmup",
 ]
 
 _LAZY = {
@@ -36,6 +37,7 @@ _LAZY = {
     "fit": "ebmlab.training",
     "landscape": "ebmlab.slices",
     "run": "ebmlab.samplers",
+    "warmup": "ebmlab.samplers",
 }
 _SUBMODULES = {
     "data",

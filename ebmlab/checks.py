@@ -56,6 +56,8 @@ def leading_shape(name: str, tree: Tree, ndim: Ndim) -> torch.Size:
 
 def common_batch(shapes: dict[str, torch.Size]) -> torch.Size:
     """Broadcast leading shapes together, or say which of them differ."""
+    if torch.compiler.is_compiling():
+        return torch.broadcast_shapes(*shapes.values())
     distinct = set(shapes.values())
     if len(distinct) == 1:
         return next(iter(distinct))
@@ -174,9 +176,9 @@ def over_batch(function: Callable[..., Out], *inputs: tuple[Tensor, int]) -> Out
     to one, and restored on the output (on each of a tuple), so that modules which know one batch
     dimension serve all.
     """
-    shapes = {f"input {i}": leading_shape(f"input {i}", t, n) for i, (t, n) in enumerate(inputs)}
-    batch = common_batch(shapes)
-    if len(batch) == 1 and all(shape == batch for shape in shapes.values()):
+    shapes = [leading_shape(f"input {i}", t, n) for i, (t, n) in enumerate(inputs)]
+    batch = common_batch({f"input {i}": shape for i, shape in enumerate(shapes)})
+    if len(batch) == 1 and all(shape == batch for shape in shapes):
         return function(*(tensor for tensor, _ in inputs))
     rows = [
         t.expand(*batch, *t.shape[t.ndim - n :]).reshape(-1, *t.shape[t.ndim - n :])

@@ -16,6 +16,7 @@ from ebmlab.checks import (
 )
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.randomness import replayed
+from ebmlab.slopes import slope
 from ebmlab.types import Potential, Tree
 
 __all__ = ["Energy", "Scaled", "Sum", "Tempered"]
@@ -144,8 +145,23 @@ class Energy(nn.Module, ABC):
             )
         replay = replayed(rng, type(self).__name__) if self.stochastic else lambda: None
         if y is None:
-            return Potential(lambda free: self(x, free, z, rng=replay()))
-        return Potential(lambda free: self(x, y, free, rng=replay()))
+            return Potential(
+                lambda free: self(x, free, z, rng=replay()),
+                lambda free: self.value_and_grad(x, free, z, rng=replay()),
+                self,
+            )
+        return Potential(lambda free: self(x, y, free, rng=replay()), origin=self)
+
+    def value_and_grad(
+        self, x: Tree, y: Tensor, z: Tensor | None = None, *, rng: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """E(x, y, z) and ∂E/∂y, both detached: autograd's, or written by hand in a subclass.
+
+        Chains call it once per step. y has the batch of the energies here: nothing broadcasts to
+        it.
+        """
+        energy, grad = slope(lambda free: self(x, free, z, rng=rng), y)
+        return energy.detach(), grad
 
     def embed(self, x: Tree, y: Tree) -> tuple["Energy", Tree, Tree]:
         """Encode once: (head, hx, hy) with head(hx, hy) = E(x, y); by default (self, x, y)."""
@@ -170,8 +186,8 @@ class Energy(nn.Module, ABC):
         return Tempered(self, temperature)
 
 
-class _Derived(Energy):
-    """An energy made of one other: the shapes and needs of its base."""
+class _Weighted(Energy):
+    """One other energy times a number: with its shapes and its needs."""
 
     def __init__(self, energy: Energy) -> None:
         super().__init__()
@@ -180,12 +196,38 @@ class _Derived(Energy):
         self.takes_x, self.takes_z = energy.takes_x, energy.takes_z
         self.stochastic = energy.stochastic
 
+    def hold(self, name: str, value: float | Tensor) -> None:
+        """Keep a number; a tensor that is no Parameter becomes a buffer: moved and saved."""
+        if isinstance(value, Tensor) and not isinstance(value, nn.Parameter):
+            self.register_buffer(name, value)
+        else:
+            setattr(self, name, value)
+
+    @property
+    @abstractmethod
+    def weight(self) -> float | Tensor:
+        """What the base is multiplied by."""
+
     @abstractmethod
     def over(self, energy: Energy) -> Self:
-        """The same operation on another energy."""
+        """The same weight on another energy."""
+
+    def forward(
+        self, x: Tree, y: Tree, z: Tensor | None = None, rng: torch.Generator | None = None
+    ) -> Tensor:
+        """The weighted energy."""
+        return self.weight * self.energy(x, y, z, rng=rng)
+
+    def value_and_grad(
+        self, x: Tree, y: Tensor, z: Tensor | None = None, *, rng: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Those of the base, weighted."""
+        weight = self.weight.detach() if isinstance(self.weight, Tensor) else self.weight
+        energy, grad = self.energy.value_and_grad(x, y, z, rng=rng)
+        return weight * energy, weight * grad
 
     def embed(self, x: Tree, y: Tree) -> tuple[Energy, Tree, Tree]:
-        """Embed the base; the operation moves to its head."""
+        """Embed the base; the weight moves to its head."""
         head, hx, hy = self.energy.embed(x, y)
         return (self if head is self.energy else self.over(head)), hx, hy
 
@@ -194,37 +236,39 @@ class _Derived(Energy):
         self.energy.update(x, y)
 
 
-class Scaled(_Derived):
+class Scaled(_Weighted):
     """c * E."""
+
+    factor: float | Tensor
 
     def __init__(self, energy: Energy, factor: float | Tensor) -> None:
         super().__init__(energy)
-        self.factor = factor
+        self.hold("factor", factor)
 
-    def forward(
-        self, x: Tree, y: Tree, z: Tensor | None = None, rng: torch.Generator | None = None
-    ) -> Tensor:
-        """c * E(x, y, z)."""
-        return self.factor * self.energy(x, y, z, rng=rng)
+    @property
+    def weight(self) -> float | Tensor:
+        """The factor c."""
+        return self.factor
 
     def over(self, energy: Energy) -> "Scaled":
         """The same factor on another energy."""
         return Scaled(energy, self.factor)
 
 
-class Tempered(_Derived):
+class Tempered(_Weighted):
     """E / T, whose Gibbs distribution is exp(-E / T)."""
+
+    temperature: float | Tensor
 
     def __init__(self, energy: Energy, temperature: float | Tensor) -> None:
         super().__init__(energy)
         require_positive("temperature", temperature)
-        self.temperature = temperature
+        self.hold("temperature", temperature)
 
-    def forward(
-        self, x: Tree, y: Tree, z: Tensor | None = None, rng: torch.Generator | None = None
-    ) -> Tensor:
-        """E(x, y, z) / T."""
-        return self.energy(x, y, z, rng=rng) / self.temperature
+    @property
+    def weight(self) -> float | Tensor:
+        """The inverse temperature."""
+        return 1 / self.temperature
 
     def over(self, energy: Energy) -> "Tempered":
         """The same temperature on another energy."""

@@ -12,6 +12,7 @@ from ebmlab.errors import ConfigurationError
 from ebmlab.types import Minimum, Potential, Tree
 
 __all__ = [
+    "Conditionals",
     "Draw",
     "Loss",
     "Method",
@@ -38,6 +39,29 @@ class Sampler(Protocol):
 
     def step(self, u: Potential, state: Any, rng: torch.Generator) -> tuple[Any, Any]:
         """One transition of every chain: (state, info)."""
+        ...
+
+
+class Conditionals(Protocol):
+    """Blocks of y and their exact conditionals under exp(-u): what block Gibbs is made of.
+
+    Auxiliary variables may be drawn on the way, fresh in every sweep, as the hidden units of an
+    RBM are.
+    """
+
+    def check(self, u: Potential, y: Tensor) -> None:
+        """Raise unless these are conditionals of exp(-u) and y (chains, *event) fits them."""
+        ...
+
+    def draw(self, y: Tensor, rng: torch.Generator) -> tuple[Tensor, ...]:
+        """All random numbers of one sweep, in shapes that do not depend on y's values."""
+        ...
+
+    def sweep(self, u: Potential, y: Tensor, noise: Any) -> tuple[Tensor, Tensor]:
+        """Draw every block anew given the others, in turn: the new y and its energies (chains,).
+
+        A pure function of tensors that leaves exp(-u) invariant.
+        """
         ...
 
 

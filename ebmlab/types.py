@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 
-from ebmlab.errors import DtypeError, GradientError, ShapeError
+from ebmlab.errors import ShapeError
+from ebmlab.slopes import slope
 
 __all__ = ["Chain", "Info", "Minimum", "Potential", "State", "Tree", "as_potential"]
 
@@ -17,33 +17,43 @@ class Potential:
     """A scalar function of one free variable, row by row: u: (chains, *event) -> (chains,).
 
     What `energy.given(x)` returns, and all that samplers, solvers and landscapes know. The
-    gradient is autograd's; a subclass may supply a hand-written `value_and_grad`.
+    gradient is autograd's, unless a hand-written one is given or a subclass writes
+    `value_and_grad`.
 
     Args:
         function: maps (chains, *event) to (chains,), each row on its own.
+        slope: maps y to energies and their gradient, both detached; None leaves it to autograd.
+        origin: the energy or the callable that it was made from, whose compiled programs it
+            shares; None for itself.
 
     Raises:
         ShapeError: the function returns anything but one energy per row.
 
     Example:
+        >>> import torch
         >>> u = Potential(lambda y: 0.5 * y.square().sum(-1))
         >>> u.value_and_grad(torch.ones(1, 2))
         (tensor([1.]), tensor([[1., 1.]]))
     """
 
-    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+    def __init__(
+        self,
+        function: Callable[[Tensor], Tensor],
+        slope: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None,
+        origin: object | None = None,
+    ) -> None:
         self._function = function
+        self._slope = slope
+        self._origin = origin
+
+    @property
+    def origin(self) -> object:
+        """What the potential was made from."""
+        return self if self._origin is None else self._origin
 
     def __call__(self, y: Tensor) -> Tensor:
         """Energies (chains,) at the rows of y (chains, *event)."""
-        energy = self._function(y)
-        if not isinstance(energy, Tensor) or energy.shape != y.shape[:1]:
-            got = tuple(energy.shape) if isinstance(energy, Tensor) else type(energy).__name__
-            raise ShapeError(
-                f"a potential must return one energy per row: y has shape {tuple(y.shape)}, so "
-                f"({len(y)},) is due, but {got} came back; reduce over the event dimensions only"
-            )
-        return energy
+        return _one_per_row(self._function(y), y)
 
     def value_and_grad(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Energies (chains,) and their gradient (chains, *event), both detached; y is not touched.
@@ -52,28 +62,26 @@ class Potential:
             DtypeError: y is not floating point.
             GradientError: the energy does not depend on y through differentiable operations.
         """
-        if not y.is_floating_point():
-            raise DtypeError(
-                f"y has dtype {y.dtype} and no gradient exists; use a sampler for discrete y, or "
-                "convert y with .float()"
-            )
-        with torch.enable_grad():
-            y = y.detach().requires_grad_()
-            energy = self(y)
-            grad = None
-            if energy.requires_grad:
-                (grad,) = torch.autograd.grad(energy.sum(), y, allow_unused=True)
-        if grad is None:
-            raise GradientError(
-                f"the energy of y {tuple(y.shape)} carries no gradient to y; look for .detach(), "
-                "torch.no_grad(), rounding or an argmax between y and the energy"
-            )
+        if self._slope is not None:
+            energy, grad = self._slope(y)
+            return _one_per_row(energy, y), grad
+        energy, grad = slope(self, y)
         return energy.detach(), grad
+
+
+def _one_per_row(energy: Any, y: Tensor) -> Tensor:
+    if not isinstance(energy, Tensor) or energy.shape != y.shape[:1]:
+        got = tuple(energy.shape) if isinstance(energy, Tensor) else type(energy).__name__
+        raise ShapeError(
+            f"a potential must return one energy per row: y has shape {tuple(y.shape)}, so "
+            f"({len(y)},) is due, but {got} came back; reduce over the event dimensions only"
+        )
+    return energy
 
 
 def as_potential(u: Callable[[Tensor], Tensor]) -> Potential:
     """Wrap a callable (chains, *event) -> (chains,) as a `Potential`; potentials pass."""
-    return u if isinstance(u, Potential) else Potential(u)
+    return u if isinstance(u, Potential) else Potential(u, origin=u)
 
 
 class State(NamedTuple):

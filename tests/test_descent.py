@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ebmlab import FreeEnergy
 from ebmlab.energies import Reconstruction
-from ebmlab.errors import ConfigurationError, DivergenceError, NonFiniteError
+from ebmlab.errors import ConfigurationError, DivergenceError, GradientError, NonFiniteError
 from ebmlab.inference import Descent, Enumerate
 from ebmlab.types import Potential
 
@@ -192,3 +192,10 @@ def test_descent_refuses_temperatures_and_missing_starts():
     for wrong in ({"steps": 0}, {"step_size": 0.0}, {"step_size": math.nan}):
         with pytest.raises(ConfigurationError):
             Descent(**wrong)
+
+
+@pytest.mark.parametrize("unroll", [False, True])
+def test_an_energy_cut_off_from_z_is_named(unroll):
+    silent = Potential(lambda z: z.detach().square().sum(-1))
+    with pytest.raises(GradientError, match="carries no gradient"):
+        Descent(steps=2).minimize(silent, torch.ones(2, 2), unroll=unroll)

@@ -153,3 +153,11 @@ def test_a_decoder_of_x_and_z_is_called_with_none_where_there_is_no_x():
     z = torch.tensor([[0.0], [math.pi / 2]], dtype=torch.float64)
     y = torch.tensor([[2.0, 0.0], [0.0, 1.5]], dtype=torch.float64)
     torch.testing.assert_close(Reconstruction(Ellipse())(None, y, z), torch.zeros(2).double())
+
+
+def test_a_plain_tensor_of_an_energy_is_saved_and_moved_with_it():
+    tempered = SquaredDistance() / torch.tensor(2.0)
+    scaled = torch.tensor(3.0) * tempered
+    assert set(scaled.state_dict()) == {"factor", "energy.temperature"}
+    assert scaled.double().factor.dtype == torch.float64
+    assert not list(scaled.parameters())

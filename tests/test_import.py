@@ -19,7 +19,16 @@ from ebmlab.negatives import FromData, Noise
 from ebmlab.objectives import Contrastive, DenoisingScore
 from ebmlab.samplers import MALA, Langevin
 
-HEAVY = ("matplotlib", "scipy", "sklearn", "torch.distributed", "torch._dynamo", "tqdm", "plotly")
+HEAVY = (
+    "matplotlib",
+    "scipy",
+    "sklearn",
+    "torch.distributed",
+    "torch._dynamo",
+    "tqdm",
+    "plotly",
+    "triton",
+)
 
 MEASURE = """
 import json, sys, time, torch

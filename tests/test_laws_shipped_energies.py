@@ -23,6 +23,7 @@ from torch import nn
 from ebmlab import FunctionEnergy
 from ebmlab.energies import (
     MLP,
+    RBM,
     Banana,
     Constant,
     ConvNet,
@@ -32,7 +33,11 @@ from ebmlab.energies import (
     Funnel,
     Gaussian,
     GaussianMixture,
+    Hopfield,
+    Ising,
     JointEmbedding,
+    ModernHopfield,
+    Potts,
     Predicted,
     Reconstruction,
     Ring,
@@ -41,7 +46,7 @@ from ebmlab.energies import (
 )
 from ebmlab.errors import EbmlabError
 from ebmlab.free_energy import FreeEnergy
-from ebmlab.inference import Amortized, Enumerate
+from ebmlab.inference import LBFGS, Amortized, Enumerate, Implicit, LevenbergMarquardt
 from ebmlab.teachers import EMA, Detached
 from ebmlab.testing import check_energy
 
@@ -59,6 +64,17 @@ ENERGIES = {
     "Ring": lambda: (Ring(), None, Y2),
     "Banana": lambda: (Banana(), None, Y2),
     "Funnel": lambda: (Funnel(dim=3), None, Y3),
+    "Ising": lambda: (Ising((3, 4), 0.3, normal(3, 4)), None, normal(4, 3, 4, seed=3)),
+    "Ising, learned": lambda: (
+        Ising((2, 3), nn.Parameter(torch.tensor(0.3)), nn.Parameter(normal(2, 3))),
+        None,
+        normal(4, 2, 3, seed=3),
+    ),
+    "Potts": lambda: (Potts((2, 3), 3, 0.3, normal(2, 3, 3)), None, normal(4, 2, 3, 3, seed=3)),
+    "Hopfield": lambda: (Hopfield(nn.Parameter(normal(3, 3)), normal(3)), None, Y3),
+    "ModernHopfield": lambda: (ModernHopfield(nn.Parameter(normal(5, 3)), 2.0), None, Y3),
+    "RBM": lambda: (RBM(3, 2, std=1.0), None, Y3),
+    "JointRBM": lambda: (RBM(2, 1, std=1.0).joint(), None, Y2, Z1),
     "MLP of y": lambda: (MLP(2, hidden=(8,)), None, Y2),
     "MLP of x and y": lambda: (MLP(2, x_dim=3, hidden=(8, 8)), X3, Y2),
     "ConvNet of 6x6": lambda: (ConvNet(1, 2, 2), None, normal(3, 1, 6, 6)),
@@ -111,6 +127,21 @@ ENERGIES = {
     "FreeEnergy, Enumerate, T=0.5": lambda: (free(Enumerate(CODES), 0.5), X1, Y2),
     "FreeEnergy, learned codes": lambda: (free(Enumerate(nn.Parameter(CODES)), 0.5), X1, Y2),
     "FreeEnergy, Descent": lambda: (FreeEnergy(latent(unit_prior()), descent()), X1, Y2),
+    "FreeEnergy, LBFGS": lambda: (
+        FreeEnergy(latent(unit_prior()), LBFGS(torch.tensor([[-1.0], [1.0]]))),
+        X1,
+        Y2,
+    ),
+    "FreeEnergy, LevenbergMarquardt": lambda: (
+        FreeEnergy(latent(), LevenbergMarquardt(torch.tensor([[-1.0], [1.0]]))),
+        X1,
+        Y2,
+    ),
+    "FreeEnergy, Implicit": lambda: (
+        FreeEnergy(latent(unit_prior()), Implicit(LBFGS(torch.tensor([[-1.0], [1.0]])))),
+        X1,
+        Y2,
+    ),
     "FreeEnergy, Amortized, T=0": lambda: (free(point_encoder()), X1, Y2),
     "FreeEnergy, Amortized, T=0.5": lambda: (free(gaussian_encoder(2), 0.5), X1, Y2),
     "FreeEnergy, embedded": lambda: (
@@ -134,6 +165,8 @@ ENERGY_EXEMPTIONS = {
     "JointEmbedding, EMA": ({"differentiable": ("x",)}, "no gradient passes a teacher"),
     "JointEmbedding, Detached": ({"differentiable": ("x",)}, "no gradient passes the target"),
     "FreeEnergy, Descent": ({"second": False}, "the z found is a constant: first derivatives"),
+    "FreeEnergy, LBFGS": ({"second": False}, "the same"),
+    "FreeEnergy, LevenbergMarquardt": ({"second": False}, "the same"),
 }
 
 

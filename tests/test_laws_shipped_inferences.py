@@ -17,7 +17,15 @@ from torch import nn
 
 from ebmlab.energies import Reconstruction
 from ebmlab.free_energy import Inference, Posterior
-from ebmlab.inference import Amortized, Enumerate
+from ebmlab.inference import (
+    LBFGS,
+    Amortized,
+    Descent,
+    Enumerate,
+    HeavyBall,
+    Implicit,
+    LevenbergMarquardt,
+)
 from ebmlab.testing import check_inference
 
 
@@ -60,6 +68,8 @@ def grid():
     return Enumerate(z.float(), (-0.5 * z[:, 0].square()).exp())
 
 
+STARTS = torch.tensor([[-1.0], [1.0]])
+
 # Inferences: name -> (infer, energy, x, temperature, the exact one or None).
 INFERENCES = {
     "Enumerate, T=0": lambda: (Enumerate(CODES), latent(), X1, 0.0, Lowest()),
@@ -70,6 +80,23 @@ INFERENCES = {
     "Descent": lambda: (descent(), latent(unit_prior()), X1, 0.0, None),
     "Descent, linear": lambda: (descent(), plane(), None, 0.0, Conjugate()),
     "Descent, unconverged": lambda: (descent(8, 1.5), latent(unit_prior()), X1, 0.0, None),
+    "Descent, momentum": lambda: (
+        Descent(STARTS, steps=60, direction=HeavyBall(0.5)),
+        latent(unit_prior()),
+        X1,
+        0.0,
+        None,
+    ),
+    "LBFGS": lambda: (LBFGS(STARTS), latent(unit_prior()), X1, 0.0, None),
+    "LBFGS, linear": lambda: (LBFGS(STARTS, chunk=1), plane(), None, 0.0, Conjugate()),
+    "LevenbergMarquardt": lambda: (
+        LevenbergMarquardt(STARTS),
+        plane(),
+        None,
+        0.0,
+        Conjugate(),
+    ),
+    "Implicit": lambda: (Implicit(LBFGS(STARTS)), latent(unit_prior()), X1, 0.0, None),
     "Amortized, T=0": lambda: (Amortized(net(2, 1)), plane(), None, 0.0, Conjugate()),
     "Amortized, T=0.5": lambda: (
         Amortized(Joined(net(2, 1), net(2, 1)), samples=3),

@@ -3,10 +3,31 @@ import torch
 from laws_support import (
     Y2,
     net,
+    normal,
 )
 from torch import nn
 
-from ebmlab.samplers import MALA, Langevin
+from ebmlab.energies import RBM
+from ebmlab.samplers import (
+    HMC,
+    MALA,
+    NUTS,
+    SVGD,
+    Annealed,
+    Categorical,
+    ChEESHMC,
+    Coloring,
+    DiscreteLangevin,
+    EllipticalSlice,
+    FusedLangevin,
+    Gibbs,
+    GibbsWithGradients,
+    Langevin,
+    ParallelTempering,
+    Tempered,
+    Underdamped,
+    linear,
+)
 from ebmlab.testing import check_sampler
 
 # Samplers: name -> (sampler, the variance it gives a standard normal).
@@ -14,8 +35,18 @@ SAMPLERS = {
     "Langevin": lambda: (Langevin(0.2), 1 / 0.9),
     "Langevin, warm": lambda: (Langevin(0.5, temperature=2.0), 2 / 0.75),
     "Langevin, a tensor": lambda: (Langevin(torch.tensor(0.1)), 1 / 0.95),
+    "FusedLangevin": lambda: (FusedLangevin(0.2), 1 / 0.9),
+    "HMC": lambda: (HMC(0.5, 3), 1.0),
+    "HMC, rejecting": lambda: (HMC(1.7, 3, jitter=0.1), 1.0),
+    "ChEESHMC": lambda: (ChEESHMC(0.8, 2), 1.0),
     "MALA": lambda: (MALA(0.5), 1.0),
     "MALA, rejecting": lambda: (MALA(1.5), 1.0),
+    "NUTS": lambda: (NUTS(1.0, max_depth=4), 1.0),
+    "EllipticalSlice": lambda: (EllipticalSlice(), 1.0),
+    "Underdamped": lambda: (Underdamped(0.2), 1.0),
+    "Tempered": lambda: (Tempered(MALA(2.0), 4.0), 4.0),
+    "Annealed": lambda: (Annealed(MALA(0.5), linear(1.0, 1.0, 2)), 1.0),
+    "ParallelTempering": lambda: (ParallelTempering(lambda t: MALA(0.5 * t), (1.0, 2.0)), 1.0),
 }
 
 
@@ -32,3 +63,54 @@ def test_shipped_sampler_keeps_the_laws(name):
 def test_shipped_sampler_leaves_a_network_alone(name):
     u = nn.Sequential(net(2, 1), nn.Flatten(0))
     check_sampler(SAMPLERS[name]()[0], u, Y2)
+
+
+# Chains that exchange information on purpose, and have no law of their own alone.
+COUPLED = {"SVGD": lambda: (SVGD(0.5),), "SVGD, a bandwidth": lambda: (SVGD(0.5, 1.0),)}
+
+
+@pytest.mark.parametrize("name", COUPLED)
+def test_shipped_population_keeps_the_laws_and_leaves_a_network_alone(name):
+    (sampler,) = COUPLED[name]()
+    check_sampler(sampler, coupled=True)
+    check_sampler(sampler, nn.Sequential(net(2, 1), nn.Flatten(0)), Y2, coupled=True)
+
+
+def of_sites(network):
+    """A potential of events (2, 3)."""
+    return nn.Sequential(nn.Flatten(), network, nn.Flatten(0))
+
+
+BITS = normal(4, 2, 3).gt(0).float()
+ONE_HOT = nn.functional.one_hot(torch.tensor([[0, 1], [2, 2], [1, 0], [1, 2]]), 3).float()
+HALVES = (torch.tensor([[True] * 3, [False] * 3]), torch.tensor([[False] * 3, [True] * 3]))
+MACHINE = RBM(6, 2, std=1.0)
+
+# Samplers of discrete y: name -> (sampler, potential, start). Their laws are judged by listing all
+# states, in test_gibbs.py, test_rbm.py and test_discrete_kernels.py.
+DISCRETE = {
+    "Gibbs": lambda: (Gibbs(Coloring(HALVES)), of_sites(nn.Linear(6, 1)), BITS),
+    "Gibbs, RBM": lambda: (Gibbs(MACHINE.conditionals()), MACHINE.given(), BITS.flatten(1)),
+    "GibbsWithGradients": lambda: (GibbsWithGradients(), of_sites(net(6, 1)), BITS),
+    "GibbsWithGradients, one-hot": lambda: (
+        GibbsWithGradients(Categorical()),
+        of_sites(net(6, 1)),
+        ONE_HOT,
+    ),
+    "DiscreteLangevin": lambda: (DiscreteLangevin(0.5), of_sites(net(6, 1)), BITS),
+    "DiscreteLangevin, unadjusted": lambda: (
+        DiscreteLangevin(0.5, adjusted=False),
+        of_sites(net(6, 1)),
+        BITS,
+    ),
+    "DiscreteLangevin, one-hot": lambda: (
+        DiscreteLangevin(0.5, space=Categorical()),
+        of_sites(net(6, 1)),
+        ONE_HOT,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DISCRETE)
+def test_shipped_sampler_of_discrete_y_keeps_the_laws_and_leaves_a_network_alone(name):
+    check_sampler(*DISCRETE[name]())

@@ -114,3 +114,14 @@ def test_a_noise_level_that_is_not_positive_raises(sigma):
 def test_an_energy_without_a_slope_in_y_has_no_score(function):
     with pytest.raises(GradientError, match=r"\(4, 2\) carries no gradient"):
         DenoisingScore(0.1)(FunctionEnergy(function), None, torch.zeros(4, 2), generator())
+
+
+def test_scalar_events_have_a_score_too():
+    y = torch.randn(50, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    scalar = FunctionEnergy(lambda y: 0.5 * y.square(), y_ndim=0)
+    vector = FunctionEnergy(lambda y: 0.5 * y.square().sum(-1))
+    found, due = (
+        DenoisingScore(0.3)(energy, None, points, torch.Generator().manual_seed(0)).value
+        for energy, points in ((scalar, y), (vector, y[:, None]))
+    )
+    torch.testing.assert_close(found, due)

@@ -127,3 +127,23 @@ def test_going_on_in_half_precision_equals_one_longer_run(sampler):
     whole = run(sampler, u, start, steps=6, rng=generator(1))
     assert set(seen) == {torch.bfloat16}
     assert _same(second, whole)
+
+
+def test_an_interrupted_run_returns_the_chain_so_far():
+    calls = 0
+
+    def impatient(y: Tensor) -> Tensor:
+        nonlocal calls
+        calls += 1
+        if calls == 20:
+            raise KeyboardInterrupt
+        return bowl(y)
+
+    start = randn(6, 2, seed=10)
+    with pytest.warns(UserWarning, match="interrupted after 18 of 30 steps"):
+        cut = run(MALA(0.5), impatient, start, steps=30, rng=generator(11), thin=4)
+    short = run(MALA(0.5), bowl, start, steps=18, rng=generator(11), thin=4)
+    torch.testing.assert_close(cut, short)
+    calls = 18
+    with pytest.raises(KeyboardInterrupt):
+        run(MALA(0.5), impatient, start, steps=30, rng=generator(11))

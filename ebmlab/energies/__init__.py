@@ -1,16 +1,20 @@
-"""Energies: analytic densities, networks, codes, joint embeddings, reconstructions."""
+"""Energies: densities, networks, codes, joint embeddings, reconstructions, discrete models."""
 
 from ebmlab.energies.codes import Cosine, CrossEntropy, SquaredDistance, unit
 from ebmlab.energies.density import Density
 from ebmlab.energies.gaussians import Gaussian, GaussianMixture, Uniform
 from ebmlab.energies.heads import Predicted
+from ebmlab.energies.hopfield import Hopfield, ModernHopfield
 from ebmlab.energies.joint import JointEmbedding, view_pairs
+from ebmlab.energies.lattices import Ising, Potts
 from ebmlab.energies.neural import MLP, Constant, ConvNet
+from ebmlab.energies.rbm import RBM, JointRBM
 from ebmlab.energies.reconstruction import Reconstruction
 from ebmlab.energies.shapes import Banana, DoubleWell, Funnel, Ring
 
 __all__ = [
     "MLP",
+    "RBM",
     "Banana",
     "Constant",
     "ConvNet",
@@ -21,7 +25,12 @@ __all__ = [
     "Funnel",
     "Gaussian",
     "GaussianMixture",
+    "Hopfield",
+    "Ising",
     "JointEmbedding",
+    "JointRBM",
+    "ModernHopfield",
+    "Potts",
     "Predicted",
     "Reconstruction",
     "Ring",

@@ -16,6 +16,11 @@ def _normal(n: int, dim: int, rng: torch.Generator) -> Tensor:
     return torch.randn(n, dim, generator=rng, device=rng.device)
 
 
+def _exact(value: float) -> Tensor:
+    """A number in double precision; a 0-d tensor leaves the type of others as it is."""
+    return torch.tensor(value, dtype=torch.float64)
+
+
 def _require_dim(dim: int, least: int) -> None:
     if dim < least:
         raise ConfigurationError(f"dim is {dim}; it must be at least {least}")
@@ -51,7 +56,7 @@ class DoubleWell(Density):
 
         half = self.height / 2
         well = math.log(math.pi / 2 * (ive(-0.25, half) + ive(0.25, half)))
-        return torch.tensor(well + 0.5 * (self.dim - 1) * math.log(2 * math.pi))
+        return _exact(well + 0.5 * (self.dim - 1) * math.log(2 * math.pi))
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
         """Rejection from two half Gaussians, since (y² - 1)² >= (|y| - 1)²."""
@@ -94,7 +99,7 @@ class Ring(Density):
         r, s = self.radius, self.width
         below = 0.5 * math.erfc(-r / s / math.sqrt(2))
         line = s * math.exp(-0.5 * (r / s) ** 2) + r * math.sqrt(2 * math.pi) * below
-        return torch.tensor(math.log(2 * math.pi * s * line))
+        return _exact(math.log(2 * math.pi * s * line))
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
         """An angle, and a radius by rejection: density ∝ (r + σt) φ(t) <= (r + σ|t|) φ(t)."""
@@ -148,7 +153,7 @@ class Banana(Density):
     @property
     def log_z(self) -> Tensor:
         """log 2π s w."""
-        return torch.tensor(math.log(2 * math.pi * self.scale * self.width))
+        return _exact(math.log(2 * math.pi * self.scale * self.width))
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
         """Bend a Gaussian."""
@@ -186,7 +191,7 @@ class Funnel(Density):
     @property
     def log_z(self) -> Tensor:
         """(d/2) log 2π + log s."""
-        return torch.tensor(0.5 * self.dim * math.log(2 * math.pi) + math.log(self.scale))
+        return _exact(0.5 * self.dim * math.log(2 * math.pi) + math.log(self.scale))
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
         """v first, then the rest given it."""

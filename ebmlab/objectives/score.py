@@ -4,8 +4,10 @@ import torch
 
 from ebmlab.checks import require_generator, require_positive, require_tensor
 from ebmlab.energy import Energy
-from ebmlab.errors import DtypeError, GradientError
 from ebmlab.protocols import Loss, Objective
+from ebmlab.rows import row_sums
+from ebmlab.samplers.start import noise_like
+from ebmlab.slopes import require_floating, slope
 from ebmlab.types import Tree
 
 __all__ = ["DenoisingScore"]
@@ -43,24 +45,12 @@ class DenoisingScore(Objective):
     def forward(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Loss:
         """The loss; its graph holds the second derivatives of the energy."""
         y = require_tensor("y", y)
-        if not y.is_floating_point():
-            raise DtypeError(f"y has dtype {y.dtype} and no score; convert it with .float()")
+        require_floating(y)
         rng = require_generator(rng, "DenoisingScore", y.device)
-        noise = torch.randn(y.shape, generator=rng, dtype=y.dtype, device=y.device)
-        noisy = (y + self.sigma * noise).detach().requires_grad_()
-        with torch.enable_grad():
-            energies = energy(x, noisy, rng=rng)
-            slope = None
-            if energies.requires_grad:
-                (slope,) = torch.autograd.grad(
-                    energies.sum(), noisy, create_graph=True, allow_unused=True
-                )
-        if slope is None:
-            raise GradientError(
-                f"the energy of y {tuple(y.shape)} carries no gradient to y, so it has no score; "
-                "look for .detach(), torch.no_grad() or rounding in it"
-            )
-        value = 0.5 * (self.sigma * slope - noise).square().flatten(1).sum(1).mean()
+        noise = noise_like(y, rng)
+        noisy = (y + self.sigma * noise).detach()
+        energies, grad = slope(lambda free: energy(x, free, rng=rng), noisy, create_graph=True)
+        value = 0.5 * row_sums((self.sigma * grad - noise).square()).mean()
         return Loss(
             value, {"denoising_score": value.detach()}, {"e_noisy": energies.detach().mean()}
         )

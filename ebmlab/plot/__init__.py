@@ -2,9 +2,11 @@
 
 from ebmlab.plot.chains import trajectories
 from ebmlab.plot.curves import curves, free_energy
+from ebmlab.plot.diagnostics import ranks, trace
 from ebmlab.plot.fields import contour, landscapes
 from ebmlab.plot.film import animate
 from ebmlab.plot.images import images
+from ebmlab.plot.pairwise import pairs
 from ebmlab.plot.style import style
 from ebmlab.plot.surface import surface
 
@@ -15,7 +17,10 @@ __all__ = [
     "free_energy",
     "images",
     "landscapes",
+    "pairs",
+    "ranks",
     "style",
     "surface",
+    "trace",
     "trajectories",
 ]

@@ -1,7 +1,55 @@
 """Markov kernels over potentials, and the one loop that runs them."""
 
+from ebmlab.samplers.annealed import Annealed, geometric, linear
+from ebmlab.samplers.chees import ChEESHMC
+from ebmlab.samplers.discrete import Binary, Categorical
+from ebmlab.samplers.discrete_langevin import DiscreteLangevin
+from ebmlab.samplers.elliptical import EllipticalSlice
+from ebmlab.samplers.fused import FusedLangevin
+from ebmlab.samplers.gibbs import Coloring, Gibbs
+from ebmlab.samplers.gibbs_with_gradients import GibbsWithGradients
+from ebmlab.samplers.hmc import HMC
+from ebmlab.samplers.kernel import Kernel
 from ebmlab.samplers.langevin import Langevin
 from ebmlab.samplers.mala import MALA, MetropolisInfo
+from ebmlab.samplers.metric import Dense, Diagonal, Identity, Metric
+from ebmlab.samplers.nuts import NUTS
+from ebmlab.samplers.path import Path
 from ebmlab.samplers.run import run
+from ebmlab.samplers.svgd import SVGD
+from ebmlab.samplers.tempered import Tempered
+from ebmlab.samplers.tempering import ParallelTempering
+from ebmlab.samplers.underdamped import Underdamped
+from ebmlab.samplers.warmup import warmup
 
-__all__ = ["MALA", "Langevin", "MetropolisInfo", "run"]
+__all__ = [
+    "HMC",
+    "MALA",
+    "NUTS",
+    "SVGD",
+    "Annealed",
+    "Binary",
+    "Categorical",
+    "ChEESHMC",
+    "Coloring",
+    "Dense",
+    "Diagonal",
+    "DiscreteLangevin",
+    "EllipticalSlice",
+    "FusedLangevin",
+    "Gibbs",
+    "GibbsWithGradients",
+    "Identity",
+    "Kernel",
+    "Langevin",
+    "Metric",
+    "MetropolisInfo",
+    "ParallelTempering",
+    "Path",
+    "Tempered",
+    "Underdamped",
+    "geometric",
+    "linear",
+    "run",
+    "warmup",
+]

@@ -1,21 +1,28 @@
 """Unadjusted Langevin dynamics."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor
 
 from ebmlab.checks import require_non_negative, require_positive
+from ebmlab.errors import ConfigurationError
+from ebmlab.samplers.kernel import Kernel
+from ebmlab.samplers.metric import IDENTITY, Metric
 from ebmlab.samplers.start import begin, noise_like
 from ebmlab.types import Info, Potential, State
 
 __all__ = ["Langevin"]
 
 
+class _Noise(NamedTuple):
+    push: Tensor
+
+
 @dataclass(frozen=True, eq=False)
-class Langevin:
-    """Unadjusted Langevin: y' = y - ε ∇u(y) + √(2εT) ξ, ξ ~ N(0, 1).
+class Langevin(Kernel):
+    """Unadjusted Langevin: y' = y - ε M ∇u(y) + √(2εT) L ξ, ξ ~ N(0, 1), M = L Lᵀ.
 
     Samples exp(-u / T) up to a bias of order ε; on a unit Gaussian the variance is T / (1 - ε/2).
     Temperature 0 is gradient descent.
@@ -23,9 +30,14 @@ class Langevin:
     Args:
         step_size: ε > 0.
         temperature: T >= 0, in the units of u.
+        preconditioner: M, the identity by default; the metric of another kernel's warm-up serves.
+        clamp: bound c > 0 of each entry of the gradient, which becomes max(-c, min(c, g)). The law
+            is then no longer exp(-u / T).
+        box: (low, high), numbers or tensors (*event); steps that would leave are reflected.
 
     Raises:
-        ConfigurationError: step_size <= 0, temperature < 0, or either is not finite.
+        ConfigurationError: step_size or clamp <= 0, temperature < 0, or one is not finite; low is
+            not below high; a chain starts outside the box.
 
     Example:
         >>> from ebmlab.samplers import run
@@ -37,12 +49,21 @@ class Langevin:
     Source: Parisi 1981; Roberts, Tweedie 1996; Welling, Teh 2011.
     """
 
+    numbers: ClassVar[tuple[str, ...]] = ("step_size", "temperature")
+
     step_size: float | Tensor
     temperature: float | Tensor = 1.0
+    preconditioner: Metric = IDENTITY
+    clamp: float | None = None
+    box: tuple[float | Tensor, float | Tensor] | None = None
 
     def __post_init__(self) -> None:
         require_positive("step_size", self.step_size)
         require_non_negative("temperature", self.temperature)
+        if self.clamp is not None:
+            require_positive("clamp", self.clamp)
+        if self.box is not None and not bool(torch.as_tensor(self.box[1] > self.box[0]).all()):
+            raise ConfigurationError(f"box is {self.box}; low must lie below high")
 
     @classmethod
     def from_noise(cls, step_size: float, noise: float) -> Self:
@@ -57,11 +78,30 @@ class Langevin:
         return cls(step_size, noise**2 / (2 * step_size))
 
     def init(self, u: Potential, y: Tensor, rng: torch.Generator) -> State:
-        """Energies and gradients at the start."""
+        """Energies and gradients at the start, which must lie in the box."""
+        if self.box is not None and not bool(((y >= self.box[0]) & (y <= self.box[1])).all()):
+            raise ConfigurationError("y starts outside the box of Langevin; clamp it yourself")
         return begin(u, y)
 
-    def step(self, u: Potential, state: State, rng: torch.Generator) -> tuple[State, Info]:
+    def draw(self, state: State, rng: torch.Generator) -> _Noise:
+        """The push of the heat bath, (chains, *event)."""
+        return _Noise(noise_like(state.y, rng))
+
+    def move(self, u: Potential, state: State, noise: _Noise) -> tuple[State, Info]:
         """One step of every chain; nothing is rejected."""
+        m, grad = self.preconditioner, state.grad
+        if self.clamp is not None:
+            # An infinite gradient must not vanish in the clamp: 0 * ∞ is NaN, and is seen.
+            grad = grad.clamp(-self.clamp, self.clamp) + 0 * grad
+        drift = m.spread(m.gather(grad))
         size = (2 * self.step_size * self.temperature) ** 0.5
-        y = state.y - self.step_size * state.grad + size * noise_like(state.y, rng)
+        y = state.y - self.step_size * drift + size * m.spread(noise.push)
+        if self.box is not None:
+            y = _reflected(y, *self.box)
         return State(y, *u.value_and_grad(y)), Info(torch.ones_like(state.energy))
+
+
+def _reflected(y: Tensor, low: float | Tensor, high: float | Tensor) -> Tensor:
+    """Fold y back between two walls, however far it went."""
+    width = high - low
+    return low + width - (torch.remainder(y - low, 2 * width) - width).abs()

@@ -1,16 +1,26 @@
 """Langevin proposals with a Metropolis test."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
 from ebmlab.checks import require_positive
-from ebmlab.samplers.start import begin, finite_rows, noise_like, row_sums, rows
+from ebmlab.rows import finite_rows, row_sums, select
+from ebmlab.samplers.kernel import Kernel
+from ebmlab.samplers.metric import IDENTITY, Metric
+from ebmlab.samplers.start import noise_like, uniform_like
 from ebmlab.types import Potential, State
 
-__all__ = ["MALA", "MetropolisInfo"]
+__all__ = ["MALA", "MetropolisInfo", "MetropolisNoise"]
+
+
+class MetropolisNoise(NamedTuple):
+    """A push (chains, *event), standard normal, and a threshold (chains,) in [0, 1)."""
+
+    push: Tensor
+    threshold: Tensor
 
 
 class MetropolisInfo(NamedTuple):
@@ -21,15 +31,16 @@ class MetropolisInfo(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class MALA:
+class MALA(Kernel):
     """Metropolis-adjusted Langevin: leaves exp(-u) exactly invariant at any step size.
 
-    Propose y' = y - ε ∇u + √(2ε) ξ and accept with probability
+    Propose y' = y - ε M ∇u + √(2ε) L ξ, M = L Lᵀ, and accept with probability
     min(1, exp(u(y) - u(y')) q(y | y') / q(y' | y)), q the density of the proposal. A proposal
     whose energy or gradient is NaN or +∞ is rejected and counted.
 
     Args:
         step_size: ε > 0. For temperature T sample u / T.
+        metric: M, the identity by default; `warmup` finds one.
 
     Raises:
         ConfigurationError: step_size is not finite and positive.
@@ -44,37 +55,34 @@ class MALA:
     Source: Besag 1994; Roberts, Tweedie 1996.
     """
 
+    numbers: ClassVar[tuple[str, ...]] = ("step_size",)
+
     step_size: float | Tensor
+    metric: Metric = IDENTITY
 
     def __post_init__(self) -> None:
         require_positive("step_size", self.step_size)
 
-    def init(self, u: Potential, y: Tensor, rng: torch.Generator) -> State:
-        """Energies and gradients at the start."""
-        return begin(u, y)
+    def draw(self, state: State, rng: torch.Generator) -> MetropolisNoise:
+        """The push of the proposal, and the threshold of its test."""
+        return MetropolisNoise(noise_like(state.y, rng), uniform_like(state.energy, rng))
 
-    def step(
-        self, u: Potential, state: State, rng: torch.Generator
+    def move(
+        self, u: Potential, state: State, noise: MetropolisNoise
     ) -> tuple[State, MetropolisInfo]:
         """Propose and accept or reject every chain on its own."""
-        noise = noise_like(state.y, rng)
-        threshold = torch.rand(
-            state.energy.shape, generator=rng, dtype=noise.dtype, device=noise.device
-        )
-        y = state.y - self.step_size * state.grad + (2 * self.step_size) ** 0.5 * noise
+        m, push = self.metric, noise.push
+        whitened = m.gather(state.grad)
+        reach = (2 * self.step_size) ** 0.5
+        y = state.y + m.spread(reach * push - self.step_size * whitened)
         energy, grad = u.value_and_grad(y)
         finite = energy.isfinite() & finite_rows(grad)
 
         # The way back needs the noise that would lead from y to state.y.
-        back = noise - (0.5 * self.step_size) ** 0.5 * (state.grad + grad)
-        log_ratio = 0.5 * row_sums(noise.square() - back.square())
+        back = push - (0.5 * self.step_size) ** 0.5 * (whitened + m.gather(grad))
+        log_ratio = 0.5 * row_sums(push.square() - back.square())
         log_accept = state.energy - energy + log_ratio
         probability = torch.where(finite, log_accept.clamp(max=0).exp(), 0.0)
-        unbounded = energy.isneginf()
-        accept = (threshold < probability) | unbounded
-        moved = State(
-            torch.where(rows(accept, y), y, state.y),
-            torch.where(accept, energy, state.energy),
-            torch.where(rows(accept, grad), grad, state.grad),
-        )
+        accept = (noise.threshold < probability) | energy.isneginf()
+        moved = select(accept, State(y, energy, grad), state)
         return moved, MetropolisInfo(probability, (~finite).to(probability))

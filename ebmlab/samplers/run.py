@@ -1,27 +1,23 @@
 """`run`: the one loop over any kernel."""
 
+import warnings
 from collections.abc import Callable
-from functools import reduce
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from ebmlab.checks import require_generator
-from ebmlab.errors import (
-    ConfigurationError,
-    DivergenceError,
-    DtypeError,
-    NonFiniteError,
-    ShapeError,
-)
+from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.kernels.compiled import CompiledPotential
 from ebmlab.protocols import Sampler
-from ebmlab.samplers.start import row_sums
+from ebmlab.samplers.blocks import Blocks, Compiled, Stepwise
+from ebmlab.samplers.kernel import Kernel
+from ebmlab.samplers.watch import Watch
+from ebmlab.slopes import require_floating
 from ebmlab.types import Chain, Potential, as_potential
 
 __all__ = ["run"]
-
-CHECK_EVERY = 100
 
 
 def run(
@@ -33,8 +29,11 @@ def run(
     rng: torch.Generator,
     thin: int = 0,
     progress: bool = False,
+    compile: bool = False,
 ) -> Chain:
     """Run every chain for `steps` transitions of a kernel.
+
+    Interrupted (Ctrl-C), it warns and returns the chain so far.
 
     Args:
         sampler: the kernel.
@@ -46,6 +45,9 @@ def run(
         rng: a generator on y's device.
         thin: keep every thin-th state as a sample; 0 keeps none.
         progress: show a bar.
+        compile: compile blocks of transitions into one program, which takes seconds once for each
+            energy, kernel and shape. The chain is the same to rounding. Samplers that are not a
+            `Kernel` have their potential compiled instead.
 
     Returns:
         A `Chain`: the last state, samples (steps // thin, chains, *event) and their energies, mean
@@ -69,20 +71,53 @@ def run(
     if steps < 1 or thin < 0:
         raise ConfigurationError(f"steps is {steps}, thin {thin}; they must be >= 1 and >= 0")
     u, state = _start(sampler, as_potential(u), y, rng)
-    watch = _Watch(state)
+    watch = Watch(sampler, u, state, rng)
     kept = steps // thin if thin else 0
     samples = state.y.new_empty(kept, *state.y.shape)
     energies = state.energy.new_empty(kept, *state.energy.shape)
-    total = None
-    for step in _counted(steps, progress):
-        state, info = sampler.step(u, state, rng)
-        total = info if total is None else type(info)(*map(torch.add, total, info))
-        if thin and step % thin == 0:
-            samples[step // thin - 1] = state.y
-            energies[step // thin - 1] = state.energy
-        watch.see(state, step, last=step == steps)
+    single = Stepwise(
+        sampler, u if isinstance(sampler, Kernel) or not compile else CompiledPotential(u)
+    )
+    several = _several(sampler, u, thin) if compile else single
+    total, done = None, 0
+    with _Bar(steps, progress) as bar:
+        while done < steps:
+            blocks = several if done + several.length <= steps else single
+            try:
+                block = blocks.advance(state, rng)
+            except KeyboardInterrupt:
+                if total is None:
+                    raise
+                warnings.warn(
+                    f"interrupted after {done} of {steps} steps: this is the chain so far",
+                    stacklevel=2,
+                )
+                break
+            state, total = block.state, block.tally.joined(total)
+            for step, k in _due(done, blocks.length, thin):
+                samples[step // thin - 1] = block.ys[k]
+                energies[step // thin - 1] = block.energies[k]
+            done += blocks.length
+            watch.see(state, block.tally, done, last=done == steps)
+            bar.update(blocks.length)
     assert total is not None
-    return Chain(state, samples, energies, total.acceptance / steps, total)
+    kept = done // thin if thin else 0
+    info = total.info
+    return Chain(state, samples[:kept], energies[:kept], info.acceptance / done, info)
+
+
+def _several(sampler: Sampler, u: Potential, thin: int) -> Blocks:
+    if not isinstance(sampler, Kernel):
+        return Stepwise(sampler, CompiledPotential(u))
+    return Compiled(sampler, u, keep=thin % sampler.block != 0)
+
+
+def _due(done: int, length: int, thin: int) -> list[tuple[int, int]]:
+    """The steps of a block to be kept, and where in the block they are; -1 is its end."""
+    if not thin:
+        return []
+    steps = range(done + 1, done + length + 1)
+    return [(step, step - done - length - 1) for step in steps if step % thin == 0]
 
 
 def _start(sampler: Sampler, u: Potential, y: Any, rng: torch.Generator) -> tuple[Potential, Any]:
@@ -92,8 +127,7 @@ def _start(sampler: Sampler, u: Potential, y: Any, rng: torch.Generator) -> tupl
         raise ShapeError(f"y has shape {tuple(given.shape)}; it must be (chains, *event)")
     if not isinstance(y, Tensor):
         return u, y
-    if not y.is_floating_point():
-        raise DtypeError(f"y has dtype {y.dtype}; gradient-based chains need floating point")
+    require_floating(y)
     if y.dtype in {torch.float16, torch.bfloat16}:
         half, low = u, y.dtype
         u = Potential(lambda free: half(free.to(low)).float())
@@ -101,46 +135,24 @@ def _start(sampler: Sampler, u: Potential, y: Any, rng: torch.Generator) -> tupl
     return u, sampler.init(u, y, rng)
 
 
-class _Watch:
-    """Looks for chains that left the finite numbers, with one host sync per block of steps."""
+class _Bar:
+    """A progress bar, or nothing."""
 
-    def __init__(self, state: Any) -> None:
-        start = state.energy
-        # Where an energy has fallen so far that its start drowns in rounding, nothing holds it.
-        self.floor = start - (1 + start.abs()) / torch.finfo(start.dtype).eps
-        self.sound = torch.zeros_like(start, dtype=torch.long)
-        self.fallen = torch.zeros_like(start, dtype=torch.bool)
+    def __init__(self, steps: int, shown: bool) -> None:
+        self.bar = None
+        if shown:
+            from tqdm.auto import tqdm
 
-    def see(self, state: Any, step: int, *, last: bool) -> None:
-        """Count the sound steps of each chain up to its first bad one; raise after a block."""
-        self.fallen |= (state.energy < self.floor) & (self.sound == step - 1)
-        # NaN and infinity survive a sum, so that one number tells of all.
-        probe = reduce(torch.add, (row_sums(part) for part in state if self._of_chains(part)))
-        self.sound += probe.isfinite() & ~self.fallen & (self.sound == step - 1)
-        if (last or step % CHECK_EVERY == 0) and (self.sound < step).any():
-            self._raise()
+            self.bar = tqdm(total=steps, desc="sampling", unit="step")
 
-    def _of_chains(self, part: Any) -> bool:
-        of_chains = isinstance(part, Tensor) and part.shape[:1] == self.sound.shape
-        return of_chains and part.is_floating_point()
+    def __enter__(self) -> Self:
+        return self
 
-    def _raise(self) -> None:
-        chain = int(self.sound.argmin())
-        where = f"chain {chain} at step {int(self.sound[chain]) + 1}"
-        if self.fallen[chain]:
-            raise DivergenceError(
-                f"{where}: the energy falls without bound; an energy must be bounded below: "
-                "check its sign, or add a term that holds y"
-            )
-        raise NonFiniteError(
-            f"{where}: the energy, its gradient or the state is NaN or infinite; take a smaller "
-            "step_size, or a Metropolis-adjusted sampler, which rejects such points"
-        )
+    def __exit__(self, *fault: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
 
-
-def _counted(steps: int, progress: bool) -> Any:
-    if not progress:
-        return range(1, steps + 1)
-    from tqdm.auto import tqdm
-
-    return tqdm(range(1, steps + 1), desc="sampling", unit="step")
+    def update(self, steps: int) -> None:
+        """Move on."""
+        if self.bar is not None:
+            self.bar.update(steps)

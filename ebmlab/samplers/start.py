@@ -1,25 +1,18 @@
-"""What gradient-based kernels share: a checked start, noise, and masks over rows."""
+"""What kernels share: a checked start, and random numbers."""
 
 import torch
 from torch import Tensor
 
-from ebmlab.errors import NonFiniteError
+from ebmlab.rows import require_finite
 from ebmlab.types import Potential, State
 
-__all__ = ["begin", "finite_rows", "noise_like", "row_sums", "rows"]
+__all__ = ["begin", "noise_like", "uniform_like"]
 
 
 def begin(u: Potential, y: Tensor) -> State:
     """The state of chains that start at y; raises where one has no finite energy or gradient."""
     state = State(y.detach(), *u.value_and_grad(y))
-    bad = ~(state.energy.isfinite() & finite_rows(state.grad))
-    if bad.any():
-        chain = int(bad.nonzero()[0])
-        raise NonFiniteError(
-            f"y: chain {chain} starts (step 0) with energy {float(state.energy[chain])} or a "
-            f"gradient that is not finite, at {y[chain].flatten()[:4].tolist()}; start where u "
-            "is finite"
-        )
+    require_finite(state.y, state.energy, state.grad, "y: chain")
     return state
 
 
@@ -28,16 +21,6 @@ def noise_like(y: Tensor, rng: torch.Generator) -> Tensor:
     return torch.randn(y.shape, generator=rng, dtype=y.dtype, device=y.device)
 
 
-def row_sums(t: Tensor) -> Tensor:
-    """Sums over the event: (chains, *event) -> (chains,)."""
-    return t if t.ndim == 1 else t.flatten(1).sum(1)
-
-
-def finite_rows(t: Tensor) -> Tensor:
-    """Which rows of (chains, *event) are finite throughout: (chains,)."""
-    return t.reshape(len(t), -1).isfinite().all(1)
-
-
-def rows(mask: Tensor, like: Tensor) -> Tensor:
-    """A mask (chains,) shaped to select rows of (chains, *event)."""
-    return mask.reshape(-1, *[1] * (like.ndim - 1))
+def uniform_like(values: Tensor, rng: torch.Generator) -> Tensor:
+    """Uniform numbers in [0, 1) of the values' shape, type and device."""
+    return torch.rand(values.shape, generator=rng, dtype=values.dtype, device=values.device)

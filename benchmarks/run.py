@@ -1,0 +1,57 @@
+"""Measure ebmlab beside its peers: one table, and a JSON with machine, versions and commit.
+
+    python benchmarks/run.py [--device cpu|cuda] [--topic NAME …] [--quick] [--out FILE]
+
+Peers that are installed are measured in the same process, in turns, each on one thread; absent
+ones are said to be absent. `pip install "ebmlab[bench]"` brings them.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from pathlib import Path
+
+# One thread for everyone, set before any of them is imported.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["XLA_FLAGS"] = (
+    "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1 "
+    + os.environ.get("XLA_FLAGS", "")
+)
+
+import torch
+from measure import Row, circumstances, installed, save, table
+
+TOPICS = ("langevin", "hmc", "posteriors", "solvers")
+
+
+def main() -> None:
+    """Parse the command line, measure, print, save."""
+    parser = argparse.ArgumentParser(description="ebmlab beside its peers")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--topic", action="append", choices=TOPICS, help="default: all")
+    parser.add_argument("--quick", action="store_true", help="small sizes: does it run?")
+    parser.add_argument("--out", type=Path, help="JSON file; the table goes beside it as .md")
+    options = parser.parse_args()
+    if options.device == "cuda" and not torch.cuda.is_available():
+        parser.error("no CUDA device is here; take --device cpu")
+    torch.set_num_threads(1)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    if installed("jax"):
+        import jax
+
+        jax.config.update("jax_enable_x64", True)
+    about = circumstances(" ".join(["python", "benchmarks/run.py", *sys.argv[1:]]))
+    print(f"absent peers: {', '.join(about['absent']) or 'none'}", flush=True)
+    rows: list[Row] = []
+    for topic in options.topic or TOPICS:
+        found = importlib.import_module(topic).rows(options.device, options.quick)
+        print(table(found), flush=True)
+        rows += found
+        if options.out:
+            save(options.out, about, rows)
+
+
+if __name__ == "__main__":
+    main()

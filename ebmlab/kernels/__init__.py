@@ -1,0 +1,1 @@
+"""Fast paths: compiled blocks, captured graphs, fused updates; each with its plain-torch twin."""

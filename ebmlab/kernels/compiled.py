@@ -1,0 +1,119 @@
+"""Compiled programs: one of its own for every potential and shape, with a way back to eager."""
+
+import types
+import warnings
+import weakref
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ebmlab.types import Potential
+
+__all__ = ["CompiledPotential", "Program", "program"]
+
+# A wrapper in C++ spares microseconds per call, but does not know every operation.
+_OPTIONS: tuple[dict[str, Any], ...] = ({"cpp_wrapper": True}, {})
+_PROGRAMS: weakref.WeakKeyDictionary[Any, dict[Hashable, "Program"]] = weakref.WeakKeyDictionary()
+
+
+class Program:
+    """A function, compiled whole at its first call; eager after one warning if that fails.
+
+    The compiler keeps its versions of a function with the function's code and gives up after a
+    few. A program is compiled from a copy of the code, so that programs do not count against
+    each other.
+
+    Args:
+        function: of tensors and of what holds them; no host sync, no branch on values.
+
+    Example:
+        >>> double = Program(lambda y: 2 * y)
+        >>> double(torch.ones(2))
+        tensor([2., 2.])
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.compiled: Callable[..., Any] | None = None
+        self.failed = False
+
+    def __call__(self, *inputs: Any) -> Any:
+        """What the function returns; no gradients are recorded."""
+        with torch.no_grad():
+            if self.failed:
+                return self.function(*inputs)
+            if self.compiled is not None:
+                return self.compiled(*inputs)
+            return self._first(inputs)
+
+    def _first(self, inputs: tuple[Any, ...]) -> Any:
+        fault: Exception | None = None
+        for options in _OPTIONS:
+            try:
+                compiled = torch.compile(
+                    _copied(self.function), fullgraph=True, dynamic=False, options=options
+                )
+                out = compiled(*inputs)
+            except Exception as reason:
+                fault = reason
+            else:
+                self.compiled = compiled
+                return out
+        self.failed = True
+        # What is wrong with the function itself is better said by the function.
+        out = self.function(*inputs)
+        reasons = str(fault).strip().splitlines() or [type(fault).__name__]
+        warnings.warn(
+            f"this energy cannot be compiled and runs as it is: {reasons[0]}; write it in tensor "
+            "operations with no branches on values and no random numbers, or leave compile=False",
+            stacklevel=6,
+        )
+        return out
+
+
+def program(function: Callable[..., Any], owner: object, key: Hashable) -> Program:
+    """The program of a function for an owner (an energy, a callable) and a key, made once."""
+    try:
+        programs = _PROGRAMS.setdefault(owner, {})
+    except TypeError:  # no weak reference to it can be kept
+        return Program(function)
+    return programs.setdefault(key, Program(function))
+
+
+class CompiledPotential(Potential):
+    """A potential whose `value_and_grad` is one compiled program.
+
+    Example:
+        >>> u = CompiledPotential(Potential(lambda y: y.square().sum(-1)))
+        >>> u.value_and_grad(torch.ones(1, 2))
+        (tensor([2.]), tensor([[2., 2.]]))
+    """
+
+    def __init__(self, u: Potential) -> None:
+        super().__init__(u, origin=u.origin)
+        self.u = u
+
+    def value_and_grad(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Energies (chains,) and their gradient (chains, *event)."""
+        key = ("value_and_grad", y.shape, y.dtype, y.device)
+        return program(_value_and_grad, self.origin, key)(self.u, y.detach())
+
+
+def _value_and_grad(u: Potential, y: Tensor) -> tuple[Tensor, Tensor]:
+    return u.value_and_grad(y)
+
+
+def _copied(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function with a code object of its own."""
+    assert isinstance(function, types.FunctionType)
+    copy = types.FunctionType(
+        function.__code__.replace(),
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    copy.__kwdefaults__ = function.__kwdefaults__
+    return copy

@@ -1,0 +1,50 @@
+"""Tensors (rows, *event), row by row: sums, finiteness, masks; and how low a row may fall."""
+
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from ebmlab.errors import NonFiniteError
+
+__all__ = ["depth_limit", "finite_rows", "require_finite", "row_sums", "rows", "select"]
+
+Parts = TypeVar("Parts", bound=tuple)
+
+
+def row_sums(t: Tensor) -> Tensor:
+    """Sums over the event: (rows, *event) -> (rows,)."""
+    return t if t.ndim == 1 else t.flatten(1).sum(1)
+
+
+def finite_rows(t: Tensor) -> Tensor:
+    """Which rows of (rows, *event) are finite throughout: (rows,)."""
+    return t.reshape(len(t), -1).isfinite().all(1)
+
+
+def rows(value: Tensor, like: Tensor) -> Tensor:
+    """One value per row, (rows,), shaped to meet (rows, *event)."""
+    return value.reshape(-1, *[1] * (like.ndim - 1))
+
+
+def select(take: Tensor, new: Parts, old: Parts) -> Parts:
+    """Row by row the new or the old of two named tuples of tensors, (rows,) of bool."""
+    parts = [torch.where(rows(take, a), a, b) for a, b in zip(new, old, strict=True)]
+    return type(new)(*parts)
+
+
+def require_finite(y: Tensor, energy: Tensor, grad: Tensor, row: str) -> None:
+    """Raise where a row starts with an energy or a gradient that is not finite; `row` names it."""
+    bad = ~(energy.isfinite() & finite_rows(grad))
+    if bad.any():
+        first = int(bad.nonzero()[0])
+        raise NonFiniteError(
+            f"{row} {first} starts (step 0) with energy {float(energy[first])} or a gradient that "
+            f"is not finite, at {y[first].flatten()[:4].tolist()}; start where u is finite"
+        )
+
+
+def depth_limit(start: Tensor) -> Tensor:
+    """How low energies (rows,) may fall; below, the start drowns in rounding, nothing holds."""
+    start = start.detach()
+    return start - (1 + start.abs()) / torch.finfo(start.dtype).eps

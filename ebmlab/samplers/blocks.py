@@ -1,0 +1,116 @@
+"""Blocks of transitions: step by step, or several compiled into one call."""
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Hashable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ebmlab.kernels.compiled import program
+from ebmlab.protocols import Sampler
+from ebmlab.samplers.kernel import Kernel, stack, unstack
+from ebmlab.types import Potential
+
+__all__ = ["Block", "Blocks", "Compiled", "Stepwise", "Tally"]
+
+
+class Tally(NamedTuple):
+    """What is summed over steps: the kernel's record, and energies, in which NaN survives."""
+
+    info: Any
+    energy: Tensor
+    lowest: Tensor
+
+    def joined(self, other: "Tally | None") -> "Tally":
+        """Both together."""
+        if other is None:
+            return self
+        info = type(self.info)(*map(torch.add, self.info, other.info))
+        lowest = torch.minimum(self.lowest, other.lowest)
+        return Tally(info, self.energy + other.energy, lowest)
+
+
+class Block(NamedTuple):
+    """A state after some steps, their tally, and each step's y and energy where asked for."""
+
+    state: Any
+    tally: Tally
+    ys: Tensor
+    energies: Tensor
+
+
+def _one(state: Any, info: Any) -> tuple[Any, Tally]:
+    return state, Tally(info, state.energy, state.energy)
+
+
+class Blocks(ABC):
+    """A way to advance chains by `length` steps at a time."""
+
+    length: int
+
+    @abstractmethod
+    def advance(self, state: Any, rng: torch.Generator) -> Block:
+        """The state `length` steps on."""
+
+
+class Stepwise(Blocks):
+    """One step at a time, by any sampler."""
+
+    length = 1
+
+    def __init__(self, sampler: Sampler, u: Potential) -> None:
+        self.sampler, self.u = sampler, u
+
+    def advance(self, state: Any, rng: torch.Generator) -> Block:
+        """The state one step on."""
+        state, tally = _one(*self.sampler.step(self.u, state, rng))
+        return Block(state, tally, state.y[None], state.energy[None])
+
+
+class Compiled(Blocks):
+    """Several moves of a kernel in one compiled program; their noise is drawn outside, by rng.
+
+    Args:
+        kernel: the moves.
+        u: what they sample; programs are kept with what it was made from.
+        keep: whether every y and energy on the way is wanted.
+    """
+
+    def __init__(self, kernel: Kernel, u: Potential, *, keep: bool) -> None:
+        self.kernel, self.u, self.keep = kernel.traced(), u, keep
+        self.length = kernel.block
+
+    def advance(self, state: Any, rng: torch.Generator) -> Block:
+        """The state `length` steps on, by the same random numbers as step by step."""
+        noise = stack([self.kernel.draw(state, rng) for _ in range(self.length)])
+        y = state.y
+        key = (_shape(self.kernel), _shape(y), self.length, self.keep)
+        moves = program(_moves, self.u.origin, key)
+        return moves(self.kernel, self.u, state, noise, self.length, self.keep)
+
+
+def _shape(part: Any) -> Hashable:
+    """What of a configuration is compiled into a program: all but the values of tensors."""
+    if isinstance(part, Tensor):
+        return part.shape, part.dtype, part.device
+    if isinstance(part, tuple):
+        return tuple(map(_shape, part))
+    if dataclasses.is_dataclass(part):
+        return type(part), *(_shape(getattr(part, f.name)) for f in dataclasses.fields(part))
+    return part if isinstance(part, int | float | None) else type(part)
+
+
+def _moves(kernel: Kernel, u: Potential, state: Any, noise: Any, length: int, keep: bool) -> Block:
+    ys, energies, total = [], [], None
+    for step in range(length):
+        state, tally = _one(*kernel.move(u, state, unstack(noise, step)))
+        total = tally.joined(total)
+        if keep:
+            ys.append(state.y)
+            energies.append(state.energy)
+    assert total is not None
+    if not keep:
+        ys, energies = [state.y], [state.energy]
+    return Block(state, total, torch.stack(ys), torch.stack(energies))

@@ -1,0 +1,143 @@
+"""Block Gibbs: blocks of y drawn anew from their exact conditionals, in turn."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ebmlab.checks import require_device
+from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.protocols import Conditionals
+from ebmlab.rows import require_finite, row_sums
+from ebmlab.samplers.discrete import BINARY, Space
+from ebmlab.samplers.kernel import Kernel
+from ebmlab.types import Info, Potential
+
+__all__ = ["Coloring", "Gibbs", "GibbsState"]
+
+
+@dataclass(frozen=True, eq=False)
+class Coloring:
+    """Conditionals of a discrete y whose sites of one color do not interact.
+
+    For an energy that is linear in each site, -∂u/∂y_i are the exact logits of site i given all
+    others, and sites of one color are independent given the rest. They come from u itself, so
+    that any temperature, sum or scale of energies is served; a sweep costs one gradient per color.
+
+    Args:
+        colors: masks over the sites, of bool, that hold each site once; `Ising(…).colors`,
+            `Potts(…).colors`, or one site each: `tuple(torch.eye(n).bool())`.
+        space: `Binary()` for y in {0, 1}, `Categorical()` for one-hot y.
+
+    Raises:
+        ShapeError, DeviceError: masks and sites differ in shape, or lie on different devices.
+        ConfigurationError: the colors do not hold each site once; y starts outside the space; or u
+            is not linear in the sites of a color, as seen when all of them change.
+
+    Example:
+        >>> even = torch.tensor([True, False, True, False])
+        >>> chain = Coloring((even, ~even))
+        >>> u = Potential(lambda y: (y[:, 1:] * y[:, :-1]).sum(-1))
+        >>> chain.check(u, torch.zeros(1, 4))
+    """
+
+    colors: tuple[Tensor, ...]
+    space: Space = BINARY
+
+    def __post_init__(self) -> None:
+        if not self.colors or any(mask.shape != self.colors[0].shape for mask in self.colors):
+            raise ShapeError(f"colors have shapes {[tuple(mask.shape) for mask in self.colors]}")
+        if not bool((torch.stack(self.colors).sum(0) == 1).all()):
+            raise ConfigurationError("colors must hold each site exactly once")
+
+    def check(self, u: Potential, y: Tensor) -> None:
+        """Raise unless y lies in the space and u is linear in the sites of each color."""
+        self.space.require(y)
+        if self.colors[0].shape != self.space.sites(y):
+            raise ShapeError(
+                f"colors have shape {tuple(self.colors[0].shape)}, but the sites of y "
+                f"{tuple(y.shape)} have {tuple(self.space.sites(y))}"
+            )
+        require_device("y", y.device, {"colors": self.colors})
+        energy, grad = u.value_and_grad(y)
+        away = self.space.another(y)
+        for i, color in enumerate(self.colors):
+            step = torch.where(self.space.over(color), away - y, 0.0)
+            error = u(y + step).detach() - energy - row_sums(grad * step)
+            scale = 1 + energy.abs() + row_sums((grad * step).abs())
+            if bool((error.abs() > torch.finfo(y.dtype).eps ** 0.5 * scale).any()):
+                raise ConfigurationError(
+                    f"the energy is not linear in color {i}: its sites interact, or y enters "
+                    "other than site by site; give sites that interact different colors"
+                )
+
+    def draw(self, y: Tensor, rng: torch.Generator) -> tuple[Tensor, ...]:
+        """Random numbers for one choice at every site."""
+        return (self.space.draw(y, rng),)
+
+    def sweep(self, u: Potential, y: Tensor, noise: Any) -> tuple[Tensor, Tensor]:
+        """All colors in turn; where u is linear, the step along its gradient is its change."""
+        energy = y.new_zeros(len(y))
+        for color in self.colors:
+            energy, grad = u.value_and_grad(y)
+            fresh = torch.where(self.space.over(color), self.space.choose(-grad, *noise), y)
+            energy = energy + row_sums(grad * (fresh - y))
+            y = fresh
+        return y, energy
+
+
+class GibbsState(NamedTuple):
+    """Where a chain stands; no gradient is kept."""
+
+    y: Tensor
+    energy: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Gibbs(Kernel):
+    """Block Gibbs: every step draws each block of y from its conditional given the rest, in turn.
+
+    Nothing is rejected, and exp(-u) is left exactly invariant. For temperature T sample u / T with
+    a `Coloring`, whose conditionals are those of u; for an RBM see `RBM.at`.
+
+    Args:
+        conditionals: the blocks and how they are drawn.
+
+    Raises:
+        ConfigurationError, ShapeError: the conditionals are not those of u, or y starts outside
+            their space.
+
+    Example:
+        >>> from ebmlab.energies import Ising
+        >>> from ebmlab.samplers import run
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> ising, start = Ising((8, 8), coupling=0.2), torch.zeros(100, 8, 8)
+        >>> sampler, u = Gibbs(Coloring(ising.colors)), (ising / 0.5).given()
+        >>> run(sampler, u, start, steps=9, rng=rng).state.y.unique()
+        tensor([0., 1.])
+
+    Source: Geman, Geman 1984.
+    """
+
+    # A sweep is several gradients: short programs already keep the interpreter out.
+    block: ClassVar[int] = 2
+
+    conditionals: Conditionals
+
+    def init(self, u: Potential, y: Tensor, rng: torch.Generator) -> GibbsState:
+        """Energies at the start, after a check that the conditionals are those of u."""
+        y = y.detach()
+        self.conditionals.check(u, y)
+        energy = u(y).detach()
+        require_finite(y, energy, y, "y: chain")
+        return GibbsState(y, energy)
+
+    def draw(self, state: GibbsState, rng: torch.Generator) -> tuple[Tensor, ...]:
+        """The random numbers of one sweep."""
+        return self.conditionals.draw(state.y, rng)
+
+    def move(self, u: Potential, state: GibbsState, noise: Any) -> tuple[GibbsState, Info]:
+        """One sweep over the blocks of every chain."""
+        moved = GibbsState(*self.conditionals.sweep(u, state.y, noise))
+        return moved, Info(torch.ones_like(moved.energy))

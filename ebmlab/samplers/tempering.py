@@ -1,0 +1,154 @@
+"""Parallel tempering: hot replicas cross barriers, swaps bring what they find to the cold one."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ebmlab.errors import ConfigurationError
+from ebmlab.rows import select
+from ebmlab.samplers.kernel import Kernel
+from ebmlab.samplers.tempered import Tempered
+from ebmlab.types import Potential
+
+__all__ = ["ParallelTempering", "TemperingInfo", "TemperingState"]
+
+
+class TemperingState(NamedTuple):
+    """The coldest replica of every chain in front, and all of them behind it.
+
+    `y`, `energy` are those at T = 1; `energies` (chains, temperatures) are the replicas', in the
+    units of u, and `replicas` their states, coldest first. `steps` (chains,) counts the steps made
+    and `swaps` (chains, temperatures - 1) the swaps made between neighbors.
+    """
+
+    y: Tensor
+    energy: Tensor
+    energies: Tensor
+    replicas: tuple[Any, ...]
+    steps: Tensor
+    swaps: Tensor
+
+    @property
+    def swap_rates(self) -> Tensor:
+        """The share of swaps accepted so far, of each pair of neighbors: (temperatures - 1,)."""
+        pair = torch.arange(self.swaps.shape[1], device=self.swaps.device)
+        tried = (self.steps[:, None] + 1 - pair % 2) // 2
+        return self.swaps.sum(0) / tried.sum(0)
+
+
+class TemperingInfo(NamedTuple):
+    """What a step reports, all (chains,): the moves of the coldest replica, and the swaps."""
+
+    acceptance: Tensor
+    swaps: Tensor
+    attempts: Tensor
+    nonfinite: Tensor
+
+
+class _Noise(NamedTuple):
+    moves: tuple[Any, ...]
+    thresholds: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class ParallelTempering(Kernel):
+    """Replicas of every chain at temperatures 1 = T₁ < T₂ < …, which move and then swap places.
+
+    Each replica moves by a kernel on u / T_i. Then neighbors i, j = i + 1 swap with probability
+    min(1, exp((1/T_i - 1/T_j)(u_i - u_j))): pairs that begin at an even i in even steps, at an odd
+    one in odd steps. The product of all exp(-u / T_i) is left invariant where the kernels leave
+    theirs, and the coldest replica samples exp(-u). Cost: one kernel's for each temperature.
+
+    Args:
+        kernel: what moves each replica; or a function that makes it of the temperature, so that
+            hot ones take longer steps: `lambda t: MALA(0.1 * t)` (see `Tempered`).
+        temperatures: 1 = T₁ < T₂ < …, at least two; `state.swap_rates` should lie well above 0
+            for all pairs, and the hottest cross every barrier.
+
+    Attributes:
+        ladder: the tempered kernels, coldest first.
+
+    Raises:
+        ConfigurationError: the temperatures do not begin with 1 or do not increase.
+
+    Example:
+        >>> from ebmlab.energies import GaussianMixture
+        >>> from ebmlab.samplers import MALA, run
+        >>> u = GaussianMixture(torch.tensor([[-4.0], [4.0]]), 0.5).given()
+        >>> sampler = ParallelTempering(lambda t: MALA(0.1 * t), (1, 2, 4, 8, 16, 32))
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> chain = run(sampler, u, torch.full((200, 1), -4.0), steps=100, rng=rng)
+        >>> 0.3 < (chain.state.y > 0).float().mean() < 0.7
+        tensor(True)
+
+    Source: Geyer 1991; Okabe, Kawata, Okamoto, Mikami 2001; Syed, Bouchard-Côté, Deligiannidis,
+    Doucet 2019, arXiv:1905.02939.
+    """
+
+    # One step is as many kernel steps as there are temperatures.
+    block: ClassVar[int] = 1
+
+    kernel: Kernel | Callable[[float], Kernel]
+    temperatures: Sequence[float]
+    ladder: tuple[Tempered, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        t = self.temperatures
+        rising = all(a < b < math.inf for a, b in pairwise(t))
+        if len(t) < 2 or t[0] != 1 or not rising:
+            raise ConfigurationError(
+                f"temperatures are {t}; they must begin with 1 and increase, two or more of them"
+            )
+        each = (self.kernel if isinstance(self.kernel, Kernel) else self.kernel(hot) for hot in t)
+        # Made here, once, and frozen as all else.
+        ladder = tuple(Tempered(kernel, hot) for kernel, hot in zip(each, t, strict=True))
+        object.__setattr__(self, "ladder", ladder)
+
+    def init(self, u: Potential, y: Tensor, rng: torch.Generator) -> TemperingState:
+        """All replicas of a chain start where it starts."""
+        replicas = [rung.init(u, y, rng) for rung in self.ladder]
+        steps = torch.zeros(len(y), dtype=torch.long, device=y.device)
+        return _gathered(replicas, steps, steps.new_zeros(len(y), len(replicas) - 1))
+
+    def draw(self, state: TemperingState, rng: torch.Generator) -> _Noise:
+        """The random numbers of all replicas' moves, and a threshold for each pair."""
+        replicas = zip(self.ladder, state.replicas, strict=True)
+        moves = tuple(rung.draw(replica, rng) for rung, replica in replicas)
+        e = state.energies
+        uniform = torch.rand(state.swaps.shape, generator=rng, dtype=e.dtype, device=e.device)
+        return _Noise(moves, uniform)
+
+    def move(
+        self, u: Potential, state: TemperingState, noise: _Noise
+    ) -> tuple[TemperingState, TemperingInfo]:
+        """Move every replica, then let neighbors swap."""
+        each = zip(self.ladder, state.replicas, noise.moves, strict=True)
+        moved = [rung.move(u, replica, draw) for rung, replica, draw in each]
+        replicas = [replica for replica, _ in moved]
+        swaps, tried = [], []
+        for i, (cold, hot) in enumerate(pairwise(self.temperatures)):
+            below, above = replicas[i : i + 2]
+            log_accept = (1 / cold - 1 / hot) * (below.energy - above.energy)
+            tried.append(state.steps % 2 == i % 2)
+            swap = tried[i] & (noise.thresholds[:, i] < log_accept.clamp(max=0).exp())
+            replicas[i : i + 2] = select(swap, above, below), select(swap, below, above)
+            swaps.append(swap)
+        swapped = torch.stack(swaps, 1)
+        after = _gathered(replicas, state.steps + 1, state.swaps + swapped)
+        acceptance = moved[0][1].acceptance
+        # Unadjusted kernels reject nothing and have no such count.
+        lost = [getattr(info, "nonfinite", torch.zeros_like(acceptance)) for _, info in moved]
+        attempts = torch.stack(tried, 1).sum(1).to(acceptance)
+        made = swapped.sum(1).to(acceptance)
+        return after, TemperingInfo(acceptance, made, attempts, torch.stack(lost).sum(0))
+
+
+def _gathered(replicas: list[Any], steps: Tensor, swaps: Tensor) -> TemperingState:
+    energies = torch.stack([replica.energy for replica in replicas], 1)
+    coldest = replicas[0]
+    return TemperingState(coldest.y, coldest.energy, energies, tuple(replicas), steps, swaps)

@@ -1,0 +1,107 @@
+"""`warmup`: a step size and a metric learned from a kernel's own chains."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from ebmlab.errors import ConfigurationError
+from ebmlab.samplers.mala import MALA
+from ebmlab.samplers.metric import Dense, Diagonal, Metric
+from ebmlab.samplers.run import _Bar, _start
+from ebmlab.samplers.tuning import Tunable, Tuning
+from ebmlab.types import as_potential
+
+__all__ = ["warmup"]
+
+Kind = TypeVar("Kind", bound=Tunable)
+
+FEWEST = 40
+DENSE_UP_TO = 100
+
+
+def warmup(
+    sampler: Kind,
+    u: Callable[[Tensor], Tensor],
+    y: Any,
+    *,
+    steps: int,
+    rng: torch.Generator,
+    metric: type[Metric] | None = None,
+    target: float | None = None,
+    progress: bool = False,
+) -> tuple[Kind, Any]:
+    """Tune a kernel on its own chains: its step size, its metric, of `ChEESHMC` also its length.
+
+    At first each chain has a step size of its own, so that none is left behind. Then, in windows
+    that double, all chains share one, and the covariance of their draws, pooled, becomes the
+    metric of the next window. The last steps leave the metric alone. Throughout, dual averaging
+    leads the mean acceptance to its target.
+
+    Args:
+        sampler: `HMC`, `ChEESHMC`, `NUTS`, `MALA`, or what has their fields `step_size` and
+            `metric`; what these hold is where tuning starts.
+        u: a potential, or any callable (chains, *event) -> (chains,).
+        y: where the chains start, (chains, *event), or a state to go on from. Chains that start
+            apart teach a metric sooner.
+        steps: how many transitions, at least 40; some hundreds serve.
+        rng: a generator on y's device.
+        metric: the class to learn; None is `Dense` up to 100 dimensions, and `Diagonal` above. A
+            coordinate that never moves keeps the scale it had.
+        target: acceptance aimed at; None is 0.57 for `MALA`, whose proposals are single leaps, and
+            0.8 for the others.
+        progress: show a bar.
+
+    Returns:
+        The tuned sampler, its step size a number, and the state to go on from.
+
+    Raises:
+        ShapeError, DtypeError, NonFiniteError, DeviceError: as `run`.
+        DivergenceError: an energy has fallen without bound.
+        ConfigurationError: too few steps, a target outside (0, 1), a sampler without the fields.
+
+    Example:
+        >>> from ebmlab.samplers import HMC
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> u = lambda y: 0.5 * (y / torch.tensor([1.0, 100.0])).square().sum(-1)
+        >>> tuned, state = warmup(HMC(0.1, 5), u, torch.randn(32, 2), steps=300, rng=rng)
+        >>> tuned.step_size > 0.1
+        True
+
+    Source: Hoffman, Gelman 2014, arXiv:1111.4246; Carpenter et al. 2017 for the windows.
+    """
+    _check(sampler, steps, target)
+    u, state = _start(sampler, as_potential(u), y, rng)
+    if target is None:
+        target = 0.57 if isinstance(sampler, MALA) else 0.8
+    dim = state.y[0].numel()
+    kind = metric or (Dense if dim <= DENSE_UP_TO else Diagonal)
+    first, *widths = _windows(steps)
+    with _Bar(steps, progress) as bar:
+        tuning = Tuning(sampler, u, state, rng, target, bar.update)
+        tuning.alone(first)
+        tuning.together(widths, kind)
+    return tuning.tuned(), tuning.state
+
+
+def _check(sampler: Any, steps: int, target: float | None) -> None:
+    if not isinstance(sampler, Tunable):
+        raise ConfigurationError(
+            f"{type(sampler).__name__} has no step_size and metric to tune; warm up HMC, NUTS, "
+            "ChEESHMC or MALA"
+        )
+    if steps < FEWEST:
+        raise ConfigurationError(f"steps is {steps}; a warm-up needs at least {FEWEST}")
+    if target is not None and not 0 < target < 1:
+        raise ConfigurationError(f"target is {target}; an acceptance lies in (0, 1)")
+
+
+def _windows(steps: int) -> list[int]:
+    """Widths: a tenth alone, then windows that double, each for a metric, and a last one."""
+    first, last = steps // 10, steps // 6
+    width, left, widths = max(10, min(25, steps // 10)), steps - first - last, []
+    while left >= 3 * width:
+        widths.append(width)
+        left, width = left - width, 2 * width
+    return [first, *widths, left, last]

@@ -1,0 +1,122 @@
+"""Compiled runs: the same chain to rounding, few programs, and a way back to eager."""
+
+import functools
+import warnings
+
+import pytest
+import torch
+from problems import generator, randn
+from samplers_support import bowl
+from test_laws_shipped_samplers import SAMPLERS
+from torch import Tensor
+
+from ebmlab import FunctionEnergy
+from ebmlab.energies import MLP, DoubleWell
+from ebmlab.errors import NonFiniteError
+from ebmlab.samplers import MALA, Kernel, Langevin, run
+
+
+@pytest.fixture
+def traced(monkeypatch) -> list[int]:
+    """Programs are traced whole but run by eager operations; counts the traces."""
+    count, compile = [], torch.compile
+
+    def backend(graph, inputs):
+        count.append(1)
+        return graph.forward
+
+    def quick(function, *, fullgraph, dynamic, options):
+        return compile(function, fullgraph=fullgraph, dynamic=dynamic, backend=backend)
+
+    monkeypatch.setattr(torch, "compile", quick)
+    for kernel in (Langevin, MALA):
+        monkeypatch.setattr(kernel, "block", 3)
+    return count
+
+
+@pytest.mark.parametrize(("thin", "steps"), [(0, 16), (3, 16), (2, 16), (17, 16)])
+@pytest.mark.parametrize("sampler", [Langevin(0.02, 0.7), MALA(0.1)], ids=["langevin", "mala"])
+def test_a_compiled_chain_is_the_eager_one(sampler, thin, steps, traced):
+    start = randn(6, 2, seed=10)
+    energy = DoubleWell(2.0)
+    eager, fast = (
+        run(sampler, energy.given(), start, steps=steps, rng=generator(1), thin=thin, compile=way)
+        for way in (False, True)
+    )
+    assert len(traced) == 1
+    torch.testing.assert_close(fast, eager, rtol=1e-9, atol=1e-9)
+
+
+def test_the_real_compiler_agrees():
+    energy, start = MLP(2, hidden=(16,)), torch.randn(8, 2, generator=generator(2))
+    eager, fast = (
+        run(MALA(0.1), energy.given(), start, steps=25, rng=generator(1), thin=4, compile=way)
+        for way in (False, True)
+    )
+    torch.testing.assert_close(fast, eager, rtol=1e-4, atol=1e-4)
+    assert not torch.equal(fast.samples[-1], start)
+
+
+# Samplers that are no kernels compile their potential only, which is tested below.
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_every_kernel_can_be_traced(name, traced):
+    sampler, *_ = SAMPLERS[name]()
+    if isinstance(sampler, Kernel):
+        energy = FunctionEnergy(bowl)
+        eager, fast = (
+            run(sampler, energy.given(), randn(6, 2), steps=12, rng=generator(1), compile=way)
+            for way in (False, True)
+        )
+        assert traced
+        # A step size in a single-precision tensor is rounded along another way.
+        torch.testing.assert_close(fast, eager, rtol=1e-6, atol=1e-6)
+
+
+def test_other_numbers_and_other_x_share_a_program(traced):
+    energy = FunctionEnergy(lambda x, y: (y - x).square().sum(-1), ("x", "y"))
+    for k in range(12):
+        x = torch.full((2,), float(k))
+        options = {"steps": 20, "rng": generator(k), "compile": True}
+        run(Langevin(0.001 * (k + 1), k / 10), energy.given(x), torch.zeros(3, 2), **options)
+    assert len(traced) == 1
+
+
+def test_many_energies_and_shapes_are_served(traced):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for k in range(10):
+            energy = FunctionEnergy(functools.partial(lambda a, y: a * bowl(y), k + 1.0))
+            start = randn(3 + k, 2)
+            fast, eager = (
+                run(MALA(0.1), energy.given(), start, steps=10, rng=generator(1), compile=way)
+                for way in (True, False)
+            )
+            torch.testing.assert_close(fast, eager)
+    assert len(traced) == 10  # more than the compiler keeps of one function
+
+
+def test_an_energy_that_cannot_be_traced_runs_after_one_warning():
+    def branching(y: Tensor) -> Tensor:
+        return bowl(y) if float(y.detach().sum()) > -1e9 else 2 * bowl(y)
+
+    start = randn(4, 2)
+    with pytest.warns(UserWarning, match=r"cannot be compiled and runs as it is") as caught:
+        fast = run(MALA(0.5), branching, start, steps=40, rng=generator(1), compile=True)
+    assert len(caught) == 1
+    eager = run(MALA(0.5), branching, start, steps=40, rng=generator(1))
+    torch.testing.assert_close(fast, eager)
+
+
+def test_a_compiled_chain_that_reaches_nan_names_step_and_chain(traced):
+    start = torch.tensor([[400.0], [4.0], [900.0]], dtype=torch.float64)
+
+    def slope(y: Tensor) -> Tensor:
+        return y.sqrt().sum(1)
+
+    messages = []
+    for way in (False, True):
+        with pytest.raises(NonFiniteError, match="chain 1 at step") as fault:
+            run(Langevin(0.5, 0.0), slope, start, steps=60, rng=generator(), compile=way)
+        messages.append(str(fault.value))
+    assert traced
+    assert messages[0] == messages[1]
