@@ -44,6 +44,7 @@ _SUBMODULES = {
     "energies",
     "errors",
     "inference",
+    "kernels",
     "losses",
     "methods",
     "metrics",

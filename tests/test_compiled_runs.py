@@ -13,22 +13,20 @@ from torch import Tensor
 from ebmlab import FunctionEnergy
 from ebmlab.energies import MLP, DoubleWell
 from ebmlab.errors import NonFiniteError
+from ebmlab.kernels import compiled
 from ebmlab.samplers import MALA, Kernel, Langevin, run
 
 
 @pytest.fixture
 def traced(monkeypatch) -> list[int]:
     """Programs are traced whole but run by eager operations; counts the traces."""
-    count, compile = [], torch.compile
+    count = []
 
-    def backend(graph, inputs):
+    def lower(graph, inputs, options):
         count.append(1)
         return graph.forward
 
-    def quick(function, *, fullgraph, dynamic, options):
-        return compile(function, fullgraph=fullgraph, dynamic=dynamic, backend=backend)
-
-    monkeypatch.setattr(torch, "compile", quick)
+    monkeypatch.setattr(compiled, "_lower", lower)
     for kernel in (Langevin, MALA):
         monkeypatch.setattr(kernel, "block", 3)
     return count

@@ -19,6 +19,7 @@ from ebmlab.samplers import (
     Binary,
     Categorical,
     DiscreteLangevin,
+    Gibbs,
     GibbsWithGradients,
     Kernel,
     run,
@@ -278,3 +279,16 @@ def test_a_start_outside_the_space_is_refused():
 def test_a_step_size_must_be_positive(wrong):
     with pytest.raises(ConfigurationError, match=f"step_size is {wrong}"):
         DiscreteLangevin(wrong)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", LISTED)
+@pytest.mark.parametrize("name", ["gibbs", *NAMES[:2]])
+def test_compiled_chains_are_the_same(name, model):
+    listed = LISTED[model]()
+    kernel = Gibbs(listed.coloring) if name == "gibbs" else kernels(listed.space)[name][0]
+    start, u = listed.draws(50, seed=1), listed.energy.given()
+    plain = run(kernel, u, start, steps=7, rng=generator(2), thin=1)
+    fast = run(kernel, u, start, steps=7, rng=generator(2), thin=1, compile=True)
+    assert torch.equal(fast.samples, plain.samples)
+    torch.testing.assert_close(fast.energies, plain.energies)

@@ -38,7 +38,7 @@ from ebmlab.samplers.hmc import HMC
 from ebmlab.samplers.metric import IDENTITY, Dense, Metric
 from ebmlab.samplers.run import run
 
-CHAINS = 2500
+CHAINS = 4000
 
 
 # Covariance Q diag(STD²) Qᵀ of condition number 1e4.

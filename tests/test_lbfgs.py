@@ -20,11 +20,13 @@ from ebmlab.errors import (
 from ebmlab.inference import LBFGS, Descent, Enumerate, NotConvergedWarning
 from ebmlab.inference.lbfgs import _Memory
 
+MANY = 16
 
-MANY = 6
+
+TEN = [*range(3), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 10))]
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", TEN)
 def test_the_lowest_of_many_starts_is_scipy_s_row_by_row(seed):
     rows = 3
     problem = Valleys(seed, rows)

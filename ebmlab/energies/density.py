@@ -9,6 +9,7 @@ from torch import Tensor
 from ebmlab.checks import require_tensor
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
+from ebmlab.slopes import slope
 from ebmlab.types import Tree
 
 __all__ = ["Density", "rejection"]
@@ -31,17 +32,34 @@ class Density(Energy):
 
     def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
         """E(y), shape (*batch)."""
+        return self.potential(self._vectors(y))
+
+    def value_and_grad(
+        self, x: Tree, y: Tensor, z: Tensor | None = None, *, rng: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """E(y) and its gradient, both detached; the gradient by hand where `slope` is written."""
+        if not torch.compiler.is_compiling():
+            self.check(None, y)
+        with torch.no_grad():
+            return self.slope(self._vectors(y))
+
+    def _vectors(self, y: Tree) -> Tensor:
         y = require_tensor("y", y)
         if y.shape[-1] != self.dim:
             raise ShapeError(
                 f"y has shape {tuple(y.shape)}, but {type(self).__name__} is an energy of "
                 f"(*batch, {self.dim})"
             )
-        return self.potential(y)
+        return y
 
     @abstractmethod
     def potential(self, y: Tensor) -> Tensor:
         """E(y) of y (*batch, dim)."""
+
+    def slope(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """E(y) and ∂E/∂y: autograd's, or written by hand."""
+        energy, grad = slope(self.potential, y)
+        return energy.detach(), grad
 
     @property
     @abstractmethod

@@ -30,6 +30,7 @@ class Gaussian(Density):
 
     mean: Tensor
     scale: Tensor
+    whitening: Tensor
 
     def __init__(self, mean: Tensor, covariance: Tensor) -> None:
         super().__init__()
@@ -44,13 +45,18 @@ class Gaussian(Density):
         self.dim = len(mean)
         self.register_buffer("mean", mean.clone())
         self.register_buffer("scale", scale)
+        eye = torch.eye(self.dim).to(scale)
+        inverse = torch.linalg.solve_triangular(scale, eye, upper=False)
+        self.register_buffer("whitening", inverse)
 
     def potential(self, y: Tensor) -> Tensor:
         """Half the squared Mahalanobis distance."""
-        whitening = torch.linalg.solve_triangular(
-            self.scale, torch.eye(self.dim).to(self.scale), upper=False
-        )
-        return 0.5 * ((y - self.mean) @ whitening.mT).square().sum(-1)
+        return 0.5 * ((y - self.mean) @ self.whitening.mT).square().sum(-1)
+
+    def slope(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """½ ‖w‖² and Wᵀ w, w = W (y - μ)."""
+        white = (y - self.mean) @ self.whitening.mT
+        return 0.5 * white.square().sum(-1), white @ self.whitening
 
     @property
     def log_z(self) -> Tensor:
@@ -102,8 +108,21 @@ class GaussianMixture(Density):
 
     def potential(self, y: Tensor) -> Tensor:
         """Minus the log of the mixture of unnormalized components."""
-        squared = (y.unsqueeze(-2) - self.means).square().sum(-1)
-        return -(self.log_weights - squared / (2 * self.scale**2)).logsumexp(-1)
+        return -self._logs(y).logsumexp(0)
+
+    def slope(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Minus the log, and (y - Σ_k r_k μ_k) / σ², r the responsibilities."""
+        logs = self._logs(y)
+        energy = -logs.logsumexp(0)
+        center = torch.einsum("k...,kd->...d", (logs + energy).exp(), self.means)
+        return energy, (y - center) / self.scale**2
+
+    def _logs(self, y: Tensor) -> Tensor:
+        """Of each unnormalized component, (k, *batch): its own axis first, long ones last."""
+        means, log_weights = self.means, self.log_weights
+        shape = (-1, *[1] * (y.ndim - 1))
+        squared = (y - means.reshape(-1, *[1] * (y.ndim - 1), self.dim)).square().sum(-1)
+        return log_weights.reshape(shape) - squared / (2 * self.scale**2)
 
     @property
     def log_z(self) -> Tensor:

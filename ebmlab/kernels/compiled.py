@@ -1,13 +1,15 @@
 """Compiled programs: one of its own for every potential and shape, with a way back to eager."""
 
+import functools
 import types
 import warnings
 import weakref
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 from ebmlab.types import Potential
 
@@ -16,6 +18,8 @@ __all__ = ["CompiledPotential", "Program", "program"]
 # A wrapper in C++ spares microseconds per call, but does not know every operation.
 _OPTIONS: tuple[dict[str, Any], ...] = ({"cpp_wrapper": True}, {})
 _PROGRAMS: weakref.WeakKeyDictionary[Any, dict[Hashable, "Program"]] = weakref.WeakKeyDictionary()
+
+Lowered = Callable[..., Any]
 
 
 class Program:
@@ -38,6 +42,7 @@ class Program:
         self.function = function
         self.compiled: Callable[..., Any] | None = None
         self.failed = False
+        self.last: tuple[Lowered, tuple[Any, ...], Any] | None = None
 
     def __call__(self, *inputs: Any) -> Any:
         """What the function returns; no gradients are recorded."""
@@ -48,14 +53,32 @@ class Program:
                 return self.compiled(*inputs)
             return self._first(inputs)
 
+    def replay(self, moving: Any, out: Any) -> Callable[[Any], Any] | None:
+        """The last call as a function of its moving inputs alone, or None if there is no telling.
+
+        The compiler checks at every call whether its program still fits, at a few hundred
+        microseconds. In a loop where nothing but some tensors changes, once is enough.
+
+        Args:
+            moving: the inputs of the last call that will change: a tree of tensors.
+            out: what it returned.
+        """
+        if self.failed or self.last is None:
+            return None
+        lowered, inputs, results = self.last
+        return _Replay.of(lowered, inputs, results, moving, out)
+
     def _first(self, inputs: tuple[Any, ...]) -> Any:
         fault: Exception | None = None
         for options in _OPTIONS:
+            backend = functools.partial(self._backend, options)
+            compiled = torch.compile(
+                _copied(self.function), fullgraph=True, dynamic=False, backend=backend
+            )
             try:
-                compiled = torch.compile(
-                    _copied(self.function), fullgraph=True, dynamic=False, options=options
-                )
-                out = compiled(*inputs)
+                # What the compiler has to say of itself is nothing that a caller can mend.
+                with warnings.catch_warnings(action="ignore"):
+                    out = compiled(*inputs)
             except Exception as reason:
                 fault = reason
             else:
@@ -66,11 +89,63 @@ class Program:
         out = self.function(*inputs)
         reasons = str(fault).strip().splitlines() or [type(fault).__name__]
         warnings.warn(
-            f"this energy cannot be compiled and runs as it is: {reasons[0]}; write it in tensor "
-            "operations with no branches on values and no random numbers, or leave compile=False",
+            f"this energy cannot be compiled and runs as it is: {' '.join(reasons[:3])}; write it "
+            "in tensor operations with no branches on values and no random numbers, or leave "
+            "compile=False",
             stacklevel=6,
         )
         return out
+
+    def _backend(self, options: dict[str, Any], graph: Any, inputs: list[Any]) -> Lowered:
+        lowered = _lower(graph, inputs, options)
+
+        def noted(*inputs: Any) -> Any:
+            results = lowered(*inputs)
+            self.last = lowered, inputs, results
+            return results
+
+        return noted
+
+
+def _lower(graph: Any, inputs: list[Any], options: dict[str, Any]) -> Lowered:
+    from torch._inductor.compile_fx import compile_fx
+
+    return compile_fx(graph, inputs, config_patches=options)
+
+
+class _Replay:
+    """A lowered program, its inputs, and which of them and of its results are which."""
+
+    def __init__(
+        self, lowered: Lowered, inputs: list[Any], slots: list[tuple[int, int]], out: list[int]
+    ) -> None:
+        self.lowered, self.inputs, self.slots, self.out = lowered, inputs, slots, out
+        self.form: Any = None
+
+    @classmethod
+    def of(
+        cls, lowered: Lowered, inputs: tuple[Any, ...], results: Any, moving: Any, out: Any
+    ) -> Self | None:
+        """Tell inputs and results apart by identity."""
+        leaves, (wanted, form) = tree_leaves(moving), tree_flatten(out)
+        place = {id(leaf): k for k, leaf in enumerate(leaves)}
+        made = {id(result): k for k, result in enumerate(results)}
+        if len(place) < len(leaves) or any(id(leaf) not in made for leaf in wanted):
+            return None
+        slots = [(k, place[id(value)]) for k, value in enumerate(inputs) if id(value) in place]
+        found = cls(lowered, list(inputs), slots, [made[id(leaf)] for leaf in wanted])
+        found.form = form
+        return found
+
+    def __call__(self, moving: Any) -> Any:
+        """What the program makes of other moving inputs, of the same shapes."""
+        leaves = tree_leaves(moving)
+        inputs = list(self.inputs)
+        for position, leaf in self.slots:
+            inputs[position] = leaves[leaf]
+        with torch.no_grad():
+            results = self.lowered(*inputs)
+        return tree_unflatten([results[k] for k in self.out], self.form)
 
 
 def program(function: Callable[..., Any], owner: object, key: Hashable) -> Program:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 import torch
@@ -81,14 +81,19 @@ class Compiled(Blocks):
     def __init__(self, kernel: Kernel, u: Potential, *, keep: bool) -> None:
         self.kernel, self.u, self.keep = kernel.traced(), u, keep
         self.length = kernel.block
+        self.replay: Callable[[Any], Block] | None = None
 
     def advance(self, state: Any, rng: torch.Generator) -> Block:
         """The state `length` steps on, by the same random numbers as step by step."""
         noise = stack([self.kernel.draw(state, rng) for _ in range(self.length)])
-        y = state.y
-        key = (_shape(self.kernel), _shape(y), self.length, self.keep)
+        moving = state, noise
+        if self.replay is not None:
+            return self.replay(moving)
+        key = (_shape(self.kernel), _shape(state.y), self.length, self.keep)
         moves = program(_moves, self.u.origin, key)
-        return moves(self.kernel, self.u, state, noise, self.length, self.keep)
+        block = moves(self.kernel, self.u, state, noise, self.length, self.keep)
+        self.replay = moves.replay(moving, block)
+        return block
 
 
 def _shape(part: Any) -> Hashable:

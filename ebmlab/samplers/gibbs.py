@@ -120,7 +120,7 @@ class Gibbs(Kernel):
     Source: Geman, Geman 1984.
     """
 
-    # A sweep is several gradients: short programs already keep the interpreter out.
+    # A sweep is several gradients, and compilation time grows with them.
     block: ClassVar[int] = 2
 
     conditionals: Conditionals
