@@ -51,6 +51,7 @@ _SUBMODULES = {
     "negatives",
     "networks",
     "objectives",
+    "partition",
     "plot",
     "protocols",
     "regularizers",

@@ -3,6 +3,7 @@
 `print(method)` shows what a method is made of.
 """
 
+import torch
 from torch import Tensor, nn
 
 from ebmlab.energies import (
@@ -15,10 +16,10 @@ from ebmlab.energies import (
 )
 from ebmlab.energy import Energy
 from ebmlab.free_energy import FreeEnergy
-from ebmlab.inference import Enumerate
+from ebmlab.inference import L1, Enumerate, Proximal
 from ebmlab.losses import InfoNCE, SquareSquare, difference
 from ebmlab.negatives import InBatch, Noise, Replay
-from ebmlab.networks import Projector
+from ebmlab.networks import Dictionary, Projector
 from ebmlab.objectives import Contrastive, DenoisingScore, Regularized
 from ebmlab.protocols import Method, Sampler
 from ebmlab.regularizers import VICReg
@@ -35,6 +36,7 @@ __all__ = [
     "siamese",
     "simclr",
     "simsiam",
+    "sparse_coding",
     "vicreg",
 ]
 
@@ -219,3 +221,34 @@ def denoising_score(energy: Energy, sigma: float) -> Method:
     Source: Vincent 2011.
     """
     return Method(energy, DenoisingScore(sigma))
+
+
+def sparse_coding(
+    atoms: Tensor,
+    weight: float = 1.0,
+    *,
+    nonnegative: bool = False,
+    steps: int = 500,
+    tolerance: float | None = 1e-3,
+    compile: bool = False,
+) -> Method:
+    """Sparse coding: F(y) = min over z of ‖D z - y‖² + λ ‖z‖₁, the columns of D of length one.
+
+    The sparsity of z, which a unit column cannot buy off, prevents collapse. Codes are
+    `method.energy.posterior(None, y).atoms[0]`.
+
+    Args:
+        atoms: the first columns of D, (k, dim), such as k different data.
+        weight: λ.
+        nonnegative: whether z >= 0 as well.
+        steps: the most proximal-gradient steps of a code.
+        tolerance: where they stop, see `Proximal`.
+        compile: compile the steps, for many batches of one shape.
+
+    Source: Olshausen, Field 1996; Beck, Teboulle 2009.
+    """
+    penalty = L1(weight, nonnegative=nonnegative)
+    energy = Reconstruction(Dictionary(atoms), prior=penalty, takes_x=False)
+    start = torch.zeros(1, len(atoms), dtype=atoms.dtype, device=atoms.device)
+    infer = Proximal(start, steps=steps, tolerance=tolerance, compile=compile)
+    return Method(FreeEnergy(energy, infer), Regularized())

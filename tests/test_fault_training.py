@@ -79,9 +79,10 @@ def test_fault_28_with_the_sign_of_the_energy_turned_round_wells_become_hills(ob
 
 def test_fault_28_chains_go_downhill_and_with_the_sign_turned_round_up():
     energy = Gaussian(torch.zeros(2), torch.eye(2))
-    y = 3 * torch.ones(50, 2)
+    y = 3 + 0.1 * _normal(50, 2)
+    start = energy(None, y)
     descend = FromData(Langevin(0.1, temperature=0.0), 5)
-    assert (descend(energy, None, y, _rng()).energies < 9.0).all()
-    assert (-descend(-1.0 * energy, None, y, _rng()).energies > 9.0).all()
+    assert (descend(energy, None, y, _rng()).energies[:, 0] < start).all()
+    assert (-descend(-1.0 * energy, None, y, _rng()).energies[:, 0] > start).all()
     found = Descent(steps=5).minimize(energy.given(), y)
-    assert (found.energy < 9.0).all()
+    assert (found.energy < start).all()

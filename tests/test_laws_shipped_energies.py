@@ -25,6 +25,7 @@ from ebmlab.energies import (
     MLP,
     RBM,
     Banana,
+    Bernoulli,
     Constant,
     ConvNet,
     Cosine,
@@ -64,6 +65,7 @@ ENERGIES = {
     "Ring": lambda: (Ring(), None, Y2),
     "Banana": lambda: (Banana(), None, Y2),
     "Funnel": lambda: (Funnel(dim=3), None, Y3),
+    "Bernoulli": lambda: (Bernoulli(normal(3)), None, Y3),
     "Ising": lambda: (Ising((3, 4), 0.3, normal(3, 4)), None, normal(4, 3, 4, seed=3)),
     "Ising, learned": lambda: (
         Ising((2, 3), nn.Parameter(torch.tensor(0.3)), nn.Parameter(normal(2, 3))),

@@ -160,7 +160,7 @@ def test_age_metric_is_the_mean_over_the_pool_when_drawn():
 
 
 def test_age_metric_does_not_overflow_beside_half_precision_points():
-    replay = Replay(torch.zeros(4, 2).half(), Count(), steps=1)
+    replay = Replay(_marked(4).half(), Count(), steps=1)
     replay.age.fill_(70_000)
-    draw = replay(FLAT, None, torch.zeros(4, 2).half(), generator())
+    draw = replay(FLAT, None, _marked(4).half(), generator())
     assert (draw.metrics["age"].float() - 70_000).abs() < 500

@@ -20,6 +20,17 @@ def test_a_gif_has_a_frame_per_draw(tmp_path):
     assert 0.0005 < changed.mean() < 0.05
 
 
+def test_a_film_has_the_colors_of_its_limits(tmp_path):
+    frames = {}
+    for limits in (None, (0.0, 4.0), (0.0, 0.5)):
+        path = plot.animate(view(bowl), walk(1), tmp_path / "chains.gif", limits=limits)
+        with Image.open(path) as film:
+            frames[limits] = np.asarray(film.convert("L")).astype(float)
+    paper = {limits: (frame[40:-60, 60:300] > 245).mean() for limits, frame in frames.items()}
+    assert paper[0.0, 4.0] < 0.5 < paper[0.0, 0.5]
+    assert np.abs(frames[None] - frames[0.0, 4.0]).max() > 30
+
+
 def test_an_html_film_needs_nothing_else(tmp_path):
     path = plot.animate(view(bowl), walk(4), str(tmp_path / "chains.html"), tail=0)
     page = path.read_text()

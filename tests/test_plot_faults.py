@@ -19,6 +19,7 @@ from ebmlab.errors import ConfigurationError, ShapeError
         (ConfigurationError, lambda: plot.landscapes([], [])),
         (ConfigurationError, lambda: plot.landscapes([BOWL], ["one", "two"])),
         (ConfigurationError, lambda: plot.landscapes([BOWL], ["one"], samples=[])),
+        (ConfigurationError, lambda: plot.landscapes([BOWL], ["one"], trajectories=[])),
         (ConfigurationError, lambda: plot.landscapes([BOWL], ["one"], columns=0)),
         (ShapeError, lambda: plot.trajectories(torch.zeros(4, 3))),
         (ConfigurationError, lambda: plot.animate(BOWL, walk(), "chains.mp4")),

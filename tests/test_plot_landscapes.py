@@ -1,8 +1,8 @@
 import pytest
 import torch
-from matplotlib.collections import PathCollection
+from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
-from plot_support import LABEL, bowl, drawn, filled, spiked, view
+from plot_support import LABEL, bowl, drawn, filled, spiked, view, walk
 
 from ebmlab import plot
 from ebmlab.plot.scale import heights, scale
@@ -22,6 +22,17 @@ def test_a_row_of_landscapes_shares_one_scale_and_one_color_bar():
     marks = [sum(isinstance(p, PathCollection) for p in ax.collections) for ax in panels]
     assert marks == [1, 2, 1]
     assert [ax.get_ylabel() for ax in panels] == ["$b$", "", ""]
+
+
+def test_each_panel_has_its_own_trajectories():
+    figure = plot.landscapes([view(bowl)] * 2, ["still", "walked"], trajectories=[None, walk()])
+    still, walked, _ = (drawn(ax) for ax in figure.axes)
+    lines = [
+        [c for c in ax.collections if isinstance(c, LineCollection)] for ax in (still, walked)
+    ]
+    assert [len(found) for found in lines] == [0, 2]
+    ends = walked.collections[-1].get_offsets()
+    assert torch.as_tensor(ends).float().allclose(walk()[-1])
 
 
 def test_landscapes_of_their_own_scales_have_each_a_color_bar():

@@ -1,5 +1,6 @@
 """Energies: densities, networks, codes, joint embeddings, reconstructions, discrete models."""
 
+from ebmlab.energies.bernoulli import Bernoulli
 from ebmlab.energies.codes import Cosine, CrossEntropy, SquaredDistance, unit
 from ebmlab.energies.density import Density
 from ebmlab.energies.gaussians import Gaussian, GaussianMixture, Uniform
@@ -16,6 +17,7 @@ __all__ = [
     "MLP",
     "RBM",
     "Banana",
+    "Bernoulli",
     "Constant",
     "ConvNet",
     "Cosine",

@@ -13,6 +13,7 @@ from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, DivergenceError, ShapeError
 from ebmlab.free_energy import Bound, Inference, Posterior
 from ebmlab.inference.atoms import data_batch, in_front, pick, spread
+from ebmlab.inference.composite import composite_of
 from ebmlab.inference.least_squares import LeastSquares, residuals_of
 from ebmlab.randomness import replayed
 from ebmlab.types import Minimum, Potential, Tree, as_potential
@@ -185,6 +186,9 @@ def clamped(
     energy: Energy, x: Tree, y: Tree, shape: torch.Size, rng: torch.Generator | None
 ) -> Potential:
     """u(z) = E(x, y, z) of rows (n, *event) that are (k, *batch, *event) laid flat."""
+    composite = composite_of(energy, x, y, shape)
+    if composite is not None:
+        return composite
     replay = replayed(rng, type(energy).__name__) if energy.stochastic else lambda: None
 
     def flat(z: Tensor) -> Tensor:

@@ -120,6 +120,7 @@ class _Replay:
         self, lowered: Lowered, inputs: list[Any], slots: list[tuple[int, int]], out: list[int]
     ) -> None:
         self.lowered, self.inputs, self.slots, self.out = lowered, inputs, slots, out
+        self.layout = [inputs[position].stride() for position, _ in slots]
         self.form: Any = None
 
     @classmethod
@@ -138,10 +139,12 @@ class _Replay:
         return found
 
     def __call__(self, moving: Any) -> Any:
-        """What the program makes of other moving inputs, of the same shapes."""
+        """What the program makes of other moving inputs; None if they lie otherwise in memory."""
         leaves = tree_leaves(moving)
         inputs = list(self.inputs)
-        for position, leaf in self.slots:
+        for (position, leaf), layout in zip(self.slots, self.layout, strict=True):
+            if leaves[leaf].stride() != layout:
+                return None
             inputs[position] = leaves[leaf]
         with torch.no_grad():
             results = self.lowered(*inputs)

@@ -9,9 +9,8 @@ from torch import Tensor
 
 from ebmlab.errors import ConfigurationError
 from ebmlab.plot import layers
-from ebmlab.plot.chains import paths
 from ebmlab.plot.scale import bar, heights, scale
-from ebmlab.plot.style import numbers, points, prepared, style
+from ebmlab.plot.style import numbers, prepared, style
 from ebmlab.slices import Landscape
 
 __all__ = ["contour", "landscapes"]
@@ -67,9 +66,7 @@ def contour(
     layers.filled(ax, landscape, field, how)
     if arrows:
         layers.arrows(ax, landscape, field, how)
-    layers.marks(ax, data, samples)
-    if trajectories is not None:
-        paths(ax, points("trajectories", trajectories, 3))
+    layers.marks(ax, data, samples, trajectories)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     if title is not None:
         ax.set_title(title)
@@ -85,6 +82,7 @@ def landscapes(
     *,
     data: Tensor | None = None,
     samples: Sequence[Tensor | None] | None = None,
+    trajectories: Sequence[Tensor | None] | None = None,
     columns: int | None = None,
     shared: bool = True,
     limits: tuple[float, float] | None = None,
@@ -98,6 +96,7 @@ def landscapes(
         titles: one per panel.
         data: points (n, 2) shown in every panel.
         samples: points (n, 2), or None, per panel.
+        trajectories: chains (steps, chains, 2), or None, per panel.
         columns: panels per row; by default all, up to four.
         shared: whether all share one scale; if not, each panel has its own color bar.
         limits: the two energies above the minima at which the colors end.
@@ -105,8 +104,8 @@ def landscapes(
         ylabel: name of the second.
 
     Raises:
-        ConfigurationError: there is no landscape, the numbers of titles or samples differ, or
-            columns < 1.
+        ConfigurationError: there is no landscape, the numbers of titles, samples or trajectories
+            differ, or columns < 1.
 
     Example:
         >>> from ebmlab import Plane, energies, landscape
@@ -117,11 +116,12 @@ def landscapes(
         >>> [ax.get_title() for ax in figure.axes]
         ['ring', 'banana', '']
     """
-    each = [None] * len(fields) if samples is None else list(samples)
-    if not fields or len(titles) != len(fields) or len(each) != len(fields):
+    dots = [None] * len(fields) if samples is None else list(samples)
+    lines = [None] * len(fields) if trajectories is None else list(trajectories)
+    if not fields or {len(titles), len(dots), len(lines)} != {len(fields)}:
         raise ConfigurationError(
-            f"{len(fields)} landscapes, {len(titles)} titles and {len(each)} samples arrived; one "
-            "of each per panel is due"
+            f"{len(fields)} landscapes, {len(titles)} titles, {len(dots)} samples and "
+            f"{len(lines)} trajectories arrived; one of each per panel is due"
         )
     columns = min(len(fields), 4 if columns is None else columns)
     if columns < 1:
@@ -138,7 +138,7 @@ def landscapes(
         layers.filled(ax, field, height, how)
         if len(windows) > 1:
             ax.set(aspect="auto", box_aspect=1)
-        layers.marks(ax, data, each[i])
+        layers.marks(ax, data, dots[i], lines[i])
         ax.set_title(titles[i])
         left, bottom = i % columns == 0, i + columns >= len(fields)
         ax.set(xlabel=xlabel if bottom else "", ylabel=ylabel if left else "")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
@@ -48,6 +49,7 @@ def animate(
     *,
     fps: float = 20.0,
     tail: int = 10,
+    limits: tuple[float, float] | None = None,
     xlabel: str = "$a$",
     ylabel: str = "$b$",
 ) -> Path:
@@ -59,6 +61,7 @@ def animate(
         path: ends in .gif, or in .html for a page with a slider that needs no other file.
         fps: frames per second; a GIF holds each for a whole number of hundredths of a second.
         tail: how many past draws stay visible.
+        limits: the two energies above the minimum at which the colors end.
         xlabel: name of the plane's first coordinate.
         ylabel: name of the second.
 
@@ -66,7 +69,8 @@ def animate(
         The path of the film.
 
     Raises:
-        ConfigurationError: the path ends otherwise, fps <= 0, or tail < 0.
+        ConfigurationError: the path ends otherwise, fps <= 0, tail < 0, or limits do not
+            increase.
         ShapeError: samples are not (kept, chains, 2).
         NonFiniteError: an energy is -∞, or none is finite.
 
@@ -85,7 +89,12 @@ def animate(
     if tail < 0:
         raise ConfigurationError(f"tail is {tail}; it must not be negative")
     places = points("samples", samples, 3)
-    frames = _frames(landscape, places, tail, xlabel, ylabel)
+    figure = Figure(figsize=(4.2, 3.5), dpi=110, layout="compressed")
+    canvas = FigureCanvasAgg(figure)
+    ax = contour(
+        landscape, figure.add_subplot(), limits=limits, xlabel=xlabel, ylabel=ylabel, title=" "
+    )
+    frames = _frames(canvas, ax, places, tail)
     if path.suffix == ".gif":
         pause = 10 * max(2, round(100 / fps))
         next(frames).save(path, save_all=True, append_images=frames, duration=pause, loop=0)
@@ -97,14 +106,11 @@ def animate(
 
 
 def _frames(
-    landscape: Landscape, places: np.ndarray, tail: int, xlabel: str, ylabel: str
+    canvas: FigureCanvasAgg, ax: Axes, places: np.ndarray, tail: int
 ) -> Iterator[Image.Image]:
     """The still part is drawn once; the chains of each draw are laid over it."""
-    figure = Figure(figsize=(4.2, 3.5), dpi=110, layout="compressed")
-    canvas = FigureCanvasAgg(figure)
-    ax = contour(landscape, figure.add_subplot(), xlabel=xlabel, ylabel=ylabel, title=" ")
     canvas.draw()
-    still = canvas.copy_from_bbox(figure.bbox)
+    still = canvas.copy_from_bbox(canvas.figure.bbox)
     lines = LineCollection([], linewidths=1.2, capstyle="round")
     ax.add_collection(lines)
     heads = ax.scatter(*places[0].T, s=22, color=DATA, edgecolors="white", linewidths=0.6)

@@ -7,6 +7,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
+from ebmlab.plot.chains import paths
 from ebmlab.plot.scale import Scale
 from ebmlab.plot.style import DATA, ENERGY, SAMPLES, numbers, points
 from ebmlab.slices import Landscape
@@ -41,8 +42,10 @@ def _ink(how: Scale, height: np.ndarray) -> np.ndarray:
     return np.where(light, to_rgba(_DARK, 0.5), to_rgba("white", 0.6))
 
 
-def marks(ax: Axes, data: Tensor | None, samples: Tensor | None) -> None:
-    """Data as circles and samples as crosses, each (n, 2)."""
+def marks(
+    ax: Axes, data: Tensor | None, samples: Tensor | None, trajectories: Tensor | None
+) -> None:
+    """Data as circles and samples as crosses, each (n, 2); chains (steps, chains, 2) as lines."""
     if data is not None:
         x, y = points("data", data).T
         ax.scatter(x, y, s=8, color=DATA, edgecolors="white", linewidths=0.3, label="data")
@@ -53,6 +56,8 @@ def marks(ax: Axes, data: Tensor | None, samples: Tensor | None) -> None:
         size, width = (36, 1.2) if few else (12, 0.9)
         crosses = ax.scatter(x, y, s=size, color=SAMPLES, marker="x", linewidths=width)
         crosses.set(label="samples", path_effects=halo)
+    if trajectories is not None:
+        paths(ax, points("trajectories", trajectories, 3))
 
 
 def arrows(ax: Axes, landscape: Landscape, field: np.ndarray, how: Scale) -> None:

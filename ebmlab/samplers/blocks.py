@@ -81,14 +81,15 @@ class Compiled(Blocks):
     def __init__(self, kernel: Kernel, u: Potential, *, keep: bool) -> None:
         self.kernel, self.u, self.keep = kernel.traced(), u, keep
         self.length = kernel.block
-        self.replay: Callable[[Any], Block] | None = None
+        self.replay: Callable[[Any], Block | None] | None = None
 
     def advance(self, state: Any, rng: torch.Generator) -> Block:
         """The state `length` steps on, by the same random numbers as step by step."""
         noise = stack([self.kernel.draw(state, rng) for _ in range(self.length)])
         moving = state, noise
-        if self.replay is not None:
-            return self.replay(moving)
+        block = self.replay(moving) if self.replay is not None else None
+        if block is not None:
+            return block
         key = (_shape(self.kernel), _shape(state.y), self.length, self.keep)
         moves = program(_moves, self.u.origin, key)
         block = moves(self.kernel, self.u, state, noise, self.length, self.keep)

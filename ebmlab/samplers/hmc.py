@@ -10,14 +10,12 @@ from ebmlab.checks import require_positive
 from ebmlab.errors import ConfigurationError
 from ebmlab.rows import finite_rows, select
 from ebmlab.samplers.kernel import Kernel
-from ebmlab.samplers.leapfrog import Phase, kinetic, trajectory
+from ebmlab.samplers.leapfrog import DIVERGENT, Phase, kinetic, trajectory
 from ebmlab.samplers.metric import IDENTITY, Metric
 from ebmlab.samplers.start import noise_like, uniform_like
 from ebmlab.types import Potential, State
 
 __all__ = ["HMC", "HMCInfo", "HMCNoise"]
-
-DIVERGENT = 1000.0
 
 
 class HMCNoise(NamedTuple):

@@ -63,6 +63,8 @@ def stack(draws: list[Any]) -> Any:
     """The draws of several steps as one tree, its tensors stacked along a new first dimension."""
     first = draws[0]
     if isinstance(first, Tensor):
+        if first.ndim == 2 and first.mT.is_contiguous():  # laid out coordinate by coordinate
+            return torch.stack([draw.mT for draw in draws]).mT
         return torch.stack(draws)
     return _like(first, [stack(list(parts)) for parts in zip(*draws, strict=True)])
 

@@ -10,7 +10,10 @@ from ebmlab.rows import row_sums
 from ebmlab.samplers.metric import Metric
 from ebmlab.types import Potential, State
 
-__all__ = ["Phase", "kinetic", "leap", "trajectory"]
+__all__ = ["DIVERGENT", "Phase", "kinetic", "leap", "trajectory"]
+
+# A trajectory whose energy is off by more has left the true one for good.
+DIVERGENT = 1000.0
 
 # Compiled trajectories repeat a body of so many steps: longer ones compile slowly and run hardly
 # faster.

@@ -8,13 +8,16 @@ from torch import Tensor
 
 from ebmlab.samplers.chees import ChEESHMC, Scout, ScoutInfo
 from ebmlab.samplers.metric import Metric
+from ebmlab.samplers.stragglers import near
+from ebmlab.types import State
 
 __all__ = ["Length"]
 
 RATE = 0.05
 MEMORY = 0.05  # the weight of the present in running averages
 PRICE = 0.1
-LONGEST = 256  # leapfrog steps
+# Leapfrog steps, at the end and until a first metric is learned.
+LONGEST, FIRST_LONGEST = 256, 16
 
 
 class Length:
@@ -27,25 +30,26 @@ class Length:
 
     Args:
         sampler: the kernel whose trajectories these are.
-        y: its chains (chains, *event).
-        length: where T starts.
+        state: where its chains stand.
     """
 
-    def __init__(self, sampler: ChEESHMC, y: Tensor, length: float) -> None:
-        self._sampler = sampler
+    def __init__(self, sampler: ChEESHMC, state: State) -> None:
+        self._sampler, self._longest = sampler, FIRST_LONGEST
+        takes = near(state.energy, state.y[0].numel())
+        y = state.y[takes]
         self._mean, self._variance = y.mean(0), y.var(0, correction=0)
-        self._begin(length)
+        self._begin()
 
-    def _begin(self, length: float) -> None:
-        self._log = self._average = math.log(length)
+    def _begin(self) -> None:
+        # A quarter turn of a Gaussian of the metric's shape. What is gained rises and falls with
+        # T; from there the first summit is climbed.
+        self._log = self._average = math.log(math.pi / 2)
         self._count, self._gain, self._power = 0, 0.0, 0.0
 
     def renew(self) -> None:
-        """Begin anew under a metric that was learned: a quarter turn of a Gaussian of that shape.
-
-        What is gained rises and falls with T; from there the first summit is climbed.
-        """
-        self._begin(math.pi / 2)
+        """Begin anew under a metric that was learned; trajectories may be twice as long."""
+        self._begin()
+        self._longest = min(2 * self._longest, LONGEST)
 
     def kernel(self, step_size: float, metric: Metric) -> Scout:
         """The kernel to move by, so that `see` can learn."""
@@ -60,16 +64,17 @@ class Length:
 
     def _hmc(self, log: float, step_size: float, metric: Metric, slack: float) -> ChEESHMC:
         length = math.exp(log)
-        steps = min(max(1, math.ceil(length / step_size + slack)), LONGEST)
+        steps = min(max(1, math.ceil(length / step_size + slack)), self._longest)
         step_size = min(step_size, length / steps)
         return dataclasses.replace(
             self._sampler, step_size=step_size, leapfrog_steps=steps, metric=metric
         )
 
-    def see(self, y: Tensor, info: ScoutInfo) -> None:
-        """Learn from one transition, which led to y."""
-        self._track(y)
-        slope, gain = float(info.slope.mean()), float(info.gain.mean())
+    def see(self, state: State, info: ScoutInfo) -> None:
+        """Learn from one transition, which led to this state; stragglers have no say."""
+        takes = near(state.energy, state.y[0].numel())
+        self._track(state.y[takes])
+        slope, gain = float(info.slope[takes].mean()), float(info.gain[takes].mean())
         self._count += 1
         rate = max(1 / self._count, MEMORY)
         self._gain += rate * (gain - self._gain)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ebmlab.samplers.metric import IDENTITY, Dense, Diagonal, Identity, Metric
+from ebmlab.samplers.metric import Dense, Diagonal, Identity, Metric
 
 __all__ = ["Moments", "shrinkage"]
 
@@ -26,39 +26,46 @@ def shrinkage(draws: float, dim: int) -> float:
 
 
 class Moments:
-    """Mean and covariance of the draws of all chains, pooled, one batch at a time.
+    """Mean and covariance of draws, pooled over chains, relative to the metric so far.
+
+    In coordinates that this metric whitens, numbers are near 1 however ill-conditioned the target
+    is, and shrinking correlations means to keep those that it knows.
 
     Args:
         like: chains (chains, *event), for their shape, type and device.
         kind: the class of metric that is wanted; only `Dense` needs the covariance in full.
+        base: the metric so far, of this class.
 
     Example:
-        >>> moments = Moments(torch.zeros(2, 1), Diagonal)
-        >>> moments.see(torch.tensor([[1.0], [3.0]]))
-        >>> moments.mean, moments.variance
-        (tensor([2.], dtype=torch.float64), tensor([2.], dtype=torch.float64))
+        >>> moments = Moments(torch.zeros(2, 1), Diagonal, Identity())
+        >>> moments.see(torch.tensor([[1.0], [3.0], [1e9]]), torch.tensor([1.0, 1.0, 0.0]))
+        >>> moments.variance
+        tensor([2.], dtype=torch.float64)
 
     Source: Welford 1962; Chan, Golub, LeVeque 1983.
     """
 
-    def __init__(self, like: Tensor, kind: type[Metric]) -> None:
-        self._like, self._kind = like[0], kind
-        dim = self._like.numel()
+    def __init__(self, like: Tensor, kind: type[Metric], base: Metric) -> None:
+        # Relative to a chain, so that whitening rounds differences and not positions.
+        self._origin, self._kind, self._base = like[:1], kind, base
+        dim = like[0].numel()
         shape = (dim, dim) if kind is Dense else (dim,)
         # Sums of many squares need more than single precision.
         self._scatter = torch.zeros(shape, dtype=torch.float64, device=like.device)
-        self.mean = self._scatter.new_zeros(dim)
-        self.count = 0
+        self._mean = self._scatter.new_zeros(dim)
+        self._count = self._scatter.new_zeros(())
 
-    def see(self, y: Tensor) -> None:
-        """Add one draw of every chain."""
-        flat = y.reshape(len(y), -1).double()
-        mean, total = flat.mean(0), self.count + len(flat)
-        shift, share = mean - self.mean, len(flat) / total
-        between = self._products(shift[None]) * (self.count * share)
-        self._scatter = self._scatter + self._products(flat - mean) + between
-        self.mean = self.mean + shift * share
-        self.count = total
+    def see(self, y: Tensor, weight: Tensor) -> None:
+        """Add one draw of every chain of weight 1; those of weight 0 are left out, (chains,)."""
+        flat = self._base.whiten(y - self._origin).reshape(len(y), -1).double()
+        weight = weight.double()[:, None]
+        count = weight.sum()
+        mean, total = (weight * flat).sum(0) / count, self._count + count
+        shift, share = mean - self._mean, count / total
+        between = self._products(shift[None]) * (self._count * share)
+        self._scatter = self._scatter + self._products(weight * (flat - mean)) + between
+        self._mean = self._mean + shift * share
+        self._count = total
 
     def _products(self, centered: Tensor) -> Tensor:
         if self._kind is Dense:
@@ -67,32 +74,30 @@ class Moments:
 
     @property
     def variance(self) -> Tensor:
-        """Variances (d,) of the flattened event."""
+        """Variances (d,) of the flattened, whitened event."""
         scatter = self._scatter.diagonal() if self._kind is Dense else self._scatter
-        return scatter / max(self.count - 1, 1)
+        return scatter / (self._count - 1).clamp(min=1)
 
-    def metric(self, former: Tensor) -> tuple[Metric, Tensor]:
-        """The metric that these moments make, and its scales (d,) in float64.
+    def metric(self) -> Metric:
+        """The metric that these moments make.
 
         Correlations are shrunk, scales are not, so that units do not matter. A coordinate that
-        has not moved beyond rounding keeps its former scale, without correlations.
-
-        Args:
-            former: scales (d,) to keep where there is no variance.
+        has not moved keeps the scale that it had.
         """
         if self._kind is Identity:
-            return IDENTITY, former
-        limits = torch.finfo(self._like.dtype)
-        rounding = (limits.eps * self.mean).square().clamp(min=limits.tiny)
-        moved = self.variance > rounding
-        scale = torch.where(moved, self.variance.sqrt(), former)
+            return self._base
+        moved = self.variance > torch.finfo(self._origin.dtype).tiny
+        scale = torch.where(moved, self.variance.sqrt(), 1.0)
+        like = self._origin
         if self._kind is Diagonal:
-            return Diagonal(scale.reshape(self._like.shape).to(self._like.dtype)), scale
+            return Diagonal(self._base.spread(scale.to(like).reshape(like.shape))[0])
         unit = torch.where(moved, 1 / scale, 0.0)
-        correlation = unit[:, None] * self._scatter / max(self.count - 1, 1) * unit
-        weight = shrinkage(self.count / DRAWS_FOR_ONE, len(scale))
-        factor = _factor(correlation, max(weight, 10 * len(scale) * limits.eps))
-        return Dense((scale[:, None] * factor).to(self._like.dtype)), scale
+        correlation = unit[:, None] * self._scatter / (self._count - 1).clamp(min=1) * unit
+        weight = shrinkage(float(self._count) / DRAWS_FOR_ONE, len(scale))
+        least = 10 * len(scale) * torch.finfo(like.dtype).eps
+        factor = (scale[:, None] * _factor(correlation, max(weight, least))).to(like)
+        columns = self._base.spread(factor.mT.reshape(-1, *like.shape[1:]))
+        return Dense(columns.reshape(len(scale), -1).mT)
 
 
 def _factor(correlation: Tensor, weight: float) -> Tensor:

@@ -10,10 +10,10 @@ from ebmlab.checks import require_positive
 from ebmlab.errors import ConfigurationError
 from ebmlab.randomness import fork
 from ebmlab.rows import rows, select
-from ebmlab.samplers.leapfrog import Phase
+from ebmlab.samplers.leapfrog import DIVERGENT, Phase
 from ebmlab.samplers.metric import IDENTITY, Metric
 from ebmlab.samplers.start import begin, noise_like, uniform_like
-from ebmlab.samplers.tree import DIVERGENCE, Branch, flat, grow, patience, straight
+from ebmlab.samplers.tree import Branch, flat, grow, patience, straight
 from ebmlab.types import Potential, State
 
 __all__ = ["NUTS", "NUTSInfo"]
@@ -119,7 +119,7 @@ def _counted(info: NUTSInfo, branch: Branch) -> NUTSInfo:
     return NUTSInfo(
         info.acceptance + branch.acceptance,
         info.nonfinite + ~branch.gain.isfinite(),
-        info.divergent + ~(branch.gain > -DIVERGENCE),
+        info.divergent + ~(branch.gain > -DIVERGENT),
         info.depth + branch.valid,
         info.leapfrogs + branch.leapfrogs,
     )

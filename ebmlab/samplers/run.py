@@ -2,22 +2,24 @@
 
 import warnings
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_generator
-from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.errors import ConfigurationError
 from ebmlab.kernels.compiled import CompiledPotential
 from ebmlab.protocols import Sampler
 from ebmlab.samplers.blocks import Blocks, Compiled, Stepwise
 from ebmlab.samplers.kernel import Kernel
+from ebmlab.samplers.progress import Bar
+from ebmlab.samplers.start import started
 from ebmlab.samplers.watch import Watch
-from ebmlab.slopes import require_floating
 from ebmlab.types import Chain, Potential, as_potential
 
 __all__ = ["run"]
+
+STANDSTILL = 1e-3
 
 
 def run(
@@ -33,7 +35,8 @@ def run(
 ) -> Chain:
     """Run every chain for `steps` transitions of a kernel.
 
-    Interrupted (Ctrl-C), it warns and returns the chain so far.
+    Interrupted (Ctrl-C), it warns and returns the chain so far. One warning tells when more
+    than half of the chains accepted next to nothing.
 
     Args:
         sampler: the kernel.
@@ -70,7 +73,7 @@ def run(
     """
     if steps < 1 or thin < 0:
         raise ConfigurationError(f"steps is {steps}, thin {thin}; they must be >= 1 and >= 0")
-    u, state = _start(sampler, as_potential(u), y, rng)
+    u, state = started(sampler, as_potential(u), y, rng)
     watch = Watch(sampler, u, state, rng)
     kept = steps // thin if thin else 0
     samples = state.y.new_empty(kept, *state.y.shape)
@@ -80,7 +83,7 @@ def run(
     )
     several = _several(sampler, u, thin) if compile else single
     total, done = None, 0
-    with _Bar(steps, progress) as bar:
+    with Bar(steps, progress) as bar:
         while done < steps:
             blocks = several if done + several.length <= steps else single
             try:
@@ -103,7 +106,19 @@ def run(
     assert total is not None
     kept = done // thin if thin else 0
     info = total.info
+    _warn_of_standstill(info.acceptance / done, done)
     return Chain(state, samples[:kept], energies[:kept], info.acceptance / done, info)
+
+
+def _warn_of_standstill(acceptance: Tensor, steps: int) -> None:
+    still = acceptance < STANDSTILL
+    if steps >= 10 and bool(still.double().mean() > 0.5):
+        warnings.warn(
+            f"{int(still.sum())} of {len(still)} chains accepted next to nothing in {steps} steps "
+            f"(on average less than {STANDSTILL}), and so stand where they were: take a smaller "
+            "step_size, let `warmup` find one, or start elsewhere",
+            stacklevel=3,
+        )
 
 
 def _several(sampler: Sampler, u: Potential, thin: int) -> Blocks:
@@ -118,41 +133,3 @@ def _due(done: int, length: int, thin: int) -> list[tuple[int, int]]:
         return []
     steps = range(done + 1, done + length + 1)
     return [(step, step - done - length - 1) for step in steps if step % thin == 0]
-
-
-def _start(sampler: Sampler, u: Potential, y: Any, rng: torch.Generator) -> tuple[Potential, Any]:
-    given = y if isinstance(y, Tensor) else y.y
-    require_generator(rng, "run", given.device)
-    if given.ndim < 1 or len(given) == 0:
-        raise ShapeError(f"y has shape {tuple(given.shape)}; it must be (chains, *event)")
-    if not isinstance(y, Tensor):
-        return u, y
-    require_floating(y)
-    if y.dtype in {torch.float16, torch.bfloat16}:
-        half, low = u, y.dtype
-        u = Potential(lambda free: half(free.to(low)).float())
-        y = y.float()
-    return u, sampler.init(u, y, rng)
-
-
-class _Bar:
-    """A progress bar, or nothing."""
-
-    def __init__(self, steps: int, shown: bool) -> None:
-        self.bar = None
-        if shown:
-            from tqdm.auto import tqdm
-
-            self.bar = tqdm(total=steps, desc="sampling", unit="step")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *fault: object) -> None:
-        if self.bar is not None:
-            self.bar.close()
-
-    def update(self, steps: int) -> None:
-        """Move on."""
-        if self.bar is not None:
-            self.bar.update(steps)

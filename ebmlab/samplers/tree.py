@@ -6,13 +6,11 @@ import torch
 from torch import Tensor
 
 from ebmlab.rows import select
-from ebmlab.samplers.leapfrog import Phase, kinetic, leap
+from ebmlab.samplers.leapfrog import DIVERGENT, Phase, kinetic, leap
 from ebmlab.samplers.metric import Metric
 from ebmlab.types import Potential, State
 
-__all__ = ["DIVERGENCE", "Branch", "flat", "grow", "patience", "straight"]
-
-DIVERGENCE = 1000.0
+__all__ = ["Branch", "flat", "grow", "patience", "straight"]
 
 
 class Branch(NamedTuple):
@@ -75,7 +73,7 @@ def grow(
         fall = fall.masked_fill(end.energy.isneginf(), torch.inf)
         gain = torch.where(alive, fall, gain)
         leapfrogs = leapfrogs + alive
-        sound = alive & (fall > -DIVERGENCE)
+        sound = alive & (fall > -DIVERGENT)
         weight = torch.where(sound, fall, -torch.inf)
         acceptance = acceptance + weight.clamp(max=0).exp()
         log_weight = torch.logaddexp(log_weight, weight)

@@ -9,15 +9,24 @@ from torch import Tensor
 
 from ebmlab.errors import DivergenceError
 from ebmlab.protocols import Sampler
-from ebmlab.rows import depth_limit, rows
+from ebmlab.rows import depth_limit
 from ebmlab.samplers.adaptation import DualAveraging, first_guess
 from ebmlab.samplers.chees import ChEESHMC
+from ebmlab.samplers.curvature import Local, local, shared
 from ebmlab.samplers.length import Length
-from ebmlab.samplers.metric import Identity, Metric
+from ebmlab.samplers.metric import Dense, Identity, Metric
 from ebmlab.samplers.moments import Moments
+from ebmlab.samplers.nuts import NUTS
+from ebmlab.samplers.settling import settle
+from ebmlab.samplers.start import begin
+from ebmlab.samplers.stragglers import near
 from ebmlab.types import Potential
 
 __all__ = ["Tunable", "Tuning"]
+
+# Numbers in the metrics of all chains, where each may have its own.
+LARGEST = 10**7
+FIRST_DEPTH = 5
 
 
 @runtime_checkable
@@ -60,27 +69,34 @@ class Tuning:
         self.target, self.moved = target, moved
         self.metric, self.step_size = sampler.metric, torch.as_tensor(sampler.step_size)
         self.length: Length | None = None
+        self.dim, self.depth = state.y[0].numel(), FIRST_DEPTH
         self.floor = depth_limit(state.energy)
 
-    def alone(self, steps: int) -> None:
-        """Move every chain with a step size of its own; all go on with the median of these."""
-        guess = torch.zeros_like(self.state.energy) + self.step_size
-        averaging = DualAveraging(first_guess(self._tried, guess), self.target)
-        for _ in range(steps):
-            averaging.see(self._move(self._sized(averaging.step_size)))
+    def alone(self, steps: int, kind: type[Metric]) -> int:
+        """Bring every chain in by itself, in so many transitions at most; how many it took.
+
+        Where that is cheap, curvature makes a first metric.
+        """
+        bends = kind is Dense and self.state.y.numel() * self.dim <= LARGEST
+        first = local(self.metric, self.state.y) if bends else self.metric
+        start = begin(self.u, self.state.y)
+        end, metric, made = settle(self.u, start, first, steps, self.rng, self.moved)
+        self.state = self.sampler.init(self.u, end.y, self.rng)
         self._require_bounded()
-        self.step_size = averaging.average.median()
+        if isinstance(metric, Local):
+            self.metric = shared(metric, near(end.energy, self.dim))
+        return made
 
     def together(self, widths: list[int], kind: type[Metric]) -> None:
         """Move all chains with one step size; learn a metric in every window but the last."""
-        scale = torch.ones(self.state.y[0].numel(), dtype=torch.float64, device=self.rng.device)
         if isinstance(self.sampler, ChEESHMC):
-            self.length = Length(self.sampler, self.state.y, float(self.step_size))
+            self.length = Length(self.sampler, self.state)
         for window, width in enumerate(widths):
-            moments = Moments(self.state.y, kind)
+            moments = Moments(self.state.y, kind, self.metric)
             self._window(width, moments)
             if window < len(widths) - 1:
-                self.metric, scale = moments.metric(scale)
+                self.metric = moments.metric()
+                self.depth += 1
                 if self.length is not None and kind is not Identity:
                     self.length.renew()
 
@@ -89,7 +105,7 @@ class Tuning:
         averaging = DualAveraging(guess, self.target)
         for _ in range(width):
             averaging.see(self._move(self._next(averaging.step_size)).mean())
-            moments.see(self.state.y)
+            moments.see(self.state.y, near(self.state.energy, self.dim))
         self._require_bounded()
         self.step_size = averaging.average
 
@@ -103,23 +119,26 @@ class Tuning:
     def _next(self, step_size: Tensor) -> Sampler:
         if self.length is not None:
             return self.length.kernel(float(step_size), self.metric)
-        return self._sized(step_size)
-
-    def _sized(self, step_size: Tensor) -> Any:
-        return self._with(rows(step_size, self.state.y) if step_size.ndim else step_size)
+        return self._capped(self._with(step_size))
 
     def _with(self, step_size: float | Tensor) -> Any:
         sampler: Any = self.sampler
         return dataclasses.replace(sampler, step_size=step_size, metric=self.metric)
 
+    def _capped(self, sampler: Any) -> Any:
+        """Trees that cannot take for ever under a metric that is still crude."""
+        if not isinstance(sampler, NUTS):
+            return sampler
+        return dataclasses.replace(sampler, max_depth=min(self.depth, sampler.max_depth))
+
     def _tried(self, step_size: Tensor) -> Tensor:
         """Acceptances of one transition, which is taken back."""
-        return self._sized(step_size).step(self.u, self.state, self.rng)[1].acceptance
+        return self._capped(self._with(step_size)).step(self.u, self.state, self.rng)[1].acceptance
 
     def _move(self, kernel: Sampler) -> Tensor:
         self.state, info = kernel.step(self.u, self.state, self.rng)
         if self.length is not None:
-            self.length.see(self.state.y, info)
+            self.length.see(self.state, info)
         self.moved(1)
         return info.acceptance
 

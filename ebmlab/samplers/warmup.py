@@ -7,9 +7,11 @@ import torch
 from torch import Tensor
 
 from ebmlab.errors import ConfigurationError
+from ebmlab.kernels.compiled import CompiledPotential
 from ebmlab.samplers.mala import MALA
 from ebmlab.samplers.metric import Dense, Diagonal, Metric
-from ebmlab.samplers.run import _Bar, _start
+from ebmlab.samplers.progress import Bar
+from ebmlab.samplers.start import started
 from ebmlab.samplers.tuning import Tunable, Tuning
 from ebmlab.types import as_potential
 
@@ -19,6 +21,7 @@ Kind = TypeVar("Kind", bound=Tunable)
 
 FEWEST = 40
 DENSE_UP_TO = 100
+LONGEST_ALONE = 50
 
 
 def warmup(
@@ -31,13 +34,17 @@ def warmup(
     metric: type[Metric] | None = None,
     target: float | None = None,
     progress: bool = False,
+    compile: bool = False,
 ) -> tuple[Kind, Any]:
     """Tune a kernel on its own chains: its step size, its metric, of `ChEESHMC` also its length.
 
-    At first each chain has a step size of its own, so that none is left behind. Then, in windows
-    that double, all chains share one, and the covariance of their draws, pooled, becomes the
-    metric of the next window. The last steps leave the metric alone. Throughout, dual averaging
-    leads the mean acceptance to its target.
+    In up to a quarter of the steps, 50 at most, each chain comes in by itself: under HMC with a
+    step size of its own and, where a `Dense` metric is wanted, the curvature around it for a
+    metric, at d gradients each time. Then the sampler moves all chains alike, from the mean
+    curvature on, in windows that double: 25, 50, 100, … steps. After each the covariance of its
+    draws, pooled over the chains that have come in, becomes the metric, and dual averaging of the
+    acceptance and the length of trajectories begin anew. Early trajectories are kept short. The
+    last sixth of the steps leaves the metric alone, and the step size is its.
 
     Args:
         sampler: `HMC`, `ChEESHMC`, `NUTS`, `MALA`, or what has their fields `step_size` and
@@ -45,13 +52,15 @@ def warmup(
         u: a potential, or any callable (chains, *event) -> (chains,).
         y: where the chains start, (chains, *event), or a state to go on from. Chains that start
             apart teach a metric sooner.
-        steps: how many transitions, at least 40; some hundreds serve.
+        steps: how many transitions, at least 40; 200 to 1000 serve.
         rng: a generator on y's device.
         metric: the class to learn; None is `Dense` up to 100 dimensions, and `Diagonal` above. A
             coordinate that never moves keeps the scale it had.
         target: acceptance aimed at; None is 0.57 for `MALA`, whose proposals are single leaps, and
             0.8 for the others.
         progress: show a bar.
+        compile: compile energy and gradient into one program, as `run` does for samplers that are
+            not a `Kernel`.
 
     Returns:
         The tuned sampler, its step size a number, and the state to go on from.
@@ -69,19 +78,21 @@ def warmup(
         >>> tuned.step_size > 0.1
         True
 
-    Source: Hoffman, Gelman 2014, arXiv:1111.4246; Carpenter et al. 2017 for the windows.
+    Source: Hoffman, Gelman 2014, arXiv:1111.4246; Carpenter et al. 2017 for the windows; Qi, Minka
+    2002 for curvature where each chain stands.
     """
     _check(sampler, steps, target)
-    u, state = _start(sampler, as_potential(u), y, rng)
+    u, state = started(sampler, as_potential(u), y, rng)
+    if compile:
+        u = CompiledPotential(u)
     if target is None:
         target = 0.57 if isinstance(sampler, MALA) else 0.8
     dim = state.y[0].numel()
     kind = metric or (Dense if dim <= DENSE_UP_TO else Diagonal)
-    first, *widths = _windows(steps)
-    with _Bar(steps, progress) as bar:
+    with Bar(steps, progress) as bar:
         tuning = Tuning(sampler, u, state, rng, target, bar.update)
-        tuning.alone(first)
-        tuning.together(widths, kind)
+        made = tuning.alone(min(steps // 4, LONGEST_ALONE), kind)
+        tuning.together(_windows(steps - made), kind)
     return tuning.tuned(), tuning.state
 
 
@@ -98,10 +109,10 @@ def _check(sampler: Any, steps: int, target: float | None) -> None:
 
 
 def _windows(steps: int) -> list[int]:
-    """Widths: a tenth alone, then windows that double, each for a metric, and a last one."""
-    first, last = steps // 10, steps // 6
-    width, left, widths = max(10, min(25, steps // 10)), steps - first - last, []
+    """Widths: windows that double, each for a metric, and a last one."""
+    last = steps // 6
+    width, left, widths = max(10, min(25, steps // 10)), steps - last, []
     while left >= 3 * width:
         widths.append(width)
         left, width = left - width, 2 * width
-    return [first, *widths, left, last]
+    return [*widths, left, last]

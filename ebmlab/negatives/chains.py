@@ -1,0 +1,87 @@
+"""Short chains of the model as negatives, started at the data."""
+
+import warnings
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ebmlab.checks import require_generator, require_tensor
+from ebmlab.energy import Energy
+from ebmlab.errors import ConfigurationError
+from ebmlab.negatives.health import health
+from ebmlab.protocols import Draw, Negatives, Sampler
+from ebmlab.randomness import fork
+from ebmlab.samplers import run
+from ebmlab.types import Tree
+
+__all__ = ["FromData", "chains"]
+
+
+@dataclass(frozen=True, eq=False)
+class FromData(Negatives):
+    """Contrastive divergence: short chains of the model that start at the data.
+
+    Args:
+        sampler: a kernel of `ebmlab.samplers`.
+        steps: transitions, at least 1.
+
+    Metrics: those of `health`, `acceptance`, and `batch_norm` (1 where it couples data and
+    negatives).
+
+    Example:
+        >>> from ebmlab.energies import MLP
+        >>> from ebmlab.samplers import Langevin
+        >>> negatives = FromData(Langevin(0.01), steps=5)
+        >>> negatives(MLP(2), None, torch.zeros(4, 2), torch.Generator()).energies.shape
+        torch.Size([4, 1])
+
+    Source: Hinton 2002, "Training products of experts by minimizing contrastive divergence".
+    """
+
+    sampler: Sampler
+    steps: int
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ConfigurationError(f"steps is {self.steps}; it must be at least 1")
+
+    def __call__(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Draw:
+        """Energies (b, 1) at the chains' ends."""
+        y = require_tensor("y", y)
+        rng = require_generator(rng, "FromData", y.device)
+        return chains(energy, x, y, y, self.sampler, self.steps, rng)[0]
+
+
+def chains(
+    energy: Energy,
+    x: Tree,
+    y: Tensor,
+    start: Tensor,
+    sampler: Sampler,
+    steps: int,
+    rng: torch.Generator,
+) -> tuple[Draw, Tensor]:
+    """Energies (b, 1) where the model's chains end that begin at `start`, and these ends."""
+    coupled = _warn_of_batch_norm(energy)
+    start = start.detach()
+    # The energy's own noise must not be that of the chain.
+    u = energy.given(x, rng=fork(rng) if energy.stochastic else None)
+    chain = run(sampler, u, start, steps=steps, rng=rng)
+    end = chain.state.y.detach().to(start.dtype)
+    metrics = {"acceptance": chain.acceptance.mean(), **health(y, start, end)}
+    metrics["batch_norm"] = torch.full_like(metrics["acceptance"], coupled)
+    return Draw(energy(x, end, rng=rng)[:, None], metrics), end
+
+
+def _warn_of_batch_norm(energy: Energy) -> bool:
+    for name, module in energy.named_modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.training:
+            warnings.warn(
+                f"{name} normalizes over the batch in training mode: the energy of one y then "
+                "depends on the others, and data and negatives are told apart by their "
+                "statistics; use group or layer normalization, or .eval()",
+                stacklevel=4,
+            )
+            return True
+    return False

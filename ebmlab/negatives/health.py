@@ -1,0 +1,57 @@
+"""Whether chains still do what negatives are for: move, stay apart, and stay near the data."""
+
+import warnings
+
+import torch
+from torch import Tensor
+
+__all__ = ["health"]
+
+# Of the farthest datum of the batch, from its mean.
+FAR = 10.0
+
+_MENDS = {
+    "strayed": "are more than ten times as far from the data's mean as any datum: the energy does "
+    "not hold them; take smaller steps, more of them, or add a term that grows with y",
+    "still": "did not move at all: take a smaller step_size, or look at the acceptance",
+    "coalesced": "stand where another one stands: start them at different points, and raise the "
+    "rebirth or the temperature",
+}
+
+
+def health(y: Tensor, start: Tensor, end: Tensor) -> dict[str, Tensor]:
+    """Metrics of chains (b, *event) beside data y; one warning where most chains are ill.
+
+    Returns:
+        `moved`, the mean distance from start to end, and the shares of chains that have `strayed`
+        (ten times as far from the data's mean as any datum), that stand `still`, and that have
+        `coalesced` (stand exactly where another one does).
+
+    Example:
+        >>> y = torch.tensor([[0.0], [1.0]])
+        >>> health(y, y, y + 0.5)["moved"]
+        tensor(0.5000)
+    """
+    way = torch.linalg.vector_norm((end - start).flatten(1), dim=1)
+    middle = y.mean(0)
+    reach = torch.linalg.vector_norm((y - middle).flatten(1), dim=1).max()
+    away = torch.linalg.vector_norm((end - middle).flatten(1), dim=1)
+    shares = {
+        "strayed": (away > FAR * reach).to(way).mean() * (reach > 0),
+        "still": (way == 0).to(way).mean(),
+        "coalesced": _repeated(end),
+    }
+    ill = torch.stack(list(shares.values())) > 0.5
+    if bool(ill.any()):
+        named = [name for name, bad in zip(shares, ill.tolist(), strict=True) if bad]
+        told = "; ".join(f"{float(shares[name]):.0%} {_MENDS[name]}" for name in named)
+        warnings.warn(f"of {len(end)} chains {told}", stacklevel=5)
+    return {"moved": way.mean(), **shares}
+
+
+def _repeated(end: Tensor) -> Tensor:
+    """The share of rows that equal an earlier one, told by one irregular projection."""
+    rows = end.flatten(1).double()
+    weights = torch.arange(1, rows.shape[1] + 1, dtype=rows.dtype, device=rows.device).sqrt()
+    ranked = (rows @ weights.cos()).sort().values
+    return (ranked.diff() == 0).to(end.dtype).sum() / len(rows)

@@ -1,0 +1,58 @@
+"""Draws from a fixed density as negatives."""
+
+import torch
+from torch import nn
+
+from ebmlab.checks import require_device, require_generator, require_tensor
+from ebmlab.energies import Density
+from ebmlab.energy import Energy
+from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.protocols import Draw, Negatives
+from ebmlab.types import Tree
+
+__all__ = ["Noise"]
+
+
+class Noise(nn.Module, Negatives):
+    """Draws from a fixed density, k for each datum.
+
+    With `InfoNCE` and a uniform density the optimum is E = -log p(y | x) + c(x); with another
+    density q it is E = -log p(y | x) + log q(y) + c(x).
+
+    Args:
+        density: has `sample(n, rng)`.
+        k: draws per datum.
+
+    Example:
+        >>> from ebmlab.energies import MLP, Uniform
+        >>> noise = Noise(Uniform(-torch.ones(2), torch.ones(2)), k=16)
+        >>> noise(MLP(2), None, torch.zeros(4, 2), torch.Generator()).energies.shape
+        torch.Size([4, 16])
+
+    Source: Gutmann, Hyvärinen 2010; Ma, Collins 2018, arXiv:1809.01812.
+    """
+
+    def __init__(self, density: Density, k: int = 1) -> None:
+        super().__init__()
+        if k < 1:
+            raise ConfigurationError(f"k is {k}; it must be at least 1")
+        self.density, self.k = density, k
+
+    def __call__(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Draw:
+        """Energies (b, k) of x with each draw."""
+        y = require_tensor("y", y)
+        rng = require_generator(rng, "Noise", y.device)
+        for own in self.density.buffers():
+            require_device("the noise", own.device, {"y": y})
+        draws = self.density.sample(self.k * len(y), rng).to(y.dtype)
+        if draws.shape[1:] != y.shape[1:]:
+            raise ShapeError(
+                f"y has shape {tuple(y.shape)}, but the noise draws {tuple(draws.shape)}: its "
+                "density must be one of points like y"
+            )
+        energies = energy(x, draws.reshape(self.k, *y.shape), rng=rng)
+        return Draw(energies.mT, {})
+
+    def extra_repr(self) -> str:
+        """What `print` shows."""
+        return f"k={self.k}"

@@ -1,0 +1,24 @@
+"""log Z: by quadrature, enumeration, annealed importance sampling both ways, sequential chains."""
+
+from ebmlab.partition.annealing import ais, reverse_ais
+from ebmlab.partition.course import Start
+from ebmlab.partition.estimate import Estimate, Side
+from ebmlab.partition.grids import gauss_legendre, quadrature, trapezoid
+from ebmlab.partition.machines import RBMPath
+from ebmlab.partition.populations import smc
+from ebmlab.partition.states import enumerate_states, rbm_log_z
+
+__all__ = [
+    "Estimate",
+    "RBMPath",
+    "Side",
+    "Start",
+    "ais",
+    "enumerate_states",
+    "gauss_legendre",
+    "quadrature",
+    "rbm_log_z",
+    "reverse_ais",
+    "smc",
+    "trapezoid",
+]
