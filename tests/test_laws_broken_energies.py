@@ -81,6 +81,12 @@ class Uphill(Potential):
         return energy, -grad
 
 
+class WrongSlope(Bowl):
+    def value_and_grad(self, x, y, z=None, *, rng=None):
+        energy, grad = super().value_and_grad(x, y, z, rng=rng)
+        return energy, 1.001 * grad
+
+
 class WrongGradient(Bowl):
     def given(self, x=None, *, y=None, z=None, rng=None):
         return Uphill(lambda free: self(x, free))
@@ -123,6 +129,7 @@ class Drifting(Stochastic):
     [
         ("given agrees with the call", WrongGiven),
         ("given agrees with the call: the gradient", WrongGradient),
+        ("given agrees with the call: the gradient", WrongSlope),
         ("given", Drifting),
         ("embed agrees with the call", WrongEmbed),
         ("state saved and restored", Unsaved),
