@@ -15,15 +15,19 @@ from ebmlab.data.posteriors import Unconstrained, posterior
 from ebmlab.samplers import NUTS, ChEESHMC
 
 NAMES = ("eight_schools", "arK", "gp_regr", "kilpisjarvi")
-WARMUP = 1000
+WARMUP = 500
 
 Draws = Callable[[], Tensor]
 
 
 def rows(device: str, quick: bool) -> list[Row]:
     """Each posterior with 64 and with 4 chains, float64; draws are (steps, chains, d)."""
+    if installed("jax"):
+        import jax
+
+        jax.config.update("jax_enable_x64", True)
     found: list[Row] = []
-    for chains, steps in ((16, 50),) if quick else ((64, 500), (4, 2000)):
+    for chains, steps in ((16, 50),) if quick else ((64, 250), (4, 1000)):
         for name in NAMES[:1] if quick else NAMES:
             energy, draws, _ = posterior(name)
             picks = torch.randperm(len(draws), generator=torch.Generator().manual_seed(0))

@@ -20,9 +20,9 @@ os.environ["XLA_FLAGS"] = (
 )
 
 import torch
-from measure import Row, circumstances, installed, save, table
+from measure import Row, circumstances, save, table
 
-TOPICS = ("langevin", "hmc", "posteriors", "solvers")
+TOPICS = ("langevin", "hmc", "solvers", "posteriors")
 
 
 def main() -> None:
@@ -38,10 +38,6 @@ def main() -> None:
     torch.set_num_threads(1)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    if installed("jax"):
-        import jax
-
-        jax.config.update("jax_enable_x64", True)
     about = circumstances(" ".join(["python", "benchmarks/run.py", *sys.argv[1:]]))
     print(f"absent peers: {', '.join(about['absent']) or 'none'}", flush=True)
     rows: list[Row] = []

@@ -4,12 +4,13 @@ Both sides minimize the same energies in float64 from the same starts. SciPy get
 with autograd's gradient, and in a second row the same energy and gradient by hand in NumPy.
 """
 
-import time
 from collections.abc import Callable
-from statistics import median
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
+from measure import Row, compared, race
 from scipy import optimize
 from torch import Tensor
 
@@ -18,8 +19,8 @@ from ebmlab.inference import LBFGS, LeastSquares, LevenbergMarquardt
 DIM, HIDDEN, OUTPUTS = 4, 16, 8
 
 
-def rows(device: str = "cpu", quick: bool = False) -> list[dict]:
-    """One row per solver and kind of peer; `quick` takes fewer data."""
+def rows(device: str, quick: bool) -> list[Row]:
+    """1,000 data each, by L-BFGS and by Levenberg–Marquardt."""
     data = 100 if quick else 1000
     return [*_lbfgs(device, data), *_levenberg_marquardt(device, data)]
 
@@ -29,29 +30,16 @@ def _normal(seed: int, *shape: int) -> Tensor:
     return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
 
-def _seconds(call: Callable[[], object], repeats: int, device: str) -> float:
-    """Median over repeats, after one for warming up."""
-    taken = []
-    for _ in range(repeats + 1):
-        begin = time.perf_counter()
-        call()
-        if device != "cpu":
-            torch.cuda.synchronize()
-        taken.append(time.perf_counter() - begin)
-    return median(taken[1:])
-
-
-def _row(case: str, peer: str, ours: float, theirs: float, note: str) -> dict:
-    return {
-        "topic": "solvers",
-        "case": case,
-        "ours": "ebmlab",
-        "peer": peer,
-        "seconds_ours": ours,
-        "seconds_peer": theirs,
-        "ratio": theirs / ours,
-        "note": note,
-    }
+def _raced(
+    case: str, device: str, ours: Callable[[], Tensor], peers: dict[str, Callable[[], list[float]]]
+) -> list[Row]:
+    """Rows of a race; results are the energies found, datum by datum."""
+    times = race({"ebmlab": ours, **peers}, device, turns=3)
+    found = times["ebmlab"].result
+    return [
+        replace(row, note=_alike(found, times[row.peer].result))
+        for row in compared("solvers", case, "ebmlab", times)
+    ]
 
 
 def _alike(ours: Tensor, theirs: list[float]) -> str:
@@ -62,7 +50,7 @@ def _alike(ours: Tensor, theirs: list[float]) -> str:
     return f"same minimum {same:.1%}, a lower one {lower:.1%}"
 
 
-def _lbfgs(device: str, data: int) -> list[dict]:
+def _lbfgs(device: str, data: int) -> list[Row]:
     """u(z) = 0.1 ‖z‖² + a·tanh(Wᵀz + b_i)."""
     weight, shift = _normal(0, DIM, HIDDEN), _normal(1, data, HIDDEN)
     scale, start = 0.6 * _normal(2, HIDDEN), 2 * _normal(3, data, DIM)
@@ -72,8 +60,6 @@ def _lbfgs(device: str, data: int) -> list[dict]:
 
     there = potential(weight.to(device), shift.to(device), scale.to(device))
     begin = start.to(device)
-    found = LBFGS().minimize(there, begin)
-    ours = _seconds(lambda: LBFGS().minimize(there, begin), 5, device)
 
     def by_autograd(i: int) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
         u = potential(weight, shift[i : i + 1], scale)
@@ -103,19 +89,12 @@ def _lbfgs(device: str, data: int) -> list[dict]:
         ]
 
     case = f"L-BFGS, {data} data, {DIM}-D"
-    return [
-        _row(
-            case,
-            name,
-            ours,
-            _seconds(lambda m=make: loop(m), 1, "cpu"),
-            _alike(found.energy, loop(make)),
-        )
-        for name, make in (("scipy, autograd", by_autograd), ("scipy, by hand", by_hand))
-    ]
+    makers = {"scipy, autograd": by_autograd, "scipy, by hand": by_hand}
+    peers = {name: partial(loop, make) for name, make in makers.items()}
+    return _raced(case, device, lambda: LBFGS().minimize(there, begin).energy, peers)
 
 
-def _levenberg_marquardt(device: str, data: int) -> list[dict]:
+def _levenberg_marquardt(device: str, data: int) -> list[Row]:
     """r(z) = tanh(Wᵀz) A - y_i, y_i near the surface."""
     weight, outer = _normal(4, DIM, HIDDEN) / 2, _normal(5, HIDDEN, OUTPUTS)
     truth, start = _normal(6, data, DIM), 0.5 * _normal(7, data, DIM)
@@ -126,8 +105,6 @@ def _levenberg_marquardt(device: str, data: int) -> list[dict]:
 
     there = LeastSquares(residuals(weight.to(device), outer.to(device), target.to(device)))
     begin = start.to(device)
-    found = LevenbergMarquardt().minimize(there, begin)
-    ours = _seconds(lambda: LevenbergMarquardt().minimize(there, begin), 5, device)
 
     def by_autograd(i: int) -> tuple[Callable, Callable]:
         r = residuals(weight, outer, target[i : i + 1])
@@ -158,19 +135,6 @@ def _levenberg_marquardt(device: str, data: int) -> list[dict]:
         return energies
 
     case = f"Levenberg-Marquardt, {data} data, {DIM}-D to {OUTPUTS}-D"
-    return [
-        _row(
-            case,
-            name,
-            ours,
-            _seconds(lambda m=make: loop(m), 1, "cpu"),
-            _alike(found.energy, loop(make)),
-        )
-        for name, make in (("scipy, autograd", by_autograd), ("scipy, by hand", by_hand))
-    ]
-
-
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    for row in rows():
-        print(row)
+    makers = {"scipy, autograd": by_autograd, "scipy, by hand": by_hand}
+    peers = {name: partial(loop, make) for name, make in makers.items()}
+    return _raced(case, device, lambda: LevenbergMarquardt().minimize(there, begin).energy, peers)

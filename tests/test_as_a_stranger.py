@@ -40,6 +40,16 @@ def test_the_script_of_the_readme_runs(tmp_path, monkeypatch):
     assert (tmp_path / "moons.png").stat().st_size > 10_000
 
 
+def test_the_sampler_example_of_the_readme_runs(capsys):
+    text = (ROOT / "README.md").read_text()
+    script = text.split("```python\n")[2].split("```")[0]
+    for steps in ("steps=300", "steps=200"):
+        assert steps in script
+        script = script.replace(steps, "steps=40")
+    exec(compile(script, "README.md", "exec"), {})
+    assert "largest R-hat" in capsys.readouterr().out
+
+
 def test_an_error_of_the_cli_is_one_line():
     run = subprocess.run(
         [sys.executable, "-m", "ebmlab", "tour", "--device", "warp"],

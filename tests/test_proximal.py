@@ -67,7 +67,7 @@ def test_every_row_ends_in_a_minimum(name, make):
 
 def test_without_a_penalty_it_is_least_squares():
     weight, y = randn(9, 4), randn(6, 9, seed=1)
-    found = Proximal(steps=5000).minimize(LinearComposite(weight, y, L1(0.0)), torch.zeros(6, 4))
+    found = Proximal(steps=5000).minimize(LinearComposite(weight, y, L1(0.0)), randn(6, 4))
     due = torch.linalg.lstsq(weight, y.T).solution.T
     torch.testing.assert_close(found.argmin, due, rtol=0, atol=1e-7)
 

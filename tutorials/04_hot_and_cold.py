@@ -104,7 +104,7 @@ figure = plot.landscapes([field] * 4, ["data", *names.values()], samples=dots, *
 figure.savefig(FIGURES / "04_hot_and_cold.png")
 drawn = {"T / (1 - ε/2), T = 1": formula, "Langevin, T = 1": unit}
 drawn |= {"T / (1 - ε/2), T = ½": formula / 2, "Langevin, T = ½": half, "MALA": adjusted}
-ax = plot.curves(drawn, sizes, xlabel="step size ε", ylabel="variance of chains", logy=True)
+ax = plot.curves(drawn, sizes, xlabel="step size ε", ylabel="variance of the chains")
 ax.figure.savefig(FIGURES / "04_step_size.png")
 titles = [f"{name}: {lowest[name]:.0%} in the lowest" for name in ("descent", "annealed")]
 lines = [walk.samples[:, :4] for walk in (descent, cooled)]

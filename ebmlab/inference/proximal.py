@@ -15,7 +15,7 @@ from ebmlab.types import Potential
 
 __all__ = ["Proximal"]
 
-GROW = 2.0
+GROW, SHRINK = 2.0, 0.95
 
 
 class Proximal(PointInference):
@@ -23,8 +23,8 @@ class Proximal(PointInference):
 
     R is the energy's own prior, a `Penalty` such as `L1`; so its weight is counted once, and the
     free energy is that of the whole energy. L is 2 λ_max(WᵀW) where f = ‖W z - y‖² (a
-    `Reconstruction` with an `nn.Linear` decoder); elsewhere each row doubles its own L until
-    f(z') <= f(w) + ∇f(w)·(z' - w) + L ‖z' - w‖² / 2. The momentum of a row starts afresh where
+    `Reconstruction` with an `nn.Linear` decoder); elsewhere each row has its own L, which
+    doubles where f(z') > f(w) + ∇f(w)·(z' - w) + L ‖z' - w‖² / 2 and falls slowly where not. The momentum of a row starts afresh where
     the gradient points against it. `residual` is L ‖w - z'‖, the length of the proximal gradient,
     which is 0 at a minimum; no row ends above its start.
 
@@ -100,18 +100,19 @@ class Proximal(PointInference):
         def smooth(z: Tensor) -> tuple[Tensor, Tensor]:
             return slope(u.smooth, z, create_graph=True) if unroll else u.smooth.value_and_grad(z)
 
-        walk = _Walk.begin(begin)
         value, grad = smooth(begin)
         require_finite(begin.detach(), value.detach(), grad.detach(), "start: row")
         energy = value + u.penalty.value(begin)
+        walk = _Walk.begin(begin, grad)
         floor, done = depth_limit(energy), torch.zeros_like(energy, dtype=torch.bool)
         for _ in range(self.steps):
             value, grad = smooth(walk.momentum.ahead)
+            walk = walk.informed(grad)
             trial = walk.trial(u, grad)
-            ahead = u.smooth(trial) if unroll else u.smooth(trial).detach()
-            taken = walk.short_enough(trial, value, grad, ahead) & ~done
+            beyond = u.smooth(trial) if unroll else u.smooth(trial).detach()
+            taken = walk.short_enough(trial, value, grad, beyond) & ~done
             walk = walk.advance(trial, taken, done, self.accelerate)
-            energy = torch.where(taken, ahead + u.penalty.value(trial), energy)
+            energy = torch.where(taken, beyond + u.penalty.value(trial), energy)
             done = self.settled(walk.residual.detach(), energy) | (energy.detach() < floor)
             if bool(done.all()):
                 break
@@ -120,36 +121,56 @@ class Proximal(PointInference):
 
 
 class _Walk(NamedTuple):
-    """Where each row stands, its curvature L and its residual (rows,)."""
+    """Where each row stands, its curvature L and its residual (rows,), and the last slope seen."""
 
     momentum: Momentum
     curvature: Tensor
     residual: Tensor
+    seen_at: Tensor
+    seen: Tensor
 
     @classmethod
-    def begin(cls, z: Tensor) -> "_Walk":
+    def begin(cls, z: Tensor, grad: Tensor) -> "_Walk":
         """At rest, with L = 1."""
         one = torch.ones_like(z[:, 0]).detach()
-        return cls(Momentum.begin(z), one, torch.full_like(one, torch.inf))
+        unknown = torch.full_like(one, torch.inf)
+        return cls(Momentum.begin(z), one, unknown, z.detach(), grad.detach())
+
+    def informed(self, grad: Tensor) -> "_Walk":
+        """L no smaller than the slope's change from where it was last seen, by the distance.
+
+        Near a minimum rounding hides from the test of the trial that L has become too small.
+        """
+        ahead, grad = self.momentum.ahead.detach(), grad.detach()
+        change = torch.linalg.vector_norm(grad - self.seen, dim=1)
+        secant = change / torch.linalg.vector_norm(ahead - self.seen_at, dim=1)
+        larger = (secant > self.curvature) & secant.isfinite()
+        return self._replace(
+            curvature=torch.where(larger, secant, self.curvature), seen_at=ahead, seen=grad
+        )
 
     def trial(self, u: Composite, grad: Tensor) -> Tensor:
         """The points that a proximal step of 1 / L leads to."""
         step = 1 / self.curvature[:, None]
         return u.penalty.prox(self.momentum.ahead - step * grad, step)
 
-    def short_enough(self, trial: Tensor, value: Tensor, grad: Tensor, ahead: Tensor) -> Tensor:
+    def short_enough(self, trial: Tensor, value: Tensor, grad: Tensor, beyond: Tensor) -> Tensor:
         """Where the parabola of curvature L lies above f at the trial, up to rounding."""
         move = (trial - self.momentum.ahead).detach()
         linear, square = row_sums(grad.detach() * move), row_sums(move.square())
-        slack = 10 * torch.finfo(value.dtype).eps * (value.abs() + ahead.abs()).detach()
-        parabola = value + linear + 0.5 * self.curvature * square + slack
-        return (ahead <= parabola) & finite_rows(grad)
+        slack = 10 * torch.finfo(value.dtype).eps * (value.abs() + beyond.abs()).detach()
+        return beyond <= value + linear + 0.5 * self.curvature * square + slack
 
     def advance(self, trial: Tensor, taken: Tensor, done: Tensor, accelerate: bool) -> "_Walk":
-        """Move where the trial is taken, double L where it is not; rows that are done stay."""
+        """Move where the trial is taken, double L where not; rows that are done stay.
+
+        A row that ran ahead to where there is no slope comes back.
+        """
         length = torch.linalg.vector_norm(self.momentum.ahead - trial, dim=1)
-        return _Walk(
-            select(taken, self.momentum.moved(trial, accelerate), self.momentum),
-            torch.where(taken | done, self.curvature, GROW * self.curvature),
-            torch.where(taken, self.curvature * length, self.residual),
+        moved = select(taken, self.momentum.moved(trial, accelerate), self.momentum)
+        lost = ~finite_rows(self.seen) & ~taken & ~done
+        return self._replace(
+            momentum=select(lost, Momentum.begin(self.momentum.z), moved),
+            curvature=torch.where(done, 1.0, torch.where(taken, SHRINK, GROW)) * self.curvature,
+            residual=torch.where(taken, self.curvature * length, self.residual),
         )

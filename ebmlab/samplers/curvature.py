@@ -64,16 +64,20 @@ def bend(u: Potential, state: State, metric: Local, takes: Tensor) -> Local:
 
 
 def shared(metric: Local, takes: Tensor) -> Dense:
-    """One metric whose inverse is the mean of the inverses of those taken, (chains,) of bool.
+    """One metric for all chains: the mean of the logarithms of those taken, (chains,) of bool.
 
-    The mean Hessian is the metric that no taken chain finds too wide.
+    Logarithms keep one chain in a narrow or a wide place from deciding for all others.
+
+    Source: Arsigny, Fillard, Pennec, Ayache 2006, the log-Euclidean mean.
     """
     factors = metric.factor[takes]
     # Relative to one of them, numbers stay near 1 however ill-conditioned all are.
-    relative = torch.linalg.solve(factors, factors[:1])
-    precision = (relative.mT @ relative).mean(0)
-    values, vectors = torch.linalg.eigh(precision)
-    factor = factors[0] @ (vectors * values.clamp(min=torch.finfo(values.dtype).tiny).rsqrt())
+    relative = torch.linalg.solve(factors[:1], factors)
+    values, vectors = torch.linalg.eigh(relative @ relative.mT)
+    logs = values.clamp(min=torch.finfo(values.dtype).tiny).log()
+    logarithm = (vectors * logs[:, None]) @ vectors.mT
+    values, vectors = torch.linalg.eigh(logarithm.mean(0))
+    factor = factors[0] @ (vectors * (0.5 * values).exp())
     # The triangular factor by QR squares nothing.
     lower = torch.linalg.qr(factor.mT).R.mT
     return Dense(lower * lower.diagonal().sign())

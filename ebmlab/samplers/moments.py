@@ -34,7 +34,7 @@ class Moments:
     Args:
         like: chains (chains, *event), for their shape, type and device.
         kind: the class of metric that is wanted; only `Dense` needs the covariance in full.
-        base: the metric so far, of this class.
+        base: the metric so far.
 
     Example:
         >>> moments = Moments(torch.zeros(2, 1), Diagonal, Identity())
@@ -49,6 +49,8 @@ class Moments:
         # Relative to a chain, so that whitening rounds differences and not positions.
         self._origin, self._kind, self._base = like[:1], kind, base
         dim = like[0].numel()
+        if kind is Diagonal and isinstance(base, Dense):
+            self._base = Diagonal(base.factor.norm(dim=1).reshape(like.shape[1:]))
         shape = (dim, dim) if kind is Dense else (dim,)
         # Sums of many squares need more than single precision.
         self._scatter = torch.zeros(shape, dtype=torch.float64, device=like.device)

@@ -25,7 +25,7 @@ from ebmlab.types import Potential
 __all__ = ["Tunable", "Tuning"]
 
 # Numbers in the metrics of all chains, where each may have its own.
-LARGEST = 10**7
+LARGEST = 10**6
 FIRST_DEPTH = 5
 
 
