@@ -23,10 +23,10 @@ class Proximal(PointInference):
 
     R is the energy's own prior, a `Penalty` such as `L1`; so its weight is counted once, and the
     free energy is that of the whole energy. L is 2 λ_max(WᵀW) where f = ‖W z - y‖² (a
-    `Reconstruction` with an `nn.Linear` decoder); elsewhere each row has its own L, which
-    doubles where f(z') > f(w) + ∇f(w)·(z' - w) + L ‖z' - w‖² / 2 and falls slowly where not. The momentum of a row starts afresh where
-    the gradient points against it. `residual` is L ‖w - z'‖, the length of the proximal gradient,
-    which is 0 at a minimum; no row ends above its start.
+    `Reconstruction` with an `nn.Linear` decoder). Elsewhere each row has its own L, which doubles
+    where f(z') > f(w) + ∇f(w)·(z' - w) + L ‖z' - w‖² / 2 and falls slowly where not. The momentum
+    of a row starts afresh where the gradient points against it. `residual` is L ‖w - z'‖, the
+    length of the proximal gradient, which is 0 at a minimum; no row ends above its start.
 
     Args:
         starts: (k, dim), or (k, *batch, dim) for each datum's own; needed for inference, not for
