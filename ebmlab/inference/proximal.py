@@ -158,7 +158,7 @@ class _Walk(NamedTuple):
         """Where the parabola of curvature L lies above f at the trial, up to rounding."""
         move = (trial - self.momentum.ahead).detach()
         linear, square = row_sums(grad.detach() * move), row_sums(move.square())
-        slack = 10 * torch.finfo(value.dtype).eps * (value.abs() + beyond.abs()).detach()
+        slack = 20 * torch.finfo(value.dtype).eps * value.detach().abs()
         return beyond <= value + linear + 0.5 * self.curvature * square + slack
 
     def advance(self, trial: Tensor, taken: Tensor, done: Tensor, accelerate: bool) -> "_Walk":
@@ -168,9 +168,10 @@ class _Walk(NamedTuple):
         """
         length = torch.linalg.vector_norm(self.momentum.ahead - trial, dim=1)
         moved = select(taken, self.momentum.moved(trial, accelerate), self.momentum)
+        size = torch.where(taken, SHRINK * self.curvature, GROW * self.curvature)
         lost = ~finite_rows(self.seen) & ~taken & ~done
         return self._replace(
             momentum=select(lost, Momentum.begin(self.momentum.z), moved),
-            curvature=torch.where(done, 1.0, torch.where(taken, SHRINK, GROW)) * self.curvature,
+            curvature=torch.where(done, self.curvature, size),
             residual=torch.where(taken, self.curvature * length, self.residual),
         )

@@ -61,7 +61,7 @@ def settle(
     far, made, last = torch.full_like(size, isinstance(metric, Local), dtype=torch.bool), 0, steps
     while made < last:
         if made % (1 if dim <= FEW else 3) == 0 and isinstance(metric, Local):
-            far = far & ~_home(state, metric, dim) if made else far
+            far = ~_home(state, metric, dim) if made else far
             if bool(far.any()):
                 metric = bend(u, state, metric, far)
                 last = min(made + REST, steps)
