@@ -22,7 +22,7 @@ os.environ["XLA_FLAGS"] = (
 import torch
 from measure import Row, circumstances, save, table
 
-TOPICS = ("langevin", "hmc", "solvers", "posteriors")
+TOPICS = ("langevin", "hmc", "solvers", "posteriors", "sparse_coding")
 
 
 def main() -> None:

@@ -47,7 +47,15 @@ from ebmlab.energies import (
 )
 from ebmlab.errors import EbmlabError
 from ebmlab.free_energy import FreeEnergy
-from ebmlab.inference import LBFGS, Amortized, Enumerate, Implicit, LevenbergMarquardt
+from ebmlab.inference import (
+    L1,
+    LBFGS,
+    Amortized,
+    Enumerate,
+    Implicit,
+    LevenbergMarquardt,
+    Proximal,
+)
 from ebmlab.teachers import EMA, Detached
 from ebmlab.testing import check_energy
 
@@ -139,6 +147,11 @@ ENERGIES = {
         X1,
         Y2,
     ),
+    "FreeEnergy, Proximal": lambda: (
+        FreeEnergy(latent(L1(0.3)), Proximal(torch.tensor([[-1.0], [1.0]]), tolerance=1e-6)),
+        X1,
+        Y2,
+    ),
     "FreeEnergy, Implicit": lambda: (
         FreeEnergy(latent(unit_prior()), Implicit(LBFGS(torch.tensor([[-1.0], [1.0]])))),
         X1,
@@ -169,6 +182,7 @@ ENERGY_EXEMPTIONS = {
     "FreeEnergy, Descent": ({"second": False}, "the z found is a constant: first derivatives"),
     "FreeEnergy, LBFGS": ({"second": False}, "the same"),
     "FreeEnergy, LevenbergMarquardt": ({"second": False}, "the same"),
+    "FreeEnergy, Proximal": ({"second": False}, "the same"),
 }
 
 

@@ -18,6 +18,7 @@ from torch import nn
 from ebmlab.energies import Reconstruction
 from ebmlab.free_energy import Inference, Posterior
 from ebmlab.inference import (
+    L1,
     LBFGS,
     Amortized,
     Descent,
@@ -25,6 +26,7 @@ from ebmlab.inference import (
     HeavyBall,
     Implicit,
     LevenbergMarquardt,
+    Proximal,
 )
 from ebmlab.testing import check_inference
 
@@ -41,6 +43,21 @@ class Lowest(nn.Module, Inference):
             atom[0, i] = CODES[int(torch.cat(costs).argmin())]
         zero = torch.zeros_like(y[:, 0])
         return Posterior(atom, torch.ones_like(zero)[None], zero, zero)
+
+
+class Thresholded(nn.Module, Inference):
+    """The minimum of ‖w z + b - y‖² + λ |z| for a scalar z, in closed form."""
+
+    bound = "exact"
+
+    def __call__(self, energy, x, y, temperature=0.0, *, rng=None):
+        self.require_point(temperature)
+        w, b = energy.decoder.weight[:, 0], energy.decoder.bias
+        along = (y - b) @ w
+        size = (along.abs() - 0.5 * energy.prior.weight).clamp(min=0)
+        atom = (along.sign() * size / w.square().sum()).detach()
+        zero = torch.zeros_like(atom)
+        return Posterior(atom[None, ..., None], torch.ones_like(zero)[None], zero, zero)
 
 
 class Solved(nn.Module):
@@ -95,6 +112,14 @@ INFERENCES = {
         None,
         0.0,
         Conjugate(),
+    ),
+    "Proximal": lambda: (Proximal(STARTS, tolerance=1e-6), latent(L1(0.3)), X1, 0.0, None),
+    "Proximal, linear": lambda: (
+        Proximal(STARTS, tolerance=1e-6),
+        Reconstruction(nn.Linear(1, 2), prior=L1(0.3), takes_x=False),
+        None,
+        0.0,
+        Thresholded(),
     ),
     "Implicit": lambda: (Implicit(LBFGS(STARTS)), latent(unit_prior()), X1, 0.0, None),
     "Amortized, T=0": lambda: (Amortized(net(2, 1)), plane(), None, 0.0, Conjugate()),

@@ -90,7 +90,7 @@ def test_the_general_way_meets_the_linear_one_and_a_search_by_lbfgs():
 
 
 def evaluations(u, start, accelerate=True):
-    infer = Proximal(steps=20_000, tolerance=1e-6, accelerate=accelerate)
+    infer = Proximal(steps=20_000, tolerance=1e-3, accelerate=accelerate)
     calls: list[int] = []
 
     def smooth(z):
@@ -102,7 +102,7 @@ def evaluations(u, start, accelerate=True):
 
 
 def test_momentum_with_restarts_beats_plain_steps_by_far():
-    u, start = linear(L1(0.3), m=20, dim=30), torch.zeros(7, 30, dtype=F64)
+    u, start = linear(L1(0.3), n=3, m=10, dim=12), torch.zeros(3, 12, dtype=F64)
     assert 3 * evaluations(u, start) < evaluations(u, start, accelerate=False)
 
 
@@ -184,8 +184,8 @@ def test_the_gradient_to_the_dictionary_is_that_of_finite_differences():
     energy, y = energy_of(), randn(4, 5, seed=3)
     start = torch.zeros(1, 8, dtype=F64)
     free = FreeEnergy(energy, Proximal(start, steps=20_000, tolerance=1e-10))
-    (grad,) = torch.autograd.grad(free(None, y).sum(), energy.decoder.weight)
-    weight, h = energy.decoder.weight, 1e-5
+    weight, h = energy.get_parameter("decoder.weight"), 1e-5
+    (grad,) = torch.autograd.grad(free(None, y).sum(), weight)
     for i, j in ((0, 0), (2, 3), (4, 7)):
         values = []
         for sign in (1, -1):

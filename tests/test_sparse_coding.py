@@ -6,7 +6,7 @@ import torch
 from problems import F64, generator, randn
 from torch import Tensor
 
-from ebmlab import FreeEnergy, fit, methods
+from ebmlab import FreeEnergy, Method, fit, methods
 from ebmlab.energies import unit
 from ebmlab.errors import ShapeError
 from ebmlab.inference import L1, LinearComposite, Proximal
@@ -20,9 +20,19 @@ def problem(n: int = 40, dim: int = 16, atoms: int = 48) -> tuple[Tensor, Tensor
     return unit(randn(atoms, dim)), unit(randn(n, dim, seed=1))
 
 
+def inferred(method: Method, y: Tensor) -> Tensor:
+    assert isinstance(method.energy, FreeEnergy)
+    return method.energy.posterior(None, y).atoms[0].detach()
+
+
+def dictionary(method: Method) -> Tensor:
+    """The columns of D, (dim, k), as they are now."""
+    return method.get_parameter("energy.energy.decoder.weight").detach()
+
+
 def codes(d: Tensor, y: Tensor, tolerance: float = 1e-9) -> Tensor:
     method = methods.sparse_coding(d, LAMBDA, steps=20_000, tolerance=tolerance)
-    return method.energy.posterior(None, y).atoms[0].detach()
+    return inferred(method, y)
 
 
 def gap(d: Tensor, y: Tensor, z: Tensor) -> Tensor:
@@ -75,11 +85,10 @@ def test_codes_are_those_of_scikit_learn(shape):
 def test_columns_stay_of_length_one_and_the_loss_falls():
     d, y = problem(200)
     method = methods.sparse_coding(d, LAMBDA)
-    decoder = method.energy.energy.decoder
     before = method(None, y).value.item()
     run = fit(method, (None, y), steps=40, batch_size=100, lr=0.02, progress=False)
     assert run.skipped == 0
-    torch.testing.assert_close(decoder.weight.norm(dim=0), torch.ones(len(d), dtype=F64))
+    torch.testing.assert_close(dictionary(method).norm(dim=0), torch.ones(len(d), dtype=F64))
     assert method(None, y).value.item() < 0.95 * before
 
 
@@ -91,7 +100,7 @@ def test_a_planted_dictionary_is_found():
     method = methods.sparse_coding(start, 0.1)
 
     def recovered() -> float:
-        cosines = (method.energy.energy.decoder.weight.T.detach() @ truth.T).abs()
+        cosines = (dictionary(method).T @ truth.T).abs()
         return float((cosines.amax(0) > 0.98).double().mean())
 
     assert recovered() < 0.5
@@ -110,7 +119,7 @@ def test_the_loss_of_a_batch_is_the_mean_of_the_whole_energy():
 def test_nonnegative_codes_are_not_negative_and_optimal_among_those():
     d, y = problem()
     method = methods.sparse_coding(d, LAMBDA, nonnegative=True, steps=20_000, tolerance=1e-9)
-    z = method.energy.posterior(None, y).atoms[0]
+    z = inferred(method, y)
     assert (z >= 0).all()
     slope = 2 * (y - z @ d) @ d.T - LAMBDA
     assert float(torch.where(z > 0, slope.abs(), slope.clamp(min=0)).max()) < 1e-7
@@ -133,6 +142,5 @@ def test_float32_reaches_a_gap_of_a_hundred_thousandth():
 def test_every_datum_has_its_own_code_whatever_the_batch_shape():
     d, y = problem(12)
     method = methods.sparse_coding(d, LAMBDA, steps=20_000, tolerance=1e-9)
-    assert isinstance(method.energy, FreeEnergy)
-    folded = method.energy.posterior(None, y.reshape(3, 4, -1)).atoms[0]
+    folded = inferred(method, y.reshape(3, 4, -1))
     torch.testing.assert_close(folded.reshape(12, -1), codes(d, y), rtol=0, atol=1e-7)

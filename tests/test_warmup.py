@@ -70,7 +70,7 @@ def test_the_metric_becomes_the_covariance_and_what_follows_is_exact(bell):
 KERNELS = {
     "mala": (MALA(0.1), 0.57, 64, 400),
     "hmc": (HMC(0.1, 4), 0.8, 64, 400),
-    "hmc, four chains": (HMC(0.1, 4), 0.8, 4, 400),
+    "hmc, four chains": (HMC(0.1, 4, jitter=0.2), 0.8, 4, 400),
     "nuts": (NUTS(0.5), 0.8, 8, 80),
 }
 

@@ -1,11 +1,12 @@
 """Energies that are networks: an MLP of points, a convolutional network of images."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ebmlab import networks
 from ebmlab.checks import over_batch, require_tensor
 from ebmlab.energy import Energy
+from ebmlab.slopes import require_floating
 from ebmlab.types import Tree
 
 __all__ = ["MLP", "Constant", "ConvNet"]
@@ -39,6 +40,39 @@ class MLP(Energy):
             return self.network(torch.cat([a, b], dim=-1))
 
         return over_batch(joined, (require_tensor("x", x), 1), (y, 1)).squeeze(-1)
+
+    def value_and_grad(
+        self, x: Tree, y: Tensor, z: Tensor | None = None, *, rng: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """E and ∂E/∂y, back through the layers by hand: each sigmoid is taken once."""
+        if not all(isinstance(layer, nn.Linear | nn.SiLU) for layer in self.network):
+            return super().value_and_grad(x, y, z, rng=rng)
+        if not torch.compiler.is_compiling():
+            require_floating(y)
+            self.check(x, y, z)
+        with torch.no_grad():
+            h = y
+            if self.takes_x:
+                x = require_tensor("x", x)
+                h = torch.cat([x.expand(*y.shape[:-1], x.shape[-1]), y], dim=-1)
+            h, grad = _backward_by_hand(self.network, h)
+        return h.squeeze(-1), grad[..., -y.shape[-1] :]
+
+
+def _backward_by_hand(network: nn.Sequential, h: Tensor) -> tuple[Tensor, Tensor]:
+    """A network of linear layers and SiLUs with one output, and its gradient in the input."""
+    slopes = []
+    for layer in network:
+        if isinstance(layer, nn.SiLU):
+            gate = h.sigmoid()
+            slopes.append(gate * (1 + h * (1 - gate)))
+            h = h * gate
+        else:
+            h = layer(h)
+    grad = torch.ones_like(h)
+    for layer in reversed(network):
+        grad = grad @ layer.weight if isinstance(layer, nn.Linear) else grad * slopes.pop()
+    return h, grad
 
 
 class ConvNet(Energy):
@@ -83,7 +117,7 @@ class Constant(Energy):
     def __init__(self, value: float = 0.0, y_ndim: int = 1) -> None:
         super().__init__()
         self.y_ndim = self.y_event = y_ndim
-        self.value = torch.nn.Parameter(torch.tensor(value))
+        self.value = nn.Parameter(torch.tensor(value))
 
     def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
         """c, for each datum."""

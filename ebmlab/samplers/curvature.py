@@ -56,11 +56,12 @@ def bend(u: Potential, state: State, metric: Local, takes: Tensor) -> Local:
     changes = [u.value_and_grad(end)[1] - state.grad for end in ends]
     columns = torch.stack([change.reshape(len(change), -1) for change in changes], -1)
     hessian = factor.mT @ columns / step
-    takes = rows(takes & finite_rows(hessian), hessian)
-    hessian = torch.where(takes, 0.5 * (hessian + hessian.mT), 0.0)
+    known = rows(finite_rows(hessian), hessian)
+    hessian = torch.where(known, 0.5 * (hessian + hessian.mT), 0.0)
     eigenvalues, vectors = torch.linalg.eigh(hessian)
     scales = eigenvalues.abs().clamp(min=WIDER**-2).rsqrt()
-    return Local(torch.where(takes, factor @ (vectors * scales[:, None]), factor))
+    bent = factor @ (vectors * scales[:, None])
+    return Local(torch.where(known & rows(takes & finite_rows(bent), bent), bent, factor))
 
 
 def shared(metric: Local, takes: Tensor) -> Dense:

@@ -74,4 +74,4 @@ def settle(
 
 def _home(state: State, metric: Local, dim: int) -> Tensor:
     slope = row_sums(metric.gather(state.grad).square())
-    return (slope < 2 * dim + 10) & near(state.energy, dim)
+    return (slope < 5 * dim + 20) & near(state.energy, dim)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ebmlab.errors import DivergenceError
 from ebmlab.protocols import Sampler
-from ebmlab.rows import depth_limit
+from ebmlab.rows import depth_limit, rows
 from ebmlab.samplers.adaptation import DualAveraging, first_guess
 from ebmlab.samplers.chees import ChEESHMC
 from ebmlab.samplers.curvature import Local, local, shared
@@ -17,7 +17,7 @@ from ebmlab.samplers.length import Length
 from ebmlab.samplers.metric import Dense, Identity, Metric
 from ebmlab.samplers.moments import Moments
 from ebmlab.samplers.nuts import NUTS
-from ebmlab.samplers.settling import settle
+from ebmlab.samplers.settling import Settled, settle
 from ebmlab.samplers.start import begin
 from ebmlab.samplers.stragglers import near
 from ebmlab.types import Potential
@@ -27,6 +27,7 @@ __all__ = ["Tunable", "Tuning"]
 # Numbers in the metrics of all chains, where each may have its own.
 LARGEST = 10**6
 FIRST_DEPTH = 5
+FETCHING = 25
 
 
 @runtime_checkable
@@ -69,6 +70,7 @@ class Tuning:
         self.target, self.moved = target, moved
         self.metric, self.step_size = sampler.metric, torch.as_tensor(sampler.step_size)
         self.length: Length | None = None
+        self.bends = False
         self.dim, self.depth = state.y[0].numel(), FIRST_DEPTH
         self.floor = depth_limit(state.energy)
 
@@ -77,21 +79,34 @@ class Tuning:
 
         Where that is cheap, curvature makes a first metric.
         """
-        bends = kind is Dense and self.state.y.numel() * self.dim <= LARGEST
-        first = local(self.metric, self.state.y) if bends else self.metric
-        start = begin(self.u, self.state.y)
-        end, metric, made = settle(self.u, start, first, steps, self.rng, self.moved)
+        self.bends = kind is Dense and self.state.y.numel() * self.dim <= LARGEST
+        end, metric, made = self._settled(steps, self.moved)
         self.state = self.sampler.init(self.u, end.y, self.rng)
         self._require_bounded()
         if isinstance(metric, Local):
             self.metric = shared(metric, near(end.energy, self.dim))
         return made
 
+    def _settled(self, steps: int, moved: Callable[[int], None]) -> Settled:
+        start, metric = begin(self.u, self.state.y), self.metric
+        if self.bends:
+            metric = local(metric, start.y)
+        return settle(self.u, start, metric, steps, self.rng, moved)
+
+    def _fetch(self) -> None:
+        """Bring in the chains that have fallen behind, each by itself; the others stay."""
+        behind = ~near(self.state.energy, self.dim)
+        if self.bends and bool(behind.any()):
+            end = self._settled(FETCHING, lambda _: None).state
+            y = torch.where(rows(behind, end.y), end.y, self.state.y)
+            self.state = self.sampler.init(self.u, y, self.rng)
+
     def together(self, widths: list[int], kind: type[Metric]) -> None:
         """Move all chains with one step size; learn a metric in every window but the last."""
         if isinstance(self.sampler, ChEESHMC):
             self.length = Length(self.sampler, self.state)
         for window, width in enumerate(widths):
+            self._fetch()
             moments = Moments(self.state.y, kind, self.metric)
             self._window(width, moments)
             if window < len(widths) - 1:
