@@ -1,7 +1,6 @@
 """`Energy`: one scalar E(x, y, z), and the algebra that makes new energies of old ones."""
 
 from abc import ABC, abstractmethod
-from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -187,30 +186,31 @@ class Energy(nn.Module, ABC):
 
 
 class _Weighted(Energy):
-    """One other energy times a number: with its shapes and its needs."""
+    """One other energy times a number: with its shapes and its needs.
 
-    def __init__(self, energy: Energy) -> None:
+    Subclasses are made of (energy, number), and keep the number under a name of their own; a
+    tensor that is no Parameter becomes a buffer: moved and saved.
+    """
+
+    def __init__(self, energy: Energy, name: str, value: float | Tensor) -> None:
         super().__init__()
-        self.energy = energy
-        self.x_ndim, self.y_ndim, self.z_ndim = energy.x_ndim, energy.y_ndim, energy.z_ndim
-        self.takes_x, self.takes_z = energy.takes_x, energy.takes_z
-        self.stochastic = energy.stochastic
-
-    def hold(self, name: str, value: float | Tensor) -> None:
-        """Keep a number; a tensor that is no Parameter becomes a buffer: moved and saved."""
+        self.energy, self.held = energy, name
         if isinstance(value, Tensor) and not isinstance(value, nn.Parameter):
             self.register_buffer(name, value)
         else:
             setattr(self, name, value)
+        self.x_ndim, self.y_ndim, self.z_ndim = energy.x_ndim, energy.y_ndim, energy.z_ndim
+        self.takes_x, self.takes_z = energy.takes_x, energy.takes_z
+        self.stochastic = energy.stochastic
 
     @property
     @abstractmethod
     def weight(self) -> float | Tensor:
         """What the base is multiplied by."""
 
-    @abstractmethod
-    def over(self, energy: Energy) -> Self:
+    def over(self, energy: Energy) -> "_Weighted":
         """The same weight on another energy."""
+        return type(self)(energy, getattr(self, self.held))  # pyright: ignore[reportCallIssue]
 
     def forward(
         self, x: Tree, y: Tree, z: Tensor | None = None, rng: torch.Generator | None = None
@@ -242,17 +242,12 @@ class Scaled(_Weighted):
     factor: float | Tensor
 
     def __init__(self, energy: Energy, factor: float | Tensor) -> None:
-        super().__init__(energy)
-        self.hold("factor", factor)
+        super().__init__(energy, "factor", factor)
 
     @property
     def weight(self) -> float | Tensor:
         """The factor c."""
         return self.factor
-
-    def over(self, energy: Energy) -> "Scaled":
-        """The same factor on another energy."""
-        return Scaled(energy, self.factor)
 
 
 class Tempered(_Weighted):
@@ -261,18 +256,13 @@ class Tempered(_Weighted):
     temperature: float | Tensor
 
     def __init__(self, energy: Energy, temperature: float | Tensor) -> None:
-        super().__init__(energy)
         require_positive("temperature", temperature)
-        self.hold("temperature", temperature)
+        super().__init__(energy, "temperature", temperature)
 
     @property
     def weight(self) -> float | Tensor:
         """The inverse temperature."""
         return 1 / self.temperature
-
-    def over(self, energy: Energy) -> "Tempered":
-        """The same temperature on another energy."""
-        return Tempered(energy, self.temperature)
 
 
 def _experts(energy: Energy) -> list[Energy]:

@@ -5,7 +5,7 @@ import types
 import warnings
 import weakref
 from collections.abc import Callable, Hashable
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor
@@ -112,7 +112,7 @@ def _lower(graph: Any, inputs: list[Any], options: dict[str, Any]) -> Lowered:
 
     if any(isinstance(given, Tensor) and given.is_cuda for given in inputs):
         options = {}  # there, kernels are launched ahead of the wrapper anyway
-    return compile_fx(graph, inputs, config_patches=options)
+    return cast(Lowered, compile_fx(graph, inputs, config_patches=options))
 
 
 class _Replay:
