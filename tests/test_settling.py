@@ -134,5 +134,16 @@ def test_a_chain_that_falls_behind_is_fetched(fetches, monkeypatch):
     assert near(tuning.state.energy, 3).tolist() == [fetches] + 15 * [True]
 
 
+@pytest.mark.parametrize("stuck", [True, False])
+def test_a_chain_that_is_stuck_is_moved_and_no_other(stuck):
+    sampler, rng = HMC(0.1, 2), generator(1)
+    state = sampler.init(LINE, samples(ChEESHMC(), 100)[-1], rng)
+    tuning = Tuning(sampler, LINE, state, rng, 0.8, lambda _: None)
+    tuning.bends, tuning.accepted[0] = True, 0.0 if stuck else 0.8
+    tuning._fetch()
+    moved = (tuning.state.y != state.y).any(-1)
+    assert moved.tolist() == [stuck] + 15 * [False]
+
+
 def test_without_curvature_and_correlations_it_is_not():
     assert rhat(samples(ChEESHMC(), 60, Diagonal)).max() > 1.1

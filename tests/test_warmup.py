@@ -155,6 +155,19 @@ def test_the_same_generator_gives_the_same_warm_up_and_others_are_not_touched():
     assert not torch.equal(again[1].y, one[1].y)
 
 
+@pytest.mark.slow
+def test_compiled_warm_up_learns_the_same():
+    learned = []
+    for compiles in (False, True):
+        tuned, state = warmup(
+            HMC(0.1, 3), bowl, randn(8, 3), steps=40, rng=generator(3), compile=compiles
+        )
+        learned.append((tuned, state.y))
+    (one, y), (two, same) = learned
+    assert two.step_size == pytest.approx(one.step_size, rel=1e-3)
+    torch.testing.assert_close(y, same, rtol=1e-3, atol=1e-3)
+
+
 def test_proposals_that_are_not_finite_are_survived():
     def walled(y: Tensor) -> Tensor:
         return y.sum(-1) - 2 * y.log().sum(-1)  # NaN below 0

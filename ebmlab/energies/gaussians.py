@@ -31,6 +31,7 @@ class Gaussian(Density):
     mean: Tensor
     scale: Tensor
     whitening: Tensor
+    precision: Tensor
 
     def __init__(self, mean: Tensor, covariance: Tensor) -> None:
         super().__init__()
@@ -48,15 +49,17 @@ class Gaussian(Density):
         eye = torch.eye(self.dim).to(scale)
         inverse = torch.linalg.solve_triangular(scale, eye, upper=False)
         self.register_buffer("whitening", inverse)
+        self.register_buffer("precision", inverse.mT @ inverse)
 
     def potential(self, y: Tensor) -> Tensor:
         """Half the squared Mahalanobis distance."""
         return 0.5 * ((y - self.mean) @ self.whitening.mT).square().sum(-1)
 
     def slope(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        """½ ‖w‖² and Wᵀ w, w = W (y - μ)."""
-        white = (y - self.mean) @ self.whitening.mT
-        return 0.5 * white.square().sum(-1), white @ self.whitening
+        """½ (y - μ)ᵀ g and g = Σ⁻¹ (y - μ): one product where the square takes two."""
+        off = y - self.mean
+        grad = off @ self.precision
+        return 0.5 * (off * grad).sum(-1), grad
 
     @property
     def log_z(self) -> Tensor:

@@ -4,12 +4,11 @@ import functools
 import types
 import warnings
 import weakref
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any, Self, cast
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 from ebmlab.types import Potential
 
@@ -130,19 +129,19 @@ class _Replay:
         cls, lowered: Lowered, inputs: tuple[Any, ...], results: Any, moving: Any, out: Any
     ) -> Self | None:
         """Tell inputs and results apart by identity."""
-        leaves, (wanted, form) = tree_leaves(moving), tree_flatten(out)
+        leaves, wanted = _leaves(moving), _leaves(out)
         place = {id(leaf): k for k, leaf in enumerate(leaves)}
         made = {id(result): k for k, result in enumerate(results)}
         if len(place) < len(leaves) or any(id(leaf) not in made for leaf in wanted):
             return None
         slots = [(k, place[id(value)]) for k, value in enumerate(inputs) if id(value) in place]
         found = cls(lowered, list(inputs), slots, [made[id(leaf)] for leaf in wanted])
-        found.form = form
+        found.form = out
         return found
 
     def __call__(self, moving: Any) -> Any:
         """What the program makes of other moving inputs; None if they lie otherwise in memory."""
-        leaves = tree_leaves(moving)
+        leaves = _leaves(moving)
         inputs = list(self.inputs)
         for (position, leaf), layout in zip(self.slots, self.layout, strict=True):
             if leaves[leaf].stride() != layout:
@@ -150,7 +149,22 @@ class _Replay:
             inputs[position] = leaves[leaf]
         with torch.no_grad():
             results = self.lowered(*inputs)
-        return tree_unflatten([results[k] for k in self.out], self.form)
+        return _shaped(self.form, iter([results[k] for k in self.out]))
+
+
+def _leaves(tree: Any) -> list[Tensor]:
+    """The tensors of tuples in tuples, in order."""
+    if isinstance(tree, Tensor):
+        return [tree]
+    return [leaf for part in tree for leaf in _leaves(part)]
+
+
+def _shaped(form: Any, leaves: Iterator[Tensor]) -> Any:
+    """Tensors as the tuples in tuples that the form is."""
+    if isinstance(form, Tensor):
+        return next(leaves)
+    parts = [_shaped(part, leaves) for part in form]
+    return tuple(parts) if type(form) is tuple else type(form)(*parts)
 
 
 def program(function: Callable[..., Any], owner: object, key: Hashable) -> Program:

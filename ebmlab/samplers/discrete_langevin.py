@@ -53,8 +53,6 @@ class DiscreteLangevin(Kernel):
     """
 
     numbers: ClassVar[tuple[str, ...]] = ("step_size",)
-    # Compilation time grows with the block: ten moves take it about three times as long.
-    block: ClassVar[int] = 2
 
     step_size: float | Tensor
     adjusted: bool = True
@@ -62,6 +60,11 @@ class DiscreteLangevin(Kernel):
 
     def __post_init__(self) -> None:
         require_positive("step_size", self.step_size)
+
+    @property
+    def block(self) -> int:
+        """Two: compilation time grows fast with the operations of a proposal and its reverse."""
+        return 2
 
     def init(self, u: Potential, y: Tensor, rng: torch.Generator) -> State:
         """Energies and gradients at the start, which must lie in the space."""

@@ -1,7 +1,7 @@
 """Block Gibbs: blocks of y drawn anew from their exact conditionals, in turn."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -120,10 +120,12 @@ class Gibbs(Kernel):
     Source: Geman, Geman 1984.
     """
 
-    # A sweep is several gradients, and compilation time grows with them.
-    block: ClassVar[int] = 2
-
     conditionals: Conditionals
+
+    @property
+    def block(self) -> int:
+        """Two: a sweep is several gradients, and compilation time grows with them."""
+        return 2
 
     def init(self, u: Potential, y: Tensor, rng: torch.Generator) -> GibbsState:
         """Energies at the start, after a check that the conditionals are those of u."""

@@ -1,7 +1,7 @@
 """Gibbs with gradients: one informed change of a discrete y, with a Metropolis test."""
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -45,10 +45,12 @@ class GibbsWithGradients(Kernel):
     Source: Grathwohl, Swersky, Hashemi, Duvenaud, Maddison 2021, arXiv:2102.04509.
     """
 
-    # Compilation time grows with the block: ten moves take it about three times as long.
-    block: ClassVar[int] = 2
-
     space: Space = BINARY
+
+    @property
+    def block(self) -> int:
+        """Two: compilation time grows fast with the operations of a proposal and its reverse."""
+        return 2
 
     def init(self, u: Potential, y: Tensor, rng: torch.Generator) -> State:
         """Energies and gradients at the start, which must lie in the space."""

@@ -70,7 +70,6 @@ class HMC(Kernel):
     Source: Duane, Kennedy, Pendleton, Roweth 1987; Neal 2011 (arXiv:1206.1901).
     """
 
-    block: ClassVar[int] = 1
     numbers: ClassVar[tuple[str, ...]] = ("step_size",)
 
     step_size: float | Tensor
@@ -84,6 +83,12 @@ class HMC(Kernel):
             raise ConfigurationError(f"leapfrog_steps is {self.leapfrog_steps}; it must be >= 1")
         if not 0 <= self.jitter < 1:
             raise ConfigurationError(f"jitter is {self.jitter}; it must be in [0, 1)")
+
+    @property
+    def block(self) -> int:
+        """As many trajectories as make some twenty leaps, and one where their number varies."""
+        leaps = self.leapfrog_steps
+        return 1 if isinstance(leaps, Tensor) else max(1, 20 // leaps)
 
     def draw(self, state: State, rng: torch.Generator) -> HMCNoise:
         """The momenta, the thresholds of the tests, and the place of the step size."""

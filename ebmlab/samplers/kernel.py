@@ -21,7 +21,6 @@ class Kernel(ABC):
     numbers may be drawn ahead, and several moves compiled into one (`run(…, compile=True)`).
 
     Attributes:
-        block: how many transitions are worth compiling into one call.
         numbers: the fields that may be numbers or tensors, such as step_size: a compiled program
             takes them as tensors, and so serves all their values.
 
@@ -31,8 +30,12 @@ class Kernel(ABC):
         True
     """
 
-    block: ClassVar[int] = 10
     numbers: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def block(self) -> int:
+        """How many transitions are worth compiling into one program."""
+        return 10
 
     def init(self, u: Potential, y: Tensor, rng: torch.Generator) -> Any:
         """Energies and gradients at the start."""
@@ -63,6 +66,8 @@ def stack(draws: list[Any]) -> Any:
     """The draws of several steps as one tree, its tensors stacked along a new first dimension."""
     first = draws[0]
     if isinstance(first, Tensor):
+        if len(draws) == 1:
+            return first[None]
         if first.ndim == 2 and first.mT.is_contiguous():  # laid out coordinate by coordinate
             return torch.stack([draw.mT for draw in draws]).mT
         return torch.stack(draws)

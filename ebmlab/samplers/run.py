@@ -101,7 +101,7 @@ def run(
                 samples[step // thin - 1] = block.ys[k]
                 energies[step // thin - 1] = block.energies[k]
             done += blocks.length
-            watch.see(state, block.tally, done, last=done == steps)
+            watch.see(state, total, done, last=done == steps)
             bar.update(blocks.length)
     assert total is not None
     kept = done // thin if thin else 0

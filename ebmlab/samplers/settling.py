@@ -19,7 +19,7 @@ LEAPS = 4
 WIDEST = 1.0
 # Up to so many dimensions curvature costs little beside the transition.
 FEW = 10
-# How many transitions chains make after the last came home, to spread over it.
+# Enough to spread over home.
 REST = 10
 
 
@@ -38,6 +38,7 @@ def settle(
     steps: int,
     rng: torch.Generator,
     moved: Callable[[int], None],
+    rest: int = REST,
 ) -> Settled:
     """Move every chain by HMC with a step size, and a `Local` metric, of its own.
 
@@ -49,9 +50,10 @@ def settle(
         u: the potential.
         state: where the chains stand.
         metric: the one of every chain at first.
-        steps: how many transitions at most; fewer where all chains have been home for a while.
+        steps: how many transitions at most.
         rng: where random numbers come from.
         moved: called with 1 after each transition.
+        rest: how many transitions follow the last in which a chain was not at home.
 
     Returns:
         Where the chains stand then, the metric of each, and how many transitions were made.
@@ -64,7 +66,7 @@ def settle(
             far = ~_home(state, metric, dim) if made else far
             if bool(far.any()):
                 metric = bend(u, state, metric, far)
-                last = min(made + REST, steps)
+                last = min(made + rest, steps)
         state, info = HMC(rows(size, state.y), LEAPS, metric).step(u, state, rng)
         size = (size * (1.5 * (info.acceptance - 0.65)).exp()).clamp(max=WIDEST)
         made += 1

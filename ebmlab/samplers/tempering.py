@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -90,9 +90,6 @@ class ParallelTempering(Kernel):
     Doucet 2019, arXiv:1905.02939.
     """
 
-    # One step is as many kernel steps as there are temperatures.
-    block: ClassVar[int] = 1
-
     kernel: Kernel | Callable[[float], Kernel]
     temperatures: Sequence[float]
     ladder: tuple[Tempered, ...] = field(init=False, repr=False)
@@ -108,6 +105,11 @@ class ParallelTempering(Kernel):
         # Made here, once, and frozen as all else.
         ladder = tuple(Tempered(kernel, hot) for kernel, hot in zip(each, t, strict=True))
         object.__setattr__(self, "ladder", ladder)
+
+    @property
+    def block(self) -> int:
+        """One: a step is as many of the kernel's as there are temperatures."""
+        return 1
 
     def init(self, u: Potential, y: Tensor, rng: torch.Generator) -> TemperingState:
         """All replicas of a chain start where it starts."""

@@ -17,17 +17,19 @@ from ebmlab.samplers.length import Length
 from ebmlab.samplers.metric import Dense, Identity, Metric
 from ebmlab.samplers.moments import Moments
 from ebmlab.samplers.nuts import NUTS
-from ebmlab.samplers.settling import Settled, settle
+from ebmlab.samplers.settling import settle
 from ebmlab.samplers.start import begin
 from ebmlab.samplers.stragglers import near
-from ebmlab.types import Potential
+from ebmlab.types import Potential, State
 
 __all__ = ["Tunable", "Tuning"]
 
 # Numbers in the metrics of all chains, where each may have its own.
 LARGEST = 10**6
 FIRST_DEPTH = 5
-FETCHING = 25
+# Transitions by itself of a chain that others leave behind, in each window; the mean acceptance
+# below which it is stuck, as where the target is much narrower than elsewhere.
+FETCHING, STUCK = 25, 0.2
 
 
 @runtime_checkable
@@ -70,7 +72,7 @@ class Tuning:
         self.target, self.moved = target, moved
         self.metric, self.step_size = sampler.metric, torch.as_tensor(sampler.step_size)
         self.length: Length | None = None
-        self.bends = False
+        self.bends, self.accepted = False, torch.ones_like(state.energy)
         self.dim, self.depth = state.y[0].numel(), FIRST_DEPTH
         self.floor = depth_limit(state.energy)
 
@@ -80,24 +82,27 @@ class Tuning:
         Where that is cheap, curvature makes a first metric.
         """
         self.bends = kind is Dense and self.state.y.numel() * self.dim <= LARGEST
-        end, metric, made = self._settled(steps, self.moved)
+        start, first = self._by_itself()
+        end, metric, made = settle(self.u, start, first, steps, self.rng, self.moved)
         self.state = self.sampler.init(self.u, end.y, self.rng)
         self._require_bounded()
         if isinstance(metric, Local):
             self.metric = shared(metric, near(end.energy, self.dim))
         return made
 
-    def _settled(self, steps: int, moved: Callable[[int], None]) -> Settled:
-        start, metric = begin(self.u, self.state.y), self.metric
-        if self.bends:
-            metric = local(metric, start.y)
-        return settle(self.u, start, metric, steps, self.rng, moved)
+    def _by_itself(self) -> tuple[State, Metric]:
+        """Where chains stand, and a metric that may become each chain's own."""
+        start = begin(self.u, self.state.y)
+        return start, local(self.metric, start.y) if self.bends else self.metric
 
     def _fetch(self) -> None:
-        """Bring in the chains that have fallen behind, each by itself; the others stay."""
-        behind = ~near(self.state.energy, self.dim)
+        """Bring in the chains that are far out or stuck, each by itself; the others stay."""
+        behind = ~near(self.state.energy, self.dim) | (self.accepted < STUCK)
         if self.bends and bool(behind.any()):
-            end = self._settled(FETCHING, lambda _: None).state
+            start, metric = self._by_itself()
+            end = settle(
+                self.u, start, metric, FETCHING, self.rng, lambda _: None, rest=FETCHING
+            ).state
             y = torch.where(rows(behind, end.y), end.y, self.state.y)
             self.state = self.sampler.init(self.u, y, self.rng)
 
@@ -118,8 +123,11 @@ class Tuning:
     def _window(self, width: int, moments: Moments) -> None:
         guess = first_guess(lambda size: self._tried(size).mean(), self.step_size)
         averaging = DualAveraging(guess, self.target)
+        self.accepted = torch.zeros_like(self.state.energy)
         for _ in range(width):
-            averaging.see(self._move(self._next(averaging.step_size)).mean())
+            acceptance = self._move(self._next(averaging.step_size))
+            averaging.see(acceptance.mean())
+            self.accepted += acceptance / width
             moments.see(self.state.y, near(self.state.energy, self.dim))
         self._require_bounded()
         self.step_size = averaging.average

@@ -43,9 +43,9 @@ def warmup(
     metric, at d gradients each time. Then the sampler moves all chains alike, from the mean
     curvature on, in windows that double: 25, 50, 100, … steps. After each the covariance of its
     draws, pooled over the chains that have come in, becomes the metric, and dual averaging of the
-    acceptance and the length of trajectories begin anew; chains that have fallen behind are then
-    fetched as at first, not counted as steps. Early trajectories are kept short. The last sixth of
-    the steps leaves the metric alone, and the step size is its.
+    acceptance and the length of trajectories begin anew; chains that are far out or stuck then
+    come in as at first, not counted as steps. Early trajectories are kept short. The last sixth
+    of the steps leaves the metric alone, and the step size is its.
 
     Args:
         sampler: `HMC`, `ChEESHMC`, `NUTS`, `MALA`, or what has their fields `step_size` and

@@ -31,14 +31,12 @@ class Watch:
 
     def _set_out(self, state: Any, step: int) -> None:
         self.state, self.step, self.numbers = state, step, self.rng.get_state()
-        self.tally: Tally | None = None
 
-    def see(self, state: Any, tally: Tally, step: int, *, last: bool) -> None:
-        """Take in a block that ended at `step`; look from time to time, and raise."""
-        self.tally = Tally((), tally.energy, tally.lowest).joined(self.tally)
+    def see(self, state: Any, total: Tally, step: int, *, last: bool) -> None:
+        """Look from time to time at where a run stands after `step`, and raise."""
         if last or step - self.step >= CHECK_EVERY:
-            probe = reduce(torch.add, self._probes(state), self.tally.energy)
-            if not bool((probe.isfinite() & (self.tally.lowest >= self.floor)).all()):
+            probe = reduce(torch.add, self._probes(state), total.energy)
+            if not bool((probe.isfinite() & (total.lowest >= self.floor)).all()):
                 self._replay(step)
             self._set_out(state, step)
 
