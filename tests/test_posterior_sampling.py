@@ -78,9 +78,9 @@ def test_nuts_finds_the_reference_moments(name):
     holds(name, by_nuts)
 
 
-# Eight schools is improper without its Jacobian, and arK hardly feels it.
-@pytest.mark.parametrize("name", ["gp_regr", "kilpisjarvi"])
-def test_a_posterior_without_its_jacobian_is_told_apart(name):
+# Eight schools and gp_regr are improper without their Jacobians, and arK hardly feels it.
+def test_a_posterior_without_its_jacobian_is_told_apart():
+    name = "kilpisjarvi"
     energy = real(name).energy
     logs = torch.zeros(energy.dim, dtype=F64)
     logs[LOGARITHMS[name]] = 1
