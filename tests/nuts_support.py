@@ -21,7 +21,9 @@ class Numbers(NamedTuple):
     @classmethod
     def drawn(cls, shape: tuple[int, int], max_depth: int, rng: torch.Generator) -> "Numbers":
         rng, chains = fork(rng), shape[0]
-        numbers = cls(torch.randn(shape, generator=rng, dtype=F64), [], [], [])
+        # Short vectors are drawn coordinate by coordinate.
+        momentum = torch.randn(shape[::-1], generator=rng, dtype=F64).mT
+        numbers = cls(momentum, [], [], [])
         for depth in range(max_depth):
             numbers.future.append(torch.rand(chains, generator=rng, dtype=F64) < 0.5)
             ages = [

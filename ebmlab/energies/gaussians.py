@@ -31,7 +31,6 @@ class Gaussian(Density):
     mean: Tensor
     scale: Tensor
     whitening: Tensor
-    precision: Tensor
 
     def __init__(self, mean: Tensor, covariance: Tensor) -> None:
         super().__init__()
@@ -49,7 +48,6 @@ class Gaussian(Density):
         eye = torch.eye(self.dim).to(scale)
         inverse = torch.linalg.solve_triangular(scale, eye, upper=False)
         self.register_buffer("whitening", inverse)
-        self.register_buffer("precision", inverse.mT @ inverse)
 
     def potential(self, y: Tensor) -> Tensor:
         """Half the squared Mahalanobis distance."""
@@ -58,7 +56,7 @@ class Gaussian(Density):
     def slope(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """½ (y - μ)ᵀ g and g = Σ⁻¹ (y - μ): one product where the square takes two."""
         off = y - self.mean
-        grad = off @ self.precision
+        grad = off @ (self.whitening.mT @ self.whitening)
         return 0.5 * (off * grad).sum(-1), grad
 
     @property

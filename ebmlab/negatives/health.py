@@ -25,7 +25,7 @@ def health(y: Tensor, start: Tensor, end: Tensor) -> dict[str, Tensor]:
     Returns:
         `moved`, the mean distance from start to end, and the shares of chains that have `strayed`
         (ten times as far from the data's mean as any datum), that stand `still`, and that have
-        `coalesced` (stand exactly where another one does).
+        `coalesced` (stand exactly where another one does, beyond what data do).
 
     Example:
         >>> y = torch.tensor([[0.0], [1.0]])
@@ -39,7 +39,7 @@ def health(y: Tensor, start: Tensor, end: Tensor) -> dict[str, Tensor]:
     shares = {
         "strayed": (away > FAR * reach).to(way).mean() * (reach > 0),
         "still": (way == 0).to(way).mean(),
-        "coalesced": _repeated(end),
+        "coalesced": (_repeated(end) - _repeated(y)).clamp(min=0),
     }
     ill = torch.stack(list(shares.values())) > 0.5
     if bool(ill.any()):
