@@ -25,8 +25,6 @@ def rows(device: str, quick: bool) -> list[Row]:
     contenders = _ours(energy.to(device), start, steps)
     if installed("blackjax") and device == "cpu":
         contenders["blackjax"] = _blackjax(precision, start, steps)
-    if installed("numpyro") and device == "cpu":
-        contenders["numpyro"] = _numpyro(precision, start, steps)
     if installed("torchebm"):
         contenders["torchebm"] = _torchebm(energy, start, steps)
     times = race(contenders, device, turns=3 if quick else 5)
@@ -66,30 +64,6 @@ def _blackjax(precision: Tensor, start: Tensor, steps: int) -> Callable[[], Tens
 
     key = jax.random.key(0)
     return lambda: torch.from_numpy(_array(chains(y, key)))
-
-
-def _numpyro(precision: Tensor, start: Tensor, steps: int) -> Callable[[], Tensor]:
-    import jax
-    from numpyro.infer import HMC as PeerHMC
-    from numpyro.infer import MCMC
-
-    matrix = jax.numpy.asarray(precision.numpy(), dtype="float32")
-    kernel = PeerHMC(
-        potential_fn=lambda y: 0.5 * y @ matrix @ y,
-        step_size=STEP,
-        num_steps=LEAPS,
-        adapt_step_size=False,
-        adapt_mass_matrix=False,
-    )
-    options = {"num_chains": len(start), "chain_method": "vectorized", "progress_bar": False}
-    chains = MCMC(kernel, num_warmup=0, num_samples=steps, **options)
-    y = jax.numpy.asarray(start.numpy())
-
-    def draws() -> Tensor:
-        chains.run(jax.random.key(0), init_params=y)
-        return torch.from_numpy(_array(chains.get_samples(group_by_chain=True))).transpose(0, 1)
-
-    return draws
 
 
 def _torchebm(energy: Gaussian, start: Tensor, steps: int) -> Callable[[], Tensor]:

@@ -1,6 +1,8 @@
 """Gaussian energies: one, a mixture, and the uniform box."""
 
 import math
+from collections.abc import Callable
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -31,6 +33,7 @@ class Gaussian(Density):
     mean: Tensor
     scale: Tensor
     whitening: Tensor
+    precision: Tensor
 
     def __init__(self, mean: Tensor, covariance: Tensor) -> None:
         super().__init__()
@@ -48,6 +51,13 @@ class Gaussian(Density):
         eye = torch.eye(self.dim).to(scale)
         inverse = torch.linalg.solve_triangular(scale, eye, upper=False)
         self.register_buffer("whitening", inverse)
+        self.register_buffer("precision", inverse.mT @ inverse)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Cast or moved, the two forms of Σ⁻¹ stay one to the last digit."""
+        super()._apply(fn, recurse)
+        self.precision = self.whitening.mT @ self.whitening
+        return self
 
     def potential(self, y: Tensor) -> Tensor:
         """Half the squared Mahalanobis distance."""
@@ -56,7 +66,7 @@ class Gaussian(Density):
     def slope(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """½ (y - μ)ᵀ g and g = Σ⁻¹ (y - μ): one product where the square takes two."""
         off = y - self.mean
-        grad = off @ (self.whitening.mT @ self.whitening)
+        grad = off @ self.precision
         return 0.5 * (off * grad).sum(-1), grad
 
     @property
