@@ -42,11 +42,13 @@ def main() -> None:
     print(f"absent peers: {', '.join(about['absent']) or 'none'}", flush=True)
     rows: list[Row] = []
     for topic in options.topic or TOPICS:
-        found = importlib.import_module(topic).rows(options.device, options.quick)
+        found: list[Row] = []
+        for row in importlib.import_module(topic).rows(options.device, options.quick):
+            found.append(row)
+            if options.out:
+                save(options.out, about, rows + found)
         print(table(found), flush=True)
         rows += found
-        if options.out:
-            save(options.out, about, rows)
 
 
 if __name__ == "__main__":
