@@ -27,6 +27,7 @@ from ebmlab.energies import (
     Ring,
     Uniform,
 )
+from ebmlab.errors import DtypeError
 
 
 def _gaussian_3(y: Tensor) -> Tensor:
@@ -155,3 +156,10 @@ def test_a_wrong_log_z_would_be_seen():
     assert float(energy.log_z) != pytest.approx(
         log_integral(lambda y: 1.00001 * energy(None, y), *axes), abs=1e-6
     )
+
+
+def test_a_gradient_by_hand_refuses_integers_as_autograd_s_does():
+    integers = torch.zeros(3, 2, dtype=torch.long)
+    for density in (Gaussian(torch.zeros(2), torch.eye(2)), DoubleWell()):
+        with pytest.raises(DtypeError, match="int64"):
+            density.given().value_and_grad(integers)

@@ -9,7 +9,7 @@ from torch import Tensor
 from ebmlab.checks import require_tensor
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
-from ebmlab.slopes import slope
+from ebmlab.slopes import require_floating, slope
 from ebmlab.types import Tree
 
 __all__ = ["Density", "rejection"]
@@ -38,6 +38,7 @@ class Density(Energy):
         self, x: Tree, y: Tensor, z: Tensor | None = None, *, rng: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
         """E(y) and its gradient, both detached; the gradient by hand where `slope` is written."""
+        require_floating(y)
         if not torch.compiler.is_compiling():
             self.check(None, y)
         with torch.no_grad():

@@ -10,6 +10,7 @@ from torch.nn.functional import logsigmoid
 from ebmlab.checks import require_one_kind, require_tensor
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
+from ebmlab.slopes import require_floating
 from ebmlab.types import Tree
 
 __all__ = ["Unconstrained", "half_cauchy", "half_cauchy_slope", "with_log", "without_log"]
@@ -45,6 +46,7 @@ class Unconstrained(Energy):
         self, x: Tree, y: Tensor, z: Tensor | None = None, *, rng: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
         """E and ∂E/∂y of y (*batch, d), both detached."""
+        require_floating(y)
         if not torch.compiler.is_compiling():
             require_one_kind(self, {"y": y})
         return self.slope(self._vectors(y).detach())
