@@ -16,7 +16,7 @@ from ebmlab.checks import (
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.randomness import replayed
 from ebmlab.slopes import slope
-from ebmlab.types import Potential, Tree
+from ebmlab.types import Posterior, Potential, Tree
 
 __all__ = ["Energy", "Scaled", "Sum", "Tempered"]
 
@@ -34,6 +34,8 @@ class Energy(nn.Module, ABC):
         takes_x: False where E does not depend on x: x may be None, or lends its batch only.
         takes_z: True where a latent z is needed.
         stochastic: True where `forward` needs `rng`.
+        couples: True where the energy of a datum depends on the others of its batch.
+        refits: True where `refit` does something.
 
     Raises:
         ShapeError: batches do not broadcast, are empty, or the energy is not one number per datum.
@@ -56,6 +58,8 @@ class Energy(nn.Module, ABC):
     takes_x: bool = True
     takes_z: bool = False
     stochastic: bool = False
+    couples: bool = False
+    refits: bool = False
 
     @abstractmethod
     def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
@@ -170,6 +174,13 @@ class Energy(nn.Module, ABC):
         """Move state that no gradient moves (center, codebook), after the optimizer's step."""
         return
 
+    def refit(self, x: Tree, y: Tree, q: Posterior) -> None:
+        """The M-step: set what has a closed form given q(z | x, y); `FreeEnergy.update` calls it.
+
+        Source: Dempster, Laird, Rubin 1977.
+        """
+        return
+
     def __add__(self, other: "Energy") -> "Sum":
         """Product of experts: exp(-(E1 + E2))."""
         return Sum(self, other)
@@ -201,7 +212,11 @@ class _Weighted(Energy):
             setattr(self, name, value)
         self.x_ndim, self.y_ndim, self.z_ndim = energy.x_ndim, energy.y_ndim, energy.z_ndim
         self.takes_x, self.takes_z = energy.takes_x, energy.takes_z
-        self.stochastic = energy.stochastic
+        self.stochastic, self.couples, self.refits = (
+            energy.stochastic,
+            energy.couples,
+            energy.refits,
+        )
 
     @property
     @abstractmethod
@@ -234,6 +249,10 @@ class _Weighted(Energy):
     def update(self, x: Tree, y: Tree) -> None:
         """Update the base."""
         self.energy.update(x, y)
+
+    def refit(self, x: Tree, y: Tree, q: Posterior) -> None:
+        """Refit the base."""
+        self.energy.refit(x, y, q)
 
 
 class Scaled(_Weighted):
@@ -285,6 +304,8 @@ class Sum(Energy):
         self.takes_x = any(term.takes_x for term in flat)
         self.takes_z = any(term.takes_z for term in flat)
         self.stochastic = any(term.stochastic for term in flat)
+        self.couples = any(term.couples for term in flat)
+        self.refits = any(term.refits for term in flat)
         self.x_ndim = next((t.x_ndim for t in flat if t.takes_x), 1)
         self.z_ndim = next((t.z_ndim for t in flat if t.takes_z), 1)
 
@@ -302,3 +323,8 @@ class Sum(Energy):
         """Update every term."""
         for term in _experts(self):
             term.update(x, y)
+
+    def refit(self, x: Tree, y: Tree, q: Posterior) -> None:
+        """Refit every term."""
+        for term in _experts(self):
+            term.refit(x, y, q)

@@ -1,7 +1,7 @@
 """`FreeEnergy`: E(x, y, z) with z inferred and gone, an energy of x and y again."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -9,30 +9,11 @@ from torch import Tensor
 from ebmlab.checks import require_non_negative
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
-from ebmlab.types import Tree
+from ebmlab.types import Posterior, Tree
 
 __all__ = ["Bound", "FreeEnergy", "Inference", "Posterior"]
 
 Bound = Literal["exact", "upper", "lower", "gradient"]
-
-
-class Posterior(NamedTuple):
-    """Weighted atoms of q(z | x, y).
-
-    Attributes:
-        atoms: (k, *batch, *event); may carry gradients.
-        weights: (k, *batch) or broadcastable to it; sums to 1 over k.
-        information: (*batch), nats that z carries: KL(q || prior).
-        residual: (*batch), how far from converged; 0 where nothing iterates.
-        energies: (k, *batch), E at the atoms where the inference knows them already, so that
-            `FreeEnergy` need not evaluate them again.
-    """
-
-    atoms: Tensor
-    weights: Tensor
-    information: Tensor
-    residual: Tensor
-    energies: Tensor | None = None
 
 
 class Inference(ABC):
@@ -42,10 +23,14 @@ class Inference(ABC):
         bound: what FreeEnergy's value is under this inference: "exact", an "upper" or "lower"
             bound of the free energy, or right in its "gradient" only.
         stochastic: True where temperatures above 0 draw random numbers.
+        couples: True where z of a datum depends on the others of its batch.
+        refits: True where `refit` does something.
     """
 
     bound: ClassVar[Bound]
     stochastic: ClassVar[bool] = False
+    couples: ClassVar[bool] = False
+    refits: bool = False
 
     @abstractmethod
     def __call__(
@@ -58,6 +43,10 @@ class Inference(ABC):
         rng: torch.Generator | None = None,
     ) -> Posterior:
         """Infer z for each datum of the batch; temperature 0 minimizes."""
+
+    def refit(self, x: Tree, y: Tree, q: Posterior) -> None:
+        """Move the inference's own state (prior weights, centers, queues) given its posterior."""
+        return
 
     def require_point(self, temperature: float) -> None:
         """Raise where a point inference is asked for a distribution."""
@@ -105,6 +94,7 @@ class FreeEnergy(Energy):
         self.temperature = temperature
         self.x_ndim, self.y_ndim, self.takes_x = energy.x_ndim, energy.y_ndim, energy.takes_x
         self.stochastic = energy.stochastic or (infer.stochastic and temperature > 0)
+        self.couples = energy.couples or infer.couples
 
     @property
     def bound(self) -> Bound:
@@ -132,8 +122,13 @@ class FreeEnergy(Energy):
         return FreeEnergy(head, self.infer, self.temperature), hx, hy
 
     def update(self, x: Tree, y: Tree) -> None:
-        """Update the energy below."""
+        """Update the energy below; where it or the inference refits, infer z for that."""
         self.energy.update(x, y)
+        if self.energy.refits or self.infer.refits:
+            with torch.no_grad():
+                q = self.posterior(x, y)
+                self.energy.refit(x, y, q)
+                self.infer.refit(x, y, q)
 
     def extra_repr(self) -> str:
         """What `print` shows."""

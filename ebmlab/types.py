@@ -8,7 +8,16 @@ from torch import Tensor
 from ebmlab.errors import ShapeError
 from ebmlab.slopes import slope
 
-__all__ = ["Chain", "Info", "Minimum", "Potential", "State", "Tree", "as_potential"]
+__all__ = [
+    "Chain",
+    "Info",
+    "Minimum",
+    "Posterior",
+    "Potential",
+    "State",
+    "Tree",
+    "as_potential",
+]
 
 Tree = Tensor | tuple[Tensor, ...] | None
 
@@ -118,3 +127,22 @@ class Minimum(NamedTuple):
     argmin: Tensor
     energy: Tensor
     residual: Tensor
+
+
+class Posterior(NamedTuple):
+    """Weighted atoms of q(z | x, y).
+
+    Attributes:
+        atoms: (k, *batch, *event); may carry gradients.
+        weights: (k, *batch) or broadcastable to it; sums to 1 over k.
+        information: (*batch), nats that z carries: KL(q || prior).
+        residual: (*batch), how far from converged; 0 where nothing iterates.
+        energies: (k, *batch), E at the atoms where the inference knows them already, so that
+            `FreeEnergy` need not evaluate them again.
+    """
+
+    atoms: Tensor
+    weights: Tensor
+    information: Tensor
+    residual: Tensor
+    energies: Tensor | None = None

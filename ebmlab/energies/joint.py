@@ -54,7 +54,7 @@ class JointEmbedding(Energy):
         self.x_ndim = self.x_event = x_ndim
         self.y_ndim = self.y_event = x_ndim if y_ndim is None else y_ndim
         self.z_ndim, self.takes_z = self.head.z_ndim, self.head.takes_z
-        self.stochastic = self.head.stochastic
+        self.stochastic, self.couples = self.head.stochastic, self.head.couples
 
     def forward(
         self, x: Tree, y: Tree, z: Tensor | None = None, rng: torch.Generator | None = None

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ebmlab.checks import require_positive
+from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, DtypeError, NonFiniteError
 from ebmlab.slices.plane import Plane, wide
 from ebmlab.types import as_potential
@@ -111,7 +112,8 @@ def landscape(
         chunk: points evaluated at a time.
 
     Raises:
-        ConfigurationError: lo >= hi, resolution < 2, or chunk < 1.
+        ConfigurationError: lo >= hi, resolution < 2, chunk < 1, or an energy that couples the
+            rows of a batch, which is no function of one y.
         ShapeError: u does not return one energy per row.
         DtypeError: u returns integers.
 
@@ -131,6 +133,12 @@ def landscape(
     if chunk < 1:
         raise ConfigurationError(f"chunk is {chunk}; it must be at least 1")
     potential = as_potential(u)
+    if isinstance(potential.origin, Energy) and potential.origin.couples:
+        raise ConfigurationError(
+            f"{type(potential.origin).__name__} couples the rows of a batch (couples is True): its "
+            "energy at a point depends on the other points, so there is no landscape of it; draw "
+            "the energy it is made of, with z clamped"
+        )
     origin = wide(plane.origin)
     a = torch.linspace(a_lo, a_hi, columns, dtype=origin.dtype, device=origin.device)
     b = torch.linspace(b_lo, b_hi, rows, dtype=origin.dtype, device=origin.device)

@@ -1,0 +1,56 @@
+"""Recipes whose two encoders differ: dynamics that keep codes from collapsing."""
+
+from torch import nn
+
+from ebmlab.energies import (
+    JointEmbedding,
+    Predicted,
+)
+from ebmlab.networks import Projector
+from ebmlab.objectives import Regularized
+from ebmlab.protocols import Method
+from ebmlab.teachers import EMA
+
+__all__ = ["byol", "simsiam"]
+
+
+def simsiam(
+    encoder: nn.Module,
+    dim: int,
+    *,
+    projection: int = 2048,
+    bottleneck: int = 512,
+    x_ndim: int = 1,
+) -> Method:
+    """SimSiam: predict each view's code from the other's, the target's gradient stopped.
+
+    The asymmetry of predictor and stop-gradient prevents collapse (dynamics, not descent).
+    x and y are tuples of views.
+
+    Source: Chen, He 2021, arXiv:2011.10566.
+    """
+    f = nn.Sequential(encoder, Projector(dim, projection, projection))
+    head = Predicted(Projector(projection, bottleneck, projection))
+    return Method(JointEmbedding(f, f, head, x_ndim=x_ndim), Regularized(), encoder=encoder)
+
+
+def byol(
+    encoder: nn.Module,
+    dim: int,
+    *,
+    projection: int = 256,
+    hidden: int = 4096,
+    decay: float = 0.99,
+    x_ndim: int = 1,
+) -> Method:
+    """BYOL: predict the code that a slow copy of the encoder gives to the other view.
+
+    The moving average, and the predictor before it, prevent collapse (dynamics, not descent).
+    x and y are tuples of views; the sum of 2 - 2 cos over both ways is 4 + 4 E.
+
+    Source: Grill et al. 2020, arXiv:2006.07733.
+    """
+    f = nn.Sequential(encoder, Projector(dim, hidden, projection))
+    head = Predicted(Projector(projection, hidden, projection))
+    energy = JointEmbedding(f, EMA(f, decay), head, x_ndim=x_ndim)
+    return Method(energy, Regularized(energy_weight=4.0), encoder=encoder)
