@@ -1,0 +1,73 @@
+"""Ranks of a distributed run: the rows of all of them together, gradients included."""
+
+import torch
+from torch import Tensor, distributed
+
+from ebmlab.errors import ShapeError
+
+__all__ = ["gathered", "rank_count", "rank_number", "totaled"]
+
+
+def rank_count() -> int:
+    """How many processes train together; 1 where there is no process group."""
+    return distributed.get_world_size() if _joined() else 1
+
+
+def rank_number() -> int:
+    """Which of them this is."""
+    return distributed.get_rank() if _joined() else 0
+
+
+def gathered(name: str, rows: Tensor, *, batch_dim: int = 0) -> Tensor:
+    """The rows of all ranks, in their order: (b, …) -> (ranks · b, …); alone, rows themselves.
+
+    A loss of the gathered rows has the gradient of one process that holds them all, once it is
+    averaged over the ranks as DDP does, whether each rank computes all of the loss or the mean
+    over its own rows.
+
+    Args:
+        name: what the rows are, for errors.
+        rows: (…, b, …), as many on every rank.
+        batch_dim: which dimension is b.
+
+    Raises:
+        ShapeError: the ranks hold different shapes; raised on all of them, before any row moves.
+
+    Example:
+        >>> gathered("hx", torch.ones(2, 3)).shape
+        torch.Size([2, 3])
+    """
+    if rank_count() == 1:
+        return rows
+    _require_equal(name, rows)
+    from torch.distributed.nn import functional
+
+    return torch.cat(functional.all_gather(rows.contiguous()), batch_dim)
+
+
+@torch.no_grad()
+def totaled(value: Tensor) -> Tensor:
+    """The sum of a tensor over all ranks, detached; alone, the tensor itself."""
+    total = value.detach()
+    if rank_count() == 1:
+        return total
+    total = total.clone()
+    distributed.all_reduce(total)
+    return total
+
+
+def _joined() -> bool:
+    return distributed.is_available() and distributed.is_initialized()
+
+
+def _require_equal(name: str, rows: Tensor) -> None:
+    mine = torch.tensor([rows.ndim, *rows.shape, *[0] * (7 - rows.ndim)], device=rows.device)
+    theirs = [torch.empty_like(mine) for _ in range(rank_count())]
+    distributed.all_gather(theirs, mine)
+    shapes = [tuple(shape[1 : 1 + shape[0]]) for shape in torch.stack(theirs).tolist()]
+    if len(set(shapes)) > 1:
+        listed = ", ".join(f"rank {rank} {shape}" for rank, shape in enumerate(shapes))
+        raise ShapeError(
+            f"{name} differs between ranks: {listed}; give every rank equal batches (drop the last "
+            "one that is not full, as DistributedSampler(drop_last=True) does)"
+        )
