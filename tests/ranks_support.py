@@ -1,5 +1,6 @@
 """Run a function on two ranks that talk through gloo, and bring back what each returns."""
 
+import multiprocessing as forkserver
 import os
 import tempfile
 from collections.abc import Callable
@@ -14,8 +15,11 @@ RANKS = 2
 
 def on_two_ranks(function: Callable[..., Any], *inputs: Any) -> list[Any]:
     """What function(rank, *inputs) returns on each of two ranks; it lives at a module's top."""
+    # A server that has imported torch once is forked for each rank, without autograd's threads.
+    forkserver.set_forkserver_preload(["ebmlab.methods", "pytest", __name__])
     with tempfile.TemporaryDirectory() as folder:
-        multiprocessing.spawn(_run, (function, folder, inputs), nprocs=RANKS)
+        arguments = (function, folder, inputs)
+        multiprocessing.start_processes(_run, arguments, RANKS, start_method="forkserver")
         return [torch.load(Path(folder, f"{rank}.pt"), weights_only=False) for rank in range(RANKS)]
 
 

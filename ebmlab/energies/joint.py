@@ -7,9 +7,10 @@ from ebmlab.checks import over_batch, require_tensor
 from ebmlab.energies.codes import Cosine
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
+from ebmlab.networks.batch_norm import batch_norms
 from ebmlab.types import Tree
 
-__all__ = ["JointEmbedding", "view_pairs"]
+__all__ = ["JointEmbedding", "are_views", "view_groups", "view_pairs"]
 
 
 class JointEmbedding(Energy):
@@ -69,7 +70,10 @@ class JointEmbedding(Energy):
         return torch.stack(energies).mean(0)
 
     def embed(self, x: Tree, y: Tree) -> tuple[Energy, Tree, Tree]:
-        """(head, hx, hy): every tensor encoded once; views stacked in front of the batch."""
+        """(head, hx, hy): every tensor encoded once; views stacked in front of the batch.
+
+        Codes of the same views by the same encoder are one tensor: hx is hy.
+        """
         if isinstance(x, tuple) != isinstance(y, tuple):
             raise ShapeError("views: x and y must both be tuples of views, or both one tensor")
         xs, ys = _views("x", x), _views("y", y)
@@ -82,7 +86,9 @@ class JointEmbedding(Energy):
         ]
         if not isinstance(x, tuple):
             return self.head, hx[0], hy[0]
-        return self.head, torch.stack(hx), torch.stack(hy)
+        stacked = torch.stack(hx)
+        siamese = len(hx) == len(hy) and all(a is b for a, b in zip(hx, hy, strict=True))
+        return self.head, stacked, stacked if siamese else torch.stack(hy)
 
     def update(self, x: Tree, y: Tree) -> None:
         """Encode, and update the head, where it has anything to update."""
@@ -97,17 +103,44 @@ def _views(name: str, tree: Tree) -> tuple[Tensor, ...]:
     return tree if isinstance(tree, tuple) else (require_tensor(name, tree),)
 
 
+def are_views(head: Energy, hx: Tree, hy: Tree) -> bool:
+    """Whether codes are stacked views (views, batch, dim) of what the head takes as a batch."""
+    return _stacked(hx, head.x_ndim) and _stacked(hy, head.y_ndim)
+
+
 def view_pairs(head: Energy, hx: Tree, hy: Tree) -> list[tuple[Tree, Tree]]:
     """The pairs of codes that an objective compares: one, or all pairs of different views.
 
     Codes with one leading dimension are a batch. Codes with two are (views, batch): view i of x
     meets view j of y for all i != j; y may hold fewer views than x (its first ones).
     """
-    if not _stacked(hx, head.x_ndim) or not _stacked(hy, head.y_ndim):
+    if not are_views(head, hx, hy):
         return [(hx, hy)]
     assert isinstance(hx, Tensor)
     assert isinstance(hy, Tensor)
     return _different(hx, hy)
+
+
+def view_groups(head: Energy, hx: Tree, hy: Tree) -> list[tuple[Tree, Tree]]:
+    """The same pairs, those of one view j of y together: (x's other views, y's view j).
+
+    The head is called once for each view of y, on (views, batch, dim) and (1, batch, dim), so that
+    a z inferred from y is inferred once. A head that normalizes over the batch would take several
+    views for one batch: it gets the pairs one by one.
+    """
+    pairs = view_pairs(head, hx, hy)
+    if not are_views(head, hx, hy) or (len(pairs) > 2 and batch_norms(head)):
+        return pairs
+    assert isinstance(hx, Tensor)
+    assert isinstance(hy, Tensor)
+    groups = [(_without(hx, j), hy[j : j + 1]) for j in range(len(hy))]
+    return [(others, view) for others, view in groups if len(others)]
+
+
+def _without(h: Tensor, j: int) -> Tensor:
+    if 0 < j < len(h) - 1:
+        return torch.cat([h[:j], h[j + 1 :]])
+    return h[1:] if j == 0 else h[:j]
 
 
 def _different(hx: Tensor, hy: Tensor) -> list[tuple[Tree, Tree]]:

@@ -1,0 +1,24 @@
+"""lightly's losses, where it is installed: they import torchvision, which has no CPU operators.
+
+pip install --no-deps lightly torchvision
+"""
+
+import torch
+from measure import installed
+
+__all__ = ["available"]
+
+
+def available() -> bool:
+    """Whether `lightly.loss` can be imported; defines the two operators torchvision asks for."""
+    if not (installed("lightly") and installed("torchvision")):
+        return False
+    if not hasattr(torch.ops.torchvision, "nms"):
+        library = torch.library.Library("torchvision", "DEF")
+        library.define("nms(Tensor dets, Tensor scores, float threshold) -> Tensor")
+        library.define("qnms(Tensor dets, Tensor scores, float threshold) -> Tensor")
+        _KEPT.append(library)
+    return True
+
+
+_KEPT: list[torch.library.Library] = []

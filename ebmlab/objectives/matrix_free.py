@@ -1,0 +1,182 @@
+"""InfoNCE and NT-Xent without the matrix of logits: memory O(b d), not O(b²)."""
+
+from abc import abstractmethod
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ebmlab.checks import require_positive, require_tensor
+from ebmlab.energies import Cosine, unit, view_pairs
+from ebmlab.energy import Energy, Scaled, Tempered
+from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.kernels.products import log_sum_exp_others, log_sum_exp_products
+from ebmlab.protocols import Loss, Objective
+from ebmlab.ranks import gathered, rank_count, rank_number
+from ebmlab.types import Tree
+
+__all__ = ["InfoNCE", "NTXent"]
+
+
+class _Part(NamedTuple):
+    """Losses (rows,) of some anchors, the cosines of their positives and of their negatives."""
+
+    losses: Tensor
+    positives: Tensor
+    negatives: Tensor
+
+
+class _MatrixFree(Objective):
+    """What both share: a cosine head, its weight as part of the temperature, views, metrics."""
+
+    on_codes = True
+
+    def __init__(self, temperature: float) -> None:
+        super().__init__()
+        require_positive("temperature", temperature)
+        self.temperature = temperature
+
+    @abstractmethod
+    def parts(self, hx: Tree, hy: Tree, head: Energy, scale: float | Tensor) -> list[_Part]:
+        """The losses of all pairs of views, given unit codes' scale = 1 / τ."""
+
+    def forward(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Loss:
+        """The loss of codes, or of raw pairs where nothing embeds."""
+        head, hx, hy = energy.embed(x, y)
+        weight = _weight(head)
+        parts = self.parts(hx, hy, head, weight / self.temperature)
+        value = torch.stack([part.losses.mean() for part in parts]).mean()
+        low = (-weight * torch.stack([part.positives.mean() for part in parts]).mean()).detach()
+        high = (-weight * torch.stack([part.negatives for part in parts]).mean()).detach()
+        metrics = {"e_pos": low, "e_neg": high, "gap": high - low}
+        return Loss(value, {"contrastive": value.detach()}, metrics)
+
+    def extra_repr(self) -> str:
+        """What `print` shows."""
+        return f"temperature={self.temperature}"
+
+
+class NTXent(_MatrixFree):
+    """SimCLR's loss: `Contrastive(InfoNCE(τ), InBatch(both=True))` of a cosine, tile by tile.
+
+    L = mean over the codes of -cos(h, h⁺) / τ + log Σ exp(cos(h, ·) / τ), the sum over the 2b - 1
+    other codes of both views. Gradients are exact, computed in float32 or better, and reach both
+    encoders and a learned temperature (`Cosine() / T`). With several ranks the negatives are
+    those of all of them.
+
+    Args:
+        temperature: τ > 0, 0.5 for small images, 0.1 for large ones.
+
+    Raises:
+        ConfigurationError: the head is not a (weighted) `Cosine`.
+        ShapeError: a batch of one, or as many x as y are not given.
+
+    Example:
+        >>> from ebmlab import energies, losses, negatives, objectives
+        >>> h = torch.randn(8, 3, generator=torch.Generator().manual_seed(0))
+        >>> matrix = objectives.Contrastive(losses.InfoNCE(0.5), negatives.InBatch(both=True))
+        >>> free = objectives.NTXent(0.5)(energies.Cosine(), h, h.flip(1))
+        >>> torch.allclose(free.value, matrix(energies.Cosine(), h, h.flip(1)).value)
+        True
+
+    Source: Chen, Kornblith, Norouzi, Hinton 2020, arXiv:2002.05709.
+    """
+
+    def __init__(self, temperature: float = 0.5) -> None:
+        super().__init__(temperature)
+
+    def parts(self, hx: Tree, hy: Tree, head: Energy, scale: float | Tensor) -> list[_Part]:
+        """One for each pair of views: both ways at once where one encoder made both codes."""
+        if hx is hy and isinstance(scale, float) and rank_count() == 1:
+            views = unit(require_tensor("x", hx))
+            if views.ndim == 3:
+                pairs = [(a, b) for i, a in enumerate(views) for b in views[i + 1 :]]
+                return [_both_ways(a, b, scale) for a, b in pairs]
+        return [_one_way(a, b, scale, own=True) for a, b in _unit_pairs(view_pairs(head, hx, hy))]
+
+
+class InfoNCE(_MatrixFree):
+    """`Contrastive(InfoNCE(τ), InBatch())` of a cosine, tile by tile: the other y are negatives.
+
+    L = mean_i -cos(x_i, y_i) / τ + log Σ_j exp(cos(x_i, y_j) / τ). Give both orders of the views
+    for the symmetric loss. The rest is as in `NTXent`.
+
+    Args:
+        temperature: τ > 0.
+
+    Raises:
+        ConfigurationError: the head is not a (weighted) `Cosine`.
+        ShapeError: a batch of one, or as many x as y are not given.
+
+    Example:
+        >>> from ebmlab import energies
+        >>> InfoNCE()(energies.Cosine(), torch.eye(4), torch.eye(4)).metrics["gap"]
+        tensor(1.)
+
+    Source: van den Oord, Li, Vinyals 2018, arXiv:1807.03748.
+    """
+
+    def __init__(self, temperature: float = 1.0) -> None:
+        super().__init__(temperature)
+
+    def parts(self, hx: Tree, hy: Tree, head: Energy, scale: float | Tensor) -> list[_Part]:
+        """One for each ordered pair of views."""
+        return [_one_way(a, b, scale, own=False) for a, b in _unit_pairs(view_pairs(head, hx, hy))]
+
+
+def _weight(head: Energy) -> float | Tensor:
+    """What the cosine is multiplied by."""
+    weight: float | Tensor = 1.0
+    while isinstance(head, Scaled | Tempered):
+        weight, head = weight * head.weight, head.energy
+    if not isinstance(head, Cosine):
+        raise ConfigurationError(
+            f"the head is {type(head).__name__}; without the matrix only Cosine (or c * Cosine(), "
+            "Cosine() / T) will do: take Contrastive(InfoNCE(…), InBatch(…)) for other energies"
+        )
+    return weight
+
+
+def _unit_pairs(pairs: list[tuple[Tree, Tree]]) -> list[tuple[Tensor, Tensor]]:
+    return [(unit(require_tensor("x", a)), unit(require_tensor("y", b))) for a, b in pairs]
+
+
+def _both_ways(a: Tensor, b: Tensor, scale: float) -> _Part:
+    """All 2b codes as anchors."""
+    _require_pairs(a, b)
+    u = torch.cat([a, b])
+    positives = torch.einsum("bd,bd->b", a, b).repeat(2)
+    losses = log_sum_exp_others(u, scale) - scale * positives
+    return _Part(losses, positives, _mean_of_others(u, u, positives, own=True))
+
+
+def _one_way(a: Tensor, b: Tensor, scale: float | Tensor, *, own: bool) -> _Part:
+    """The codes a as anchors, among all b and, with `own`, all other a."""
+    _require_pairs(a, b)
+    keys = gathered("y", b)
+    index = torch.arange(len(a), device=a.device) + len(a) * rank_number()
+    left_out = None
+    if own:
+        left_out = len(keys) + index
+        keys = torch.cat([keys, gathered("x", a)])
+    positives = torch.einsum("bd,bd->b", a, b)
+    losses = log_sum_exp_products(a, keys, scale, left_out) - scale * positives
+    return _Part(losses, positives, _mean_of_others(a, keys, positives, own=own))
+
+
+def _require_pairs(a: Tensor, b: Tensor) -> None:
+    if len(a) < 2 or a.shape != b.shape:
+        raise ShapeError(
+            f"x has shape {tuple(a.shape)}, y {tuple(b.shape)}: negatives are the others of the "
+            "batch, as many x as y; a batch of one holds none"
+        )
+
+
+@torch.no_grad()
+def _mean_of_others(a: Tensor, keys: Tensor, positives: Tensor, *, own: bool) -> Tensor:
+    """The mean cosine of anchors and negatives: of all pairs, less positives and each with itself.
+
+    The mean of all products is the product of the sums.
+    """
+    total = a.sum(0) @ keys.sum(0) - positives.sum() - own * a.square().sum()
+    return total / (len(a) * (len(keys) - 1 - own))
