@@ -15,7 +15,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-PEERS = ("torchebm", "jax", "blackjax", "numpyro", "scikit-learn", "scipy", "lightly", "rbms")
+PEERS = (
+    "torchebm",
+    "jax",
+    "blackjax",
+    "numpyro",
+    "scikit-learn",
+    "scipy",
+    "lightly",
+    "rbms",
+    "kornia",
+)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,17 @@ os.environ["XLA_FLAGS"] = (
 import torch
 from measure import Row, circumstances, save, table
 
-TOPICS = ("langevin", "hmc", "solvers", "posteriors", "sparse_coding")
+TOPICS = (
+    "langevin",
+    "hmc",
+    "solvers",
+    "posteriors",
+    "sparse_coding",
+    "nt_xent",
+    "vae",
+    "assignments",
+    "views",
+)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from ebmlab.function_energy import FunctionEnergy
 from ebmlab.protocols import Loss, Method
 
 if TYPE_CHECKING:
+    from ebmlab.prediction import predict
     from ebmlab.samplers import run, warmup
     from ebmlab.slices import Plane, landscape
     from ebmlab.training import fit
@@ -28,6 +29,7 @@ __all__ = [
     "Posterior",
     "fit",
     "landscape",
+    "predict",
     "run",
     "warmup",
 ]
@@ -36,6 +38,7 @@ _LAZY = {
     "Plane": "ebmlab.slices",
     "fit": "ebmlab.training",
     "landscape": "ebmlab.slices",
+    "predict": "ebmlab.prediction",
     "run": "ebmlab.samplers",
     "warmup": "ebmlab.samplers",
 }
@@ -53,6 +56,7 @@ _SUBMODULES = {
     "objectives",
     "partition",
     "plot",
+    "prediction",
     "protocols",
     "regularizers",
     "samplers",

@@ -17,6 +17,7 @@ __all__ = [
     "over_batch",
     "require_device",
     "require_generator",
+    "require_index",
     "require_non_negative",
     "require_one_kind",
     "require_positive",
@@ -88,6 +89,14 @@ def require_tensor(name: str, tree: Tree) -> Tensor:
         return tree
     got = "None" if tree is None else f"a tuple of {len(tree)}"
     raise ShapeError(f"{name} must be one tensor here, but {got} arrived")
+
+
+def require_index(name: str, tree: Tree) -> Tensor:
+    """The one tensor of whole numbers that a tree must be here."""
+    index = require_tensor(name, tree)
+    if index.is_floating_point() or index.is_complex() or index.dtype == torch.bool:
+        raise DtypeError(f"{name} has dtype {index.dtype}; it is a number of a row: .long()")
+    return index
 
 
 def require_same_kind(named: dict[str, Tree]) -> None:

@@ -5,6 +5,7 @@ Every error is an `EbmlabError` and also the built-in exception that a caller wo
 """
 
 __all__ = [
+    "CollapseError",
     "ConfigurationError",
     "DataError",
     "DeviceError",
@@ -48,6 +49,10 @@ class NonFiniteError(EbmlabError, RuntimeError):
 
 class DivergenceError(EbmlabError, RuntimeError):
     """An energy falls without bound."""
+
+
+class CollapseError(EbmlabError, RuntimeError):
+    """Codes, or what they are assigned to, no longer tell data apart."""
 
 
 class DataError(EbmlabError, RuntimeError):

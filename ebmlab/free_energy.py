@@ -25,12 +25,14 @@ class Inference(ABC):
         stochastic: True where temperatures above 0 draw random numbers.
         couples: True where z of a datum depends on the others of its batch.
         refits: True where `refit` does something.
+        takes_x: True where z is looked up by x, even if the energy does not take x.
     """
 
     bound: ClassVar[Bound]
     stochastic: ClassVar[bool] = False
     couples: ClassVar[bool] = False
     refits: bool = False
+    takes_x: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(
@@ -92,7 +94,8 @@ class FreeEnergy(Energy):
         self.energy = energy
         self.infer = infer
         self.temperature = temperature
-        self.x_ndim, self.y_ndim, self.takes_x = energy.x_ndim, energy.y_ndim, energy.takes_x
+        self.x_ndim, self.y_ndim = energy.x_ndim, energy.y_ndim
+        self.takes_x = energy.takes_x or infer.takes_x
         self.stochastic = energy.stochastic or (infer.stochastic and temperature > 0)
         self.couples = energy.couples or infer.couples
 

@@ -42,7 +42,12 @@ def gathered(name: str, rows: Tensor, *, batch_dim: int = 0) -> Tensor:
     _require_equal(name, rows)
     from torch.distributed.nn import functional
 
-    return torch.cat(functional.all_gather(rows.contiguous()), batch_dim)
+    parts = functional.all_gather(rows.contiguous())
+    for part in parts:
+        if part.requires_grad:
+            # Its backward sends the memory of a gradient as it lies, transposed or not.
+            part.register_hook(Tensor.contiguous)
+    return torch.cat(parts, batch_dim)
 
 
 @torch.no_grad()

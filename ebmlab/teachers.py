@@ -1,7 +1,9 @@
 """Targets that gradients do not reach: a moving average, a stopped gradient."""
 
 import copy
+import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,7 +12,7 @@ from torch import Tensor, nn
 from ebmlab.errors import ConfigurationError
 from ebmlab.protocols import Stepped
 
-__all__ = ["EMA", "Detached"]
+__all__ = ["EMA", "Detached", "cosine"]
 
 
 class EMA(Stepped):
@@ -61,8 +63,39 @@ class EMA(Stepped):
         for own, student in zip(
             self.module.parameters(), self._student[0].parameters(), strict=True
         ):
-            own.lerp_(student, 1 - decay)
+            own.lerp_(
+                student, (1 - decay).to(own.dtype) if isinstance(decay, Tensor) else 1 - decay
+            )
         self.clock += 1
+
+
+def cosine(start: float, steps: int) -> Callable[[Tensor], Tensor]:
+    """A decay for `EMA` that rises from `start` to 1: 1 - (1 - start) · ½ (1 + cos πt/steps).
+
+    Args:
+        start: the decay at first, in [0, 1].
+        steps: when it has reached 1, and stays there.
+
+    Raises:
+        ConfigurationError: start lies outside [0, 1], or steps < 1.
+
+    Example:
+        >>> decay = cosine(0.9, steps=100)
+        >>> [round(float(decay(torch.tensor(t))), 3) for t in (0, 50, 100, 200)]
+        [0.9, 0.95, 1.0, 1.0]
+
+    Source: Grill et al. 2020, arXiv:2006.07733.
+    """
+    if not 0 <= start <= 1 or steps < 1:
+        raise ConfigurationError(
+            f"start is {start}, steps {steps}; start must lie in [0, 1], steps be at least 1"
+        )
+    return partial(_risen, start, steps)
+
+
+def _risen(start: float, steps: int, clock: Tensor) -> Tensor:
+    done = (clock.double() / steps).clamp(max=1)
+    return 1 - (1 - start) * 0.5 * (1 + (math.pi * done).cos())
 
 
 class Detached(nn.Module):

@@ -135,10 +135,13 @@ class Posterior(NamedTuple):
     Attributes:
         atoms: (k, *batch, *event); may carry gradients.
         weights: (k, *batch) or broadcastable to it; sums to 1 over k.
-        information: (*batch), nats that z carries: KL(q || prior).
+        information: (*batch), nats that z carries: KL(q || prior), or an estimate of it where
+            draws are weighed.
         residual: (*batch), how far from converged; 0 where nothing iterates.
         energies: (k, *batch), E at the atoms where the inference knows them already, so that
             `FreeEnergy` need not evaluate them again.
+        encoded: (*batch, *event), what an encoder gave, where the atom is a code that stands
+            for it.
     """
 
     atoms: Tensor
@@ -146,3 +149,4 @@ class Posterior(NamedTuple):
     information: Tensor
     residual: Tensor
     energies: Tensor | None = None
+    encoded: Tensor | None = None

@@ -6,11 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from ebmlab.energies import Gaussian, JointEmbedding, Reconstruction
+from ebmlab import FunctionEnergy
+from ebmlab.energies import Assignment, Gaussian, JointEmbedding, Reconstruction
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import FreeEnergy, Inference, Posterior
-from ebmlab.inference import Amortized, Descent
+from ebmlab.inference import Amortized, Clustered, Descent, Sinkhorn
+from ebmlab.networks import Memory, Prototypes
 
 
 def normal(*shape, seed=0):
@@ -20,6 +22,8 @@ def normal(*shape, seed=0):
 X1, X3 = normal(4, 1, seed=1), normal(4, 3, seed=2)
 Y2, Y3 = normal(4, 2, seed=3), normal(4, 3, seed=4)
 Z1, CODES = normal(4, 1, seed=5), normal(5, 1, seed=6)
+LABELS, SHARES = torch.tensor([1, 0, 1, 0]), normal(4, 3, seed=12).softmax(-1)
+WHICH, NUMBERS = torch.tensor([2, 0, 1, 2]), torch.tensor([2, 0, 1, 3])
 PICTURES = normal(3, 1, 4, 4, seed=7), normal(3, 1, 4, 4, seed=8)
 
 
@@ -89,6 +93,51 @@ class Conjugate(nn.Module, Inference):
 
 def plane():
     return Reconstruction(nn.Linear(1, 2), takes_x=False)
+
+
+class Pairs(nn.Module):
+    """Σ_i h_i(y)·z_i + Σ_{i<j} z_iᵀ J_ij z_j of z (parts, codes)."""
+
+    def __init__(self, parts=3, codes=2, coupling=0.5):
+        super().__init__()
+        self.parts, self.codes = parts, codes
+        self.field = net(2, parts * codes)
+        table = coupling * normal(parts, codes, parts, codes, seed=11)
+        self.coupling = nn.Parameter(table)
+
+    def forward(self, y, z):
+        field = self.field(y).unflatten(-1, (self.parts, self.codes))
+        later = torch.ones(self.parts, self.parts).triu(1)
+        table = self.coupling * later[:, None, :, None].to(y)
+        return (field * z).sum((-2, -1)) + torch.einsum("nik,ikjl,njl->n", z, table, z)
+
+
+def pairs(**sizes):
+    return FunctionEnergy(Pairs(**sizes), ("y", "z"), z_ndim=2)
+
+
+def all_codes(parts=3, codes=2):
+    """Every z (parts, codes), one-hot in each part."""
+    index = torch.cartesian_prod(*[torch.arange(codes)] * parts).reshape(-1, parts)
+    return nn.functional.one_hot(index, codes).float()
+
+
+def clusters():
+    """E(x, y, z) of X2 and Y2, z one of three clusters."""
+    return Assignment(Prototypes(2, 3), 0.5)
+
+
+def queued():
+    """Balanced clusters of a batch and a full queue."""
+    queue = Memory(5, 2)
+    queue.push(normal(5, 2, seed=13))
+    return Sinkhorn(0.5, queue=queue)
+
+
+def clustered():
+    """Clusters of stored codes, and their energy."""
+    centroids = Prototypes(2, 3)
+    return Clustered(centroids, Memory(8, 2), every=2), Assignment(centroids, 0.5)
 
 
 def numbered(rows):

@@ -19,7 +19,11 @@ def _normalized(training: bool) -> Energy:
     return FunctionEnergy(nn.Sequential(network, nn.Flatten(0))).train(training)
 
 
-@pytest.mark.parametrize("build", [FromData, lambda s, n: Replay(torch.zeros(20, 2), s, n)])
+@pytest.mark.parametrize(
+    "build",
+    [FromData, lambda s, n: Replay(torch.zeros(20, 2), s, n), lambda s, n: _noise()],
+    ids=["FromData", "Replay", "Noise"],
+)
 def test_fault_26_batch_norm_in_training_mode_warns_once_a_draw_and_sets_a_metric(build):
     objective = Contrastive(difference, build(Langevin(0.01), 2))
     y = _normal(8, 2)

@@ -7,11 +7,12 @@ import pytest
 import torch
 from metrics_support import randn
 from problems import generator
+from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 from ebmlab.data import digits
 from ebmlab.errors import ConfigurationError, DtypeError, NonFiniteError, ShapeError
-from ebmlab.metrics import knn_accuracy, linear_probe
+from ebmlab.metrics import knn_accuracy, linear_probe, neighbors, probe
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def digit_codes():
     return codes[:1200], labels[:1200], codes[1200:], labels[1200:]
 
 
-def _slow_knn(codes, labels, test_codes, test_labels, k):
+def _slow_knn(codes, labels, test_codes, test_labels, k, weighted=True):
     def unit(rows):
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
@@ -30,13 +31,15 @@ def _slow_knn(codes, labels, test_codes, test_labels, k):
         cosine = unit(codes) @ query
         votes = {}
         for i in np.argsort(-cosine)[:k]:
-            votes[labels[i]] = votes.get(labels[i], 0.0) + math.exp(cosine[i] / 0.07)
+            vote = math.exp(cosine[i] / 0.07) if weighted else 1.0
+            votes[labels[i]] = votes.get(labels[i], 0.0) + vote
         right += max(votes, key=votes.get) == answer
     return right / len(test_labels)
 
 
 @pytest.mark.parametrize("k", [1, 7, 50])
-def test_knn_equals_a_slow_computation_across_chunks(k):
+def test_knn_equals_a_slow_computation_across_blocks(k, monkeypatch):
+    monkeypatch.setattr(neighbors, "_BLOCK", 120 * 256)
     codes, test_codes = randn(120, 3), randn(600, 3, seed=1)
     labels = torch.randint(3, 8, (120,), generator=generator())
     test_labels = torch.randint(3, 8, (600,), generator=generator(1))
@@ -63,6 +66,36 @@ def test_a_close_neighbor_outvotes_two_far_ones():
     query = torch.tensor([[1.0, 0.0]])
     assert knn_accuracy(codes, labels, query, torch.tensor([0]), k=3) == 1.0
     assert knn_accuracy(codes[1:], labels[1:], query, torch.tensor([0]), k=2) == 0.0
+
+
+def test_every_neighbor_has_one_vote_where_votes_are_not_weighted():
+    codes, test_codes = randn(120, 3), randn(200, 3, seed=1)
+    labels = torch.randint(2, (120,), generator=generator())
+    test_labels = torch.randint(2, (200,), generator=generator(1))
+    arguments = (codes, labels, test_codes, test_labels)
+    # An odd number of votes for two classes has no ties.
+    slow = _slow_knn(*(t.numpy() for t in arguments), 9, weighted=False)
+    assert knn_accuracy(*arguments, k=9, weighted=False) == pytest.approx(slow, abs=1e-12)
+    assert knn_accuracy(*arguments, k=9, temperature=1e4) == pytest.approx(slow, abs=1e-12)
+    first = knn_accuracy(*arguments, k=1)
+    assert knn_accuracy(*arguments, k=9, temperature=1e-6) == pytest.approx(first, abs=1e-12)
+
+
+def test_a_probe_for_gpus_finds_scikit_learns_weights_whatever_the_blocks(
+    digit_codes, monkeypatch
+):
+    codes, labels, test_codes, test_labels = (t[:200] for t in digit_codes)
+    codes, test_codes = codes[:, 8:32], test_codes[:, 8:32]
+    monkeypatch.setattr(probe, "_BLOCK", 77)
+    white = (codes - codes.mean(0)) / codes.std(0).clamp(min=1e-3)
+    judge = LogisticRegression(max_iter=5000, tol=1e-8).fit(white.double(), labels)
+    weight, bias = probe.fit_logistic(white.double(), labels, 10)
+    # Softmax does not know a constant of all biases.
+    bias = bias - bias.mean()
+    np.testing.assert_allclose(weight, judge.coef_, atol=2e-3)
+    np.testing.assert_allclose(bias, judge.intercept_ - judge.intercept_.mean(), atol=5e-3)
+    here = probe._on_device(codes, labels, test_codes, test_labels)
+    assert here == pytest.approx(linear_probe(codes, labels, test_codes, test_labels), abs=0.01)
 
 
 def test_knn_refuses_more_neighbors_than_codes_and_labels_that_do_not_fit(digit_codes):

@@ -72,6 +72,15 @@ def test_a_broken_posterior_is_refused(law, change):
         check_inference(Weighted(change), latent(), X1, Y2, temperature=0.5)
 
 
+@pytest.mark.parametrize("wrong", [float("nan"), -float("inf")])
+def test_an_estimate_of_the_information_is_a_finite_number(wrong):
+    def broken(infer, q, y):
+        return q._replace(information=q.information + wrong)
+
+    with pytest.raises(AssertionError, match="information: expected finite"):
+        check_inference(Weighted(broken), latent(), X1, Y2, temperature=0.5, estimated=True)
+
+
 class Cut(Weighted):
     """The codes are learned, and no gradient reaches them."""
 

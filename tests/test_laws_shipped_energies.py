@@ -2,13 +2,20 @@ import pytest
 import torch
 from laws_support import (
     CODES,
+    LABELS,
+    NUMBERS,
     PICTURES,
+    SHARES,
+    WHICH,
     X1,
+    X2,
     X3,
     Y2,
     Y3,
     Z1,
     Joined,
+    clustered,
+    clusters,
     descent,
     embedding,
     free,
@@ -16,6 +23,9 @@ from laws_support import (
     latent,
     net,
     normal,
+    pairs,
+    plane,
+    queued,
     unit_prior,
 )
 from torch import nn
@@ -24,8 +34,13 @@ from ebmlab import FunctionEnergy
 from ebmlab.energies import (
     MLP,
     RBM,
+    Assignment,
     Banana,
     Bernoulli,
+    BinaryCrossEntropy,
+    Clusters,
+    CodePrediction,
+    Components,
     Constant,
     ConvNet,
     Cosine,
@@ -34,15 +49,21 @@ from ebmlab.energies import (
     Funnel,
     Gaussian,
     GaussianMixture,
+    GaussianNLL,
     Hopfield,
     Ising,
     JointEmbedding,
     ModernHopfield,
+    NearestNeighbor,
     Potts,
     Predicted,
     Reconstruction,
+    ResNet,
     Ring,
     SquaredDistance,
+    Subspace,
+    SuperClasses,
+    Supported,
     Uniform,
 )
 from ebmlab.errors import EbmlabError
@@ -51,17 +72,37 @@ from ebmlab.inference import (
     L1,
     LBFGS,
     Amortized,
+    AmortizedCategorical,
+    Centered,
     Enumerate,
+    Factorized,
     Implicit,
+    ImportanceWeighted,
     LevenbergMarquardt,
+    Nearest,
+    Projected,
     Proximal,
+    Refined,
+    Sampled,
+    Sinkhorn,
+    SoftNearest,
+    Stored,
+    SuperClustered,
 )
+from ebmlab.networks import Memory
+from ebmlab.samplers import HMC
 from ebmlab.teachers import EMA, Detached
 from ebmlab.testing import check_energy
 
 
 def point_encoder():
     return Amortized(Joined(net(3, 1)))
+
+
+def refined(encoder):
+    """Sparse codes of y (2), from and towards an encoder's guess."""
+    coding = Reconstruction(nn.Linear(1, 2), prior=L1(0.3), takes_x=False)
+    return FreeEnergy(coding + CodePrediction(encoder), Refined(encoder, Proximal(tolerance=1e-6)))
 
 
 # Energies: name -> (energy, x, y, z).
@@ -89,13 +130,32 @@ ENERGIES = {
     "MLP of x and y": lambda: (MLP(2, x_dim=3, hidden=(8, 8)), X3, Y2),
     "ConvNet of 6x6": lambda: (ConvNet(1, 2, 2), None, normal(3, 1, 6, 6)),
     "ConvNet of 5x9": lambda: (ConvNet(3, 2, 1), None, normal(3, 3, 5, 9)),
+    "ResNet of 6x6": lambda: (ResNet(1, width=2), None, normal(3, 1, 6, 6)),
     "Constant": lambda: (Constant(0.5), None, Y2),
     "SquaredDistance": lambda: (SquaredDistance(), X3, Y3),
     "SquaredDistance of numbers": lambda: (SquaredDistance(0), X3[:, 0], Y3[:, 0]),
     "SquaredDistance of images": lambda: (SquaredDistance(3), *PICTURES),
     "Cosine": lambda: (Cosine(), X3, Y3),
     "CrossEntropy": lambda: (CrossEntropy(0.5), X3, Y3.softmax(-1)),
+    "BinaryCrossEntropy": lambda: (BinaryCrossEntropy(), X3, Y3.sigmoid()),
+    "BinaryCrossEntropy of images": lambda: (BinaryCrossEntropy(3), *PICTURES),
+    "GaussianNLL": lambda: (GaussianNLL(0.5), X3, Y3),
+    "GaussianNLL, learned": lambda: (GaussianNLL(0.5, learned=True, ndim=3), *PICTURES),
     "Predicted": lambda: (Predicted(net(3, 3)), X3, Y3),
+    "Assignment": lambda: (clusters(), X2, Y2, SHARES),
+    "Assignment of scores": lambda: (Assignment(), X3, Y3, SHARES),
+    "NearestNeighbor": lambda: (NearestNeighbor(net(3, 3), Memory(5, 3)), X3, Y3),
+    "SuperClasses": lambda: (SuperClasses(3, 2, 1, 3), X3, LABELS, SHARES),
+    "Supported": lambda: (
+        Supported(net(3, 2), SquaredDistance(), classes=2, views=1),
+        X3,
+        (Y3, normal(5, 3, seed=14), torch.tensor([0, 1, 1, 0, 1])),
+    ),
+    "Supported, views": lambda: (
+        Supported(net(3, 2), SquaredDistance(), classes=2),
+        (X3, Y3),
+        (X3, Y3, normal(5, 3, seed=14), torch.tensor([0, 1, 1, 0, 1])),
+    ),
     "JointEmbedding, shared": lambda: (embedding(SquaredDistance()), X3, Y3),
     "JointEmbedding, two": lambda: (JointEmbedding(net(3, 2), net(2, 2)), X3, Y2),
     "JointEmbedding, twins": lambda: (JointEmbedding(net(3, 2), net(3, 2)), X3, Y3),
@@ -112,6 +172,27 @@ ENERGIES = {
     "Reconstruction, z only": lambda: (Reconstruction(net(1, 2), takes_x=False), None, Y2, Z1),
     "Reconstruction, x unused": lambda: (Reconstruction(net(1, 2), takes_x=False), X1, Y2, Z1),
     "Reconstruction, prior": lambda: (latent(unit_prior()), X1, Y2, Z1),
+    "CodePrediction": lambda: (CodePrediction(net(2, 1), 0.7), None, Y2, Z1),
+    "Clusters": lambda: (Clusters(normal(3, 2)), None, Y2, WHICH),
+    "Components, full": lambda: (
+        Components(normal(3, 2), torch.eye(2).expand(3, 2, 2) + 0.5),
+        None,
+        Y2,
+        WHICH,
+    ),
+    "Components, diagonal": lambda: (
+        Components(normal(3, 2), normal(3, 2).exp()),
+        None,
+        Y2,
+        WHICH,
+    ),
+    "Components, spherical": lambda: (
+        Components(normal(3, 2), normal(3).exp()),
+        None,
+        Y2,
+        WHICH,
+    ),
+    "Subspace": lambda: (Subspace(2, 1), None, Y2, Z1),
     "FunctionEnergy": lambda: (
         FunctionEnergy(lambda x, y: (x - y).square().sum(-1), ("x", "y")),
         X3,
@@ -159,6 +240,56 @@ ENERGIES = {
     ),
     "FreeEnergy, Amortized, T=0": lambda: (free(point_encoder()), X1, Y2),
     "FreeEnergy, Amortized, T=0.5": lambda: (free(gaussian_encoder(2), 0.5), X1, Y2),
+    "FreeEnergy, ImportanceWeighted": lambda: (
+        free(ImportanceWeighted(Joined(net(3, 1), net(3, 1)), samples=3), 0.5),
+        X1,
+        Y2,
+    ),
+    "FreeEnergy, Refined": lambda: (refined(net(2, 1)), None, Y2),
+    "FreeEnergy, Sampled": lambda: (
+        free(Sampled(HMC(0.3, 2), steps=2, prior=unit_prior()), 0.5),
+        X1,
+        Y2,
+    ),
+    "FreeEnergy, Factorized": lambda: (
+        FreeEnergy(pairs(parts=2, coupling=0.2), Factorized(2, 2), 0.5),
+        None,
+        Y2,
+    ),
+    "FreeEnergy, AmortizedCategorical": lambda: (
+        FreeEnergy(Reconstruction(net(3, 2), takes_x=False), AmortizedCategorical(net(2, 3)), 0.5),
+        None,
+        Y2,
+    ),
+    "FreeEnergy, Nearest": lambda: (
+        FreeEnergy(Reconstruction(net(2, 2), takes_x=False), Nearest(normal(5, 2, seed=6))),
+        None,
+        Y2,
+    ),
+    "FreeEnergy, Nearest, encoder": lambda: (
+        FreeEnergy(
+            Reconstruction(net(1, 2), takes_x=False),
+            Nearest(nn.Parameter(CODES), net(2, 1)),
+        ),
+        None,
+        Y2,
+    ),
+    "FreeEnergy, Projected": lambda: (FreeEnergy(plane(), Projected()), None, Y2),
+    "FreeEnergy, Stored": lambda: (
+        FreeEnergy(Reconstruction(net(1, 2), takes_x=False, x_ndim=0), Stored(Z1)),
+        NUMBERS,
+        Y2,
+    ),
+    "FreeEnergy, Sinkhorn": lambda: (FreeEnergy(clusters(), Sinkhorn(0.5)), X2, Y2),
+    "FreeEnergy, Sinkhorn, queue": lambda: (FreeEnergy(clusters(), queued()), X2, Y2),
+    "FreeEnergy, Centered": lambda: (FreeEnergy(clusters(), Centered(2, 0.5)), X2, Y2),
+    "FreeEnergy, SoftNearest": lambda: (FreeEnergy(clusters(), SoftNearest()), X2, Y2),
+    "FreeEnergy, Clustered": lambda: (FreeEnergy(*clustered()[::-1]), X2, Y2),
+    "FreeEnergy, SuperClustered": lambda: (
+        FreeEnergy(SuperClasses(3, 2, 2, 3), SuperClustered(3, 2, 2, 3, size=9, every=1)),
+        X3,
+        LABELS,
+    ),
     "FreeEnergy, embedded": lambda: (
         FreeEnergy(embedding(latent(x_dim=2)), Enumerate(CODES), 0.5),
         X3,
@@ -176,13 +307,28 @@ ENERGY_EXEMPTIONS = {
     "Uniform": ({"differentiable": ()}, "a step has no slope"),
     "Constant": ({"differentiable": ()}, "it does not depend on y"),
     "Predicted": ({"differentiable": ("x",)}, "the gradient is stopped at the target's code"),
+    "Assignment": ({"differentiable": ("x", "z")}, "y enters through z alone"),
+    "Assignment of scores": ({"differentiable": ("x", "z")}, "the same"),
+    "FreeEnergy, Sinkhorn": ({"differentiable": ("x",)}, "no gradient passes the clusters of y"),
+    "FreeEnergy, Sinkhorn, queue": ({"differentiable": ("x",)}, "the same"),
+    "FreeEnergy, Centered": ({"differentiable": ("x",)}, "the same"),
+    "FreeEnergy, SoftNearest": ({"differentiable": ("x",)}, "the same"),
+    "FreeEnergy, Clustered": ({"differentiable": ("x",)}, "the same"),
     "JointEmbedding, Predicted": ({"differentiable": ("x",)}, "the same, in its head"),
     "JointEmbedding, EMA": ({"differentiable": ("x",)}, "no gradient passes a teacher"),
     "JointEmbedding, Detached": ({"differentiable": ("x",)}, "no gradient passes the target"),
+    "FreeEnergy, Nearest, encoder": (
+        {"differentiable": (), "unreached": ("infer.codebook.codes",)},
+        "it goes straight through, and past the codes",
+    ),
     "FreeEnergy, Descent": ({"second": False}, "the z found is a constant: first derivatives"),
     "FreeEnergy, LBFGS": ({"second": False}, "the same"),
     "FreeEnergy, LevenbergMarquardt": ({"second": False}, "the same"),
     "FreeEnergy, Proximal": ({"second": False}, "the same"),
+    "FreeEnergy, Refined": ({"second": False}, "the same"),
+    "FreeEnergy, Factorized": ({"second": False}, "the q found is a constant"),
+    "FreeEnergy, Sampled": ({"differentiable": ()}, "the gradient is that of another value"),
+    "FreeEnergy, AmortizedCategorical": ({"differentiable": ()}, "it goes straight through"),
 }
 
 

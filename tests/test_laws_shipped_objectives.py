@@ -12,13 +12,22 @@ from laws_support import (
     net,
     normal,
 )
+from torch import nn
 
-from ebmlab import losses
-from ebmlab.energies import MLP, ConvNet, Predicted, Ring, SquaredDistance
-from ebmlab.inference import Enumerate
+from ebmlab import losses, objectives
+from ebmlab.energies import MLP, ConvNet, Predicted, Reconstruction, Ring, SquaredDistance
+from ebmlab.free_energy import FreeEnergy
+from ebmlab.inference import Amortized, Enumerate, Nearest
 from ebmlab.losses import Hinge, InfoNCE
-from ebmlab.negatives import FromData, InBatch, Noise, Replay
-from ebmlab.objectives import Contrastive, DenoisingScore, Regularized
+from ebmlab.negatives import FromData, Hard, InBatch, Noise, Queue, Replay, Reweighted
+from ebmlab.objectives import (
+    Contractive,
+    Contrastive,
+    Denoising,
+    DenoisingScore,
+    Regularized,
+    VectorQuantized,
+)
 from ebmlab.regularizers import VICReg
 from ebmlab.samplers import MALA, Langevin
 from ebmlab.teachers import EMA, Detached
@@ -48,6 +57,9 @@ def replay():
 NEGATIVES = {
     "InBatch": lambda: (embedding(SquaredDistance()), X3, Y3, InBatch()),
     "InBatch, both": lambda: (embedding(), X3, Y3, InBatch(both=True)),
+    "Queue": lambda: (embedding(), X3, Y3, Queue(5, 2)),
+    "Hard": lambda: (embedding(), X3, Y3, Hard(InBatch(), k=2)),
+    "Reweighted": lambda: (embedding(), X3, Y3, Reweighted(InBatch(both=True))),
     "Noise": lambda: (MLP(2, x_dim=1, hidden=(4,)), X1, Y2, Noise(Ring(), k=3)),
     "FromData": lambda: (MLP(2, hidden=(4,)), None, Y2, FromData(Langevin(0.05), steps=2)),
     "Replay": lambda: (MLP(2, x_dim=1, hidden=(4,)), X1, Y2, replay()),
@@ -64,6 +76,16 @@ def test_shipped_loss_and_negatives_keep_the_laws(loss, kind):
     excused, _ = NEGATIVE_EXEMPTIONS.get(kind, ({}, ""))
     check_objective(Contrastive(LOSSES[loss], points), energy, x, y, **excused)
 
+
+def encoded(infer):
+    return FreeEnergy(Reconstruction(net(1, 2), takes_x=False), infer)
+
+
+# What no Jacobian of the encoder depends on.
+JACOBIAN = (
+    "infer.encoder.2.bias",
+    *(f"energy.decoder.{layer}.{kind}" for layer in (0, 2) for kind in ("weight", "bias")),
+)
 
 VIEWS = (X3, Y3), (X3, Y3)
 
@@ -89,6 +111,24 @@ OBJECTIVES = {
         X1,
         Y2,
     ),
+    "NTXent": lambda: (objectives.NTXent(), embedding(), *VIEWS),
+    "NTXent, EMA": lambda: (objectives.NTXent(0.2), embedding(target=EMA), X3, Y3),
+    "InfoNCE": lambda: (objectives.InfoNCE(0.5), embedding(), X3, Y3),
+    "Denoising": lambda: (Denoising(0.3), encoded(Amortized(net(2, 1))), None, Y2),
+    "Contractive": lambda: (Contractive(), encoded(Amortized(net(2, 1))), None, Y2),
+    "Contractive, probes": lambda: (Contractive(2), encoded(Amortized(net(2, 1))), None, Y2),
+    "VectorQuantized": lambda: (
+        VectorQuantized(),
+        encoded(Nearest(CODES, net(2, 1))),
+        None,
+        Y2,
+    ),
+    "VectorQuantized, learned": lambda: (
+        VectorQuantized(),
+        encoded(Nearest(nn.Parameter(CODES), net(2, 1))),
+        None,
+        Y2,
+    ),
     "DenoisingScore": lambda: (DenoisingScore(0.3), MLP(2, hidden=(4,)), None, Y2),
     "DenoisingScore, x": lambda: (DenoisingScore(0.3), MLP(2, 1, hidden=(4,)), X1, Y2),
     "DenoisingScore, images": lambda: (DenoisingScore(0.3), ConvNet(1, 2, 1), None, PICTURES[0]),
@@ -109,6 +149,10 @@ OBJECTIVES = {
 OBJECTIVE_EXEMPTIONS = {
     "Regularized, Detached": ({"exact_gradient": False}, "dynamics: the target moves along"),
     "Regularized, Predicted": ({"exact_gradient": False}, "dynamics: the target moves along"),
+    "Contractive": ({"unreached": JACOBIAN}, "a Jacobian lacks constants and decoder"),
+    "Contractive, probes": ({"unreached": JACOBIAN}, "the same"),
+    "VectorQuantized": ({"exact_gradient": False}, "straight through"),
+    "VectorQuantized, learned": ({"exact_gradient": False}, "straight through"),
     "DenoisingScore": ({"unreached": ("network.2.bias",)}, "a slope lacks the constant"),
     "DenoisingScore, x": ({"unreached": ("network.2.bias",)}, "a slope lacks the constant"),
     "DenoisingScore, images": ({"unreached": ("network.6.bias",)}, "a slope lacks the constant"),

@@ -1,5 +1,6 @@
 """`Estimate`: means, errors and sizes from weights, written out."""
 
+import itertools
 import math
 
 import pytest
@@ -56,10 +57,22 @@ def test_an_exact_sum_has_no_error():
 def test_weights_that_say_nothing_are_refused():
     with pytest.raises(ShapeError, match="two or more"):
         Estimate.from_weights(torch.zeros(1))
-    with pytest.raises(ShapeError, match=r"\(3, 2\)"):
-        Estimate.from_inverse_weights(torch.zeros(3, 2))
+    with pytest.raises(ShapeError, match=r"\(1, 2\)"):
+        Estimate.from_inverse_weights(torch.zeros(1, 2))
     for wrong in (math.nan, math.inf):
         with pytest.raises(NonFiniteError, match="cover the target"):
             Estimate.from_weights(f64([0.0, wrong]))
     with pytest.raises(NonFiniteError, match="-inf"):
         Estimate.from_weights(f64([-math.inf, -math.inf]))
+
+
+def test_weights_of_a_batch_are_estimates_side_by_side():
+    log_w = 2 * randn(40, 3, 2)
+    for make in (Estimate.from_weights, Estimate.from_inverse_weights):
+        batch = make(log_w)
+        for i, j in itertools.product(range(3), range(2)):
+            alone = make(log_w[:, i, j])
+            for part in ("log_z", "standard_error", "effective_sample_size"):
+                torch.testing.assert_close(getattr(batch, part)[i, j], getattr(alone, part))
+    with pytest.raises(NonFiniteError, match="nan"):
+        Estimate.from_weights(torch.where(log_w == log_w[0, 1, 1], torch.nan, log_w))

@@ -39,6 +39,7 @@ def _authors_loss(x: Tensor, y: Tensor) -> Tensor:
     return 25 * functional.mse_loss(x, y) + 25 * 0.5 * (std_x + std_y) + cov_x + cov_y
 
 
+# With b < d the covariance is squared through the b × b Gram matrix.
 @pytest.mark.parametrize(("b", "d"), [(12, 5), (2, 3), (4, 9)])
 def test_regularized_squared_distance_is_the_authors_loss_in_value_and_gradient(b, d):
     x, y = _views(b, d)

@@ -9,11 +9,13 @@ from ebmlab.errors import ConfigurationError
 __all__ = ["normal", "require_draw", "sign", "uniform"]
 
 
-def require_draw(n: int, rng: torch.Generator, who: str) -> None:
-    """Raise unless n points can be drawn with rng."""
-    require_generator(rng, who, rng.device if rng is not None else torch.device("cpu"))
+def require_draw(n: int, rng: torch.Generator | None, who: str) -> torch.Generator:
+    """Return rng, or raise unless n points can be drawn with it."""
+    device = rng.device if rng is not None else torch.device("cpu")
+    rng = require_generator(rng, who, device)
     if n < 1:
         raise ConfigurationError(f"{who} was asked for n = {n} points; n must be at least 1")
+    return rng
 
 
 def uniform(n: int, rng: torch.Generator, low: float = 0.0, high: float = 1.0) -> Tensor:

@@ -1,4 +1,4 @@
-"""Energies that are networks: an MLP of points, a convolutional network of images."""
+"""Energies that are networks: an MLP of points, convolutional and residual ones of images."""
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from ebmlab.energy import Energy
 from ebmlab.slopes import require_floating
 from ebmlab.types import Tree
 
-__all__ = ["MLP", "Constant", "ConvNet"]
+__all__ = ["MLP", "Constant", "ConvNet", "ResNet"]
 
 
 class MLP(Energy):
@@ -98,6 +98,50 @@ class ConvNet(Energy):
     def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
         """The network's output (*batch)."""
         return over_batch(self.network, (require_tensor("y", y), 3)).squeeze(-1)
+
+
+class ResNet(Energy):
+    """E(y) = w · f(y) + b of images (*batch, channels, height, width), f a residual network.
+
+    Each layer is normalized over channels and pixels of one image (never over the batch: the
+    energy of one image must not depend on the others), and SiLU keeps second derivatives smooth.
+
+    Args:
+        channels: of y.
+        width: channels of the first stage.
+        depth: 18, 34, 50 or 101.
+        small: the stem for small images, see `networks.ResNet`.
+
+    Raises:
+        ConfigurationError: no such depth.
+        ShapeError: y has other channels.
+
+    Example:
+        >>> ResNet(1, width=4)(None, torch.zeros(2, 3, 1, 28, 28)).shape
+        torch.Size([2, 3])
+
+    Source: Du, Mordatch 2019, arXiv:1903.08689.
+    """
+
+    x_ndim = y_ndim = 3
+    takes_x = False
+
+    def __init__(
+        self, channels: int, width: int = 64, depth: int = 18, *, small: bool = True
+    ) -> None:
+        super().__init__()
+        f = networks.ResNet(
+            depth, channels, small=small, width=width, norm=_each_image, activation=nn.SiLU
+        )
+        self.network = nn.Sequential(f, nn.Linear(f.dim, 1))
+
+    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+        """The network's output (*batch)."""
+        return over_batch(self.network, (require_tensor("y", y), 3)).squeeze(-1)
+
+
+def _each_image(channels: int) -> nn.Module:
+    return nn.GroupNorm(1, channels)
 
 
 class Constant(Energy):

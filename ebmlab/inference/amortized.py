@@ -3,19 +3,13 @@
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from ebmlab.checks import (
-    Ndim,
-    over_batch,
-    require_generator,
-    require_non_negative,
-    require_one_kind,
-    require_tensor,
-)
+from ebmlab.checks import require_non_negative
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import Bound, Inference, Posterior
+from ebmlab.inference.encoding import encoded, gaussian_noise, require_log_std
 from ebmlab.types import Tree
 
 __all__ = ["Amortized"]
@@ -67,31 +61,12 @@ class Amortized(nn.Module, Inference):
     ) -> Posterior:
         """One point at T = 0, `samples` reparametrized draws at T > 0."""
         require_non_negative("temperature", temperature)
-        mean, log_std = self._encode(energy, x, y)
+        mean, log_std = encoded(self.encoder, energy, x, y)
         zero = mean.new_zeros(mean.shape[:-1])
         if temperature == 0:
             return Posterior(mean[None], torch.ones_like(zero)[None], zero, zero)
-        if log_std is None:
-            raise ConfigurationError(
-                "temperature > 0 needs a distribution: let the encoder return (mean, log_std)"
-            )
-        rng = require_generator(rng, "Amortized", mean.device)
-        shape = (self.samples, *mean.shape)
-        noise = torch.randn(shape, generator=rng, dtype=mean.dtype, device=mean.device)
+        log_std = require_log_std(log_std)
+        noise = gaussian_noise(mean, self.samples, rng, "Amortized")
         information = 0.5 * (mean.square() + (2 * log_std).exp() - 1 - 2 * log_std).sum(-1)
         weights = torch.ones_like(noise[..., 0]) / self.samples
         return Posterior(mean + log_std.exp() * noise, weights, information, zero)
-
-    def _encode(self, energy: Energy, x: Tree, y: Tree) -> tuple[Tensor, Tensor | None]:
-        inputs = [(require_tensor("y", y), _single(energy.y_ndim))]
-        if energy.takes_x and x is not None:
-            inputs.insert(0, (require_tensor("x", x), _single(energy.x_ndim)))
-        require_one_kind(self, {"y": y})
-        out = over_batch(self.encoder, *inputs)
-        return out if isinstance(out, tuple) else (out, None)
-
-
-def _single(ndim: Ndim) -> int:
-    if isinstance(ndim, int):
-        return ndim
-    raise ConfigurationError("Amortized encodes one tensor each for x and y, not tuples of views")

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab.checks import require_tensor
-from ebmlab.energies import Reconstruction, SquaredDistance
-from ebmlab.energy import Energy
+from ebmlab.energies import CodePrediction, Reconstruction, SquaredDistance
+from ebmlab.energy import Energy, Sum
 from ebmlab.errors import ShapeError
 from ebmlab.inference.prox import Penalty
 from ebmlab.types import Potential, Tree, as_potential
@@ -69,27 +69,62 @@ class LinearComposite(Composite):
 
 
 def composite_of(energy: Energy, x: Tree, y: Tree, shape: torch.Size) -> Composite | None:
-    """The two parts of a `Reconstruction` whose prior is a `Penalty`, None of any other energy.
+    """The two parts of a `Reconstruction` whose prior is a `Penalty`, or of its sum with others.
 
-    z comes as rows (n, dim) of (k, *batch, dim), which `shape` is.
+    None of any other energy. z comes as rows (n, dim) of (k, *batch, dim), which `shape` is. The
+    other terms of a sum belong to the smooth part; if the decoder is linear and they are code
+    predictions, all squares are stacked to one.
     """
-    if not isinstance(energy, Reconstruction) or not isinstance(energy.prior, Penalty):
+    terms = [t for t in energy.terms if isinstance(t, Energy)] if isinstance(energy, Sum) else []
+    found = [term for term in terms or [energy] if _penalized(term)]
+    if len(found) != 1 or energy.stochastic:
         return None
-    target = require_tensor("y", y)
-    if _linear(energy):
-        decoder = energy.decoder
-        assert isinstance(decoder, nn.Linear)
-        centered = target if decoder.bias is None else target - decoder.bias
-        rows = centered.expand(*shape[:-1], target.shape[-1]).reshape(-1, target.shape[-1])
-        return LinearComposite(decoder.weight, rows, energy.prior)
+    main = found[0]
+    assert isinstance(main, Reconstruction)
+    assert isinstance(main.prior, Penalty)
+    others = [term for term in terms if term is not main]
+    if any(isinstance(part, Penalty) for term in others for part in term.modules()):
+        return None
+    guesses = [term for term in others if isinstance(term, CodePrediction)]
+    if _linear(main) and len(guesses) == len(others):
+        return _stacked(main, main.prior, guesses, y, shape)
 
     def smooth(z: Tensor) -> Tensor:
-        return energy.distance(energy.decode(x, z.reshape(shape)), y).flatten()
+        z = z.reshape(shape)
+        value = main.distance(main.decode(x, z), y)
+        for term in others:
+            value = value + term(x if term.takes_x else None, y, z if term.takes_z else None)
+        return value.flatten()
 
-    return Composite(smooth, energy.prior)
+    return Composite(smooth, main.prior)
+
+
+def _penalized(energy: Energy) -> bool:
+    return isinstance(energy, Reconstruction) and isinstance(energy.prior, Penalty)
 
 
 def _linear(energy: Reconstruction) -> bool:
     """Whether the energy is ‖W z + b - y‖² of vectors, plus its prior."""
     plain = isinstance(energy.distance, SquaredDistance) and energy.distance.ndim == 1
     return plain and not energy.takes_x and isinstance(energy.decoder, nn.Linear)
+
+
+def _stacked(
+    main: Reconstruction,
+    penalty: Penalty,
+    guesses: list[CodePrediction],
+    y: Tree,
+    shape: torch.Size,
+) -> LinearComposite:
+    """‖W z + b - y‖² + Σ α ‖z - f(y)‖² as one square of rows: α ‖z - f‖² = ‖√α z - √α f‖²."""
+    decoder = main.decoder
+    assert isinstance(decoder, nn.Linear)
+    target = require_tensor("y", y)
+    targets = [target if decoder.bias is None else target - decoder.bias]
+    weights = [decoder.weight]
+    for term in guesses:
+        scale = term.weight**0.5
+        weights.append(scale * torch.eye(shape[-1], dtype=target.dtype, device=target.device))
+        targets.append(scale * term.predict(y))
+    rows = [t.expand(*shape[:-1], t.shape[-1]).reshape(-1, t.shape[-1]) for t in targets]
+    return LinearComposite(torch.cat(weights), torch.cat(rows, 1), penalty)

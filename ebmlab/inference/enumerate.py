@@ -25,10 +25,14 @@ class Enumerate(nn.Module, Inference):
     Args:
         atoms: the values of z, (k, *event); a Parameter makes them a learned codebook.
         weights: prior weights w (k), not negative; normalized to sum to 1. None: 1/k each.
+        decay: None keeps the weights. A number in [0, 1] learns them: each commit at T > 0 sets
+            them to the mean posterior (EM's M-step), pooled with those of earlier commits, whose
+            counts are multiplied by decay: 0 for full batches. The start counts as one datum. At
+            T = 0 the energy does not see them, and they stay.
 
     Raises:
         ShapeError: there are no atoms, or weights are not (k,).
-        ConfigurationError: weights are negative or all zero, or T < 0.
+        ConfigurationError: weights are negative or all zero, decay is outside [0, 1], or T < 0.
 
     Example:
         >>> from ebmlab.energies import Reconstruction
@@ -41,8 +45,11 @@ class Enumerate(nn.Module, Inference):
     bound: ClassVar[Bound] = "exact"
     atoms: Tensor
     log_weights: Tensor | None
+    count: Tensor
 
-    def __init__(self, atoms: Tensor, weights: Tensor | None = None) -> None:
+    def __init__(
+        self, atoms: Tensor, weights: Tensor | None = None, *, decay: float | None = None
+    ) -> None:
         super().__init__()
         if atoms.ndim < 1 or len(atoms) == 0:
             raise ShapeError(
@@ -52,7 +59,16 @@ class Enumerate(nn.Module, Inference):
             self.atoms = atoms
         else:
             self.register_buffer("atoms", atoms.clone())
+        if decay is not None:
+            self._learn(decay)
+            weights = torch.ones(len(atoms), device=atoms.device) if weights is None else weights
         self.register_buffer("log_weights", None if weights is None else self._logs(weights))
+
+    def _learn(self, decay: float) -> None:
+        if not 0 <= decay <= 1:
+            raise ConfigurationError(f"decay is {decay}; it must lie in [0, 1], or be None")
+        self.refits, self.decay = True, decay
+        self.register_buffer("count", torch.ones((), device=self.atoms.device))
 
     def _logs(self, weights: Tensor) -> Tensor:
         if weights.shape != self.atoms.shape[:1]:
@@ -100,3 +116,15 @@ class Enumerate(nn.Module, Inference):
         information = (weights * nats).sum(0)
         residual = torch.zeros_like(information)
         return Posterior(spread(atoms, batch), weights, information, residual, energies)
+
+    @torch.no_grad()
+    def refit(self, x: Tree, y: Tree, q: Posterior) -> None:
+        """Move learned weights to the mean posterior."""
+        if self.log_weights is None or len(q.weights) != len(self.atoms):
+            return
+        each = q.weights.expand(len(self.atoms), *q.information.shape).flatten(1)
+        kept, found = self.decay * self.count, each.shape[1]
+        rate = (found / (kept + found)).to(each.dtype)
+        share = self.log_weights.to(each.dtype).exp().lerp(each.mean(1), rate)
+        self.log_weights.copy_((share / share.sum()).log())
+        self.count.copy_(kept + found)

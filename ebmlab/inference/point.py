@@ -132,8 +132,29 @@ class PointInference(nn.Module, Inference, ABC):
     ) -> Posterior:
         """The lowest z found for each datum, and its residual."""
         self.require_point(temperature)
+        if self.starts is None:
+            raise ConfigurationError(
+                f"{type(self).__name__} infers z from `starts` (k, *event); none were given"
+            )
+        return self.infer_from(self.starts, energy, x, y, rng=rng)
+
+    @final
+    def infer_from(
+        self,
+        starts: Tensor,
+        energy: Energy,
+        x: Tree,
+        y: Tree,
+        *,
+        rng: torch.Generator | None = None,
+    ) -> Posterior:
+        """The lowest z reached from starts (k, *event), or (k, *batch, *event), and its residual.
+
+        Raises:
+            ShapeError: the starts are of another shape.
+        """
         batch = data_batch(energy, x, y)
-        starts = self._starts(energy, batch)
+        starts = self._spread(starts, energy, batch)
         best = [
             self._lowest(clamped(energy, x, y, part.shape, rng), part, batch)
             for part in starts.split(self.chunk or len(starts))
@@ -150,19 +171,16 @@ class PointInference(nn.Module, Inference, ABC):
         lead = part.shape[: 1 + len(batch)]
         return _pick(Found(*(t.reshape(*lead, *t.shape[1:]) for t in found)))
 
-    def _starts(self, energy: Energy, batch: torch.Size) -> Tensor:
+    def _spread(self, starts: Tensor, energy: Energy, batch: torch.Size) -> Tensor:
         """Starts of every datum, (k, *batch, *event)."""
-        who, starts = type(self).__name__, self.starts
-        if starts is None:
-            raise ConfigurationError(f"{who} infers z from `starts` (k, *event); none were given")
         if starts.ndim == 1 + energy.z_ndim:
             return spread(in_front(starts, batch), batch)
         event = starts.shape[starts.ndim - energy.z_ndim :]
         if starts.ndim < 1 + energy.z_ndim or starts.shape[1:] != (*batch, *event):
             raise ShapeError(
-                f"{who}: starts has shape {tuple(starts.shape)}; it must be (k, *event) or "
-                f"(k, *batch, *event), with {energy.z_ndim} event dimensions and the batch "
-                f"{tuple(batch)}"
+                f"{type(self).__name__}: starts has shape {tuple(starts.shape)}; it must be "
+                f"(k, *event) or (k, *batch, *event), with {energy.z_ndim} event dimensions and "
+                f"the batch {tuple(batch)}"
             )
         return starts
 

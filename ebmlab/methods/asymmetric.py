@@ -1,6 +1,8 @@
 """Recipes whose two encoders differ: dynamics that keep codes from collapsing."""
 
-from torch import nn
+from collections.abc import Callable
+
+from torch import Tensor, nn
 
 from ebmlab.energies import (
     JointEmbedding,
@@ -40,13 +42,14 @@ def byol(
     *,
     projection: int = 256,
     hidden: int = 4096,
-    decay: float = 0.99,
+    decay: float | Callable[[Tensor], float | Tensor] = 0.99,
     x_ndim: int = 1,
 ) -> Method:
     """BYOL: predict the code that a slow copy of the encoder gives to the other view.
 
     The moving average, and the predictor before it, prevent collapse (dynamics, not descent).
-    x and y are tuples of views; the sum of 2 - 2 cos over both ways is 4 + 4 E.
+    x and y are tuples of views; the sum of 2 - 2 cos over both ways is 4 + 4 E. The decay is
+    0.99 for 100 epochs or 0.996 for 1000, and in the paper rises: `teachers.cosine(0.99, steps)`.
 
     Source: Grill et al. 2020, arXiv:2006.07733.
     """

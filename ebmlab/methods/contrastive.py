@@ -1,21 +1,25 @@
 """Recipes in which chosen negatives keep the energy up."""
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from ebmlab.energies import (
     Cosine,
     Density,
     JointEmbedding,
+    NearestNeighbor,
     SquaredDistance,
 )
 from ebmlab.energy import Energy
 from ebmlab.losses import InfoNCE, SquareSquare, difference
-from ebmlab.negatives import InBatch, Noise, Replay
-from ebmlab.networks import Projector
+from ebmlab.negatives import InBatch, Noise, Queue, Replay
+from ebmlab.networks import MLP, Memory, Projector
 from ebmlab.objectives import Contrastive
 from ebmlab.protocols import Method, Sampler
+from ebmlab.teachers import EMA
 
-__all__ = ["igebm", "noise_contrastive", "siamese", "simclr"]
+__all__ = ["igebm", "moco", "nnclr", "noise_contrastive", "siamese", "simclr"]
 
 
 def siamese(encoder: nn.Module, margin: float = 1.0, *, x_ndim: int = 1) -> Method:
@@ -51,6 +55,76 @@ def simclr(
     f = nn.Sequential(encoder, Projector(dim, dim, projection))
     objective = Contrastive(InfoNCE(temperature), InBatch(both=True))
     return Method(JointEmbedding(f, f, Cosine(), x_ndim=x_ndim), objective, encoder=encoder)
+
+
+def moco(
+    encoder: nn.Module,
+    dim: int,
+    *,
+    projection: int = 128,
+    queue: int = 65536,
+    temperature: float = 0.07,
+    decay: float | Callable[[Tensor], float | Tensor] = 0.999,
+    seed: int = 0,
+    x_ndim: int = 1,
+) -> Method:
+    """MoCo: one view agrees in cosine with a slow teacher's code of another, against past codes.
+
+    Negatives prevent collapse. x is one view and y another, or both are tuples of views.
+
+    Args:
+        encoder: (n, *event) -> (n, dim), the representation.
+        dim: its length.
+        projection: length of the codes compared.
+        queue: how many past codes of the teacher are negatives.
+        temperature: τ.
+        decay: of the teacher.
+        seed: of the queue's first codes.
+        x_ndim: event dimensions: 1 points, 3 images.
+
+    Source: He et al. 2020, arXiv:1911.05722; with a hidden layer, Chen et al. 2020,
+    arXiv:2003.04297.
+    """
+    f = nn.Sequential(encoder, MLP(dim, projection, (dim,), nn.ReLU))
+    energy = JointEmbedding(f, EMA(f, decay), Cosine(), x_ndim=x_ndim)
+    objective = Contrastive(InfoNCE(temperature), Queue(queue, projection, seed))
+    return Method(energy, objective, encoder=encoder)
+
+
+def nnclr(
+    encoder: nn.Module,
+    dim: int,
+    *,
+    projection: int = 256,
+    hidden: int = 2048,
+    bottleneck: int = 4096,
+    queue: int = 98304,
+    temperature: float = 0.1,
+    seed: int = 0,
+    x_ndim: int = 1,
+) -> Method:
+    """NNCLR: the nearest of past codes to one view's is predicted from the other view.
+
+    Negatives prevent collapse. x and y are tuples of views.
+
+    Args:
+        encoder: (n, *event) -> (n, dim), the representation.
+        dim: its length.
+        projection: length of the codes.
+        hidden: width of the projector's hidden layer.
+        bottleneck: the predictor's hidden layer.
+        queue: how many past codes there are to choose from.
+        temperature: τ.
+        seed: of the queue's first codes.
+        x_ndim: event dimensions: 1 points, 3 images.
+
+    Source: Dwibedi et al. 2021, arXiv:2104.14548.
+    """
+    f = nn.Sequential(encoder, Projector(dim, hidden, projection))
+    predictor = Projector(projection, bottleneck, projection)
+    head = NearestNeighbor(predictor, Memory(queue, projection, seed))
+    objective = Contrastive(InfoNCE(temperature), InBatch())
+    return Method(JointEmbedding(f, f, head, x_ndim=x_ndim), objective, encoder=encoder)
 
 
 def noise_contrastive(energy: Energy, density: Density, k: int = 16) -> Method:

@@ -5,12 +5,15 @@ from torch import nn
 from ebmlab.energies import (
     JointEmbedding,
     SquaredDistance,
+    Whitened,
 )
+from ebmlab.errors import ConfigurationError
+from ebmlab.networks import Expander, Projector
 from ebmlab.objectives import Regularized
 from ebmlab.protocols import Method
-from ebmlab.regularizers import VICReg
+from ebmlab.regularizers import BarlowTwins, SIGReg, VICReg
 
-__all__ = ["vicreg"]
+__all__ = ["barlow_twins", "lejepa", "vicreg", "w_mse"]
 
 
 def vicreg(
@@ -44,3 +47,102 @@ def vicreg(
     energy = JointEmbedding(online, target, SquaredDistance(), x_ndim=x_ndim)
     objective = Regularized(VICReg(std, cov), energy_weight=invariance / dim)
     return Method(energy, objective, encoder=encoder)
+
+
+def barlow_twins(
+    encoder: nn.Module,
+    dim: int,
+    *,
+    projection: int = 8192,
+    hidden: int = 8192,
+    off_diagonal: float = 0.0051,
+    x_ndim: int = 1,
+) -> Method:
+    """Barlow Twins: the cross-correlation of two views' codes is made the identity.
+
+    Its diagonal, 1 only for codes that vary, prevents collapse. The energy, a squared distance,
+    is not trained itself: agreement is the diagonal's. x and y are tuples of views.
+
+    Args:
+        encoder: (n, *event) -> (n, dim), the representation.
+        dim: its length.
+        projection: length of the codes.
+        hidden: widths of the projector's two hidden layers.
+        off_diagonal: λ, the weight of the redundancy.
+        x_ndim: event dimensions: 1 points, 3 images.
+
+    Source: Zbontar, Jing, Misra, LeCun, Deny 2021, arXiv:2103.03230.
+    """
+    f = nn.Sequential(encoder, Expander(dim, hidden, projection))
+    energy = JointEmbedding(f, f, SquaredDistance(), x_ndim=x_ndim)
+    objective = Regularized(BarlowTwins(off_diagonal), energy_weight=0.0)
+    return Method(energy, objective, encoder=encoder)
+
+
+def lejepa(
+    encoder: nn.Module,
+    dim: int,
+    *,
+    projection: int = 64,
+    hidden: int = 2048,
+    weight: float = 0.05,
+    views: int = 2,
+    directions: int = 1024,
+    x_ndim: int = 1,
+) -> Method:
+    """LeJEPA: views' codes lie close to their center, and the population is N(0, I) (SIGReg).
+
+    That the population is standard normal prevents collapse. Loss: (1 - λ) mean ‖h - center‖² +
+    λ SIGReg, where the first is (views - 1) / (2 views) times the mean of ‖h_i - h_j‖² over pairs
+    of different views. x and y are one tuple of views.
+
+    Args:
+        encoder: (n, *event) -> (n, dim), the representation.
+        dim: its length.
+        projection: length of the codes.
+        hidden: widths of the projector's two hidden layers.
+        weight: λ.
+        views: how many views x and y hold, at least 2.
+        directions: of SIGReg.
+        x_ndim: event dimensions: 1 points, 3 images.
+
+    Source: Balestriero, LeCun 2025, arXiv:2511.08544.
+    """
+    if views < 2 or not 0 <= weight <= 1:
+        raise ConfigurationError(
+            f"views is {views}, weight {weight}; at least 2 views and a weight in [0, 1] are due"
+        )
+    f = nn.Sequential(encoder, Expander(dim, hidden, projection))
+    energy = JointEmbedding(f, f, SquaredDistance(), x_ndim=x_ndim)
+    pull = (1 - weight) * (views - 1) / (2 * views)
+    objective = Regularized(SIGReg(directions), weight=weight, energy_weight=pull)
+    return Method(energy, objective, encoder=encoder)
+
+
+def w_mse(
+    encoder: nn.Module,
+    dim: int,
+    *,
+    projection: int = 64,
+    hidden: int = 1024,
+    rows: int | None = 128,
+    x_ndim: int = 1,
+) -> Method:
+    """W-MSE: views agree in cosine after their codes were whitened.
+
+    Whitening, which only codes that vary in all directions bear, prevents collapse. The paper's
+    loss 2 - 2 cos is this one plus 2. x and y are tuples of views.
+
+    Args:
+        encoder: (n, *event) -> (n, dim), the representation.
+        dim: its length.
+        projection: length of the codes.
+        hidden: width of the projector's hidden layer.
+        rows: how many rows are whitened together, see `Whitened`.
+        x_ndim: event dimensions: 1 points, 3 images.
+
+    Source: Ermolov, Siarohin, Sangineto, Sebe 2021, arXiv:2007.06346.
+    """
+    f = nn.Sequential(encoder, Projector(dim, hidden, projection))
+    energy = JointEmbedding(f, f, Whitened(rows=rows), x_ndim=x_ndim)
+    return Method(energy, Regularized(energy_weight=2.0), encoder=encoder)

@@ -2,6 +2,7 @@
 
 from ebmlab.metrics.autocorrelation import autocorrelation
 from ebmlab.metrics.chains import ess, ess_mean, ess_std, ess_tail, mcse, mcse_std, rhat
+from ebmlab.metrics.collapse import Collapse, CollapseWarning
 from ebmlab.metrics.density import (
     BranchScores,
     branch_scores,
@@ -10,25 +11,29 @@ from ebmlab.metrics.density import (
     grid_energies,
 )
 from ebmlab.metrics.energy_moves import ebfmi, potential_ebfmi
-from ebmlab.metrics.representation import (
-    code_std,
-    effective_rank,
-    knn_accuracy,
-    linear_probe,
-    rankme,
-)
+from ebmlab.metrics.information import capacity, gain, information
+from ebmlab.metrics.neighbors import knn_accuracy
+from ebmlab.metrics.probe import linear_probe
+from ebmlab.metrics.spectrum import alpha_req, effective_rank, rankme
+from ebmlab.metrics.spread import alignment, code_std, dimension_std, uniformity
 from ebmlab.metrics.stein import ksd
 from ebmlab.metrics.table import Summary, summary
 from ebmlab.metrics.two_samples import TwoSampleTest, mmd, mmd_test
 
 __all__ = [
     "BranchScores",
+    "Collapse",
+    "CollapseWarning",
     "Summary",
     "TwoSampleTest",
+    "alignment",
+    "alpha_req",
     "autocorrelation",
     "branch_scores",
+    "capacity",
     "code_std",
     "conditional_nll",
+    "dimension_std",
     "ebfmi",
     "effective_rank",
     "ess",
@@ -36,7 +41,9 @@ __all__ = [
     "ess_std",
     "ess_tail",
     "fit_temperature",
+    "gain",
     "grid_energies",
+    "information",
     "knn_accuracy",
     "ksd",
     "linear_probe",
@@ -48,4 +55,5 @@ __all__ = [
     "rankme",
     "rhat",
     "summary",
+    "uniformity",
 ]

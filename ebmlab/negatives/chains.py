@@ -1,14 +1,14 @@
 """Short chains of the model as negatives, started at the data."""
 
-import warnings
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ebmlab.checks import require_generator, require_tensor
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
+from ebmlab.negatives.coupling import batch_norm
 from ebmlab.negatives.health import health
 from ebmlab.protocols import Draw, Negatives, Sampler
 from ebmlab.randomness import fork
@@ -63,25 +63,12 @@ def chains(
     rng: torch.Generator,
 ) -> tuple[Draw, Tensor]:
     """Energies (b, 1) where the model's chains end that begin at `start`, and these ends."""
-    coupled = _warn_of_batch_norm(energy)
+    coupled = batch_norm(energy, start, stacklevel=4)
     start = start.detach()
     # The energy's own noise must not be that of the chain.
     u = energy.given(x, rng=fork(rng) if energy.stochastic else None)
     chain = run(sampler, u, start, steps=steps, rng=rng)
     end = chain.state.y.detach().to(start.dtype)
     metrics = {"acceptance": chain.acceptance.mean(), **health(y, start, end)}
-    metrics["batch_norm"] = torch.full_like(metrics["acceptance"], coupled)
+    metrics["batch_norm"] = coupled
     return Draw(energy(x, end, rng=rng)[:, None], metrics), end
-
-
-def _warn_of_batch_norm(energy: Energy) -> bool:
-    for name, module in energy.named_modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.training:
-            warnings.warn(
-                f"{name} normalizes over the batch in training mode: the energy of one y then "
-                "depends on the others, and data and negatives are told apart by their "
-                "statistics; use group or layer normalization, or .eval()",
-                stacklevel=4,
-            )
-            return True
-    return False

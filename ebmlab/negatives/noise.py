@@ -7,6 +7,7 @@ from ebmlab.checks import require_device, require_generator, require_tensor
 from ebmlab.energies import Density
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.negatives.coupling import batch_norm
 from ebmlab.protocols import Draw, Negatives
 from ebmlab.types import Tree
 
@@ -22,6 +23,8 @@ class Noise(nn.Module, Negatives):
     Args:
         density: has `sample(n, rng)`.
         k: draws per datum.
+
+    Metrics: `batch_norm` (1 where it couples data and negatives).
 
     Example:
         >>> from ebmlab.energies import MLP, Uniform
@@ -51,7 +54,7 @@ class Noise(nn.Module, Negatives):
                 "density must be one of points like y"
             )
         energies = energy(x, draws.reshape(self.k, *y.shape), rng=rng)
-        return Draw(energies.mT, {})
+        return Draw(energies.mT, {"batch_norm": batch_norm(energy, draws, stacklevel=3)})
 
     def extra_repr(self) -> str:
         """What `print` shows."""

@@ -1,7 +1,48 @@
-"""Backbones: fully connected and convolutional."""
+"""Backbones, heads and decoders: fully connected, convolutional, residual, transformers."""
 
+from ebmlab.networks.batch_norm import batch_norms
+from ebmlab.networks.codebook import Codebook
+from ebmlab.networks.conv_encoder import ConvEncoder
 from ebmlab.networks.convnet import ConvNet
 from ebmlab.networks.dictionary import Dictionary
+from ebmlab.networks.expander import Expander
+from ebmlab.networks.gaussian_head import GaussianHead, Mean
+from ebmlab.networks.lista import LISTA
+from ebmlab.networks.manifolds import Ellipse, Horn
+from ebmlab.networks.memory import Memory
 from ebmlab.networks.mlp import MLP, Choice, Conditional, Projector
+from ebmlab.networks.modulated import Modulated
+from ebmlab.networks.prototypes import Directions, Prototypes
+from ebmlab.networks.regnet import RegNetSpec, RegNetY
+from ebmlab.networks.resnet import ResNet
+from ebmlab.networks.transposed import Transposed
+from ebmlab.networks.vit import ViT, vit_small, vit_tiny
 
-__all__ = ["MLP", "Choice", "Conditional", "ConvNet", "Dictionary", "Projector"]
+__all__ = [
+    "LISTA",
+    "MLP",
+    "Choice",
+    "Codebook",
+    "Conditional",
+    "ConvEncoder",
+    "ConvNet",
+    "Dictionary",
+    "Directions",
+    "Ellipse",
+    "Expander",
+    "GaussianHead",
+    "Horn",
+    "Mean",
+    "Memory",
+    "Modulated",
+    "Projector",
+    "Prototypes",
+    "RegNetSpec",
+    "RegNetY",
+    "ResNet",
+    "Transposed",
+    "ViT",
+    "batch_norms",
+    "vit_small",
+    "vit_tiny",
+]

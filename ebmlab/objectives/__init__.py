@@ -1,7 +1,20 @@
 """What shapes an energy: contrast, regularization, score matching."""
 
+from ebmlab.objectives.contractive import Contractive
 from ebmlab.objectives.contrastive import Contrastive
+from ebmlab.objectives.denoising import Denoising
+from ebmlab.objectives.matrix_free import InfoNCE, NTXent
+from ebmlab.objectives.quantized import VectorQuantized
 from ebmlab.objectives.regularized import Regularized
 from ebmlab.objectives.score import DenoisingScore
 
-__all__ = ["Contrastive", "DenoisingScore", "Regularized"]
+__all__ = [
+    "Contractive",
+    "Contrastive",
+    "Denoising",
+    "DenoisingScore",
+    "InfoNCE",
+    "NTXent",
+    "Regularized",
+    "VectorQuantized",
+]

@@ -1,12 +1,14 @@
 """Push down on the data, and keep the population of codes from collapsing."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ebmlab.checks import require_non_negative, require_tensor
-from ebmlab.energies import view_pairs
+from ebmlab.energies import are_views, view_groups
 from ebmlab.energy import Energy
+from ebmlab.errors import ConfigurationError
 from ebmlab.protocols import Loss, Objective, Regularizer
+from ebmlab.regularizers import over_views
 from ebmlab.types import Tree
 
 __all__ = ["Regularized"]
@@ -18,12 +20,19 @@ class Regularized(Objective):
     Without a regularizer it is the energy loss: then the architecture (a latent of little
     information, a stopped gradient, a slow teacher) has to prevent collapse, or nothing does.
 
+    The head is called, and z inferred, once for each view of y. A regularizer is asked once for a
+    pair of views in either order where x and y share their codes, and once for a view where it
+    looks at one population at a time.
+
     Args:
         regularizer: of `ebmlab.regularizers`, or None.
         weight: of the regularizer.
-        energy_weight: of the mean energy.
+        energy_weight: of the mean energy; at 0 it is a metric only.
 
-    Terms: `energy`, and `regularizer` where there is one.
+    Terms: `energy` where it has a weight, and `regularizer` where there is one.
+
+    Raises:
+        ConfigurationError: a weight is negative, or energy_weight is 0 without a regularizer.
 
     Example:
         >>> from ebmlab import energies, regularizers
@@ -46,6 +55,8 @@ class Regularized(Objective):
         super().__init__()
         require_non_negative("weight", weight)
         require_non_negative("energy_weight", energy_weight)
+        if regularizer is None and energy_weight == 0:
+            raise ConfigurationError("energy_weight is 0 and there is no regularizer: no loss")
         self.regularizer = regularizer
         self.weight = weight
         self.energy_weight = energy_weight
@@ -53,18 +64,24 @@ class Regularized(Objective):
     def forward(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Loss:
         """The loss of codes, or of raw pairs where nothing embeds."""
         head, hx, hy = energy.embed(x, y)
-        pairs = view_pairs(head, hx, hy)
-        e_pos = torch.stack([head(a, b, rng=rng).mean() for a, b in pairs]).mean()
-        terms: dict[str, Tensor] = {"energy": self.energy_weight * e_pos}
+        with torch.set_grad_enabled(self.energy_weight > 0 and torch.is_grad_enabled()):
+            groups = [head(a, b, rng=rng) for a, b in view_groups(head, hx, hy)]
+            e_pos = torch.cat([energies.flatten() for energies in groups]).mean()
+        terms: dict[str, Tensor] = {}
+        if self.energy_weight > 0:
+            terms["energy"] = self.energy_weight * e_pos
         if self.regularizer is not None:
-            penalties = [
-                self.regularizer(require_tensor("x", a), require_tensor("y", b)) for a, b in pairs
-            ]
-            terms["regularizer"] = self.weight * torch.stack(penalties).mean()
+            terms["regularizer"] = self.weight * self._regularized(self.regularizer, head, hx, hy)
         value = torch.stack(list(terms.values())).sum()
         detached = {name: term.detach() for name, term in terms.items()}
         return Loss(value, detached, {"e_pos": e_pos.detach()})
 
+    def _regularized(self, regularizer: Regularizer, head: Energy, hx: Tree, hy: Tree) -> Tensor:
+        a, b = require_tensor("x", hx), require_tensor("y", hy)
+        views = are_views(head, hx, hy)
+        return over_views(regularizer, a, b) if views else regularizer(a, b)
+
     def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"{self.regularizer}, weight={self.weight}, energy_weight={self.energy_weight}"
+        """What `print` shows, beside submodules."""
+        own = "" if isinstance(self.regularizer, nn.Module) else f"{self.regularizer}, "
+        return f"{own}weight={self.weight}, energy_weight={self.energy_weight}"

@@ -3,6 +3,7 @@
 from ebmlab.partition.annealing import ais, reverse_ais
 from ebmlab.partition.course import Start
 from ebmlab.partition.estimate import Estimate, Side
+from ebmlab.partition.evidence import annealed_evidence, evidence
 from ebmlab.partition.grids import gauss_legendre, quadrature, trapezoid
 from ebmlab.partition.machines import RBMPath
 from ebmlab.partition.populations import smc
@@ -14,7 +15,9 @@ __all__ = [
     "Side",
     "Start",
     "ais",
+    "annealed_evidence",
     "enumerate_states",
+    "evidence",
     "gauss_legendre",
     "quadrature",
     "rbm_log_z",

@@ -16,14 +16,16 @@ Side = Literal["exact", "lower", "upper"]
 class Estimate(NamedTuple):
     """An estimate of log Z = log ∫ exp(-u(y)) dy; numbers are 0-d tensors of float64.
 
+    Where there are several potentials, one for each datum of a batch, numbers are (*batch).
+
     Attributes:
         log_z: the estimate, in nats.
         standard_error: of `log_z`, in nats; 0 where nothing is approximated. For quadrature the
             difference of two resolutions.
         effective_sample_size: how many equal weights these are worth; ∞ where nothing is sampled.
         bound: "exact"; or "lower" or "upper": which side of log Z the mean of `log_z` lies on.
-        log_weights: (chains,), where there are any; the mean of their exponentials is Z, or 1 / Z
-            for an upper bound.
+        log_weights: (chains, *batch), where there are any; the mean of their exponentials is Z,
+            or 1 / Z for an upper bound.
 
     Example:
         >>> Estimate.from_weights(torch.tensor([1.0, 1.0])).log_z
@@ -44,7 +46,7 @@ class Estimate(NamedTuple):
 
     @classmethod
     def from_weights(cls, log_weights: Tensor) -> Self:
-        """log of the mean of independent weights (chains,) whose expectation is Z.
+        """log of the mean of independent weights (chains, *batch) whose expectation is Z.
 
         By Jensen's inequality it bounds log Z from below in expectation. The standard error is
         the delta method's: that of the mean weight, relative to it.
@@ -58,7 +60,7 @@ class Estimate(NamedTuple):
 
     @classmethod
     def from_inverse_weights(cls, log_weights: Tensor) -> Self:
-        """Minus log of the mean of independent weights (chains,) whose expectation is 1 / Z.
+        """Minus log of the mean of independent weights (chains, *batch) of expectation 1 / Z.
 
         It bounds log Z from above in expectation; errors are those of `from_weights`.
         """
@@ -68,19 +70,20 @@ class Estimate(NamedTuple):
 
 def _mean(log_weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Log of the mean weight, its standard error, and the effective sample size."""
-    n = len(log_weights)
-    if log_weights.ndim != 1 or n < 2:
+    if log_weights.ndim < 1 or len(log_weights) < 2:
         raise ShapeError(
             f"log_weights has shape {tuple(log_weights.shape)}; a standard error takes two or "
-            "more independent chains, (chains,)"
+            "more independent chains, (chains, *batch)"
         )
+    n = len(log_weights)
     log_weights = log_weights.double()
     log_mean = log_weights.logsumexp(0) - math.log(n)
-    if not bool(log_mean.isfinite()):
+    if not bool(log_mean.isfinite().all()):
+        bad = float(log_mean[~log_mean.isfinite()][0])
         raise NonFiniteError(
-            f"the log of the mean weight is {float(log_mean)}: energies along the way were NaN or "
+            f"the log of the mean weight is {bad}: energies along the way were NaN or "
             "-∞, or infinite at every chain; the start must cover the target, and the target be "
             "finite where chains go"
         )
     relative = (log_weights - log_mean).exp()
-    return log_mean, relative.std() / math.sqrt(n), n**2 / relative.square().sum()
+    return log_mean, relative.std(0) / math.sqrt(n), n**2 / relative.square().sum(0)

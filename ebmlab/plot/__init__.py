@@ -7,8 +7,10 @@ from ebmlab.plot.fields import contour, landscapes
 from ebmlab.plot.film import animate
 from ebmlab.plot.images import images
 from ebmlab.plot.pairwise import pairs
+from ebmlab.plot.space import space
 from ebmlab.plot.style import style
 from ebmlab.plot.surface import surface
+from ebmlab.plot.sweep import sweep
 
 __all__ = [
     "animate",
@@ -19,8 +21,10 @@ __all__ = [
     "landscapes",
     "pairs",
     "ranks",
+    "space",
     "style",
     "surface",
+    "sweep",
     "trace",
     "trajectories",
 ]

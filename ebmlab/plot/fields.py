@@ -63,9 +63,7 @@ def contour(
     field = heights(landscape)
     how = scale([field], limits)
     ax = prepared(ax)
-    layers.filled(ax, landscape, field, how)
-    if arrows:
-        layers.arrows(ax, landscape, field, how)
+    layers.filled(ax, landscape, field, how, directed=arrows)
     layers.marks(ax, data, samples, trajectories)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     if title is not None:
@@ -83,6 +81,7 @@ def landscapes(
     data: Tensor | None = None,
     samples: Sequence[Tensor | None] | None = None,
     trajectories: Sequence[Tensor | None] | None = None,
+    arrows: bool = False,
     columns: int | None = None,
     shared: bool = True,
     limits: tuple[float, float] | None = None,
@@ -97,6 +96,7 @@ def landscapes(
         data: points (n, 2) shown in every panel.
         samples: points (n, 2), or None, per panel.
         trajectories: chains (steps, chains, 2), or None, per panel.
+        arrows: whether to show the directions of -∇E, as `contour` does.
         columns: panels per row; by default all, up to four.
         shared: whether all share one scale; if not, each panel has its own color bar.
         limits: the two energies above the minima at which the colors end.
@@ -135,7 +135,7 @@ def landscapes(
     for i, (field, height) in enumerate(zip(fields, above, strict=True)):
         ax = prepared(figure.add_subplot(rows, columns, i + 1))
         how = common if shared else scale([height], limits)
-        layers.filled(ax, field, height, how)
+        layers.filled(ax, field, height, how, directed=arrows)
         if len(windows) > 1:
             ax.set(aspect="auto", box_aspect=1)
         layers.marks(ax, data, dots[i], lines[i])

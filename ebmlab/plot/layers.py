@@ -12,14 +12,16 @@ from ebmlab.plot.scale import Scale
 from ebmlab.plot.style import DATA, ENERGY, SAMPLES, numbers, points
 from ebmlab.slices import Landscape
 
-__all__ = ["arrows", "filled", "marks"]
+__all__ = ["filled", "marks"]
 
 FEW = 50
 _DARK = "#1d1841"
 
 
-def filled(ax: Axes, landscape: Landscape, field: np.ndarray, how: Scale) -> None:
-    """Filled contours of a field of heights, and lines at the color bar's ticks."""
+def filled(
+    ax: Axes, landscape: Landscape, field: np.ndarray, how: Scale, *, directed: bool = False
+) -> None:
+    """Filled contours of a field of heights, lines at the color bar's ticks, arrows downhill."""
     a, b = numbers(landscape.a), numbers(landscape.b)
     top = max(field[np.isfinite(field)].max(), how.high)
     shown = np.ma.masked_invalid(np.where(np.isposinf(field), 2 * top, field))
@@ -34,6 +36,8 @@ def filled(ax: Axes, landscape: Landscape, field: np.ndarray, how: Scale) -> Non
     spans = a[-1] - a[0], b[-1] - b[0]
     if max(spans) <= 2 * min(spans):
         ax.set_aspect("equal")
+    if directed:
+        _arrows(ax, landscape, field, how)
 
 
 def _ink(how: Scale, height: np.ndarray) -> np.ndarray:
@@ -60,7 +64,7 @@ def marks(
         paths(ax, points("trajectories", trajectories, 3))
 
 
-def arrows(ax: Axes, landscape: Landscape, field: np.ndarray, how: Scale) -> None:
+def _arrows(ax: Axes, landscape: Landscape, field: np.ndarray, how: Scale) -> None:
     """Directions of -∇E by finite differences, on a coarse grid; none where it vanishes."""
     a, b = numbers(landscape.a), numbers(landscape.b)
     finite = np.where(np.isfinite(field), field, np.nan)

@@ -25,7 +25,8 @@ def check_energy(
 ) -> None:
     """Hold an energy to its laws.
 
-    One energy per datum, all pairs by broadcasting, no datum's energy dependent on the others,
+    One energy per datum, all pairs by broadcasting and no datum's energy dependent on the others
+    (neither asked of energies that say that they couple a batch, which landscapes refuse),
     right first and second derivatives, gradients to every parameter, `given` and `embed` that
     agree with the call, precision and device kept, randomness from rng only, nothing changed in
     place, and state that saves and restores.
@@ -57,8 +58,9 @@ def check_energy(
         values.pure(precise)
         values.kind(precise)
     values.repeats(double)
-    values.independent(double)
-    values.pairs(double)
+    if not energy.couples:
+        values.independent(double)
+        values.pairs(double)
     reached = gradients(single.value().sum(), single.energy)
     require_reached("the energy", reached, unreached)
     values.given(double, differentiable)

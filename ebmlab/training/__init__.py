@@ -5,6 +5,7 @@ from ebmlab.training.checkpoint import Restored, load, save
 from ebmlab.training.fit import Fit, fit
 from ebmlab.training.guard import Guard
 from ebmlab.training.schedule import Schedule, cosine
+from ebmlab.training.watch import Watch
 
 __all__ = [
     "Batch",
@@ -13,6 +14,7 @@ __all__ = [
     "Guard",
     "Restored",
     "Schedule",
+    "Watch",
     "cosine",
     "fit",
     "load",

@@ -15,6 +15,7 @@ from ebmlab.training.batches import Batch, Data, batches
 from ebmlab.training.guard import Guard
 from ebmlab.training.record import recording
 from ebmlab.training.schedule import Schedule, scheduled
+from ebmlab.training.watch import Watch, watched
 
 __all__ = ["Fit", "fit"]
 
@@ -53,6 +54,7 @@ def fit(
     title: str = "training",
     patience: int = 10,
     every: int = 10,
+    watch: Watch | None = None,
 ) -> Fit:
     """Train a method: loss, backward, optimizer step, commit; `steps` times.
 
@@ -82,6 +84,8 @@ def fit(
         title: what the bar says.
         patience: raise after that many skipped steps in a row.
         every: record every so many steps, and the last.
+        watch: called at the recorded steps, after commit, with (method, batch, loss); the numbers
+            it returns are recorded as metrics. `metrics.Collapse()` warns of collapse.
 
     Raises:
         NonFiniteError: `patience` steps in a row had NaN or infinite gradients.
@@ -112,7 +116,8 @@ def fit(
     with _training(method), recording(out) as record, sized as resize, bar:
         for step in bar:
             resize(step)
-            loss = _loss(method, next(source), rng)
+            batch = next(source)
+            loss = _loss(method, batch, rng)
             if optimizer is not None:
                 _backward(loss)
             if guard.passes(loss.value, step):
@@ -121,7 +126,7 @@ def fit(
                 loss.commit()
             method.zero_grad()
             if step % every == 0 or step == steps:
-                record.add(step, loss, guard.skipped)
+                record.add(step, watched(watch, method, batch, loss), guard.skipped)
                 value = record.history["value"][-1]
                 bar.set_postfix(value=value, skipped=guard.skipped, refresh=False)
     return Fit(record.history, steps, guard.skipped, optimizer, rng)

@@ -1,35 +1,24 @@
-"""Functionals of a population of codes that keep it from collapsing."""
+"""Variance and covariance: VICReg's two terms of the population."""
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from ebmlab.checks import require_non_negative, require_positive
-from ebmlab.errors import ShapeError
-from ebmlab.protocols import Regularizer
+from ebmlab.regularizers.gram import squared_products
+from ebmlab.regularizers.populations import Population, centered
 
-__all__ = ["VICReg", "centered"]
-
-
-def centered(h: Tensor) -> Tensor:
-    """Codes (b, d) minus their mean, in float32 or better; raises where b < 2."""
-    if h.ndim != 2 or len(h) < 2:
-        raise ShapeError(
-            f"codes have shape {tuple(h.shape)}; a variance needs (b, d) with b >= 2, so take "
-            "larger batches (or drop_last)"
-        )
-    h = h if h.itemsize >= 4 else h.float()
-    return h - h.mean(0)
+__all__ = ["VICReg"]
 
 
 @dataclass(frozen=True)
-class VICReg(Regularizer):
+class VICReg(Population):
     """Variance and covariance: every dimension keeps its spread, and no two say the same.
 
     V = ½ Σ_{x,y} mean_j max(0, γ - √(Var h_j + ε)), C = Σ_{x,y} (1/d) Σ_{i≠j} Cov(h)²_ij, and the
     value is std · V + cov · C. The invariance term is the energy's. With both codes the same
-    tensor each sum counts it twice. At total collapse the gradient of V vanishes.
+    tensor each sum counts it twice. At total collapse the gradient of V vanishes. With several
+    ranks the population is that of all of them.
 
     Args:
         std: weight of the variance term.
@@ -41,6 +30,7 @@ class VICReg(Regularizer):
         ShapeError: codes are not (b, d) with b >= 2.
 
     Example:
+        >>> import torch
         >>> VICReg(std=25.0, cov=1.0, eps=1e-4)(torch.zeros(4, 3), torch.zeros(4, 3))
         tensor(24.7500)
 
@@ -58,16 +48,12 @@ class VICReg(Regularizer):
         require_positive("gamma", self.gamma)
         require_positive("eps", self.eps)
 
-    def __call__(self, hx: Tensor, hy: Tensor) -> Tensor:
-        """The penalty of two populations (b, d), a scalar."""
-        with torch.autocast(hx.device.type, enabled=False):
-            return self._penalty(hx) + self._penalty(hy)
-
-    def _penalty(self, h: Tensor) -> Tensor:
+    def penalty(self, h: Tensor) -> Tensor:
+        """std · mean_j max(0, γ - √(Var h_j + ε)) + cov · (2/d) Σ_{i≠j} Cov(h)²_ij."""
         h = centered(h)
         batch, dim = h.shape
-        covariance = h.mT @ h / (batch - 1)
-        variance = covariance.diagonal()
+        squares = h.square().sum(0)
+        variance = squares / (batch - 1)
         spread = (self.gamma - (variance + self.eps).sqrt()).clamp(min=0).mean()
-        shared = (covariance.square().sum() - variance.square().sum()) / dim
-        return 0.5 * self.std * spread + self.cov * shared
+        shared = (squared_products(h, h) - squares.square().sum()) / (batch - 1) ** 2
+        return self.std * spread + self.cov * 2 * shared / dim

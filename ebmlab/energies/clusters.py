@@ -1,0 +1,104 @@
+"""`Clusters`: the squared distance from one of K centers, z being which; and how to start them."""
+
+import torch
+from torch import Tensor
+
+from ebmlab.checks import require_generator, require_index, require_tensor
+from ebmlab.energy import Energy
+from ebmlab.errors import ConfigurationError
+from ebmlab.networks import Codebook
+from ebmlab.types import Posterior, Tree
+
+__all__ = ["Clusters", "kmeans_plus_plus"]
+
+
+class Clusters(Energy):
+    """E(y, z) = ‖y - c_z‖², z in {0, …, K - 1}: reconstruction by a table of centers.
+
+    The M-step sets each center to the mean of its data: with z enumerated at T = 0, K-means. All
+    pairs cost one product of matrices; (K, n, d) is never laid out.
+
+    Args:
+        centers: c, (K, d); no gradient moves them unless they are a Parameter.
+        decay: how much of earlier commits' counts is kept: 0 for full batches (Lloyd), 1 for
+            the mean of all minibatches so far, or between; see `Codebook`.
+        restart: share of the mean count at or below which a center begins again at the datum
+            farthest from its own; 0: where it is empty, None: never.
+
+    Raises:
+        ShapeError, NonFiniteError, ConfigurationError: as `Codebook`, or y is not (*batch, d).
+        DtypeError: z is not a whole number.
+
+    Example:
+        >>> energy = Clusters(torch.tensor([[0.0, 0.0], [3.0, 4.0]]))
+        >>> energy(None, torch.zeros(1, 2), torch.arange(2))
+        tensor([ 0., 25.])
+
+    Source: Lloyd 1982, "Least squares quantization in PCM".
+    """
+
+    takes_x, takes_z, refits = False, True, True
+    z_ndim = 0
+
+    def __init__(
+        self, centers: Tensor, *, decay: float = 0.0, restart: float | None = 0.0
+    ) -> None:
+        super().__init__()
+        self.codebook = Codebook(centers, decay=decay, restart=restart)
+
+    def decode(self, x: Tree, z: Tensor) -> Tensor:
+        """The centers of these numbers, (*batch, d)."""
+        return self.codebook(require_index("z", z))
+
+    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+        """‖y‖² - 2 y·c + ‖c‖², about the mean of the centers, where it rounds least."""
+        y = require_tensor("y", y)
+        self.codebook.require_vectors("y", y)
+        origin = self.codebook.codes.detach().mean(0)
+        a, b = y - origin, self.decode(x, require_tensor("z", z)) - origin
+        cross = torch.einsum("...d,...d->...", a, b)
+        return torch.linalg.vecdot(a, a) + torch.linalg.vecdot(b, b) - 2 * cross
+
+    @torch.no_grad()
+    def refit(self, x: Tree, y: Tree, q: Posterior) -> None:
+        """Move each center towards the mean of its data."""
+        y, dim = require_tensor("y", y), self.codebook.codes.shape[1]
+        batch = torch.broadcast_shapes(y.shape[:-1], q.atoms.shape[1:])
+        shape = (len(q.atoms), *batch)
+        index, weights = (t.expand(shape).flatten(1) for t in (q.atoms, q.weights))
+        self.codebook.learn(y.expand(*batch, dim).reshape(-1, dim), index, weights)
+
+
+@torch.no_grad()
+def kmeans_plus_plus(data: Tensor, k: int, rng: torch.Generator) -> Tensor:
+    """K data far from one another, to start centers with: (k, d).
+
+    The first is uniform; each next is drawn with probability ∝ the squared distance from the
+    nearest of those before, or uniformly where no distance is left.
+
+    Args:
+        data: (n, d), finite.
+        k: how many, 1 <= k <= n.
+        rng: on the data's device.
+
+    Raises:
+        ConfigurationError: k lies outside 1 … n.
+
+    Example:
+        >>> data = torch.tensor([[0.0], [0.0], [9.0], [9.0]])
+        >>> kmeans_plus_plus(data, 2, torch.Generator().manual_seed(0)).sort(0).values.flatten()
+        tensor([0., 9.])
+
+    Source: Arthur, Vassilvitskii 2007, "k-means++".
+    """
+    rng = require_generator(rng, "kmeans_plus_plus", data.device)
+    if not 1 <= k <= len(data):
+        raise ConfigurationError(f"k is {k} for {len(data)} data; it must lie in 1 … n")
+    weight = torch.ones_like(data[:, 0])
+    chosen: list[Tensor] = []
+    nearest = torch.full_like(weight, torch.inf)
+    for _ in range(k):
+        chosen.append(data[torch.multinomial(weight, 1, generator=rng)])
+        nearest = nearest.minimum((data - chosen[-1]).square().sum(1))
+        weight = torch.where(nearest.sum() > 0, nearest, torch.ones_like(nearest))
+    return torch.cat(chosen)

@@ -1,0 +1,131 @@
+"""`Components`: Gaussians to choose between, z being which; their M-step."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from ebmlab.checks import require_index, require_non_negative, require_tensor
+from ebmlab.energies.covariances import kind_of
+from ebmlab.energy import Energy
+from ebmlab.errors import ConfigurationError, DivergenceError, ShapeError
+from ebmlab.types import Posterior, Tree
+
+__all__ = ["Components"]
+
+
+class Components(Energy):
+    """E(y, z) = -log N(y; μ_z, Σ_z), z in {0, …, K - 1}, in nats.
+
+    Normalized for each z: with z enumerated at T = 1 under weights w, the free energy is
+    -log Σ_k w_k N(y; μ_k, Σ_k). The M-step sets means and covariances to those of the data that
+    each component answers for; one that answers for nothing stays as it is.
+
+    Args:
+        means: μ (K, d).
+        covariances: Σ; (K, d, d) full, (K, d) diagonal or (K,) spherical.
+        decay: γ in [0, 1], by which the counts of earlier commits are multiplied: 0 for full
+            batches (EM), 1 for all minibatches so far, or between. The start counts as one datum.
+        regularization: added to the variances at each M-step, in the units of y squared.
+
+    Raises:
+        ShapeError: means, covariances or y have other shapes.
+        ConfigurationError: covariances are not positive definite, decay or regularization < 0.
+        DivergenceError: in the M-step a covariance becomes singular: the likelihood has no bound.
+        DtypeError: z is not a whole number.
+
+    Example:
+        >>> energy = Components(torch.zeros(2, 1), torch.ones(2))
+        >>> energy(None, torch.zeros(1, 1), torch.tensor([0]))
+        tensor([0.9189])
+
+    Source: Dempster, Laird, Rubin 1977; Cappé, Moulines 2009, arXiv:0712.4273 (minibatches).
+    """
+
+    takes_x, takes_z, refits = False, True, True
+    z_ndim = 0
+    means: Tensor
+    covariances: Tensor
+    whitening: Tensor
+    counts: Tensor
+
+    def __init__(
+        self,
+        means: Tensor,
+        covariances: Tensor,
+        *,
+        decay: float = 0.0,
+        regularization: float = 1e-6,
+    ) -> None:
+        super().__init__()
+        if means.ndim != 2 or means.numel() == 0:
+            raise ShapeError(f"means has shape {tuple(means.shape)}; (K, d) is due")
+        self.kind = kind_of(covariances, *means.shape)
+        require_non_negative("decay", decay)
+        require_non_negative("regularization", regularization)
+        if decay > 1:
+            raise ConfigurationError(f"decay is {decay}; it must lie in [0, 1]")
+        whitening, sound = self.kind.whitening(covariances)
+        symmetric = covariances.ndim < 3 or torch.allclose(covariances, covariances.mT)
+        if not symmetric or not bool(sound.all() & means.isfinite().all()):
+            raise ConfigurationError(
+                "means must be finite, covariances symmetric and positive definite"
+            )
+        self.decay, self.regularization = decay, regularization
+        self.register_buffer("means", means.detach().clone())
+        self.register_buffer("covariances", covariances.detach().clone())
+        self.register_buffer("whitening", whitening.detach())
+        self.register_buffer("counts", torch.ones_like(means.detach()[:, 0]))
+
+    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+        """½ (y - μ)ᵀ Σ⁻¹ (y - μ) + ½ log det Σ + (d/2) log 2π."""
+        y, z = require_tensor("y", y), require_index("z", z)
+        dim = self.means.shape[1]
+        if y.shape[-1] != dim:
+            raise ShapeError(f"y has shape {tuple(y.shape)}, but the means are of length {dim}")
+        whitening = self.whitening[z]
+        squared = self.kind.whiten(whitening, y - self.means[z]).square().sum(-1)
+        log_det = self.kind.log_det(whitening, dim)
+        return 0.5 * (squared + log_det + dim * math.log(2 * math.pi))
+
+    @torch.no_grad()
+    def refit(self, x: Tree, y: Tree, q: Posterior) -> None:
+        """Means and covariances of the data, pooled with those of earlier commits."""
+        y, (k, dim) = require_tensor("y", y), self.means.shape
+        batch = torch.broadcast_shapes(y.shape[:-1], q.atoms.shape[1:])
+        shape = (len(q.atoms), *batch)
+        index, weights = (t.expand(shape).flatten(1) for t in (q.atoms, q.weights))
+        shares = weights.new_zeros(k, weights.shape[1]).scatter_add_(0, index, weights)
+        data = y.expand(*batch, dim).reshape(-1, dim)
+        found, kept = shares.sum(1), self.decay * self.counts
+        safe = torch.where(found > 0, found, 1.0)
+        # The pooled moments of two samples, about the mean of each.
+        way = (shares @ (data - self.means.mean(0))) / safe[:, None]
+        way = way - (self.means - self.means.mean(0))
+        rate = torch.where(found > 0, found / (kept + safe), 0.0)
+        centers = self.means + way
+        spread = torch.stack(
+            [self.kind.moment(data - c, s) for c, s in zip(centers, shares, strict=True)]
+        )
+        apart = torch.stack([self.kind.moment(v[None], v.new_ones(1)) for v in way])
+        rank = (-1, *[1] * (spread.ndim - 1))
+        own = spread / safe.reshape(rank) + self.kind.ridge(self.covariances, self.regularization)
+        between = (1 - rate).reshape(rank) * apart
+        covariances = self.covariances.lerp(own + between, rate.reshape(rank))
+        whitening, sound = self.kind.whitening(covariances)
+        if not bool(sound.all()):
+            raise DivergenceError(
+                f"covariances: that of component {int((~sound).nonzero()[0])} has become singular "
+                "or is not finite, and the likelihood has no bound; raise `regularization` "
+                f"({self.regularization}), or start from other means"
+            )
+        self.means.add_(rate[:, None] * way)
+        self.covariances.copy_(covariances)
+        self.whitening.copy_(whitening)
+        self.counts.copy_(kept + found)
+
+    def extra_repr(self) -> str:
+        """What `print` shows."""
+        k, d = self.means.shape
+        kind = type(self.kind).__name__.lower()
+        return f"{k} of dimension {d}, {kind}, regularization={self.regularization}"

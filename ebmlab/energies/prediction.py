@@ -1,0 +1,53 @@
+"""How far z is from what an encoder makes of y."""
+
+from torch import Tensor, nn
+
+from ebmlab.checks import Ndim, over_batch, require_non_negative, require_tensor
+from ebmlab.energy import Energy
+from ebmlab.types import Tree
+
+__all__ = ["CodePrediction"]
+
+
+class CodePrediction(Energy):
+    """E(y, z) = α ‖z - f(y)‖²: a term that makes codes predictable, and trains the predictor f.
+
+    Added to an energy of y and z it pulls the inferred z towards f(y), and f(y) towards that z.
+
+    Args:
+        encoder: f, (n, *event) -> (n, dim).
+        weight: α >= 0.
+        y_ndim: event dimensions of y: 1 vectors, 3 images.
+
+    Raises:
+        ConfigurationError: the weight is negative or not finite.
+
+    Example:
+        >>> import torch
+        >>> energy = CodePrediction(nn.Identity(), 0.5)
+        >>> energy(None, torch.zeros(4, 2), torch.ones(4, 2))
+        tensor([1., 1., 1., 1.])
+
+    Source: Kavukcuoglu, Ranzato, LeCun 2010, arXiv:1010.3467.
+    """
+
+    takes_x = False
+    takes_z = True
+
+    def __init__(self, encoder: nn.Module, weight: float = 1.0, *, y_ndim: int = 1) -> None:
+        super().__init__()
+        require_non_negative("weight", weight)
+        self.encoder, self.weight, self.event = encoder, weight, y_ndim
+        self.y_ndim: Ndim = y_ndim
+
+    def predict(self, y: Tree) -> Tensor:
+        """f(y), shape (*batch, dim)."""
+        return over_batch(self.encoder, (require_tensor("y", y), self.event))
+
+    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+        """Weighted squared distances (*batch)."""
+        return self.weight * (require_tensor("z", z) - self.predict(y)).square().sum(-1)
+
+    def extra_repr(self) -> str:
+        """What `print` shows."""
+        return f"weight={self.weight}"

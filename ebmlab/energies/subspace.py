@@ -1,0 +1,88 @@
+"""`Subspace`: distance from the plane along which data vary most; its closed form."""
+
+import torch
+from torch import Tensor, nn
+
+from ebmlab.checks import require_non_negative, require_tensor
+from ebmlab.energies.reconstruction import Reconstruction
+from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
+from ebmlab.types import Tree
+
+__all__ = ["Subspace"]
+
+
+class Subspace(Reconstruction):
+    """E(y, z) = ‖W z + μ - y‖² with orthonormal W (d, k): principal components.
+
+    Each commit pools mean and covariance with those so far, and sets μ to the mean and the columns
+    of W to the leading eigenvectors, by falling variance; the largest entry of each is positive.
+    No gradient moves them. The mean of min_z E is then the variance outside. Costs d² numbers and
+    an eigendecomposition of d³ at every commit.
+
+    Args:
+        dim: d.
+        k: how many components, 1 <= k <= d.
+        decay: γ in [0, 1], by which the counts of earlier commits are multiplied: 1 for the mean
+            of all data so far, 0 for the last batch.
+
+    Attributes:
+        variances: of the data along the columns of W, over n, (k,).
+
+    Raises:
+        ConfigurationError: k or decay lies outside its range.
+        ShapeError: on commit, y is not (*batch, d).
+        NonFiniteError: on commit, y is NaN or infinite.
+
+    Example:
+        >>> energy = Subspace(2, 1)
+        >>> energy.update(None, torch.tensor([[0.0, 3.0], [0.0, -3.0], [1.0, 0.0], [-1.0, 0.0]]))
+        >>> energy.decoder.weight.flatten().tolist(), energy.variances.tolist()
+        ([0.0, 1.0], [4.5])
+
+    Source: Pearson 1901; Chan, Golub, LeVeque 1983 (pooling).
+    """
+
+    decoder: nn.Linear
+    covariance: Tensor
+    count: Tensor
+    variances: Tensor
+
+    def __init__(self, dim: int, k: int, *, decay: float = 1.0) -> None:
+        if not 1 <= k <= dim:
+            raise ConfigurationError(f"k is {k}; it must lie in 1 … dim = {dim}")
+        require_non_negative("decay", decay)
+        if decay > 1:
+            raise ConfigurationError(f"decay is {decay}; it must lie in [0, 1]")
+        # The shell draws no weights of its own.
+        decoder = nn.Linear(k, dim, device="meta")
+        decoder.weight = nn.Parameter(torch.eye(dim, k), requires_grad=False)
+        decoder.bias = nn.Parameter(torch.zeros(dim), requires_grad=False)
+        super().__init__(decoder, takes_x=False)
+        self.decay = decay
+        self.register_buffer("covariance", torch.zeros(dim, dim))
+        self.register_buffer("count", torch.zeros(()))
+        self.register_buffer("variances", torch.zeros(k))
+
+    @torch.no_grad()
+    def update(self, x: Tree, y: Tree) -> None:
+        """Pool mean and covariance with the data's, and turn W to the leading eigenvectors."""
+        y, mean = require_tensor("y", y), self.decoder.bias
+        if y.shape[-1] != len(mean):
+            raise ShapeError(f"y has shape {tuple(y.shape)}; (*batch, {len(mean)}) is due")
+        data = y.reshape(-1, len(mean)) - mean
+        kept, way = self.decay * self.count, data.mean(0)
+        rate = len(data) / (kept + len(data))
+        own = (data - way).T @ (data - way) / len(data)
+        between = (1 - rate) * way[:, None] * way
+        covariance = self.covariance.lerp(own + between, rate)
+        if not bool(covariance.isfinite().all()):
+            raise NonFiniteError(f"y {tuple(y.shape)} holds NaN or infinity; mend the data")
+        values, vectors = torch.linalg.eigh(covariance)
+        k = self.decoder.in_features
+        columns = vectors.flip(1)[:, :k]
+        largest = columns.gather(0, columns.abs().argmax(0, keepdim=True))
+        self.decoder.weight.copy_(columns * largest.sign())
+        self.decoder.bias.add_(rate * way)
+        self.variances.copy_(values.flip(0)[:k].clamp(min=0))
+        self.covariance.copy_(covariance)
+        self.count.copy_(kept + len(data))

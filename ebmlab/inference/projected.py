@@ -1,0 +1,68 @@
+"""The exact z of a linear decoder."""
+
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from ebmlab.checks import require_tensor
+from ebmlab.energies import Reconstruction, SquaredDistance
+from ebmlab.energy import Energy
+from ebmlab.errors import ConfigurationError
+from ebmlab.free_energy import Bound, Inference, Posterior
+from ebmlab.types import Tree
+
+__all__ = ["Projected"]
+
+
+class Projected(nn.Module, Inference):
+    """The z of least ‖W z + b - y‖²: z = W⁺ (y - b), the shortest where there are several.
+
+    Wᵀ (y - b) where the columns of W are orthonormal. z carries its gradient.
+
+    Raises:
+        ConfigurationError: the energy is no `Reconstruction` of vectors by a linear decoder of z
+            alone in squared distance without a prior, or a temperature other than 0.
+
+    Example:
+        >>> from ebmlab import FreeEnergy
+        >>> decoder = nn.Linear(1, 2, bias=False)
+        >>> decoder.weight.data = torch.tensor([[2.0], [0.0]])
+        >>> free = FreeEnergy(Reconstruction(decoder, takes_x=False), Projected())
+        >>> free(None, torch.tensor([[4.0, 3.0]])).detach()
+        tensor([9.])
+
+    Source: Penrose 1956.
+    """
+
+    bound: ClassVar[Bound] = "exact"
+
+    def __call__(
+        self,
+        energy: Energy,
+        x: Tree,
+        y: Tree,
+        temperature: float = 0.0,
+        *,
+        rng: torch.Generator | None = None,
+    ) -> Posterior:
+        """The projection of each datum, in coordinates along W."""
+        self.require_point(temperature)
+        decoder = _linear_decoder(energy)
+        y = require_tensor("y", y)
+        offset = y if decoder.bias is None else y - decoder.bias
+        z = offset @ torch.linalg.pinv(decoder.weight).mT
+        zero = z.new_zeros(z.shape[:-1])
+        return Posterior(z[None], torch.ones_like(zero)[None], zero, zero)
+
+
+def _linear_decoder(energy: Energy) -> nn.Linear:
+    if isinstance(energy, Reconstruction) and energy.prior is None and not energy.takes_x:
+        distance, decoder = energy.distance, energy.decoder
+        plain = isinstance(distance, SquaredDistance) and distance.ndim == 1
+        if plain and isinstance(decoder, nn.Linear):
+            return decoder
+    raise ConfigurationError(
+        "Projected needs Reconstruction(nn.Linear(…), takes_x=False) in squared distance, without "
+        f"a prior; got {type(energy).__name__}; use LevenbergMarquardt or LBFGS for others"
+    )

@@ -1,0 +1,239 @@
+"""Recipes in which z says which cluster y belongs to, and x's code predicts it."""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from ebmlab.energies import Assignment, JointEmbedding, SuperClasses, Supported
+from ebmlab.free_energy import FreeEnergy
+from ebmlab.inference import Centered, Clustered, Sinkhorn, SoftNearest, SuperClustered
+from ebmlab.networks import MLP, Directions, Memory, Projector, Prototypes
+from ebmlab.objectives import Regularized
+from ebmlab.protocols import Method
+from ebmlab.regularizers import MeanEntropy
+from ebmlab.teachers import EMA
+
+__all__ = ["deepcluster", "deepercluster", "dino", "paws", "swav"]
+
+
+def swav(
+    encoder: nn.Module,
+    dim: int,
+    *,
+    prototypes: int = 3000,
+    projection: int = 128,
+    hidden: int = 2048,
+    temperature: float = 0.1,
+    epsilon: float = 0.05,
+    iterations: int = 3,
+    queue: int = 0,
+    queue_from: int = 0,
+    frozen_steps: int = 313,
+    x_ndim: int = 1,
+) -> Method:
+    """SwAV: each view's code predicts the cluster of another view's, balanced over the batch.
+
+    The equal share of all clusters prevents collapse. x are all views, y those whose clusters are
+    predicted: x = (g1, g2, l1, …), y = (g1, g2) for two large and several small crops.
+
+    Args:
+        encoder: (n, *event) -> (n, dim), the representation.
+        dim: its length.
+        prototypes: number of clusters K.
+        projection: length of the codes.
+        hidden: width of the projector's hidden layer.
+        temperature: τ of the prediction.
+        epsilon: ε of Sinkhorn.
+        iterations: of Sinkhorn.
+        queue: past codes that join the batch where it is smaller than K; 3840 in the paper.
+        queue_from: commits before that; 15 epochs in the paper.
+        frozen_steps: commits in which the prototypes stay.
+        x_ndim: event dimensions: 1 points, 3 images.
+
+    Source: Caron et al. 2020, arXiv:2006.09882.
+    """
+    f = nn.Sequential(encoder, Projector(dim, hidden, projection))
+    past = Memory(queue, projection) if queue else None
+    infer = Sinkhorn(epsilon, iterations, past, queue_from)
+    head = Assignment(Prototypes(projection, prototypes, frozen_steps), temperature)
+    energy = JointEmbedding(f, f, FreeEnergy(head, infer), x_ndim=x_ndim)
+    return Method(energy, Regularized(), encoder=encoder)
+
+
+def deepcluster(
+    encoder: nn.Module,
+    dim: int,
+    *,
+    bank: int,
+    every: int,
+    prototypes: tuple[int, ...] = (3000, 3000, 3000),
+    projection: int = 128,
+    hidden: int = 2048,
+    temperature: float = 0.1,
+    iterations: int = 10,
+    seed: int = 0,
+    x_ndim: int = 1,
+) -> Method:
+    """DeepCluster-v2: each view's code predicts the cluster of another's, found by K-means.
+
+    Clusters of all the data, which no gradient moves, prevent collapse. x and y are tuples of
+    views, as in SwAV. There are as many clusterings as numbers in `prototypes`, averaged.
+
+    Args:
+        encoder: (n, *event) -> (n, dim), the representation.
+        dim: its length.
+        bank: how many codes K-means sees, such as one for each datum and view of y.
+        every: commits from one K-means to the next: an epoch.
+        prototypes: number of clusters of each clustering.
+        projection: length of the codes.
+        hidden: width of the projector's hidden layer.
+        temperature: τ of the prediction.
+        iterations: of K-means.
+        seed: of its starts, one more for each further clustering.
+        x_ndim: event dimensions: 1 points, 3 images.
+
+    Source: Caron et al. 2020, arXiv:2006.09882.
+    """
+    f = nn.Sequential(encoder, Projector(dim, hidden, projection))
+    heads = []
+    for i, k in enumerate(prototypes):
+        centroids = Prototypes(projection, k)
+        infer = Clustered(centroids, Memory(bank, projection), every, iterations, seed + i)
+        heads.append(FreeEnergy(Assignment(centroids, temperature), infer))
+    head = sum(heads[1:], heads[0]) / len(heads) if len(heads) > 1 else heads[0]
+    return Method(JointEmbedding(f, f, head, x_ndim=x_ndim), Regularized(), encoder=encoder)
+
+
+def deepercluster(
+    encoder: nn.Module,
+    dim: int,
+    *,
+    bank: int,
+    every: int,
+    labels: int = 4,
+    clusters: int = 4,
+    parts: int = 1000,
+    projection: int = 128,
+    hidden: int = 2048,
+    iterations: int = 10,
+    seed: int = 0,
+    x_ndim: int = 3,
+) -> Method:
+    """DeeperCluster: predict by which angle x was rotated, and its cluster, and the part of that.
+
+    The rotation, which is known, and clusters of all the data prevent collapse. x are images
+    that were rotated, y the numbers (n) of their angles.
+
+    Args:
+        encoder: (n, *event) -> (n, dim), the representation.
+        dim: its length.
+        bank: how many codes K-means sees.
+        every: commits from one K-means to the next: some epochs.
+        labels: how many angles.
+        clusters: how many; with the angles they are labels · clusters super-classes.
+        parts: how many in each super-class.
+        projection: length of the codes.
+        hidden: width of the projector's hidden layer.
+        iterations: of K-means.
+        seed: of its starts.
+        x_ndim: event dimensions of x.
+
+    Source: Caron, Bojanowski, Mairal, Joulin 2019, arXiv:1905.01278.
+    """
+    f = nn.Sequential(encoder, Projector(dim, hidden, projection))
+    infer = SuperClustered(
+        projection, labels, clusters, parts, bank, every, iterations=iterations, seed=seed
+    )
+    head = FreeEnergy(SuperClasses(projection, labels, clusters, parts), infer)
+    energy = JointEmbedding(f, nn.Identity(), head, x_ndim=x_ndim, y_ndim=0)
+    return Method(energy, Regularized(), encoder=encoder)
+
+
+def dino(
+    encoder: nn.Module,
+    dim: int,
+    *,
+    outputs: int = 65536,
+    hidden: int = 2048,
+    bottleneck: int = 256,
+    temperature: float = 0.1,
+    target_temperature: float | Callable[[Tensor], float | Tensor] = 0.04,
+    momentum: float = 0.9,
+    decay: float | Callable[[Tensor], float | Tensor] = 0.996,
+    frozen_steps: int = 0,
+    x_ndim: int = 1,
+) -> Method:
+    """DINO: a student predicts the clusters of a slow copy of itself, centered and sharpened.
+
+    The center against one cluster for all, the low temperature against equal shares of all, and
+    the moving average prevent collapse (dynamics, not descent). x are all views, y the large ones.
+
+    Args:
+        encoder: (n, *event) -> (n, dim), the representation.
+        dim: its length.
+        outputs: number of clusters K.
+        hidden: widths of the projector.
+        bottleneck: length of its output, which is normalized.
+        temperature: τ of the student.
+        target_temperature: τ of the teacher, or a function of its clock.
+        momentum: of the center.
+        decay: of the teacher; `teachers.cosine(0.996, steps)` in the paper.
+        frozen_steps: commits in which the last layer stays; an epoch in the paper.
+        x_ndim: event dimensions: 1 points, 3 images.
+
+    Source: Caron et al. 2021, arXiv:2104.14294.
+    """
+    projector = MLP(dim, bottleneck, (hidden, hidden), nn.GELU)
+    f = nn.Sequential(encoder, projector, Directions(bottleneck, outputs, frozen_steps))
+    infer = Centered(outputs, target_temperature, momentum)
+    head = FreeEnergy(Assignment(temperature=temperature), infer)
+    energy = JointEmbedding(f, EMA(f, decay), head, x_ndim=x_ndim)
+    return Method(energy, Regularized(), encoder=encoder)
+
+
+def paws(
+    encoder: nn.Module,
+    dim: int,
+    classes: int,
+    *,
+    views: int = 2,
+    projection: int = 2048,
+    hidden: int = 2048,
+    temperature: float = 0.1,
+    sharpen: float = 0.25,
+    smoothing: float = 0.1,
+    entropy: float = 1.0,
+    x_ndim: int = 1,
+) -> Method:
+    """PAWS: the views of an image agree on their class among the neighbors of a labeled support.
+
+    The labels, and the entropy of the mean class, prevent collapse. x = (v1, v2) and y = (v1, v2,
+    support, labels); with more views in x than in y the further ones are predicted as well.
+
+    Args:
+        encoder: (n, *event) -> (n, dim), the representation.
+        dim: its length.
+        classes: how many there are; labels are whole numbers below.
+        views: how many views y holds.
+        projection: length of the codes.
+        hidden: width of the projector's hidden layer.
+        temperature: τ of the neighbors.
+        sharpen: t, the target is p^{1/t}.
+        smoothing: share of each label that goes to all classes.
+        entropy: weight of the mean class's entropy.
+        x_ndim: event dimensions: 1 points, 3 images.
+
+    Source: Assran et al. 2021, arXiv:2104.13963.
+    """
+    f = nn.Sequential(encoder, Projector(dim, hidden, projection))
+    energy = Supported(
+        f,
+        FreeEnergy(Assignment(temperature=1.0), SoftNearest(sharpen)),
+        classes,
+        views=views,
+        temperature=temperature,
+        smoothing=smoothing,
+        x_ndim=x_ndim,
+    )
+    objective = Regularized(MeanEntropy(sharpen), weight=entropy)
+    return Method(energy, objective, encoder=encoder)

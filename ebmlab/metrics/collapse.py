@@ -1,0 +1,180 @@
+"""`Collapse`: tells during training that codes no longer tell data apart."""
+
+import math
+import warnings
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ebmlab.checks import require_positive
+from ebmlab.errors import CollapseError, ConfigurationError
+from ebmlab.metrics.compared import compared
+from ebmlab.metrics.populations import precise
+from ebmlab.metrics.spectrum import effective_rank
+from ebmlab.protocols import Loss
+from ebmlab.types import Tree
+
+__all__ = ["Collapse", "CollapseWarning"]
+
+
+class CollapseWarning(UserWarning):
+    """Codes, or what they are assigned to, no longer tell data apart."""
+
+
+class _Sign(NamedTuple):
+    """What speaks for collapse: its kind, what was seen, and what to try."""
+
+    kind: str
+    seen: str
+
+
+_MENDS = {
+    "codes": "data are no longer told apart, and whatever prevents collapse is missing or too "
+    "weak: add negatives, a variance term (VICReg, SIGReg), or predictor and stopped gradient or "
+    "teacher; raise its weight; take larger batches or smaller steps",
+    "stuck": "assignments are uniform and teach nothing: lower the temperatures, sharpen the "
+    "targets, look whether scores and prototypes are normalized and get gradients, and whether "
+    "prototypes stay frozen",
+}
+
+
+class Collapse:
+    """Watches codes and loss during training and warns once of each of two kinds of collapse.
+
+    *Codes*: their effective rank is 1, or they are one constant vector, or they shrink to a
+    point. *Stuck*: a loss, term or metric stands at ln K, that of a uniform choice among K
+    outputs. A sign counts once it was there in `patience` looks in a row. Given to `fit` as
+    `watch`, it looks at the recorded steps, at the codes that the energy's head compares.
+
+    Metrics: `effective_rank`, `code_std`, `code_spread` (the share of the codes' root mean square
+    that varies, in [0, 1]), and `stuck` (0 or 1), as far as they can be told.
+
+    Args:
+        outputs: K; None asks the head, where it scores clusters.
+        rank: collapse is an effective rank below.
+        spread: collapse is a `code_spread` below.
+        shrink: collapse is a `code_std` below this share of the largest seen.
+        tolerance: ln K is met within this share.
+        patience: looks in a row, at least 1.
+        rows: how many data of a batch are looked at, at least 2.
+        stop: raise instead of warning.
+
+    Raises:
+        ConfigurationError: an argument is out of range.
+        CollapseError: with `stop`, where it would warn.
+
+    Example:
+        >>> watch = Collapse()
+        >>> watch.look(torch.eye(4))["effective_rank"] > 2.9
+        True
+        >>> watch.look(torch.ones(4, 4))["code_spread"]
+        0.0
+    """
+
+    def __init__(
+        self,
+        outputs: int | None = None,
+        *,
+        rank: float = 1.1,
+        spread: float = 0.01,
+        shrink: float = 1e-3,
+        tolerance: float = 1e-3,
+        patience: int = 5,
+        rows: int = 256,
+        stop: bool = False,
+    ) -> None:
+        for name, value in {"rank": rank, "spread": spread, "tolerance": tolerance}.items():
+            require_positive(name, value)
+        require_positive("shrink", shrink)
+        if patience < 1 or rows < 2 or (outputs is not None and outputs < 2):
+            raise ConfigurationError(
+                f"patience is {patience}, rows {rows}, outputs {outputs}; at least 1, 2 and 2 "
+                "are needed"
+            )
+        self.outputs, self.rank, self.spread, self.shrink = outputs, rank, spread, shrink
+        self.tolerance, self.patience, self.rows, self.stop = tolerance, patience, rows, stop
+        self._widest = 0.0
+        self._streaks: dict[str, int] = {}
+        self._told: set[str] = set()
+
+    def __call__(
+        self, method: nn.Module, batch: tuple[Tree, Tree], loss: Loss
+    ) -> dict[str, float]:
+        """Look at a method and its loss of a batch; what `fit(watch=…)` calls."""
+        codes, outputs = compared(method, *batch, self.rows)
+        numbers = {"loss": loss.value, **loss.terms, **loss.metrics}
+        return self.look(codes, numbers, self.outputs or outputs)
+
+    def look(
+        self,
+        codes: Tensor | None = None,
+        numbers: Mapping[str, Tensor | float] | None = None,
+        outputs: int | None = None,
+    ) -> dict[str, float]:
+        """Look at codes (n, d) and at numbers that may stand at ln K; warn, return the metrics.
+
+        Codes that are not finite, or of fewer than two data, are not judged.
+        """
+        metrics: dict[str, float] = {}
+        signs: list[_Sign] = []
+        if codes is not None and len(codes) > 1 and bool(codes.isfinite().all()):
+            metrics |= self._measured(codes)
+            signs += self._of_codes(metrics, min(len(codes) - 1, codes.shape[1]))
+        outputs = outputs or self.outputs
+        if outputs is not None:
+            stuck = self._stuck(numbers or {}, outputs)
+            metrics["stuck"] = float(bool(stuck))
+            signs += stuck
+        self._tell(signs)
+        return metrics
+
+    def _measured(self, codes: Tensor) -> dict[str, float]:
+        h = precise(codes.detach())
+        variance, square = h.var(0).mean(), h.square().mean()
+        share = torch.where(square > 0, variance / square, 0.0).clamp(max=1).sqrt()
+        std = float(h.std(0).mean())
+        self._widest = max(self._widest, std)
+        return {
+            "effective_rank": effective_rank(codes),
+            "code_std": std,
+            "code_spread": float(share),
+        }
+
+    def _of_codes(self, metrics: dict[str, float], most: int) -> list[_Sign]:
+        rank, std, spread = (metrics[k] for k in ("effective_rank", "code_std", "code_spread"))
+        found: list[str] = []
+        if self._lasts("constant", spread < self.spread):
+            found.append(f"codes are one constant vector: {spread:.2%} of their size varies")
+        if self._lasts("shrunk", std < self.shrink * self._widest):
+            found.append(
+                f"codes shrink to a point: their standard deviation is {std:.1e}, and was "
+                f"{self._widest:.1e}"
+            )
+        if self._lasts("rank", most > 1 and rank < self.rank):
+            found.append(f"codes vary along one line: effective rank {rank:.2f} of {most}")
+        # Of codes that do not vary no rank need be told.
+        return [_Sign("codes", seen) for seen in found[:1]]
+
+    def _stuck(self, numbers: Mapping[str, Tensor | float], outputs: int) -> list[_Sign]:
+        due = math.log(outputs)
+        near = {name: abs(float(v) - due) <= self.tolerance * due for name, v in numbers.items()}
+        lasting = [name for name, is_near in near.items() if self._lasts(f"at {name}", is_near)]
+        seen = (
+            f"stays at ln {outputs} = {due:.3f}, as if all {outputs} outputs were equally likely"
+        )
+        return [_Sign("stuck", f"{name} {seen}") for name in lasting[:1]]
+
+    def _lasts(self, name: str, present: bool) -> bool:
+        self._streaks[name] = self._streaks.get(name, 0) + 1 if present else 0
+        return self._streaks[name] >= self.patience
+
+    def _tell(self, signs: list[_Sign]) -> None:
+        for kind in dict.fromkeys(sign.kind for sign in signs if sign.kind not in self._told):
+            self._told.add(kind)
+            seen = "; ".join(sign.seen for sign in signs if sign.kind == kind)
+            told = f"{seen}; {_MENDS[kind]}"
+            if self.stop:
+                raise CollapseError(told)
+            warnings.warn(told, CollapseWarning, stacklevel=3)

@@ -1,0 +1,112 @@
+"""What z carries: nats of its posterior, nats at most, and what knowing it is worth."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from ebmlab.energy import Energy
+from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.free_energy import FreeEnergy, Inference
+from ebmlab.inference import Enumerate, Factorized
+from ebmlab.inference.atoms import data_batch, in_front
+from ebmlab.types import Tree
+
+__all__ = ["capacity", "gain", "information"]
+
+
+@torch.no_grad()
+def information(energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None = None) -> Tensor:
+    """KL(q(z | x, y) || prior) in nats, per datum: how far knowing y moves what is known of z.
+
+    It is what the posterior says. Inferences that find one z say 0, and so do those whose `bound`
+    is "gradient", since they do not know.
+
+    Args:
+        energy: a `FreeEnergy`.
+        x: data, or None.
+        y: data.
+        rng: where the inference draws.
+
+    Returns:
+        Nats (*batch).
+
+    Raises:
+        ConfigurationError: the energy is no `FreeEnergy`.
+
+    Example:
+        >>> from ebmlab import FunctionEnergy
+        >>> energy = FunctionEnergy(lambda y, z: (y - z).square().sum(-1), ("y", "z"))
+        >>> free = FreeEnergy(energy, Enumerate(torch.tensor([[-1.0], [1.0]])), temperature=0.1)
+        >>> information(free, None, torch.tensor([[0.0], [1.0]]))
+        tensor([0.0000, 0.6931])
+
+    Source: Hinton, van Camp 1993; Kingma, Welling 2014, arXiv:1312.6114.
+    """
+    return _inferred(energy).posterior(x, y, rng=rng).information
+
+
+def capacity(infer: Inference) -> float:
+    """The most nats that z can carry: log K for K codes, infinite where no such number is known.
+
+    Example:
+        >>> round(capacity(Enumerate(torch.eye(16))), 2)
+        2.77
+        >>> round(capacity(Factorized(parts=3, codes=4)), 2)
+        4.16
+    """
+    if isinstance(infer, Enumerate):
+        return math.log(len(infer.atoms))
+    if isinstance(infer, Factorized):
+        return infer.parts * math.log(infer.values)
+    return math.inf
+
+
+@torch.no_grad()
+def gain(
+    energy: Energy, x: Tree, y: Tree, z: Tensor, rng: torch.Generator | None = None
+) -> Tensor:
+    """ΔF = F_prior - F: by how much inferring z lowers the energy of y, against guessing it.
+
+    F_prior is the mean of E(x, y, z) over z of the prior: the free energy at infinite temperature,
+    where y tells nothing of z. It is never below F where F is exact and z runs over the whole
+    prior, and near 0 where the model does not use z.
+
+    Args:
+        energy: a `FreeEnergy`.
+        x: data, or None.
+        y: data.
+        z: draws of the prior, or all its equally likely codes, (k, *event).
+        rng: where the inference, or the energy, draws.
+
+    Returns:
+        Differences (*batch), in the units of the energy; nats where T is 1.
+
+    Raises:
+        ConfigurationError: the energy is no `FreeEnergy`.
+        ShapeError: z is not (k, *event).
+
+    Example:
+        >>> from ebmlab import FunctionEnergy
+        >>> energy = FunctionEnergy(lambda y, z: (y - z).square().sum(-1), ("y", "z"))
+        >>> codes = torch.tensor([[-1.0], [1.0]])
+        >>> gain(FreeEnergy(energy, Enumerate(codes)), None, torch.tensor([[0.0], [1.0]]), codes)
+        tensor([0., 2.])
+    """
+    free = _inferred(energy)
+    inner = free.energy
+    if z.ndim != 1 + inner.z_ndim or len(z) == 0:
+        raise ShapeError(
+            f"z has shape {tuple(z.shape)}; (k, *event) with {inner.z_ndim} event dimensions, k >= "
+            "1, is due"
+        )
+    guessed = inner(x, y, in_front(z, data_batch(inner, x, y)), rng=rng).mean(0)
+    return guessed - free(x, y, rng=rng)
+
+
+def _inferred(energy: Energy) -> FreeEnergy:
+    if isinstance(energy, FreeEnergy):
+        return energy
+    raise ConfigurationError(
+        f"{type(energy).__name__} infers no z: pass a FreeEnergy, such as method.energy"
+    )

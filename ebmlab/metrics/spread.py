@@ -1,0 +1,113 @@
+"""How codes are spread: deviations, agreement of positives, uniformity on the sphere."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from ebmlab.checks import require_positive
+from ebmlab.energies import unit
+from ebmlab.errors import ShapeError
+from ebmlab.metrics.populations import population, precise
+
+__all__ = ["alignment", "code_std", "dimension_std", "uniformity"]
+
+# Pairs of codes looked at at a time.
+_BLOCK = 2**24
+
+
+@torch.no_grad()
+def dimension_std(codes: Tensor) -> Tensor:
+    """The standard deviation (over n - 1) of each dimension, (d,), in float32 or better.
+
+    Args:
+        codes: (n, d) with n >= 2.
+
+    Raises:
+        ShapeError: codes are not (n, d), or n < 2.
+        DtypeError, NonFiniteError: codes are not finite floating-point numbers.
+
+    Example:
+        >>> dimension_std(torch.tensor([[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0]]))
+        tensor([1., 0.])
+    """
+    return precise(population("codes", codes, least=2)).std(0)
+
+
+@torch.no_grad()
+def code_std(codes: Tensor) -> float:
+    """The standard deviation (over n - 1) of each dimension, averaged; 0 is collapse.
+
+    Args:
+        codes: (n, d) with n >= 2.
+
+    Raises:
+        ShapeError: codes are not (n, d), or n < 2.
+        DtypeError, NonFiniteError: codes are not finite floating-point numbers.
+
+    Example:
+        >>> code_std(torch.tensor([[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0]]))
+        0.5
+    """
+    return dimension_std(codes).mean().item()
+
+
+@torch.no_grad()
+def alignment(hx: Tensor, hy: Tensor, power: float = 2.0) -> float:
+    """mean ‖u(hx) - u(hy)‖^power of the unit codes of positive pairs; 0 is full invariance.
+
+    Args:
+        hx: (n, d).
+        hy: (n, d), row by row the other view.
+        power: > 0.
+
+    Raises:
+        ShapeError: codes are not (n, d), or not as many.
+        DtypeError, NonFiniteError: codes are not finite floating-point numbers.
+
+    Example:
+        >>> alignment(torch.eye(2), 3 * torch.eye(2)), alignment(torch.eye(2), -torch.eye(2))
+        (0.0, 4.0)
+
+    Source: Wang, Isola 2020, arXiv:2005.10242.
+    """
+    require_positive("power", power)
+    x, y = (unit(precise(population(name, h))) for name, h in (("hx", hx), ("hy", hy)))
+    if x.shape != y.shape:
+        raise ShapeError(
+            f"hx has shape {tuple(hx.shape)}, hy {tuple(hy.shape)}; row i of both is one pair"
+        )
+    return torch.linalg.vector_norm(x - y, dim=-1).pow(power).mean().item()
+
+
+@torch.no_grad()
+def uniformity(codes: Tensor, t: float = 2.0) -> float:
+    """log mean_{i≠j} exp(-t ‖u_i - u_j‖²) of the unit codes; 0 is collapse, lower is better.
+
+    Its limit for many codes that are uniform on the sphere of d dimensions is its least; on the
+    circle that is log(e^(-2t) I₀(2t)).
+
+    Args:
+        codes: (n, d) with n >= 2; pairs are looked at block by block.
+        t: > 0.
+
+    Raises:
+        ShapeError: codes are not (n, d), or n < 2.
+        DtypeError, NonFiniteError: codes are not finite floating-point numbers.
+
+    Example:
+        >>> uniformity(torch.tensor([[1.0, 0.0], [-2.0, 0.0]]))
+        -8.0
+
+    Source: Wang, Isola 2020, arXiv:2005.10242.
+    """
+    require_positive("t", t)
+    u = unit(precise(population("codes", codes, least=2)))
+    n, parts = len(u), []
+    for start in range(0, n, max(1, _BLOCK // n)):
+        block = u[start : start + max(1, _BLOCK // n)]
+        exponent = 2 * t * (block @ u.mT - 1)
+        # A code and itself are no pair.
+        exponent.diagonal(start).fill_(-math.inf)
+        parts.append(exponent.logsumexp((0, 1)))
+    return (torch.stack(parts).logsumexp(0) - math.log(n * (n - 1))).item()

@@ -1,0 +1,96 @@
+"""The hardest negatives only, or the harder ones counted more."""
+
+import math
+
+import torch
+from torch import nn
+
+from ebmlab.checks import require_non_negative, require_positive
+from ebmlab.energy import Energy
+from ebmlab.errors import ConfigurationError
+from ebmlab.protocols import Draw, Negatives
+from ebmlab.types import Tree
+
+__all__ = ["Hard", "Reweighted"]
+
+
+class Hard(nn.Module, Negatives):
+    """The k of other negatives with the lowest energies, for each datum.
+
+    Args:
+        negatives: which to choose from.
+        k: how many are kept.
+
+    Raises:
+        ConfigurationError: there are fewer than k.
+
+    Example:
+        >>> from ebmlab.energies import Cosine
+        >>> from ebmlab.negatives import InBatch
+        >>> Hard(InBatch(), k=2)(Cosine(), torch.eye(4), torch.eye(4)).energies.shape
+        torch.Size([4, 2])
+
+    Source: Schroff, Kalenichenko, Philbin 2015, arXiv:1503.03832.
+    """
+
+    def __init__(self, negatives: Negatives, k: int = 1) -> None:
+        super().__init__()
+        if k < 1:
+            raise ConfigurationError(f"k is {k}; it must be at least 1")
+        self.negatives, self.k = negatives, k
+
+    def __call__(
+        self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None = None
+    ) -> Draw:
+        """Energies (b, k), lowest first."""
+        draw = self.negatives(energy, x, y, rng)
+        if draw.energies.shape[1] < self.k:
+            raise ConfigurationError(
+                f"k is {self.k}, but there are {draw.energies.shape[1]} negatives for each datum"
+            )
+        return draw._replace(energies=draw.energies.topk(self.k, dim=1, largest=False).values)
+
+    def extra_repr(self) -> str:
+        """What `print` shows."""
+        return f"{self.negatives}, k={self.k}"
+
+
+class Reweighted(nn.Module, Negatives):
+    """Negatives with weights w_j ∝ exp(-β E_j / τ) of mean 1, for a loss that sums exp(-E_j / τ).
+
+    E'_j = E_j - τ log w_j, so that exp(-E'_j / τ) = w_j exp(-E_j / τ): with `InfoNCE(τ)` harder
+    negatives count more, and β = 0 changes nothing.
+
+    Args:
+        negatives: which to weigh.
+        beta: β >= 0.
+        temperature: τ > 0, that of the loss.
+
+    Example:
+        >>> from ebmlab.energies import Cosine
+        >>> from ebmlab.negatives import InBatch
+        >>> negatives = Reweighted(InBatch(), temperature=0.5)
+        >>> negatives(Cosine(), torch.eye(3), torch.eye(3)).energies.abs().max()
+        tensor(0.)
+
+    Source: Robinson, Chuang, Sra, Jegelka 2021, arXiv:2010.04592, without the positives' prior.
+    """
+
+    def __init__(self, negatives: Negatives, beta: float = 1.0, temperature: float = 0.5) -> None:
+        super().__init__()
+        require_non_negative("beta", beta)
+        require_positive("temperature", temperature)
+        self.negatives, self.beta, self.temperature = negatives, beta, temperature
+
+    def __call__(
+        self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None = None
+    ) -> Draw:
+        """Energies (b, k) with the weights in them."""
+        draw = self.negatives(energy, x, y, rng)
+        log_w = -self.beta * draw.energies / self.temperature
+        log_mean = log_w.logsumexp(1, keepdim=True) - math.log(log_w.shape[1])
+        return draw._replace(energies=draw.energies - self.temperature * (log_w - log_mean))
+
+    def extra_repr(self) -> str:
+        """What `print` shows."""
+        return f"{self.negatives}, beta={self.beta}, temperature={self.temperature}"

@@ -1,0 +1,46 @@
+"""Past codes as negatives."""
+
+import torch
+from torch import nn
+
+from ebmlab.checks import require_tensor
+from ebmlab.energy import Energy
+from ebmlab.networks import Memory
+from ebmlab.protocols import Draw, Negatives
+from ebmlab.types import Tree
+
+__all__ = ["Queue"]
+
+
+class Queue(nn.Module, Negatives):
+    """The latest `size` codes y of all ranks: E(x_i, q_j) for every j.
+
+    Each commit pushes the batch's y, without a gradient. At first the queue holds random unit
+    vectors. A slow encoder of y keeps old and new codes comparable.
+
+    Args:
+        size: how many codes are kept.
+        dim: their length.
+        seed: of the unit vectors that it starts with; the same on all ranks.
+
+    Example:
+        >>> from ebmlab.energies import Cosine
+        >>> draw = Queue(16, 3)(Cosine(), torch.ones(4, 3), torch.ones(4, 3))
+        >>> draw.energies.shape
+        torch.Size([4, 16])
+
+    Source: He et al. 2020, arXiv:1911.05722.
+    """
+
+    def __init__(self, size: int, dim: int, seed: int = 0) -> None:
+        super().__init__()
+        self.memory = Memory(size, dim, seed)
+
+    def __call__(
+        self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None = None
+    ) -> Draw:
+        """Energies (b, size); commit pushes y."""
+        x, y = require_tensor("x", x), require_tensor("y", y)
+        past = self.memory.codes.to(y.dtype)
+        energies = energy(x[:, None], past[None], rng=rng)
+        return Draw(energies, {}, lambda: self.memory.push(y))

@@ -1,0 +1,142 @@
+"""A table of vectors that data move: k-means centers, the codes of a quantizer."""
+
+import torch
+from torch import Tensor, nn
+
+from ebmlab.checks import require_non_negative
+from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
+
+__all__ = ["Codebook"]
+
+# Scores held at a time while the nearest codes are sought: 16 MiB in single precision.
+BLOCK = 2**22
+
+
+class Codebook(nn.Module):
+    """K vectors c_k that follow the mean of the data assigned to them.
+
+    `learn` sets N_k' = γ N_k + n_k and c_k' = (γ N_k c_k + Σ w y) / N_k', where n_k = Σ w: γ = 0
+    is Lloyd's step, γ = 1 the mean of all data so far (mini-batch k-means), and between lies a
+    moving average. Codes start as if each had seen one datum, itself. One that nothing is
+    assigned to stays, unless it is dead: N_k <= `restart` times the mean of N. The dead begin
+    again at the data farthest from their codes, as many as there are at a distance; `restarts`
+    counts them.
+
+    Args:
+        codes: (K, d). A Parameter is moved by gradients only, but counted and restarted.
+        decay: γ in [0, 1].
+        restart: a share of the mean count: 0 restarts what is empty, None nothing.
+
+    Raises:
+        ShapeError: codes are not (K, d).
+        NonFiniteError: codes are NaN or infinite.
+        ConfigurationError: decay lies outside [0, 1], or restart outside [0, 1).
+
+    Example:
+        >>> book = Codebook(torch.tensor([[0.0], [5.0]]))
+        >>> y = torch.tensor([[1.0], [2.0], [9.0]])
+        >>> index = book.nearest(y)
+        >>> book.learn(y, index[None], torch.ones(1, 3))
+        >>> book.codes
+        tensor([[1.5000],
+                [9.0000]])
+
+    Source: Lloyd 1982; Sculley 2010; van den Oord, Vinyals, Kavukcuoglu 2017, arXiv:1711.00937,
+    appendix A.1.
+    """
+
+    codes: Tensor
+    counts: Tensor
+    restarts: Tensor
+
+    def __init__(self, codes: Tensor, *, decay: float = 0.0, restart: float | None = 0.0) -> None:
+        super().__init__()
+        if codes.ndim != 2 or codes.numel() == 0 or not codes.is_floating_point():
+            raise ShapeError(
+                f"codes has shape {tuple(codes.shape)} and dtype {codes.dtype}; (K, d) floats due"
+            )
+        if not bool(codes.isfinite().all()):
+            raise NonFiniteError(f"codes {tuple(codes.shape)} holds NaN or infinity")
+        require_non_negative("decay", decay)
+        if decay > 1:
+            raise ConfigurationError(f"decay is {decay}; it must lie in [0, 1]")
+        if restart is not None and not 0 <= restart < 1:
+            raise ConfigurationError(f"restart is {restart}; it must lie in [0, 1), or be None")
+        if isinstance(codes, nn.Parameter):
+            self.codes = codes
+        else:
+            self.register_buffer("codes", codes.detach().clone())
+        self.decay, self.restart = decay, restart
+        self.register_buffer("counts", torch.ones_like(codes.detach()[:, 0]))
+        self.register_buffer("restarts", torch.zeros((), dtype=torch.long, device=codes.device))
+
+    def forward(self, index: Tensor) -> Tensor:
+        """The codes of these numbers: (*batch) -> (*batch, d)."""
+        return self.codes[index]
+
+    def require_vectors(self, name: str, y: Tensor) -> None:
+        """Raise unless y is (*batch, d)."""
+        if y.shape[-1:] != self.codes.shape[1:]:
+            raise ShapeError(
+                f"{name} has shape {tuple(y.shape)}, but codes has {tuple(self.codes.shape)}; "
+                f"{name} must be (*batch, {self.codes.shape[1]})"
+            )
+
+    @torch.no_grad()
+    def nearest(self, y: Tensor) -> Tensor:
+        """The number of the code nearest to each y (*batch, d), of equal ones the first: (*batch).
+
+        ‖c‖² - 2 y·c is compared in blocks, about the mean of the codes, where it rounds least.
+        """
+        self.require_vectors("y", y)
+        origin = self.codes.mean(0)
+        codes = self.codes - origin
+        norms = codes.square().sum(1)
+        blocks = (y.reshape(-1, y.shape[-1]) - origin).split(max(1, BLOCK // len(codes)))
+        best = [torch.addmm(norms, part, codes.T, alpha=-2).argmin(1) for part in blocks]
+        return torch.cat(best).reshape(y.shape[:-1])
+
+    @torch.no_grad()
+    def learn(self, data: Tensor, index: Tensor, weights: Tensor) -> None:
+        """Move the codes to their data, and restart the dead ones.
+
+        Args:
+            data: (n, d).
+            index: the codes that each datum is assigned to, (a, n).
+            weights: how much of it each gets, (a, n).
+
+        Raises:
+            NonFiniteError: data are NaN or infinite; nothing has moved.
+        """
+        found, total = torch.zeros_like(self.counts), torch.zeros_like(self.codes)
+        gaps = torch.zeros_like(data[:, 0])
+        for codes, share in zip(index, weights, strict=True):
+            away = data - self.codes[codes]
+            gaps += share * torch.linalg.vecdot(away, away)
+            found.index_add_(0, codes, share)
+            total.index_add_(0, codes, away.mul_(share[:, None]))
+        if not bool(total.isfinite().all()):
+            raise NonFiniteError(f"data {tuple(data.shape)} hold NaN or infinity; mend them")
+        kept = self.decay * self.counts
+        counts = kept + found
+        if not isinstance(self.codes, nn.Parameter):
+            self.codes.add_(total / torch.where(found > 0, counts, 1.0)[:, None])
+        self.counts.copy_(counts)
+        if self.restart is not None:
+            self._restart(data, gaps, self.restart * self.counts.mean())
+
+    def _restart(self, data: Tensor, gaps: Tensor, threshold: Tensor) -> None:
+        far, where = gaps.topk(min(len(gaps), len(self.codes)))
+        dead = self.counts <= threshold
+        rank = dead.cumsum(0) - 1
+        place = rank.clamp(0, len(far) - 1)
+        born = dead & (rank < len(far)) & (far[place] > 0)
+        self.codes.copy_(torch.where(born[:, None], data[where[place]], self.codes))
+        # Twice what would count as dead: time to be found by data.
+        self.counts.copy_(torch.where(born, (2 * threshold).clamp(min=1), self.counts))
+        self.restarts += born.sum()
+
+    def extra_repr(self) -> str:
+        """What `print` shows."""
+        k, d = self.codes.shape
+        return f"{k} codes of {d}, decay={self.decay}, restart={self.restart}"

@@ -1,0 +1,92 @@
+"""Hold the code still where the datum moves: the Jacobian of z."""
+
+import torch
+from torch import Tensor
+
+from ebmlab.checks import require_generator, require_tensor
+from ebmlab.energy import Energy
+from ebmlab.errors import ConfigurationError, GradientError
+from ebmlab.free_energy import FreeEnergy
+from ebmlab.protocols import Loss, Objective
+from ebmlab.slopes import require_floating
+from ebmlab.types import Tree
+
+__all__ = ["Contractive"]
+
+
+class Contractive(Objective):
+    """mean ‖∂z/∂y‖²_F, z the code inferred from y (the mean of several atoms).
+
+    Exact with one backward pass for each entry of z, or estimated without bias by
+    mean ‖vᵀ ∂z/∂y‖² over random signs v.
+
+    Args:
+        probes: how many v per datum; None is exact.
+
+    Terms: `contractive`.
+
+    Raises:
+        ConfigurationError: probes < 1, rng is missing where probes draw, or no z is inferred.
+        DtypeError: y is not floating point.
+        GradientError: z does not depend on y through differentiable operations.
+
+    Example:
+        >>> from ebmlab import methods
+        >>> encoder = torch.nn.Linear(3, 2)
+        >>> energy = methods.autoencoder(encoder, torch.nn.Linear(2, 3)).energy
+        >>> value = Contractive()(energy, None, torch.ones(4, 3)).value
+        >>> torch.allclose(value, encoder.weight.square().sum())
+        True
+
+    Source: Rifai, Vincent, Muller, Glorot, Bengio 2011; Hutchinson 1990 (the estimate).
+    """
+
+    def __init__(self, probes: int | None = None) -> None:
+        super().__init__()
+        if probes is not None and probes < 1:
+            raise ConfigurationError(f"probes is {probes}; it must be at least 1, or None")
+        self.probes = probes
+
+    def forward(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Loss:
+        """The squared Jacobian; its graph holds second derivatives of the encoder."""
+        if not isinstance(energy, FreeEnergy):
+            raise ConfigurationError(
+                f"Contractive infers z: it needs a FreeEnergy, not a {type(energy).__name__}"
+            )
+        y = require_tensor("y", y)
+        require_floating(y)
+        with torch.enable_grad():
+            free = y.detach().requires_grad_()
+            q = energy.posterior(x, free, rng=rng)
+            weights = q.weights.reshape(*q.weights.shape, *[1] * (q.atoms.ndim - q.weights.ndim))
+            codes = (weights * q.atoms).sum(0).reshape(*q.information.shape, -1)
+            rows = [_pulled(codes, free, way) for way in self._ways(codes, rng)]
+        total = torch.stack(rows).sum() / (1 if self.probes is None else self.probes)
+        value = total / q.information.numel()
+        return Loss(value, {"contractive": value.detach()}, {})
+
+    def _ways(self, codes: Tensor, rng: torch.Generator | None) -> list[Tensor]:
+        """Directions v in the space of codes, each shaped as they are."""
+        if self.probes is None:
+            eye = torch.eye(codes.shape[-1], dtype=codes.dtype, device=codes.device)
+            return [row.expand_as(codes) for row in eye]
+        rng = require_generator(rng, "Contractive", codes.device)
+        shape = (self.probes, *codes.shape)
+        signs = torch.randint(2, shape, generator=rng, device=codes.device)
+        return list((2 * signs - 1).to(codes.dtype))
+
+    def extra_repr(self) -> str:
+        """What `print` shows."""
+        return f"probes={self.probes}"
+
+
+def _pulled(codes: Tensor, y: Tensor, way: Tensor) -> Tensor:
+    """Σ ‖vᵀ ∂z/∂y‖² over the batch."""
+    grad = None
+    if codes.requires_grad:
+        (grad,) = torch.autograd.grad(codes, y, way, create_graph=True, allow_unused=True)
+    if grad is None:
+        raise GradientError(
+            f"z {tuple(codes.shape)} carries no gradient to y; use an encoder, as Amortized does"
+        )
+    return grad.square().sum()

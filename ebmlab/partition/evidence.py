@@ -1,0 +1,146 @@
+"""log p(y | x) of a model with latent z, datum by datum: an integral over z is a log Z."""
+
+import torch
+from torch import Tensor, nn
+
+from ebmlab.checks import require_positive
+from ebmlab.energies import Density
+from ebmlab.energy import Energy
+from ebmlab.errors import ConfigurationError
+from ebmlab.inference.atoms import data_batch
+from ebmlab.inference.encoding import encoded, gaussian_noise, require_log_std
+from ebmlab.inference.importance import log_ratio
+from ebmlab.partition.annealing import ais
+from ebmlab.partition.course import Transition
+from ebmlab.partition.estimate import Estimate
+from ebmlab.types import Potential, Tree
+
+__all__ = ["annealed_evidence", "evidence"]
+
+
+@torch.no_grad()
+def evidence(
+    energy: Energy,
+    encoder: nn.Module,
+    x: Tree,
+    y: Tree,
+    *,
+    samples: int,
+    rng: torch.Generator,
+    temperature: float = 1.0,
+    chunk: int = 100,
+) -> Estimate:
+    """log ∫ exp(-E(x, y, z) / T) N(z; 0, 1) dz of each datum, by importance sampling.
+
+    It is log p(y | x) where E = -log p(y | x, z) and T = 1. z is drawn from the encoder's Gaussian
+    q, with weights exp(-E / T) p(z) / q(z): a lower bound in expectation, which is tight where q
+    covers the posterior. A small effective sample size says that it does not.
+
+    Args:
+        energy: E(x, y, z), z a vector.
+        encoder: maps (x, y), or y alone, to (mean, log_std), as for `Amortized`.
+        x: as the energy takes it.
+        y: the data, (*batch, *event).
+        samples: draws of z per datum, >= 2.
+        rng: a generator on y's device.
+        temperature: T > 0.
+        chunk: how many draws per datum at a time, which bounds the memory.
+
+    Returns:
+        An `Estimate` whose numbers are (*batch).
+
+    Raises:
+        ConfigurationError: samples < 2, chunk < 1, T <= 0, or no (mean, log_std).
+        NonFiniteError: an energy is NaN or -∞, or all weights of a datum are 0.
+
+    Example:
+        >>> from ebmlab.energies import GaussianNLL, Reconstruction
+        >>> from ebmlab.networks import GaussianHead
+        >>> energy = Reconstruction(nn.Linear(1, 3), GaussianNLL(), takes_x=False)
+        >>> rng, encoder = torch.Generator().manual_seed(0), GaussianHead(nn.Linear(3, 2))
+        >>> evidence(energy, encoder, None, torch.zeros(5, 3), samples=50, rng=rng).log_z.shape
+        torch.Size([5])
+
+    Source: Rezende, Mohamed, Wierstra 2014, arXiv:1401.4082; Burda et al. 2016, arXiv:1509.00519.
+    """
+    require_positive("temperature", temperature)
+    if samples < 2 or chunk < 1:
+        raise ConfigurationError(f"samples is {samples}, chunk {chunk}; they must be >= 2, >= 1")
+    mean, log_std = encoded(encoder, energy, x, y)
+    log_std = require_log_std(log_std)
+
+    def weighed(count: int) -> Tensor:
+        z = mean + log_std.exp() * gaussian_noise(mean, count, rng, "evidence")
+        return -energy(x, y, z, rng=rng) / temperature - log_ratio(z, mean, log_std)
+
+    full, rest = divmod(samples, chunk)
+    counts = [chunk] * full + [rest] * (rest > 0)
+    return Estimate.from_weights(torch.cat([weighed(count).double() for count in counts]))
+
+
+def annealed_evidence(
+    energy: Energy,
+    prior: Density,
+    kernel: Transition,
+    x: Tree,
+    y: Tree,
+    *,
+    times: Tensor,
+    chains: int,
+    rng: torch.Generator,
+    temperature: float = 1.0,
+    moves: int = 1,
+) -> Estimate:
+    """log ∫ exp(-E(x, y, z) / T) p(z) dz of each datum, by annealing from the prior.
+
+    The integral that `evidence` estimates, without an encoder: every datum's chains begin at
+    draws from p and end at its posterior, on the path p(z) exp(-t E / T). A lower bound
+    in expectation, tight where chains keep up with the path.
+
+    Args:
+        energy: E(x, y, z), z a vector.
+        prior: p(z), such as a standard `Gaussian`.
+        kernel: as for `ais`; it moves all chains of all data.
+        x: as the energy takes it.
+        y: the data, (*batch, *event).
+        times: t (k,), rising from 0 to 1.
+        chains: of each datum, >= 2.
+        rng: a generator on y's device.
+        temperature: T > 0.
+        moves: transitions at each time.
+
+    Returns:
+        An `Estimate` whose numbers are (*batch).
+
+    Raises:
+        ShapeError, ConfigurationError, NonFiniteError: those of `ais`; T <= 0.
+
+    Example:
+        >>> from ebmlab.energies import Gaussian, GaussianNLL, Reconstruction
+        >>> from ebmlab.samplers import HMC
+        >>> energy = Reconstruction(nn.Linear(1, 3), GaussianNLL(), takes_x=False)
+        >>> times, rng = torch.linspace(0, 1, 11), torch.Generator().manual_seed(0)
+        >>> prior, y = Gaussian(torch.zeros(1), torch.eye(1)), torch.zeros(5, 3)
+        >>> found = annealed_evidence(
+        ...     energy, prior, HMC(0.2, 5), None, y, times=times, chains=10, rng=rng
+        ... )
+        >>> found.standard_error.shape
+        torch.Size([5])
+
+    Source: Wu, Burda, Salakhutdinov, Grosse 2017, arXiv:1611.04273.
+    """
+    require_positive("temperature", temperature)
+    batch = data_batch(energy, x, y)
+    lead = (chains, *batch)
+    log_z0 = prior.log_z.detach()
+
+    def explained(z: Tensor) -> Tensor:
+        energies = energy(x, y, z.reshape(*lead, prior.dim)).flatten()
+        return energies / temperature + prior(None, z) + log_z0
+
+    rows = chains * batch.numel()
+    found = ais(
+        Potential(explained), prior, kernel, times=times, chains=rows, rng=rng, moves=moves
+    )
+    assert found.log_weights is not None
+    return Estimate.from_weights(found.log_weights.reshape(lead))

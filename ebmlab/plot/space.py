@@ -1,0 +1,77 @@
+"""Points and sheets in three dimensions."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from mpl_toolkits.mplot3d.axes3d import Axes3D
+from torch import Tensor
+
+from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.plot.style import DATA, PALETTE, numbers, style
+
+__all__ = ["space"]
+
+
+@style()
+def space(
+    points: Tensor | None = None,
+    sheet: Tensor | None = None,
+    ax: Axes3D | None = None,
+    *,
+    names: tuple[str, str, str] = ("$a$", "$b$", "$c$"),
+    title: str | None = None,
+    elevation: float = 18.0,
+    azimuth: float = -62.0,
+) -> Axes3D:
+    """Data as dots and a manifold as a sheet of lines, in three dimensions.
+
+    Args:
+        points: (n, 3).
+        sheet: a grid of points of a surface, (rows, columns, 3); its lines are drawn.
+        ax: three-dimensional axes to draw on; None makes a new figure.
+        names: of the three coordinates.
+        title: above the axes.
+        elevation: degrees above the horizon.
+        azimuth: degrees about the vertical.
+
+    Raises:
+        ShapeError: points are not (n, 3), or sheet is not (rows, columns, 3).
+        ConfigurationError: ax is flat.
+
+    Example:
+        >>> import torch
+        >>> ax = space(torch.randn(20, 3, generator=torch.Generator().manual_seed(0)))
+        >>> ax.name
+        '3d'
+    """
+    if ax is None:
+        figure = Figure(figsize=(4.2, 3.8), layout="constrained")
+        ax = figure.add_subplot(projection="3d")  # pyright: ignore[reportAssignmentType]
+    if not isinstance(ax, Axes3D):
+        raise ConfigurationError(
+            "space needs three-dimensional axes: figure.add_subplot(projection='3d')"
+        )
+    if sheet is not None:
+        grid = _places("sheet", sheet, 3)
+        ax.plot_surface(*np.moveaxis(grid, -1, 0), color=PALETTE[5], alpha=0.15, linewidth=0)
+        ax.plot_wireframe(*np.moveaxis(grid, -1, 0), color=PALETTE[0], linewidth=0.4, alpha=0.6)
+    if points is not None:
+        dots = _places("points", points, 2)
+        ax.scatter(*dots.T, s=5, c=DATA, edgecolors="none", depthshade=True)
+    ax.view_init(elevation, azimuth)
+    ax.set_box_aspect((1.3, 1, 1), zoom=1.1)
+    for axis, name in zip((ax.xaxis, ax.yaxis, ax.zaxis), names, strict=True):
+        axis.set_tick_params(labelsize=8, pad=-1)
+        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 4, 5, 10]))
+        axis.set_label_text(name)
+        axis.labelpad = -1
+    if title is not None:
+        ax.set_title(title, y=0.96)
+    return ax
+
+
+def _places(name: str, values: Tensor, ndim: int) -> np.ndarray:
+    if values.ndim != ndim or values.shape[-1] != 3 or len(values) == 0:
+        due = "(n, 3)" if ndim == 2 else "(rows, columns, 3)"
+        raise ShapeError(f"{name} has shape {tuple(values.shape)}; {due} is due, not empty")
+    return numbers(values)

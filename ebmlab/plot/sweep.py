@@ -1,0 +1,103 @@
+"""A film of landscapes: how the energy changes with what is clamped."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
+
+from ebmlab.checks import require_positive
+from ebmlab.errors import ConfigurationError
+from ebmlab.plot import layers
+from ebmlab.plot.scale import bar, heights, scale
+from ebmlab.plot.style import prepared, style
+from ebmlab.slices import Landscape
+
+__all__ = ["sweep"]
+
+
+@style()
+def sweep(
+    fields: Sequence[Landscape],
+    titles: Sequence[str],
+    path: str | Path,
+    *,
+    data: Sequence[Tensor | None] | None = None,
+    fps: float = 10.0,
+    limits: tuple[float, float] | None = None,
+    xlabel: str = "$a$",
+    ylabel: str = "$b$",
+) -> Path:
+    """Film landscapes one after another and back again, each above its own minimum, on one scale.
+
+    Args:
+        fields: one landscape per frame, all of one window.
+        titles: one per frame.
+        path: ends in .gif.
+        data: points (n, 2), or None, per frame.
+        fps: frames per second, in whole hundredths of a second per frame.
+        limits: the two energies above the minima at which the colors end.
+        xlabel: name of the plane's first coordinate.
+        ylabel: name of the second.
+
+    Returns:
+        The path of the film.
+
+    Raises:
+        ConfigurationError: there is no landscape, titles or data are not one per frame, the path
+            ends otherwise, fps <= 0, or limits do not increase.
+        ShapeError: data are not (n, 2).
+        NonFiniteError: an energy is -∞, or none is finite.
+
+    Example:
+        >>> import tempfile
+        >>> from ebmlab import Plane, energies, landscape
+        >>> radii = [0.5, 1.0, 2.0]
+        >>> rings = [energies.Ring(radius).given() for radius in radii]
+        >>> fields = [landscape(u, Plane.xy(), resolution=20) for u in rings]
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     sweep(fields, [f"r = {radius}" for radius in radii], f"{folder}/rings.gif").name
+        'rings.gif'
+    """
+    path = Path(path)
+    if path.suffix != ".gif":
+        raise ConfigurationError(f"path is {path.name}; this film ends in .gif")
+    require_positive("fps", fps)
+    dots = [None] * len(fields) if data is None else list(data)
+    if not fields or {len(titles), len(dots)} != {len(fields)}:
+        raise ConfigurationError(
+            f"{len(fields)} landscapes, {len(titles)} titles and {len(dots)} data arrived; one of "
+            "each per frame is due"
+        )
+    above = [heights(field) for field in fields]
+    how = scale(above, limits)
+    figure = Figure(figsize=(4.2, 3.5), dpi=110, layout="compressed")
+    canvas, ax = FigureCanvasAgg(figure), prepared(figure.add_subplot())
+    bar(how, ax)
+    frames = []
+    for field, height, title, points in zip(fields, above, titles, dots, strict=True):
+        ax.clear()
+        layers.filled(prepared(ax), field, height, how)
+        layers.marks(ax, points, None, None)
+        ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+        canvas.draw()
+        frames.append(Image.fromarray(np.asarray(canvas.buffer_rgba()).copy()).convert("RGB"))
+    # One palette for all frames, or the colors would flicker.
+    palette = _strip([frames[0], frames[len(frames) // 2], frames[-1]]).quantize(256)
+    film = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    film += film[-2:0:-1]
+    pause = 10 * max(2, round(100 / fps))
+    film[0].save(path, save_all=True, append_images=film[1:], duration=pause, loop=0)
+    return path
+
+
+def _strip(frames: Sequence[Image.Image]) -> Image.Image:
+    """Frames side by side."""
+    width, height = frames[0].size
+    strip = Image.new("RGB", (width * len(frames), height))
+    for k, frame in enumerate(frames):
+        strip.paste(frame, (k * width, 0))
+    return strip

@@ -1,0 +1,167 @@
+"""Sets of predictions that hold the truth as often as promised: split conformal prediction."""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ebmlab.checks import leaves
+from ebmlab.energy import Energy
+from ebmlab.errors import ConfigurationError
+from ebmlab.prediction.balls import LogVolume, balls_volume
+from ebmlab.prediction.centers import centers
+from ebmlab.prediction.scores import rows_of, scores
+from ebmlab.prediction.volume import Volume, low_energy_volume
+from ebmlab.types import Tree
+
+__all__ = ["Coverage", "PredictionSet", "calibrate"]
+
+
+class Coverage(NamedTuple):
+    """How often a set held the truth.
+
+    Attributes:
+        share: of the data.
+        standard_error: √(share (1 - share) / n), from the number of data judged. That of the
+            calibration, √(level (1 - level) / (n_cal + 2)), comes on top.
+    """
+
+    share: float
+    standard_error: float
+
+
+@dataclass(frozen=True, eq=False)
+class PredictionSet:
+    """C(x) = {y : F(x, y) <= τ}, which holds the y of a new x with probability `level` or more.
+
+    Args:
+        energy: F.
+        threshold: τ, 0-d, in the units of the energy.
+        level: the coverage aimed at.
+        size: how many data it was calibrated on.
+    """
+
+    energy: Energy
+    threshold: Tensor
+    level: float
+    size: int
+
+    def contains(
+        self, x: Tree, y: Tree, *, rng: torch.Generator | None = None, chunk: int = 1024
+    ) -> Tensor:
+        """Which y_i lie in C(x_i), bool (n,)."""
+        return scores(self.energy, x, y, rng, chunk) <= self.threshold
+
+    def coverage(
+        self, x: Tree, y: Tree, *, rng: torch.Generator | None = None, chunk: int = 1024
+    ) -> Coverage:
+        """The share of data in their sets; of data that neither trained nor calibrated F."""
+        held = self.contains(x, y, rng=rng, chunk=chunk)
+        share = float(held.double().mean())
+        return Coverage(share, math.sqrt(share * (1 - share) / len(held)))
+
+    def volume(
+        self,
+        x: Tree,
+        lo: Tensor,
+        hi: Tensor,
+        *,
+        points: int = 2**16,
+        rng: torch.Generator | None = None,
+    ) -> Volume:
+        """The volume of C(x_i) within a box, for every x_i: `low_energy_volume` of y.
+
+        Args:
+            x: (n, *event), or None for one set.
+            lo: the lower corner, the shape of one y.
+            hi: the upper corner.
+            points: how many y are tried for each x.
+            rng: draws them; None takes a grid.
+        """
+        count = 1 if x is None else len(leaves(x)[0])
+        each = [
+            low_energy_volume(
+                self.energy.given(rows_of(x, i, i + 1)),
+                self.threshold,
+                lo,
+                hi,
+                points=points,
+                rng=rng,
+            )
+            for i in range(count)
+        ]
+        return Volume(*(torch.stack(parts) for parts in zip(*each, strict=True)))
+
+    def log_volume(
+        self, x: Tree, rng: torch.Generator, *, draws: int = 32, chunk: int = 64
+    ) -> LogVolume:
+        """Log volumes of C(x_i), (n,), in any dimension; one where x is None.
+
+        C is a union of balls where F(x, y) = min over codes z of ‖g(x, z) - y‖², see
+        `balls_volume`; what lies outside the range of y, as of pixels, is counted too.
+
+        Raises:
+            ConfigurationError: F is of another form.
+        """
+        radius = self.threshold.sqrt()
+        if x is None:
+            return balls_volume(centers(self.energy, None), radius, rng, draws=draws)
+        parts = [
+            balls_volume(centers(self.energy, rows_of(x, i, i + chunk)), radius, rng, draws=draws)
+            for i in range(0, len(leaves(x)[0]), chunk)
+        ]
+        return LogVolume(*(torch.cat(each) for each in zip(*parts, strict=True)))
+
+
+def calibrate(
+    energy: Energy,
+    x: Tree,
+    y: Tree,
+    level: float = 0.9,
+    *,
+    rng: torch.Generator | None = None,
+    chunk: int = 1024,
+) -> PredictionSet:
+    """τ = the ⌈(n + 1) level⌉-th smallest F on held-out data, and the sets {y : F(x, y) <= τ}.
+
+    If calibration data and the new pair are exchangeable, whatever F is,
+    level <= P(F(x, y) <= τ) <= level + 1 / (n + 1); the upper bound where no two F tie. The
+    probability is over both: given the calibration data, coverage is Beta(k, n + 1 - k)
+    distributed for the k-th smallest. F must not have been trained or chosen on these data.
+
+    Args:
+        energy: F; a `FreeEnergy` where there is a latent.
+        x: (n, *event), or None.
+        y: (n, *event).
+        level: in (0, 1).
+        rng: for energies that are stochastic.
+        chunk: data at a time.
+
+    Raises:
+        ConfigurationError: level is not in (0, 1); n is too small for it, n < level / (1 - level);
+            or the energy couples the data of a batch.
+        NonFiniteError: an energy is NaN.
+
+    Example:
+        >>> from ebmlab.energies import SquaredDistance
+        >>> y = torch.arange(1.0, 10.0)[:, None]
+        >>> found = calibrate(SquaredDistance(), torch.zeros(9, 1), y, level=0.8)
+        >>> found.threshold, found.coverage(torch.zeros(9, 1), y).share
+        (tensor(64.), 0.8888888888888888)
+
+    Source: Vovk, Gammerman, Shafer 2005; Lei et al. 2018, arXiv:1604.04173.
+    """
+    if not 0 < level < 1:
+        raise ConfigurationError(f"level is {level}; it must lie between 0 and 1")
+    found = scores(energy, x, y, rng, chunk)
+    n = len(found)
+    # Rounded, since 100 · 0.55 is a little more than 55 in floating point.
+    rank = math.ceil(round((n + 1) * level, 9))
+    if rank > n:
+        raise ConfigurationError(
+            f"{n} calibration data cannot hold a level of {level}: at least "
+            f"{math.ceil(round(level / (1 - level), 9))} are due"
+        )
+    return PredictionSet(energy, found.kthvalue(rank).values, level, n)

@@ -1,0 +1,59 @@
+"""Energies of many data in bounded memory."""
+
+import torch
+from torch import Tensor
+
+from ebmlab.checks import leading_shape, leaves
+from ebmlab.energy import Energy
+from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
+from ebmlab.types import Tree
+
+__all__ = ["rows_of", "scores"]
+
+
+@torch.no_grad()
+def scores(
+    energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None = None, chunk: int = 1024
+) -> Tensor:
+    """F(x_i, y_i) of all data, (n,), `chunk` at a time; x is None or has the same n.
+
+    Raises:
+        ShapeError: y is not (n, *event), or x has another n.
+        ConfigurationError: the energy couples the data of a batch, or chunk < 1.
+        NonFiniteError: an energy is NaN.
+
+    Example:
+        >>> from ebmlab.energies import SquaredDistance
+        >>> scores(SquaredDistance(), torch.zeros(3, 2), torch.ones(3, 2), chunk=2)
+        tensor([2., 2., 2.])
+    """
+    if energy.couples:
+        raise ConfigurationError(
+            f"{type(energy).__name__} couples the rows of a batch (couples is True): its energy "
+            "is not a function of one x and y; judge the energy it is made of"
+        )
+    if chunk < 1:
+        raise ConfigurationError(f"chunk is {chunk}; it must be at least 1")
+    batch = leading_shape("y", y, energy.y_ndim)
+    if len(batch) != 1 or any(leaf.shape[:1] != batch for leaf in leaves(x)):
+        raise ShapeError(
+            f"y has the batch {tuple(batch)}, x {[tuple(leaf.shape) for leaf in leaves(x)]}; both "
+            "are (n, *event) with one n"
+        )
+    parts = torch.arange(batch[0]).split(chunk)
+    values = [
+        energy(rows_of(x, part[0], part[-1] + 1), rows_of(y, part[0], part[-1] + 1), rng=rng)
+        for part in parts
+    ]
+    found = torch.cat(values)
+    if bool(found.isnan().any()):
+        row = int(found.isnan().int().argmax())
+        raise NonFiniteError(f"the energy of datum {row} is NaN; look at x[{row}] and y[{row}]")
+    return found
+
+
+def rows_of(tree: Tree, first: int | Tensor, end: int | Tensor) -> Tree:
+    """Rows first … end - 1 of every tensor of a tree."""
+    if isinstance(tree, tuple):
+        return tuple(leaf[first:end] for leaf in tree)
+    return None if tree is None else tree[first:end]

@@ -1,0 +1,64 @@
+"""Cross-correlation: Barlow Twins' functional of two populations."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ebmlab.checks import require_non_negative, require_positive
+from ebmlab.errors import ShapeError
+from ebmlab.protocols import Regularizer
+from ebmlab.regularizers.gram import squared_products
+from ebmlab.regularizers.populations import centered
+
+__all__ = ["BarlowTwins"]
+
+
+@dataclass(frozen=True)
+class BarlowTwins(Regularizer):
+    """Cross-correlation near the identity: each dimension agrees with itself, and with no other.
+
+    Σ_i (C_ii - 1)² + λ Σ_{i≠j} C_ij² with C = ẑxᵀ ẑy / b, each dimension of ẑ having mean 0 and
+    variance 1 over the batch. The first sum is the invariance, so that the energy's weight may be
+    0. Where b < d no d × d matrix is made. A dimension that is constant has C_ii = 0 and a
+    finite gradient. With several ranks the population is that of all of them.
+
+    Args:
+        off_diagonal: λ.
+        eps: added to the variances, > 0.
+
+    Raises:
+        ShapeError: codes are not (b, d) with b >= 2, or hx and hy differ in shape.
+
+    Example:
+        >>> h = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+        >>> BarlowTwins()(h, h) < 1e-8, BarlowTwins()(h, -h)
+        (tensor(True), tensor(7.9999))
+
+    Source: Zbontar, Jing, Misra, LeCun, Deny 2021, arXiv:2103.03230.
+    """
+
+    off_diagonal: float = 0.0051
+    eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        require_non_negative("off_diagonal", self.off_diagonal)
+        require_positive("eps", self.eps)
+
+    def __call__(self, hx: Tensor, hy: Tensor) -> Tensor:
+        """The value for two populations (b, d), a scalar."""
+        if hx.shape != hy.shape:
+            raise ShapeError(
+                f"hx has shape {tuple(hx.shape)}, hy {tuple(hy.shape)}; a cross-correlation needs "
+                "as many codes of as many dimensions on both sides"
+            )
+        with torch.autocast(hx.device.type, enabled=False):
+            zx = self._normalized(hx)
+            zy = zx if hx is hy else self._normalized(hy)
+            batch, same = len(zx), torch.einsum("bd,bd->d", zx, zy)
+            off = (squared_products(zx, zy) - same.square().sum()) / batch**2
+            return (same / batch - 1).square().sum() + self.off_diagonal * off
+
+    def _normalized(self, h: Tensor) -> Tensor:
+        h = centered(h)
+        return h * (h.square().mean(0) + self.eps).rsqrt()
