@@ -73,6 +73,6 @@ def _require_equal(name: str, rows: Tensor) -> None:
     if len(set(shapes)) > 1:
         listed = ", ".join(f"rank {rank} {shape}" for rank, shape in enumerate(shapes))
         raise ShapeError(
-            f"{name} differs between ranks: {listed}; give every rank equal batches (drop the last "
-            "one that is not full, as DistributedSampler(drop_last=True) does)"
+            f"{name} differs between ranks: {listed}; give every rank equal batches (drop the "
+            "last one that is not full, as DistributedSampler(drop_last=True) does)"
         )

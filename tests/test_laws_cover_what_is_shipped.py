@@ -11,12 +11,13 @@ from ebmlab import (
     losses,
     negatives,
     objectives,
+    regularizers,
     samplers,
     teachers,
 )
 from ebmlab.energy import Energy, Scaled, Sum, Tempered
 from ebmlab.free_energy import Inference
-from ebmlab.protocols import Objective
+from ebmlab.protocols import Objective, Regularizer
 
 
 def shipped(module, kind):
@@ -43,5 +44,8 @@ def test_the_tables_hold_everything_that_is_shipped():
     assert shipped(negatives, negatives.Negatives) <= {
         type(build()[-1]) for build in NEGATIVES.values()
     }
-    trained = parts(build()[0] for build in OBJECTIVES.values())
+    shaping = [build()[0] for build in OBJECTIVES.values()]
+    trained = parts(shaping)
     assert shipped(objectives, Objective) <= trained
+    held = {type(o.regularizer) for o in shaping if isinstance(o, objectives.Regularized)}
+    assert shipped(regularizers, Regularizer) <= held

@@ -65,6 +65,7 @@ from ebmlab.energies import (
     SuperClasses,
     Supported,
     Uniform,
+    Whitened,
 )
 from ebmlab.errors import EbmlabError
 from ebmlab.free_energy import FreeEnergy
@@ -142,6 +143,7 @@ ENERGIES = {
     "GaussianNLL": lambda: (GaussianNLL(0.5), X3, Y3),
     "GaussianNLL, learned": lambda: (GaussianNLL(0.5, learned=True, ndim=3), *PICTURES),
     "Predicted": lambda: (Predicted(net(3, 3)), X3, Y3),
+    "Whitened": lambda: (Whitened(SquaredDistance(), eps=0.1), X3, Y3),
     "Assignment": lambda: (clusters(), X2, Y2, SHARES),
     "Assignment of scores": lambda: (Assignment(), X3, Y3, SHARES),
     "NearestNeighbor": lambda: (NearestNeighbor(net(3, 3), Memory(5, 3)), X3, Y3),

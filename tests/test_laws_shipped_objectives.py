@@ -15,7 +15,15 @@ from laws_support import (
 from torch import nn
 
 from ebmlab import losses, objectives
-from ebmlab.energies import MLP, ConvNet, Predicted, Reconstruction, Ring, SquaredDistance
+from ebmlab.energies import (
+    MLP,
+    ConvNet,
+    Predicted,
+    Reconstruction,
+    Ring,
+    SquaredDistance,
+    Whitened,
+)
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.inference import Amortized, Enumerate, Nearest
 from ebmlab.losses import Hinge, InfoNCE
@@ -28,7 +36,7 @@ from ebmlab.objectives import (
     Regularized,
     VectorQuantized,
 )
-from ebmlab.regularizers import VICReg
+from ebmlab.regularizers import BarlowTwins, MeanEntropy, SIGReg, VICReg
 from ebmlab.samplers import MALA, Langevin
 from ebmlab.teachers import EMA, Detached
 from ebmlab.testing import check_objective
@@ -99,6 +107,23 @@ OBJECTIVES = {
         Y3,
     ),
     "Regularized, views": lambda: (Regularized(VICReg()), embedding(), *VIEWS),
+    "Regularized, BarlowTwins": lambda: (
+        Regularized(BarlowTwins(), energy_weight=0.0),
+        embedding(SquaredDistance()),
+        *VIEWS,
+    ),
+    "Regularized, SIGReg": lambda: (
+        Regularized(SIGReg(directions=8), weight=0.05),
+        embedding(SquaredDistance()),
+        *VIEWS,
+    ),
+    "Regularized, MeanEntropy": lambda: (Regularized(MeanEntropy(0.5)), embedding(), X3, Y3),
+    "Regularized, Whitened": lambda: (
+        Regularized(),
+        embedding(Whitened(SquaredDistance(), eps=0.1)),
+        X3,
+        Y3,
+    ),
     "Regularized, EMA": lambda: (Regularized(), embedding(target=EMA), X3, Y3),
     "Regularized, Detached": lambda: (Regularized(), embedding(target=Detached), X3, Y3),
     "Regularized, Predicted": lambda: (Regularized(), embedding(Predicted(net(2, 2))), *VIEWS),

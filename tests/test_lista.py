@@ -102,7 +102,8 @@ def test_three_trained_layers_are_ahead_of_ten_steps():
     assert reached(method.encode(test)) == pytest.approx(reached(ista(d, test, 3)), rel=1e-5)
     fit(method, (None, train), steps=120, batch_size=250, lr=3e-3, progress=False)
     trained = reached(method.encode(test))
-    # Measured: 0.50, against 0.595 of 3 steps, 0.525 of 10, 0.494 of 30, and 0.483 at the minimum.
+    # Measured: 0.499; 3, 10, 20 and 30 steps of ISTA reach 0.595, 0.525, 0.502 and 0.494, and the
+    # minimum is 0.483.
     assert trained < reached(ista(d, test, 10)) < reached(ista(d, test, 3))
     assert trained > reached(stepped(d, test, 1000, accelerate=True))
 

@@ -116,8 +116,8 @@ def test_the_encoder_learns_to_guess_the_codes_of_digits():
     before = error()
     run = fit(method, (None, train), steps=60, batch_size=250, lr=5e-3, progress=False)
     assert run.history["value"][-1] < run.history["value"][0]
-    # Measured: 0.45 before, 0.04 after.
-    assert error() < 0.1 < 0.3 < before
+    # Measured: 0.30 before, 0.023 after.
+    assert error() < 0.05 < 0.2 < before
     columns = method.get_parameter("energy.energy.terms.0.decoder.weight").norm(dim=0)
     torch.testing.assert_close(columns.detach(), torch.ones(32))
 

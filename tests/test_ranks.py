@@ -30,6 +30,14 @@ def mean_over_own_rows(rank, batch):
     return loss.detach(), own.grad
 
 
+def transposed_gradients(rank, batch):
+    own = share(rank, batch)
+    every = gathered("h", own)
+    loss = torch.einsum("...d,...d->...", own[:, None], every[None]).logsumexp(1).mean()
+    loss.backward()
+    return loss.detach(), own.grad
+
+
 def unequal(rank):
     try:
         gathered("hx", torch.ones(2 + rank, 3))
@@ -47,6 +55,7 @@ def everything(rank, batch):
         unequal(rank),
         total,
         views,
+        transposed_gradients(rank, batch),
     )
 
 
@@ -72,6 +81,13 @@ def test_means_over_the_own_rows_average_to_the_gradient_of_one_process(both):
     due.backward()
     assert torch.allclose(torch.stack([part[1][0] for part in both]).mean(), due.detach())
     grad = torch.cat([part[1][1] for part in both]) / RANKS
+    assert torch.allclose(grad, whole.grad)
+
+
+def test_gradients_that_lie_transposed_in_memory_arrive_in_order(both):
+    whole = randn(6, 3).requires_grad_()
+    (whole @ whole.T).logsumexp(1).mean().backward()
+    grad = torch.cat([part[5][1] for part in both]) / RANKS
     assert torch.allclose(grad, whole.grad)
 
 

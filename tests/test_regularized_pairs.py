@@ -86,9 +86,7 @@ def test_the_energy_is_that_of_the_double_loop_in_value_and_gradient(name, n, m)
     due = loop(lambda a, b: head(a, b).mean(), hx, hy)
     found = regularized(head, hx, hy)
     torch.testing.assert_close(found, due)
-    for a, b in zip(
-        torch.autograd.grad(found, hx), torch.autograd.grad(due, hx), strict=True
-    ):
+    for a, b in zip(torch.autograd.grad(found, hx), torch.autograd.grad(due, hx), strict=True):
         torch.testing.assert_close(a, b)
 
 

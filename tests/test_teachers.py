@@ -11,7 +11,7 @@ from ebmlab.energies import Cosine, JointEmbedding
 from ebmlab.errors import ConfigurationError
 from ebmlab.objectives import Regularized
 from ebmlab.protocols import Method
-from ebmlab.teachers import EMA, Detached
+from ebmlab.teachers import EMA, Detached, cosine
 
 
 def _student(value: float = 0.0) -> nn.Linear:
@@ -186,3 +186,26 @@ def test_a_detached_target_leaves_the_gradient_of_the_online_side_alone():
     module.zero_grad()
     Regularized()(JointEmbedding(module, module), x, y).value.backward()
     assert (module.weight.grad - stopped[0]).abs().max() > 1e-3
+
+
+def test_a_decay_rises_along_a_cosine_and_stays_at_one():
+    decay = cosine(0.9, steps=8)
+    found = [float(decay(torch.tensor(t))) for t in range(11)]
+    due = [1 - 0.05 * (1 + math.cos(math.pi * min(t, 8) / 8)) for t in range(11)]
+    assert found == pytest.approx(due, abs=1e-12)
+    assert found[8:] == [1.0, 1.0, 1.0]
+
+
+def test_a_rising_decay_moves_a_teacher_of_any_precision():
+    student = nn.Linear(2, 2).half()
+    teacher = EMA(student, cosine(0.5, steps=4))
+    start = teacher.module.weight.clone()
+    _set(student, 2.0)
+    teacher.step()
+    torch.testing.assert_close(teacher.module.weight, (0.5 * start.float() + 1.0).half())
+
+
+@pytest.mark.parametrize("bad", [(1.5, 10), (-0.1, 10), (0.9, 0)])
+def test_a_rising_decay_out_of_range_raises(bad):
+    with pytest.raises(ConfigurationError, match="start is"):
+        cosine(*bad)

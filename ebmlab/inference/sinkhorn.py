@@ -53,10 +53,11 @@ def balanced(
     top = scores.amax(-1, keepdim=True)
     matrix = scores.to(kind, copy=True).sub_(top).div_(epsilon).exp_()
     # Rows begin with the mass of exp(s / ε) itself, up to one factor, as in the authors' code.
-    mass = (top.squeeze(-1).to(kind) - gathered("scores", top.amax()[None]).amax()) / epsilon
-    v = mass.exp()
-    weight = torch.ones_like(v) if weights is None else weights.to(kind)
-    v *= weight
+    height = top.squeeze(-1).to(kind)
+    weight = torch.ones_like(height) if weights is None else weights.to(kind)
+    own = torch.where(weight > 0, height, -torch.inf).amax()
+    highest = gathered("scores", own[None]).amax()
+    v = weight * ((height - highest) / epsilon).clamp(max=0).exp()
     u, rows = torch.zeros_like(matrix[0]), torch.ones_like(v)
     uneven, due = u, totaled(weight.sum()) / len(u)
     for _ in range(iterations):

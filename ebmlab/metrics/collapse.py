@@ -159,7 +159,8 @@ class Collapse:
 
     def _stuck(self, numbers: Mapping[str, Tensor | float], outputs: int) -> list[_Sign]:
         due = math.log(outputs)
-        near = {name: abs(float(v) - due) <= self.tolerance * due for name, v in numbers.items()}
+        values = {name: float(torch.as_tensor(v).detach()) for name, v in numbers.items()}
+        near = {name: abs(v - due) <= self.tolerance * due for name, v in values.items()}
         lasting = [name for name, is_near in near.items() if self._lasts(f"at {name}", is_near)]
         seen = (
             f"stays at ln {outputs} = {due:.3f}, as if all {outputs} outputs were equally likely"

@@ -97,8 +97,8 @@ def gain(
     inner = free.energy
     if z.ndim != 1 + inner.z_ndim or len(z) == 0:
         raise ShapeError(
-            f"z has shape {tuple(z.shape)}; (k, *event) with {inner.z_ndim} event dimensions, k >= "
-            "1, is due"
+            f"z has shape {tuple(z.shape)}; (k, *event), k >= 1, is due, with {inner.z_ndim} "
+            "event dimensions"
         )
     guessed = inner(x, y, in_front(z, data_batch(inner, x, y)), rng=rng).mean(0)
     return guessed - free(x, y, rng=rng)

@@ -1,6 +1,6 @@
 """`fit`: the plain training loop with a bar, metrics, and a guard against NaN."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +26,7 @@ class Fit(NamedTuple):
     Attributes:
         history: numbers at the recorded steps: "step", "value" (the loss), and each term and
             metric of the loss by its name; equally long lists.
-        steps: how many steps were tried.
+        steps: the number of the last step that was tried.
         skipped: how many of them were not taken, as a gradient was NaN or infinite.
         optimizer: the optimizer with its state; None where nothing is trained by gradients.
         rng: the generator, as the run left it.
@@ -55,6 +55,8 @@ def fit(
     patience: int = 10,
     every: int = 10,
     watch: Watch | None = None,
+    start: int = 0,
+    after: Callable[[int], bool] | None = None,
 ) -> Fit:
     """Train a method: loss, backward, optimizer step, commit; `steps` times.
 
@@ -86,6 +88,10 @@ def fit(
         every: record every so many steps, and the last.
         watch: called at the recorded steps, after commit, with (method, batch, loss); the numbers
             it returns are recorded as metrics. `metrics.Collapse()` warns of collapse.
+        start: steps done before, in a run that goes on: it begins at step `start` + 1, and the
+            lines of `metrics.jsonl` up to `start` stay.
+        after: called with the number of each step once all state is whole, such as to `save` it;
+            True ends the run there.
 
     Raises:
         NonFiniteError: `patience` steps in a row had NaN or infinite gradients.
@@ -105,31 +111,56 @@ def fit(
         True
     """
     _require_counts(steps=steps, batch_size=batch_size, patience=patience, every=every)
+    if not 0 <= start <= steps:
+        raise ConfigurationError(f"start is {start}; it must lie in 0 … steps, {steps}")
     rng = _generator(method, rng)
     optimizer = _optimizer(method, optimizer, lr)
     source = batches(data, batch_size, rng)
     guard = Guard(method, patience)
     from tqdm.auto import tqdm
 
-    bar = tqdm(range(1, steps + 1), desc=title, unit="step", disable=not progress)
-    sized = scheduled(optimizer, schedule, steps)
-    with _training(method), recording(out) as record, sized as resize, bar:
+    bar = tqdm(
+        range(start + 1, steps + 1),
+        desc=title,
+        unit="step",
+        disable=not progress,
+        initial=start,
+        total=steps,
+    )
+    sized, step = scheduled(optimizer, schedule, steps), start
+    with _training(method), recording(out, start) as record, sized as resize, bar:
         for step in bar:
             resize(step)
             batch = next(source)
-            loss = _loss(method, batch, rng)
-            if optimizer is not None:
-                _backward(loss)
-            if guard.passes(loss.value, step):
-                if optimizer is not None:
-                    optimizer.step()
-                loss.commit()
-            method.zero_grad()
-            if step % every == 0 or step == steps:
+            loss = _step(method, batch, rng, optimizer, guard, step)
+            last = (after is not None and after(step)) or step == steps
+            if last or step % every == 0:
                 record.add(step, watched(watch, method, batch, loss), guard.skipped)
                 value = record.history["value"][-1]
                 bar.set_postfix(value=value, skipped=guard.skipped, refresh=False)
-    return Fit(record.history, steps, guard.skipped, optimizer, rng)
+            if last:
+                break
+    return Fit(record.history, step, guard.skipped, optimizer, rng)
+
+
+def _step(
+    method: nn.Module,
+    batch: Batch,
+    rng: torch.Generator,
+    optimizer: torch.optim.Optimizer | None,
+    guard: Guard,
+    step: int,
+) -> Loss:
+    """One step, taken where the guard lets it pass; no gradients are left."""
+    loss = _loss(method, batch, rng)
+    if optimizer is not None:
+        _backward(loss)
+    if guard.passes(loss.value, step):
+        if optimizer is not None:
+            optimizer.step()
+        loss.commit()
+    method.zero_grad()
+    return loss
 
 
 def _require_counts(**counts: int) -> None:

@@ -6,14 +6,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from torch import Tensor
 
-from ebmlab.errors import ShapeError
+from ebmlab.errors import FileError, ShapeError
 from ebmlab.protocols import Loss
 
-__all__ = ["Record", "recording"]
+__all__ = ["Record", "read_record", "recording"]
 
 
 class Record:
@@ -24,10 +24,10 @@ class Record:
     long: NaN stands where a step did not have the number. JSON has null for what is not finite.
     """
 
-    def __init__(self, file: TextIO | None = None) -> None:
+    def __init__(self, file: TextIO | None = None, seconds: float = 0.0) -> None:
         self.history: dict[str, list[float]] = {}
         self._file = file
-        self._start = time.perf_counter()
+        self._start = time.perf_counter() - seconds
 
     def add(self, step: int, loss: Loss, skipped: int) -> None:
         """Note one step; here, and only here, the numbers are brought to the host."""
@@ -58,15 +58,40 @@ class Record:
 
 
 @contextmanager
-def recording(out: str | Path | None) -> Iterator[Record]:
-    """A record that also writes `out`/metrics.jsonl, whole after every line; None: no file."""
+def recording(out: str | Path | None, start: int = 0) -> Iterator[Record]:
+    """A record that also writes `out`/metrics.jsonl, whole after every line; None: no file.
+
+    Lines of an earlier run stay up to its step `start`, and the seconds go on from there.
+    """
     if out is None:
         yield Record()
         return
-    folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "metrics.jsonl").open("w", buffering=1, encoding="utf-8") as file:
-        yield Record(file)
+    path = Path(out) / "metrics.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept = _kept(path, start)
+    with path.open("w", buffering=1, encoding="utf-8") as file:
+        file.writelines(f"{json.dumps(line)}\n" for line in kept)
+        yield Record(file, kept[-1]["seconds"] if kept else 0.0)
+
+
+def read_record(path: Path, start: int | None = None) -> list[dict[str, Any]]:
+    """The lines of a metrics.jsonl, up to step `start`; an unfinished last line is left out.
+
+    Raises:
+        FileError: the file is missing, or holds something else.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+        records = [json.loads(line) for line in lines]
+        return [line for line in records if start is None or line["step"] <= start]
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise FileError(f"{path} is no record of a training run: {error!r}") from error
+
+
+def _kept(path: Path, start: int) -> list[dict[str, Any]]:
+    return read_record(path, start) if start and path.exists() else []
 
 
 def _number(name: str, tensor: Tensor) -> float:
