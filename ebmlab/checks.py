@@ -14,6 +14,7 @@ __all__ = [
     "common_batch",
     "leading_shape",
     "leaves",
+    "named_device",
     "over_batch",
     "require_device",
     "require_generator",
@@ -161,6 +162,17 @@ def require_generator(
     if rng.device.type != device.type:
         raise DeviceError(f"{who}: rng is on {rng.device}, the tensors on {device}")
     return rng
+
+
+def named_device(name: str) -> torch.device:
+    """The device of this name, or raise if it is not to be had here."""
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        why = str(error).splitlines()[0]
+        raise ConfigurationError(f"device {name!r} is not to be had here: {why}") from error
+    return device
 
 
 def require_positive(name: str, value: float | Tensor) -> None:

@@ -98,7 +98,7 @@ def test_the_free_energy_at_the_origin_is_a_bessel_function(beta):
 
 
 @pytest.mark.parametrize("w", [RADII, (0.3, -1.1), (0.0, 0.0), (1.7, 0.0)])
-@pytest.mark.parametrize("beta", [0.3, 1.0, 10.0])
+@pytest.mark.parametrize("beta", [0.3, 10.0])
 def test_the_integral_of_exp_minus_beta_f_does_not_depend_on_the_weights(w, beta):
     method, reach = methods.ellipse(1 / beta, w=w).double(), 2.0 + 6 / math.sqrt(beta)
     axis = torch.linspace(-reach, reach, 161, dtype=F64)
@@ -136,6 +136,8 @@ def test_fifty_data_sets_of_24_points_give_the_true_radii_at_zero_temperature():
     assert error.abs().max() < 0.1
     assert (error.mean(0).abs() < 0.02).all()
     assert (error.std(0) < 0.035).all()
+    warm = radii(trained(y, 1.0, 10)).detach().abs() - f64(RADII)
+    assert (warm < -0.1).all()
 
 
 OPTIMA = {1.0: (1.81, 1.34, 8), 0.3: (0.99, 0.0, 20), 0.1: (0.0, 0.0, 8)}

@@ -59,6 +59,17 @@ def test_the_posterior_itself_is_worth_all_its_draws():
     assert (poor.effective_sample_size < 35).all()
 
 
+def test_fitted_gaussians_come_to_the_posterior_and_leave_the_model_alone():
+    energy, encoder, y = model(), poor_encoder(), draws(50)
+    before = [p.detach().clone() for part in (energy, encoder) for p in part.parameters()]
+    found = evidence(energy, encoder, None, y, samples=40, rng=generator(), refine=150)
+    assert (found.effective_sample_size > 39).all()
+    assert agrees(evidence(energy, encoder, None, y, samples=999, rng=generator(4), refine=5), y)
+    after = [p for part in (energy, encoder) for p in part.parameters()]
+    assert all(map(torch.equal, before, after))
+    assert all(p.grad is None and p.requires_grad for p in after)
+
+
 def test_annealing_finds_every_datums_likelihood():
     y = draws(50)
     found = annealed(y)
@@ -114,8 +125,9 @@ def test_models_of_x_have_an_evidence_of_pairs():
     energy = Reconstruction(Conditional(line), GaussianNLL(STD))
     x, y = randn(3, 1, 4, seed=7), draws(5)
     due = torch.stack([-negative_log_likelihood(y - row) for row in x])
-    found = evidence(energy, Shifted(), x, y, samples=3, rng=generator())
-    torch.testing.assert_close(found.log_z, due)
+    for refine in (0, 2):
+        found = evidence(energy, Shifted(), x, y, samples=3, rng=generator(), refine=refine)
+        torch.testing.assert_close(found.log_z, due)
     chains = annealed_evidence(
         energy, PRIOR, HMC(0.3, 3), x, y, times=TIMES, chains=100, rng=generator()
     )
@@ -137,9 +149,9 @@ def test_parameters_are_left_alone_and_no_graph_is_kept():
 
 def test_what_cannot_be_estimated_is_refused():
     y, rng = draws(3), generator()
-    for samples, chunk in ((1, 10), (10, 0)):
+    for wrong in ({"samples": 1}, {"samples": 5, "chunk": 0}, {"samples": 5, "refine": -1}):
         with pytest.raises(ConfigurationError, match="samples"):
-            evidence(model(), poor_encoder(), None, y, samples=samples, rng=rng, chunk=chunk)
+            evidence(model(), poor_encoder(), None, y, rng=rng, **wrong)
     with pytest.raises(ConfigurationError, match="log_std"):
         evidence(model(), Mean(poor_encoder()), None, y, samples=10, rng=rng)
     with pytest.raises(ConfigurationError, match="temperature"):

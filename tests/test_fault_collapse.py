@@ -54,7 +54,7 @@ def test_fault_21_the_energy_loss_alone_collapses_and_is_told_once():
 
 
 def test_fault_21_variance_keeps_codes_apart_and_nothing_is_told():
-    run, told = trained(methods.vicreg(encoder(), 4), Collapse())
+    run, told = trained(methods.vicreg(encoder(), 4), Collapse(), steps=150)
     assert told == []
     assert run.history["effective_rank"][-1] > 2
     assert run.history["code_std"][-1] > 0.5
@@ -85,6 +85,6 @@ def test_fault_21_a_loss_stuck_at_ln_k_is_told_and_sharp_assignments_are_not(sha
     f = nn.Sequential(encoder(), nn.BatchNorm1d(4, affine=False))
     head = FreeEnergy(Assignment(nn.Linear(4, 12), temperature=0.5), Uniform(sharp))
     method = Method(JointEmbedding(f, f, head), Regularized(), encoder=f)
-    run, told = trained(method, Collapse())
+    run, told = trained(method, Collapse(), steps=200)
     assert [("ln 12 = 2.485" in text) for text in told] == [True] * stuck
     assert (run.history["stuck"][-1] == 1.0) == stuck

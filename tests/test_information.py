@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ebmlab import FreeEnergy, FunctionEnergy
 from ebmlab.energies import Gaussian, Reconstruction
 from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.inference import Amortized, Descent, Enumerate, Factorized, Sampled
+from ebmlab.inference import Amortized, Descent, Enumerate, Factorized, Nearest, Sampled
 from ebmlab.metrics import capacity, gain, information
 from ebmlab.samplers import MALA
 
@@ -58,6 +58,7 @@ def test_what_codes_carry_at_most_is_log_k():
     assert capacity(Enumerate(CODES)) == math.log(3)
     assert capacity(Factorized(5, 4)) == pytest.approx(5 * math.log(4))
     assert capacity(Factorized(5)) == pytest.approx(5 * math.log(2))
+    assert capacity(Nearest(CODES)) == math.log(3)
     assert capacity(Descent(CODES)) == math.inf
     noise = Gaussian(torch.zeros(1), torch.eye(1))
     assert capacity(Sampled(MALA(0.1), 1, prior=noise)) == math.inf

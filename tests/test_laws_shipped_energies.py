@@ -151,12 +151,12 @@ ENERGIES = {
     "Supported": lambda: (
         Supported(net(3, 2), SquaredDistance(), classes=2, views=1),
         X3,
-        (Y3, normal(5, 3, seed=14), torch.tensor([0, 1, 1, 0, 1])),
+        (Y3, normal(20, 3, seed=14), torch.arange(20) % 2),
     ),
     "Supported, views": lambda: (
         Supported(net(3, 2), SquaredDistance(), classes=2),
         (X3, Y3),
-        (X3, Y3, normal(5, 3, seed=14), torch.tensor([0, 1, 1, 0, 1])),
+        (X3, Y3, normal(20, 3, seed=14), torch.arange(20) % 2),
     ),
     "JointEmbedding, shared": lambda: (embedding(SquaredDistance()), X3, Y3),
     "JointEmbedding, two": lambda: (JointEmbedding(net(3, 2), net(2, 2)), X3, Y2),

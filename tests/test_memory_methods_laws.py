@@ -67,3 +67,22 @@ def test_a_few_steps_lower_the_loss(name):
         loss.value.backward()
         optimizer.step()
     assert method(x, y).value < start
+
+
+def single(tree):
+    if isinstance(tree, Tensor):
+        return tree.float() if tree.is_floating_point() else tree
+    return tuple(map(single, tree))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_codes_from_under_autocast_are_committed_outside_it(name):
+    build, data = RECIPES[name]
+    method, (x, y) = build().float(), map(single, data())
+    plain = method(x, y).value
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = method(x, y)
+    torch.testing.assert_close(loss.value.float(), plain, rtol=0.03, atol=0.03)
+    loss.value.backward()
+    loss.commit()
+    assert method(x, y).value.isfinite()

@@ -42,8 +42,8 @@ def weighed(method: Method, images: Tensor) -> Tensor:
     free = method.energy
     assert isinstance(free, FreeEnergy)
     encoder = free.get_submodule("infer.encoder")
-    found = evidence(free.energy, encoder, None, images, samples=1000, rng=generator(1), chunk=20)
-    return -found.log_z
+    options = {"samples": 1000, "rng": generator(1), "chunk": 20, "refine": 60}
+    return -evidence(free.energy, encoder, None, images, **options).log_z
 
 
 def annealed(method: Method, images: Tensor) -> Tensor:
@@ -81,7 +81,7 @@ def test_weights_tighten_the_bound_that_trains_and_two_estimates_of_it_agree():
     for method in (vae, iwae):
         few = test[:30]
         by_weights, by_chains = weighed(method, few), annealed(method, few)
-        assert abs(distance(by_weights, by_chains)[0]) < 0.5
+        assert abs(distance(by_weights, by_chains)[0]) < 0.4
         assert 90 < float(by_weights.mean()) < 150
         # The control: the evidence bound itself, which stays farther above.
         with torch.no_grad():

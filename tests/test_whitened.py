@@ -59,8 +59,8 @@ def test_gradients_equal_finite_differences():
 def test_fault_16_constant_and_collapsed_codes_have_finite_energies_and_gradients(dtype):
     h = randn(16, 4)
     h[:, 2] = 5.0
-    for codes in (h, 1e3 * h, torch.ones(16, 4)):
-        codes = codes.to(dtype).requires_grad_()
+    for raw in (h, 1e3 * h, torch.ones(16, 4)):
+        codes = raw.to(dtype).requires_grad_()
         value = Whitened()(codes, codes)
         (grad,) = torch.autograd.grad(value.sum(), codes)
         assert value.isfinite().all()

@@ -103,14 +103,9 @@ def loss(w: torch.Tensor) -> torch.Tensor:
     return -((-beta[..., None] * e).logsumexp(2) - math.log(48)).mean(1) / beta[:, 0]
 
 
-start = torch.ones(81, 2, dtype=torch.float64)
-w = inference.LBFGS(tolerance=1e-6).minimize(Potential(loss), start).argmin.abs()
-ax = plot.curves(
-    {"$|w_1|$": w[:, 0], "$|w_2|$": w[:, 1]},
-    beta[:, 0],
-    xlabel="$\\beta = 1 / T$",
-    ylabel="best radii",
-)
+w = inference.LBFGS(tolerance=1e-6).minimize(Potential(loss), 0 * beta + law[6:7]).argmin.abs()
+best = {"best $|w_1|$": w[:, 0], "best $|w_2|$": w[:, 1]}
+ax = plot.curves(best, beta[:, 0], xlabel="$\\beta = 1 / T$")
 ax.set_xscale("log")
 ax.vlines([0.25, 0.406, 0.444], 0, 2, "gray", linewidth=0.8, linestyle=":")
 ax.figure.savefig(FIGURES / "05_bifurcation.png")

@@ -12,7 +12,8 @@ import torch
 from matplotlib.figure import Figure
 
 import ebmlab
-from ebmlab import FreeEnergy, data, energies, inference, methods, networks, plot
+from ebmlab import FreeEnergy, data, energies, inference, methods, networks, objectives, plot
+from ebmlab.free_energy import Inference
 
 FIGURES = Path("tutorials/figures")
 FIGURES.mkdir(parents=True, exist_ok=True)
@@ -61,15 +62,10 @@ def measure(free: FreeEnergy) -> tuple[ebmlab.slices.Landscape, float, float, fl
 
 
 # %%
-Latent = inference.Descent | inference.Amortized
-
-
-def decoded(dim: int, infer: Latent, then: Latent, temperature: float = 0.0) -> FreeEnergy:
-    """Trained with one inference, for speed, and looked at with a more exact one."""
+def decoded(dim: int, infer: Inference, then: Inference, temperature: float = 0) -> FreeEnergy:
     energy = energies.Reconstruction(networks.MLP(dim, 2, (32, 32)), takes_x=False)
-    free = FreeEnergy(energy, infer, temperature)
-    train(ebmlab.Method(free, ebmlab.objectives.Regularized()), 250)
-    return FreeEnergy(energy, then, temperature)
+    train(ebmlab.Method(FreeEnergy(energy, infer, temperature), objectives.Regularized()), 250)
+    return FreeEnergy(energy, then, temperature)  # looked at more exactly than trained
 
 
 def continuous(dim: int) -> FreeEnergy:
@@ -82,11 +78,8 @@ def noisy(temperature: float) -> FreeEnergy:
     return decoded(2, *(inference.Amortized(encoder, samples=k) for k in (1, 32)), temperature)
 
 
-def discrete(k: int) -> FreeEnergy:
-    return train(methods.kmeans(energies.kmeans_plus_plus(y, k, rng)), 20, len(y))
-
-
-codes = {k: measure(discrete(k)) for k in (1, 3, 6, 12, 24, 48)}
+centers = energies.kmeans_plus_plus(y, 48, rng)
+codes = {k: measure(train(methods.kmeans(centers[:k]), 20, 2000)) for k in (1, 3, 6, 12, 24, 48)}
 warm = {t: measure(noisy(t)) for t in (3.0, 0.5, 0.1, 0.02, 0.003)}
 two, one = measure(continuous(2)), measure(continuous(1))
 sparse = measure(train(methods.sparse_coding(y[:16], 0.3, nonnegative=True, tolerance=1e-2), 50))
@@ -115,15 +108,13 @@ with plot.style():
     plot.curves({"Shannon": bound}, nats, left, xlabel="nats of z", ylabel="D", logy=True)
     plot.curves({"least": 0 * nats + least}, nats, right, xlabel="nats of z", ylabel="low volume")
     for name, rows, color in (("codes", codes, "C1"), ("noisy", warm, "C2")):
-        for ax, column in ((left, 2), (right, 1)):
-            values = [row[column] for row in rows.values()]
-            ax.plot(told[name], values, "o--", color=color, label=name, markersize=4)
+        for ax, i in ((left, 2), (right, 1)):
+            ax.plot(told[name], [row[i] for row in rows.values()], "o--", color=color, label=name)
             ax.legend()
-left.figure.savefig(FIGURES / "07_rate_and_distortion.png")
+    left.figure.savefig(FIGURES / "07_rate_and_distortion.png")
 
 # %% The claim: an unlimited z makes every energy low, a limited one does not, and Shannon holds
 assert two[1] > 0.98
 assert max(row[1] for row in (codes[12], one, warm[0.1], sparse)) < 0.35
-for name, rows in (("codes", codes), ("noisy", warm)):
-    for rate, row in zip(told[name], rows.values(), strict=True):
-        assert rate > h - math.log(math.pi * math.e * row[2]), name
+bounds = [h - math.log(math.pi * math.e * row[2]) for row in (*codes.values(), *warm.values())]
+assert all(a > b for a, b in zip(told["codes"] + told["noisy"], bounds, strict=True))

@@ -8,7 +8,7 @@ from torch import Tensor
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.free_energy import FreeEnergy, Inference
-from ebmlab.inference import Enumerate, Factorized
+from ebmlab.inference import Enumerate, Factorized, Nearest
 from ebmlab.inference.atoms import data_batch, in_front
 from ebmlab.types import Tree
 
@@ -49,6 +49,8 @@ def information(energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None = 
 def capacity(infer: Inference) -> float:
     """The most nats that z can carry: log K for K codes, infinite where no such number is known.
 
+    For `Nearest`, whose z may have several parts, it is log K for each part.
+
     Example:
         >>> round(capacity(Enumerate(torch.eye(16))), 2)
         2.77
@@ -59,6 +61,8 @@ def capacity(infer: Inference) -> float:
         return math.log(len(infer.atoms))
     if isinstance(infer, Factorized):
         return infer.parts * math.log(infer.values)
+    if isinstance(infer, Nearest):
+        return math.log(len(infer.codebook.codes))
     return math.inf
 
 

@@ -26,6 +26,10 @@ class _Cosines(Stepped):
         self.register_buffer("clock", torch.zeros((), dtype=torch.long))
         self._normalize()
 
+    def _unit(self, h: Tensor) -> Tensor:
+        # Codes from under autocast also arrive outside it, in commits.
+        return unit_rows(h.to(self.weight.dtype))
+
     def _held(self) -> Tensor:
         """The weight, without a gradient while it is frozen."""
         if not self.frozen_steps:
@@ -67,7 +71,7 @@ class Prototypes(_Cosines):
 
     def forward(self, h: Tensor) -> Tensor:
         """The cosines (…, k) of codes (…, dim)."""
-        return nn.functional.linear(unit_rows(h), self._held())
+        return nn.functional.linear(self._unit(h), self._held())
 
     @torch.no_grad()
     def step(self) -> None:
@@ -96,7 +100,7 @@ class Directions(_Cosines):
 
     def forward(self, h: Tensor) -> Tensor:
         """The cosines (…, k) of codes (…, dim)."""
-        return nn.functional.linear(unit_rows(h), unit_rows(self._held()))
+        return nn.functional.linear(self._unit(h), unit_rows(self._held()))
 
     @torch.no_grad()
     def step(self) -> None:

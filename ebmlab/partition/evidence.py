@@ -10,6 +10,7 @@ from ebmlab.errors import ConfigurationError
 from ebmlab.inference.atoms import data_batch
 from ebmlab.inference.encoding import encoded, gaussian_noise, require_log_std
 from ebmlab.inference.importance import log_ratio
+from ebmlab.inference.local import fitted_gaussians
 from ebmlab.partition.annealing import ais
 from ebmlab.partition.course import Transition
 from ebmlab.partition.estimate import Estimate
@@ -29,6 +30,7 @@ def evidence(
     rng: torch.Generator,
     temperature: float = 1.0,
     chunk: int = 100,
+    refine: int = 0,
 ) -> Estimate:
     """log ∫ exp(-E(x, y, z) / T) N(z; 0, 1) dz of each datum, by importance sampling.
 
@@ -45,12 +47,14 @@ def evidence(
         rng: a generator on y's device.
         temperature: T > 0.
         chunk: how many draws per datum at a time, which bounds the memory.
+        refine: by how many steps each datum's q is first fitted to it, beyond what the encoder
+            gives (see `inference.local`): some tens make few draws worth many.
 
     Returns:
         An `Estimate` whose numbers are (*batch).
 
     Raises:
-        ConfigurationError: samples < 2, chunk < 1, T <= 0, or no (mean, log_std).
+        ConfigurationError: samples < 2, chunk < 1, refine < 0, T <= 0, or no (mean, log_std).
         NonFiniteError: an energy is NaN or -∞, or all weights of a datum are 0.
 
     Example:
@@ -64,8 +68,14 @@ def evidence(
     Source: Rezende, Mohamed, Wierstra 2014, arXiv:1401.4082; Burda et al. 2016, arXiv:1509.00519.
     """
     require_positive("temperature", temperature)
-    if samples < 2 or chunk < 1:
-        raise ConfigurationError(f"samples is {samples}, chunk {chunk}; they must be >= 2, >= 1")
+    if samples < 2 or chunk < 1 or refine < 0:
+        raise ConfigurationError(
+            f"samples is {samples}, chunk {chunk}, refine {refine}; they must be >= 2, >= 1, >= 0"
+        )
+    if refine:
+        encoder = fitted_gaussians(
+            energy, encoder, x, y, steps=refine, rng=rng, temperature=temperature
+        )
     mean, log_std = encoded(encoder, energy, x, y)
     log_std = require_log_std(log_std)
 

@@ -1,10 +1,12 @@
 """Pictures of energies: every function draws on `ax`, or makes a figure that pyplot never sees."""
 
 from ebmlab.plot.chains import trajectories
+from ebmlab.plot.codes import codes, spectrum
 from ebmlab.plot.curves import curves, free_energy
 from ebmlab.plot.diagnostics import ranks, trace
 from ebmlab.plot.fields import contour, landscapes
 from ebmlab.plot.film import animate
+from ebmlab.plot.history import history
 from ebmlab.plot.images import images
 from ebmlab.plot.pairwise import pairs
 from ebmlab.plot.space import space
@@ -14,14 +16,17 @@ from ebmlab.plot.sweep import sweep
 
 __all__ = [
     "animate",
+    "codes",
     "contour",
     "curves",
     "free_energy",
+    "history",
     "images",
     "landscapes",
     "pairs",
     "ranks",
     "space",
+    "spectrum",
     "style",
     "surface",
     "sweep",

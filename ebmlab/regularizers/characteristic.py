@@ -42,6 +42,8 @@ def _turns(s: Tensor, step: float, points: int) -> Iterator[tuple[Tensor, Tensor
 
 
 class _Sums(torch.autograd.Function):
+    """The sums, whose summands are computed again for the gradient."""
+
     @staticmethod
     def forward(ctx: Any, s: Tensor, step: float, points: int) -> Tensor:
         ctx.save_for_backward(s)
@@ -52,8 +54,8 @@ class _Sums(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        (s,) = ctx.saved_tensors
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        (s,), (grad,) = ctx.saved_tensors, grads
         slope = torch.zeros_like(s)
         for k, (c, z) in enumerate(_turns(s, ctx.step, ctx.points), start=1):
             along = k * ctx.step * grad[k]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from ebmlab.errors import ConfigurationError
+from ebmlab.checks import named_device
 from ebmlab.tour import digits, pictures
 from ebmlab.tour.relation import FAMILIES, Problem, draw_problem, train
 from ebmlab.tour.report import Report
@@ -32,7 +32,7 @@ def run_tour(
     Raises:
         ConfigurationError: the device does not exist here.
     """
-    where = _device(device)
+    where = named_device(device)
     out.mkdir(parents=True, exist_ok=True)
     settings = {"seed": seed, "device": device, "quick": quick, "steps": QUICK if quick else STEPS}
     report = Report(out, settings)
@@ -82,16 +82,6 @@ def _digits(report: Report, seed: int, device: torch.device, progress: bool) -> 
     report.pictures.append(pictures.draw_digits(completions, report.out))
     report.write()
     report.digits |= digits.embed(*data, steps=steps, seed=seed, progress=progress)
-
-
-def _device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        why = str(error).splitlines()[0]
-        raise ConfigurationError(f"device {name!r} is not to be had here: {why}") from error
-    return device
 
 
 def _say(verbose: bool, text: str) -> None:

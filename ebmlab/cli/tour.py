@@ -1,18 +1,13 @@
-"""The command line: `ebmlab tour`."""
+"""`ebmlab tour`."""
 
 import sys
 from pathlib import Path
 
-from tyro.extras import SubcommandApp
+from ebmlab.cli.exits import INTERRUPTED
 
-from ebmlab.errors import EbmlabError
-
-__all__ = ["app", "main", "tour"]
-
-app = SubcommandApp()
+__all__ = ["tour"]
 
 
-@app.command
 def tour(
     out: Path = Path("tour"), seed: int = 0, device: str = "cpu", quick: bool = False
 ) -> None:
@@ -30,12 +25,4 @@ def tour(
     from ebmlab.tour import run_tour
 
     if not run_tour(out, seed=seed, device=device, quick=quick).complete:
-        sys.exit(130)
-
-
-def main() -> None:
-    """Run the command line; what goes wrong on purpose is one line, not a traceback."""
-    try:
-        app.cli(prog="ebmlab", description="Energy-based models: one scalar, E(x, y, z).")
-    except EbmlabError as error:
-        sys.exit(f"ebmlab: {error}")
+        sys.exit(INTERRUPTED)

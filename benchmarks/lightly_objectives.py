@@ -1,0 +1,173 @@
+"""lightly's losses on the codes of a method's own encoders, heads and teachers.
+
+`BORROWED[name](method)` is the loss as lightly's documentation calls it: a function of the codes of
+both views, by the online encoder and by the target. Call `lightly_losses.available()` first.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, nn
+
+from ebmlab.energy import Energy
+from ebmlab.protocols import Loss, Method, Objective
+from ebmlab.types import Tree
+
+__all__ = ["BORROWED", "Borrowed", "Codes", "with_lightly"]
+
+Codes = tuple[Tensor, Tensor]
+# What compares codes (z0, z1) of the online encoder and (t0, t1) of the target.
+Compare = Callable[[Codes, Codes], Tensor]
+
+
+class Borrowed(Objective):
+    """A loss of lightly's as the objective of a method."""
+
+    on_codes = True
+
+    def __init__(self, compare: Compare) -> None:
+        super().__init__()
+        self.compare = compare
+
+    def forward(self, energy: Energy, x: Tree, y: Tree, rng: Any = None) -> Loss:
+        """The loss of stacked codes (2, batch, dim)."""
+        assert isinstance(x, Tensor)
+        assert isinstance(y, Tensor)
+        value = self.compare((x[0], x[1]), (y[0], y[1])).squeeze()
+        return Loss(value, {}, {})
+
+
+def with_lightly(name: str, method: Method) -> Method:
+    """The same encoders and heads, trained by lightly's loss."""
+    return Method(method.energy, Borrowed(BORROWED[name](method)), encoder=method.encoder)
+
+
+def _simclr(method: Method) -> Compare:
+    from lightly.loss import NTXentLoss
+
+    loss = NTXentLoss(_number(method, "objective.loss", "temperature"))
+    return lambda z, t: loss(z[0], z[1])
+
+
+def _moco(method: Method) -> Compare:
+    from lightly.loss import NTXentLoss
+
+    size, dim = _tensor(method, "objective.negatives.memory.codes").shape
+    loss = NTXentLoss(_number(method, "objective.loss", "temperature"), (size, dim))
+    return lambda z, t: 0.5 * (loss(z[0], t[1]) + loss(z[1], t[0]))
+
+
+def _nnclr(method: Method) -> Compare:
+    from lightly.loss import NTXentLoss
+    from lightly.models.modules import NNMemoryBankModule
+
+    loss = NTXentLoss(_number(method, "objective.loss", "temperature"))
+    memory = NNMemoryBankModule(tuple(_tensor(method, "energy.head.memory.codes").shape))
+    predictor = _module(method, "energy.head.predictor")
+
+    def compare(z: Codes, t: Codes) -> Tensor:
+        p0, p1 = predictor(z[0]), predictor(z[1])
+        near0 = memory(z[0].detach(), update=False)
+        near1 = memory(z[1].detach(), update=True)
+        return 0.5 * (loss(near0, p1) + loss(near1, p0))
+
+    return compare
+
+
+def _predicted(method: Method) -> Compare:
+    from lightly.loss import NegativeCosineSimilarity
+
+    loss, predictor = NegativeCosineSimilarity(), _module(method, "energy.head.predictor")
+
+    def compare(z: Codes, t: Codes) -> Tensor:
+        p0, p1 = predictor(z[0]), predictor(z[1])
+        return 0.5 * (loss(p0, t[1].detach()) + loss(p1, t[0].detach()))
+
+    return compare
+
+
+def _swav(method: Method) -> Compare:
+    from lightly.loss import SwaVLoss
+
+    loss = SwaVLoss(temperature=_number(method, "energy.head.energy", "temperature"))
+    prototypes = _module(method, "energy.head.energy.prototypes")
+    return lambda z, t: loss([prototypes(z[0]), prototypes(z[1])], [])
+
+
+def _dino(method: Method) -> Compare:
+    from lightly.loss import DINOLoss
+
+    loss = DINOLoss(len(_tensor(method, "energy.head.infer.center")))
+    return lambda z, t: loss(list(t), list(z))
+
+
+def _vicreg(method: Method) -> Compare:
+    from lightly.loss import VICRegLoss
+
+    loss = VICRegLoss()
+    return lambda z, t: loss(z[0], z[1])
+
+
+def _barlow_twins(method: Method) -> Compare:
+    from lightly.loss import BarlowTwinsLoss
+
+    weight = _number(method, "objective.regularizer", "off_diagonal")
+    loss = BarlowTwinsLoss(lambda_param=weight)
+    return lambda z, t: loss(z[0], z[1])
+
+
+def _lejepa(method: Method) -> Compare:
+    import torch
+    from lightly.loss.lejepa_loss import SIGReg, lejepa_invariance_loss
+
+    share = _number(method, "objective", "weight")
+    sigreg = SIGReg(num_vectors=_number(method, "objective.regularizer", "directions"))
+
+    def compare(z: Codes, t: Codes) -> Tensor:
+        # lightly's loss insists on local views; these are its two parts, for global ones. Its mean
+        # over the dimensions is undone, so that λ means the same on both sides.
+        h = torch.stack(z)
+        pull = h.shape[-1] * lejepa_invariance_loss(all_proj=h, global_proj=h)
+        return share * sigreg(h) + (1 - share) * pull
+
+    return compare
+
+
+def _w_mse(method: Method) -> Compare:
+    import torch
+    from lightly.loss import WMSELoss
+
+    dim = int(_module(method, "energy.online")[-1][-1].out_features)  # pyright: ignore
+    loss = WMSELoss(embedding_dim=dim, w_size=_number(method, "energy.head", "rows"))
+    return lambda z, t: loss(torch.cat(z))
+
+
+BORROWED: dict[str, Callable[[Method], Compare]] = {
+    "simclr": _simclr,
+    "vicreg": _vicreg,
+    "byol": _predicted,
+    "swav": _swav,
+    "simsiam": _predicted,
+    "barlow_twins": _barlow_twins,
+    "moco": _moco,
+    "nnclr": _nnclr,
+    "dino": _dino,
+    "lejepa": _lejepa,
+    "w_mse": _w_mse,
+}
+
+
+def _module(method: Method, path: str) -> nn.Module:
+    return method.get_submodule(path)
+
+
+def _tensor(method: Method, path: str) -> Tensor:
+    return method.get_buffer(path)
+
+
+def _number(method: Method, path: str, name: str) -> Any:
+    """A setting of a part, by its path; parts need not be modules."""
+    part: Any = method
+    for step in path.split("."):
+        part = getattr(part, step)
+    return getattr(part, name)

@@ -1,0 +1,124 @@
+"""Fashion-MNIST under nuisance: what an encoder is trained on, and what it is judged by.
+
+The nuisance is that of the views: a crop of at least half the area, resized; a flip; brightness;
+noise. Images are judged under one draw of it, the same for all.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ebmlab.data import fashion_mnist
+from ebmlab.data.views import recipes
+from ebmlab.metrics import effective_rank, knn_accuracy
+
+__all__ = ["Feed", "Judge", "Judgement", "Labeled", "Pool", "encoded", "pool", "views"]
+
+BANK, QUERIES, NEIGHBORS = 10_000, 5_000, 20
+DRAW = 2026
+
+
+class Labeled(NamedTuple):
+    """Images (n, c, h, w) and their classes (n,)."""
+
+    images: Tensor
+    labels: Tensor
+
+
+class Pool(NamedTuple):
+    """Images to train on, without labels, and those that judge: a bank and queries."""
+
+    images: Tensor
+    bank: Labeled
+    queries: Labeled
+
+
+class Judgement(NamedTuple):
+    """kNN accuracy; effective rank of the queries' codes, and the share of them that varies."""
+
+    knn: float
+    rank: float
+    spread: float
+
+
+def views(size: int) -> recipes.Pair:
+    """Two draws of the nuisance."""
+    return recipes.grey_images(size)
+
+
+def pool() -> Pool:
+    """All 60,000 training images, 10,000 of which are the bank, and 5,000 test images."""
+    train, test = Labeled(*fashion_mnist("train")), Labeled(*fashion_mnist("test"))
+    return judged(train.images, _first(train, BANK), _first(test, QUERIES))
+
+
+def judged(images: Tensor, bank: Labeled, queries: Labeled) -> Pool:
+    """A pool whose bank and queries are seen under one draw of the nuisance."""
+    nuisance, rng = views(images.shape[-1]).first, torch.Generator().manual_seed(DRAW)
+    seen = [part._replace(images=nuisance(part.images, rng)) for part in (bank, queries)]
+    return Pool(images, *seen)
+
+
+def _first(data: Labeled, count: int) -> Labeled:
+    return Labeled(data.images[:count], data.labels[:count])
+
+
+@dataclass(frozen=True)
+class Judge:
+    """How well codes of the bank tell the classes of the queries."""
+
+    pool: Pool
+    k: int = NEIGHBORS
+
+    def codes(self, bank: Tensor, queries: Tensor) -> Judgement:
+        """Of codes (n, dim) that are at hand."""
+        labels, classes = self.pool.bank.labels, self.pool.queries.labels
+        knn = knn_accuracy(bank, labels, queries, classes, self.k)
+        share = queries.var(0).mean() / queries.square().mean().clamp(min=1e-30)
+        return Judgement(knn, effective_rank(queries), float(share.clamp(max=1).sqrt()))
+
+    def encoder(self, encoder: nn.Module) -> Judgement:
+        """Of an encoder's output, in `eval` mode."""
+        bank, queries = (encoded(encoder, part.images) for part in self.pool[1:])
+        return self.codes(bank, queries)
+
+    def pixels(self, *, centered: bool) -> Judgement:
+        """Of the pixels as they are, or less the bank's mean."""
+        bank, queries = (part.images.flatten(1) for part in self.pool[1:])
+        mean = bank.mean(0) if centered else torch.zeros_like(bank[0])
+        return self.codes(bank - mean, queries - mean)
+
+
+@torch.no_grad()
+def encoded(encoder: nn.Module, images: Tensor) -> Tensor:
+    """Codes (n, dim) in `eval` mode."""
+    mode = encoder.training
+    encoder.eval()
+    codes = torch.cat([encoder(part) for part in images.split(1000)])
+    encoder.train(mode)
+    return codes
+
+
+@dataclass(frozen=True)
+class Feed:
+    """Pairs of views of images in random order, an epoch at a time, without end.
+
+    Args:
+        images: (n, c, h, w).
+        batch: pairs in a batch.
+        rng: of order and views.
+    """
+
+    images: Tensor
+    batch: int
+    rng: torch.Generator
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        pair, n = views(self.images.shape[-1]), len(self.images)
+        while True:
+            order = torch.randperm(n, generator=self.rng)
+            for index in order[: n - n % self.batch].split(self.batch):
+                yield pair(self.images[index], self.rng)

@@ -1,0 +1,35 @@
+"""`ebmlab evaluate`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from ebmlab.cli.table import aligned, number
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    run: Annotated[Path, Positional, arg(metavar="RUN")],
+    data: Annotated[str | None, arg(metavar="NAME")] = None,
+    limit: int = 10_000,
+    device: Annotated[str | None, arg(metavar="NAME")] = None,
+) -> None:
+    """Measure the codes of a run on held-out images: kNN, linear probe, ranks, spread, energy.
+
+    Prints one table and writes evaluation.json into the run's folder.
+
+    Args:
+        run: the folder that `ebmlab train` wrote.
+        data: other images of the same shape; by default the run's.
+        limit: images at most, of those with labels to learn from and of those to be judged.
+        device: where to compute; by default where it was trained.
+    """
+    from ebmlab.runs.evaluate import evaluate as evaluated
+
+    result = evaluated(run, data=data, limit=limit, device=device)
+    about = ", ".join(f"{key} {value}" for key, value in result.settings.items())
+    rows = [[name, number(value)] for name, value in result.numbers.items()]
+    sys.stdout.write(f"{about}\n\n{aligned([['held-out images', 'value'], *rows])}\n")

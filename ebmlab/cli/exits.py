@@ -1,0 +1,6 @@
+"""Exit codes."""
+
+__all__ = ["INTERRUPTED"]
+
+# What shells report of a program that Ctrl-C ended.
+INTERRUPTED = 130

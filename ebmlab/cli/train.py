@@ -1,0 +1,84 @@
+"""`ebmlab train`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from ebmlab.cli.exits import INTERRUPTED
+from ebmlab.cli.table import number
+
+__all__ = ["train"]
+
+
+def train(
+    method: Annotated[str, Positional, arg(metavar="METHOD")],
+    data: Annotated[str, arg(metavar="NAME")] = "digits",
+    epochs: int = 20,
+    batch_size: int = 128,
+    lr: float = 1e-3,
+    decay: bool = True,
+    encoder: Annotated[str | None, arg(metavar="NAME")] = None,
+    dim: Annotated[int | None, arg(metavar="INT")] = None,
+    limit: Annotated[int | None, arg(metavar="INT")] = None,
+    out: Annotated[Path | None, arg(metavar="FOLDER")] = None,
+    resume: bool = False,
+    seed: int = 0,
+    device: Annotated[str, arg(metavar="NAME")] = "cpu",
+) -> None:
+    """Train a recipe on images, into a folder: config.json, metrics.jsonl, a checkpoint.
+
+    Collapse is watched for and warned of. Ctrl-C stops after the step under way and leaves a whole
+    checkpoint, from which --resume goes on as if nothing had happened.
+
+    Args:
+        method: a recipe with a star in `ebmlab methods`, such as simclr or vae.
+        data: digits, mnist or fashion-mnist; files of the latter two lie in EBMLAB_DATA, or are
+            downloaded once.
+        epochs: visits of each image.
+        batch_size: images in a step.
+        lr: step size of AdamW at the start.
+        decay: let it fall to 0 along a cosine.
+        encoder: mlp, conv, resnet18, resnet50, vit-tiny or vit-small; by default mlp where images
+            are decoded, conv elsewhere.
+        dim: length of the codes compared or decoded, or the number of clusters or atoms.
+        limit: take only so many of the images.
+        out: the run's folder, by default runs/METHOD-DATA.
+        resume: go on with the run in that folder, with the same arguments; more epochs may be
+            asked for.
+        seed: of weights, order and views.
+        device: where to compute: cpu, cuda, …
+    """
+    from ebmlab.runs import Config, offered
+    from ebmlab.runs import train as trained
+
+    recipe = offered(method)
+    config = Config(
+        method,
+        data,
+        epochs,
+        batch_size,
+        lr,
+        decay,
+        encoder or recipe.encoder,
+        dim or recipe.dim,
+        limit,
+        seed,
+        device,
+    )
+    run = out or Path("runs") / f"{method}-{data}"
+    done = trained(config, run, resume=resume)
+    if done.fit is None:
+        sys.stdout.write(f"{run} is complete already; --epochs asks for more\n")
+        return
+    values = done.fit.history["value"]
+    skipped = f", {done.fit.skipped} steps skipped" if done.fit.skipped else ""
+    sys.stdout.write(
+        f"{run}: {done.fit.steps} steps, loss {number(values[0])} to {number(values[-1])}"
+        f"{skipped}\n"
+    )
+    if not done.complete:
+        sys.stdout.write("interrupted: the same command with --resume goes on from here\n")
+        sys.exit(INTERRUPTED)
+    sys.stdout.write(f"next: ebmlab evaluate {run}; ebmlab plot {run}\n")

@@ -1,0 +1,124 @@
+"""Codes by their classes, and how many directions they vary in."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
+from torch import Tensor
+
+from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.plot.style import PALETTE, numbers, points, prepared, style
+
+__all__ = ["codes", "spectrum"]
+
+# Yellow vanishes where there is no line around it.
+_COLORS = PALETTE[:-1]
+_MARKS = "osv^D"
+
+
+@style()
+def codes(
+    places: Tensor,
+    labels: Tensor,
+    ax: Axes | None = None,
+    *,
+    names: tuple[str, str] = ("first principal direction", "second"),
+    title: str | None = None,
+) -> Axes:
+    """Codes in a plane, told apart by color, mark, and the class written at its median.
+
+    Args:
+        places: (n, 2), as `Plane.pca(codes).coordinates(codes)` gives them.
+        labels: classes, (n,) integers.
+        ax: where to draw; None makes a new figure.
+        names: of the two directions.
+        title: above the axes.
+
+    Raises:
+        ShapeError: places is not (n, 2), or labels not (n,).
+
+    Example:
+        >>> ax = codes(torch.eye(2), torch.tensor([0, 1]))
+        >>> [text.get_text() for text in ax.texts]
+        ['0', '1']
+    """
+    where = points("places", places)
+    if labels.shape != places.shape[:1]:
+        raise ShapeError(
+            f"labels has shape {tuple(labels.shape)}, but places {tuple(places.shape)} needs "
+            f"({len(places)},)"
+        )
+    ax = prepared(ax, (4.6, 4.4))
+    classes = labels.detach().cpu().numpy()
+    size = float(np.clip(3000 / len(where), 3, 16))
+    for i, name in enumerate(np.unique(classes)):
+        own = where[classes == name]
+        color, mark = _COLORS[i % len(_COLORS)], _MARKS[i // len(_COLORS) % len(_MARKS)]
+        ax.scatter(*own.T, s=size, c=color, marker=mark, linewidths=0, alpha=0.7)
+        ax.annotate(
+            str(name),
+            np.median(own, axis=0),
+            ha="center",
+            va="center",
+            color=color,
+            weight="bold",
+            fontsize=11,
+            path_effects=[withStroke(linewidth=2.5, foreground="white")],
+        )
+    ax.set(xlabel=names[0], ylabel=names[1])
+    if title is not None:
+        ax.set_title(title)
+    return ax
+
+
+@style()
+def spectrum(
+    populations: Mapping[str, Tensor], ax: Axes | None = None, *, title: str | None = None
+) -> Axes:
+    """Eigenvalues of the codes' covariance, largest first, as shares of their sum.
+
+    A fall to nothing after k directions says that codes vary in k only. Eigenvalues below the
+    rounding of the largest are left out.
+
+    Args:
+        populations: name -> codes (n, d), n >= 2.
+        ax: where to draw; None makes a new figure.
+        title: above the axes.
+
+    Raises:
+        ConfigurationError: there is no population.
+        ShapeError: codes are not (n, d) with n >= 2.
+
+    Example:
+        >>> ax = spectrum({"cross": torch.cat([torch.eye(3), -torch.eye(3)])})
+        >>> ax.lines[0].get_ydata().round(3).tolist()
+        [0.333, 0.333, 0.333]
+    """
+    if not populations:
+        raise ConfigurationError("populations is empty; at least one named population is due")
+    ax = prepared(ax, (4.6, 3.2))
+    for i, (name, each) in enumerate(populations.items()):
+        share = _shares(name, each)
+        place = np.arange(1, len(share) + 1)
+        color, mark = PALETTE[i % len(PALETTE)], _MARKS[i % len(_MARKS)]
+        ax.plot(place, share, color=color, marker=mark, markersize=2.5, label=name)
+    ax.set(xlabel="direction", ylabel="share of the variance", yscale="log")
+    ax.grid(visible=True, color="#e6e6e6", linewidth=0.5)
+    ax.spines[["top", "right"]].set_visible(False)
+    if len(populations) > 1:
+        ax.legend()
+    if title is not None:
+        ax.set_title(title)
+    return ax
+
+
+def _shares(name: str, each: Tensor) -> np.ndarray:
+    if each.ndim != 2 or len(each) < 2 or each.shape[1] == 0:
+        raise ShapeError(f"{name} has shape {tuple(each.shape)}; codes (n, d), n >= 2, are due")
+    resolution = torch.finfo(each.dtype).eps * max(each.shape)
+    values = numbers(each)
+    singular = np.linalg.svd(values - values.mean(0), compute_uv=False)
+    kept = singular[singular > resolution * max(singular[0], np.finfo(float).tiny)] ** 2
+    return kept / kept.sum() if kept.size else np.zeros(1)

@@ -1,0 +1,63 @@
+"""All numbers of a training run, each in a panel of its own."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.plot.style import PALETTE, prepared, style
+
+__all__ = ["history"]
+
+_COLUMNS = 3
+
+
+@style()
+def history(
+    columns: Mapping[str, Sequence[float]],
+    steps: Sequence[float],
+    *,
+    title: str | None = None,
+) -> Figure:
+    """Every number over the steps, each on a scale of its own; gaps where one is NaN.
+
+    Args:
+        columns: name -> (n,), as `fit(…).history` holds them.
+        steps: (n,).
+        title: above all panels.
+
+    Raises:
+        ConfigurationError: there are no columns.
+        ShapeError: a column is not as long as steps.
+
+    Example:
+        >>> figure = history({"loss": [3.0, 2.0], "rank": [1.0, 4.0]}, [10, 20])
+        >>> [ax.get_title() for ax in figure.axes]
+        ['loss', 'rank']
+    """
+    if not columns:
+        raise ConfigurationError("columns is empty; at least one is due")
+    wide = min(_COLUMNS, len(columns))
+    high = math.ceil(len(columns) / wide)
+    figure = Figure(figsize=(2.4 * wide + 0.4, 1.7 * high + 0.4), layout="constrained")
+    for k, (name, column) in enumerate(columns.items()):
+        if len(column) != len(steps):
+            raise ShapeError(f"{name} has {len(column)} numbers for {len(steps)} steps")
+        ax = prepared(figure.add_subplot(high, wide, k + 1))
+        _panel(ax, np.asarray(steps, dtype=float), np.asarray(column, dtype=float), name)
+        if k >= len(columns) - wide:
+            ax.set_xlabel("step")
+    if title is not None:
+        figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def _panel(ax: Axes, steps: np.ndarray, values: np.ndarray, name: str) -> None:
+    ax.plot(steps, values, color=PALETTE[0], linewidth=1.2)
+    ax.set_title(name, fontsize=9)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(visible=True, color="#e6e6e6", linewidth=0.5)
+    ax.ticklabel_format(axis="y", useOffset=False)

@@ -1,0 +1,133 @@
+"""What a run's codes are worth, on held-out images."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ebmlab import metrics
+from ebmlab.errors import ConfigurationError
+from ebmlab.runs.build import Built
+from ebmlab.runs.image_sets import ImageSet, image_set
+from ebmlab.runs.restore import restore
+from ebmlab.runs.view_batches import two_views
+
+__all__ = ["EVALUATION", "Evaluation", "codes_of", "evaluate", "shown_images"]
+
+EVALUATION = "evaluation.json"
+NEIGHBORS, BLOCK = 20, 256
+
+
+class Evaluation(NamedTuple):
+    """What `evaluate` returns.
+
+    Attributes:
+        settings: which run, which images, how many.
+        numbers: by what they measure.
+        dimension_std: of each dimension of the codes.
+    """
+
+    settings: dict[str, Any]
+    numbers: dict[str, float]
+    dimension_std: list[float]
+
+
+def evaluate(
+    run: Path, *, data: str | None = None, limit: int | None = 10_000, device: str | None = None
+) -> Evaluation:
+    """Measure codes on images that were not trained on, and write evaluation.json into the run.
+
+    Args:
+        run: the folder of `train`.
+        data: an image set; None takes the run's.
+        limit: images at most, of those with labels to learn from and of those to be judged.
+        device: None takes the run's.
+
+    Raises:
+        FileError: the folder holds no run, or no checkpoint.
+        ConfigurationError: the images are not of the run's shape.
+        DataError: the images are missing.
+    """
+    config, built, step = restore(run, device)
+    images = shown_images(built, data, limit)
+    train, test = (codes_of(built, part) for part in (images.images, images.test_images))
+    labels = images.labels, images.test_labels
+    k = min(NEIGHBORS, len(train))
+    std = metrics.dimension_std(test)
+    pixels = images.images.flatten(1), images.test_images.flatten(1)
+    numbers = {
+        f"kNN accuracy of codes (k = {k})": _knn(train, test, labels, k),
+        f"kNN accuracy of pixels (k = {k})": _knn(*pixels, labels, k),
+        "linear probe's accuracy": metrics.linear_probe(train, labels[0], test, labels[1]),
+        "effective rank": metrics.effective_rank(test),
+        "rankme": metrics.rankme(test),
+        "dimensions": float(test.shape[1]),
+        "dimensions' std, mean": std.mean().item(),
+        "dimensions' std, least": std.min().item(),
+        "dimensions' std, largest": std.max().item(),
+        "alignment of two views": _alignment(built, images.test_images),
+        "uniformity": metrics.uniformity(test),
+        **_score(built, images),
+    }
+    settings = {
+        "method": config.method,
+        "data": data or config.data,
+        "step": step,
+        "train": len(train),
+        "test": len(test),
+    }
+    result = Evaluation(settings, numbers, std.tolist())
+    text = json.dumps(result._asdict(), indent=2, ensure_ascii=False)
+    (run / EVALUATION).write_text(text + "\n", encoding="utf-8")
+    return result
+
+
+def shown_images(built: Built, data: str | None, limit: int | None) -> ImageSet:
+    """The images to look at, on the run's device; raise where their shape is not the run's."""
+    images = built.images if data is None else image_set(data)
+    shape, due = tuple(images.images.shape[1:]), tuple(built.setting.shape)
+    if shape != due:
+        raise ConfigurationError(f"data {data} has images {shape}, but the run saw {due}")
+    return images.limited(limit).to(built.setting.images.device)
+
+
+@torch.no_grad()
+def codes_of(built: Built, images: Tensor) -> Tensor:
+    """The codes (n, d) of images by the trained method, block by block."""
+    parts = [built.trainable.codes(built.method, part) for part in images.split(BLOCK)]
+    return torch.cat(parts).detach()
+
+
+def _knn(train: Tensor, test: Tensor, labels: tuple[Tensor, Tensor], k: int) -> float:
+    return metrics.knn_accuracy(train, labels[0], test, labels[1], k)
+
+
+def _rng(built: Built) -> torch.Generator:
+    return torch.Generator(built.setting.images.device).manual_seed(0)
+
+
+def _alignment(built: Built, images: Tensor) -> float:
+    first, second = two_views(built.setting)(images, _rng(built))
+    return metrics.alignment(codes_of(built, first), codes_of(built, second))
+
+
+def _score(built: Built, images: ImageSet) -> dict[str, float]:
+    """The mean energy of held-out images, where it means something by itself."""
+    if built.trainable.score is None:
+        return {}
+    energies = torch.cat(list(_energies(built, images)))
+    return {built.trainable.score: energies.double().mean().item()}
+
+
+@torch.no_grad()
+def _energies(built: Built, images: ImageSet) -> Iterator[Tensor]:
+    rng = _rng(built)
+    shown = replace(built.setting, images=images.test_images, labels=images.test_labels)
+    rows = torch.arange(len(shown.images), device=shown.images.device)
+    for part in rows.split(BLOCK):
+        x, y = built.trainable.draw(shown, part, rng)
+        yield built.method.energy(x, y, rng=rng)

@@ -1,0 +1,123 @@
+"""Start a run or go on with it: `fit` with a folder of its own."""
+
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from ebmlab.errors import ConfigurationError
+from ebmlab.metrics import Collapse
+from ebmlab.runs.build import Batches, Built, build
+from ebmlab.runs.config import CONFIG, Config, read_config, require_same, write_config
+from ebmlab.runs.interrupt import noticed
+from ebmlab.training import Fit, cosine, fit, load, save
+
+__all__ = ["CHECKPOINT", "Trained", "train"]
+
+CHECKPOINT = "checkpoint.safetensors"
+# Steps from one checkpoint to the next, where epochs are longer.
+KEEP = 1000
+
+
+class Trained(NamedTuple):
+    """What `train` returns.
+
+    Attributes:
+        built: the trained parts.
+        fit: what `fit` returned; None where nothing was left to do.
+        complete: whether all steps were done, and no Ctrl-C came before.
+    """
+
+    built: Built
+    fit: Fit | None
+    complete: bool
+
+
+def train(config: Config, out: Path, *, resume: bool = False, every: int | None = None) -> Trained:
+    """Train and leave config.json, metrics.jsonl and checkpoint.safetensors in a folder.
+
+    The checkpoint is written at the end of each epoch (and every 1,000 steps), and when Ctrl-C
+    is pressed, after the step under way. A run that goes on from it ends as if it had not
+    stopped, to the last bit on the same machine, unless the number of epochs, which the step
+    sizes follow, has changed.
+
+    Args:
+        config: what to train.
+        out: the folder, made where it is missing.
+        resume: go on with the run in that folder.
+        every: steps from one record to the next; None records 10 times an epoch.
+
+    Raises:
+        ConfigurationError: the folder holds a run and `resume` is not set, or another run than
+            is asked for; or something does not fit.
+        FileError: there is no run to go on with, or its checkpoint is damaged.
+        DataError: the images are missing.
+    """
+    built = build(config)
+    method, steps = built.method, config.epochs * built.order.epoch
+    rng = torch.Generator(built.setting.rng.device).manual_seed(config.seed)
+    optimizer = _optimizer(built, config)
+    start = _resumed(out, config, built, optimizer, rng) if resume else _begun(out, config)
+    if start >= steps:
+        return Trained(built, None, complete=True)
+    epoch = built.order.epoch
+    with noticed() as pressed:
+
+        def after(step: int) -> bool:
+            stop = pressed()
+            if stop or step == steps or step % min(epoch, KEEP) == 0:
+                save(out / CHECKPOINT, method, optimizer, rngs={"rng": rng}, step=step)
+            return stop
+
+        result = fit(
+            method,
+            Batches(built, start),
+            steps=steps,
+            rng=rng,
+            batch_size=config.batch_size,
+            optimizer=optimizer,
+            schedule=cosine if config.decay else None,
+            out=out,
+            progress=sys.stderr.isatty(),
+            title=f"{config.method} on {config.data}",
+            every=every or max(1, epoch // 10),
+            watch=Collapse(),
+            start=start,
+            after=after,
+        )
+    return Trained(built, result, complete=result.steps == steps)
+
+
+def _optimizer(built: Built, config: Config) -> torch.optim.Optimizer | None:
+    trained = [p for p in built.method.parameters() if p.requires_grad]
+    return torch.optim.AdamW(trained, lr=config.lr, weight_decay=0.0) if trained else None
+
+
+def _begun(out: Path, config: Config) -> int:
+    if (out / CONFIG).exists():
+        raise ConfigurationError(
+            f"{out} holds a run already; go on with it by --resume, or choose another --out"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    write_config(out, config)
+    return 0
+
+
+def _resumed(
+    out: Path,
+    config: Config,
+    built: Built,
+    optimizer: torch.optim.Optimizer | None,
+    rng: torch.Generator,
+) -> int:
+    """Restore what the folder holds; its steps done."""
+    require_same(out, read_config(out), config)
+    start = 0
+    if (out / CHECKPOINT).exists():
+        start = load(out / CHECKPOINT, built.method, optimizer, rngs={"rng": rng}).step
+    for group in optimizer.param_groups if optimizer is not None else ():
+        # What was saved is the step size of that moment, which the schedule had lowered.
+        group["lr"] = config.lr
+    write_config(out, config)
+    return start
