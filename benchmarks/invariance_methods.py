@@ -63,9 +63,7 @@ def simclr(f: ConvEncoder, steps: int) -> Method:
 
 
 def moco(f: ConvEncoder, steps: int) -> Method:
-    return methods.moco(
-        f, f.dim, projection=64, queue=4096, temperature=0.2, decay=0.99, x_ndim=3
-    )
+    return methods.moco(f, f.dim, projection=64, queue=4096, temperature=0.2, decay=0.99, x_ndim=3)
 
 
 def nnclr(f: ConvEncoder, steps: int) -> Method:

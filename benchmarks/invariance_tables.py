@@ -101,8 +101,10 @@ def beside(runs: Sequence[Run]) -> str:
             gap = mean(r["knn"] for r in ours) - mean(r["knn"] for r in theirs)
             spent = [f"{r['processor_seconds']:.0f}" for r in (ours[0], theirs[0])]
             body.append(
-                [name, average(ours), average(theirs), f"{gap:+.3f}", each(ours), each(theirs)]
-                + spent
+                [
+                    *(name, average(ours), average(theirs), f"{gap:+.3f}"),
+                    *(each(ours), each(theirs), *spent),
+                ]
             )
     return table([*head, "lightly's core s"], body)
 

@@ -1,19 +1,21 @@
 """lightly's losses on the codes of a method's own encoders, heads and teachers.
 
-`BORROWED[name](method)` is the loss as lightly's documentation calls it: a function of the codes of
-both views, by the online encoder and by the target. Call `lightly_losses.available()` first.
+`BORROWED[name](method)` is the loss as lightly's documentation calls it: a function of the codes
+of both views, by the online encoder and by the target. Call `lightly_losses.available()` first.
 """
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
-from torch import Tensor, nn
+import torch
+from torch import Tensor
 
 from ebmlab.energy import Energy
 from ebmlab.protocols import Loss, Method, Objective
 from ebmlab.types import Tree
 
-__all__ = ["BORROWED", "Borrowed", "Codes", "with_lightly"]
+__all__ = ["BORROWED", "Borrowed", "Codes", "part", "with_lightly"]
 
 Codes = tuple[Tensor, Tensor]
 # What compares codes (z0, z1) of the online encoder and (t0, t1) of the target.
@@ -45,15 +47,15 @@ def with_lightly(name: str, method: Method) -> Method:
 def _simclr(method: Method) -> Compare:
     from lightly.loss import NTXentLoss
 
-    loss = NTXentLoss(_number(method, "objective.loss", "temperature"))
+    loss = NTXentLoss(part(method, "objective.loss.temperature"))
     return lambda z, t: loss(z[0], z[1])
 
 
 def _moco(method: Method) -> Compare:
     from lightly.loss import NTXentLoss
 
-    size, dim = _tensor(method, "objective.negatives.memory.codes").shape
-    loss = NTXentLoss(_number(method, "objective.loss", "temperature"), (size, dim))
+    size, dim = part(method, "objective.negatives.memory.codes").shape
+    loss = NTXentLoss(part(method, "objective.loss.temperature"), (size, dim))
     return lambda z, t: 0.5 * (loss(z[0], t[1]) + loss(z[1], t[0]))
 
 
@@ -61,9 +63,9 @@ def _nnclr(method: Method) -> Compare:
     from lightly.loss import NTXentLoss
     from lightly.models.modules import NNMemoryBankModule
 
-    loss = NTXentLoss(_number(method, "objective.loss", "temperature"))
-    memory = NNMemoryBankModule(tuple(_tensor(method, "energy.head.memory.codes").shape))
-    predictor = _module(method, "energy.head.predictor")
+    loss = NTXentLoss(part(method, "objective.loss.temperature"))
+    memory = NNMemoryBankModule(tuple(part(method, "energy.head.memory.codes").shape))
+    predictor = part(method, "energy.head.predictor")
 
     def compare(z: Codes, t: Codes) -> Tensor:
         p0, p1 = predictor(z[0]), predictor(z[1])
@@ -77,7 +79,7 @@ def _nnclr(method: Method) -> Compare:
 def _predicted(method: Method) -> Compare:
     from lightly.loss import NegativeCosineSimilarity
 
-    loss, predictor = NegativeCosineSimilarity(), _module(method, "energy.head.predictor")
+    loss, predictor = NegativeCosineSimilarity(), part(method, "energy.head.predictor")
 
     def compare(z: Codes, t: Codes) -> Tensor:
         p0, p1 = predictor(z[0]), predictor(z[1])
@@ -89,15 +91,15 @@ def _predicted(method: Method) -> Compare:
 def _swav(method: Method) -> Compare:
     from lightly.loss import SwaVLoss
 
-    loss = SwaVLoss(temperature=_number(method, "energy.head.energy", "temperature"))
-    prototypes = _module(method, "energy.head.energy.prototypes")
+    loss = SwaVLoss(temperature=part(method, "energy.head.energy.temperature"))
+    prototypes = part(method, "energy.head.energy.prototypes")
     return lambda z, t: loss([prototypes(z[0]), prototypes(z[1])], [])
 
 
 def _dino(method: Method) -> Compare:
     from lightly.loss import DINOLoss
 
-    loss = DINOLoss(len(_tensor(method, "energy.head.infer.center")))
+    loss = DINOLoss(len(part(method, "energy.head.infer.center")))
     return lambda z, t: loss(list(t), list(z))
 
 
@@ -111,17 +113,16 @@ def _vicreg(method: Method) -> Compare:
 def _barlow_twins(method: Method) -> Compare:
     from lightly.loss import BarlowTwinsLoss
 
-    weight = _number(method, "objective.regularizer", "off_diagonal")
+    weight = part(method, "objective.regularizer.off_diagonal")
     loss = BarlowTwinsLoss(lambda_param=weight)
     return lambda z, t: loss(z[0], z[1])
 
 
 def _lejepa(method: Method) -> Compare:
-    import torch
     from lightly.loss.lejepa_loss import SIGReg, lejepa_invariance_loss
 
-    share = _number(method, "objective", "weight")
-    sigreg = SIGReg(num_vectors=_number(method, "objective.regularizer", "directions"))
+    share = part(method, "objective.weight")
+    sigreg = SIGReg(num_vectors=part(method, "objective.regularizer.directions"))
 
     def compare(z: Codes, t: Codes) -> Tensor:
         # lightly's loss insists on local views; these are its two parts, for global ones. Its mean
@@ -134,11 +135,10 @@ def _lejepa(method: Method) -> Compare:
 
 
 def _w_mse(method: Method) -> Compare:
-    import torch
     from lightly.loss import WMSELoss
 
-    dim = int(_module(method, "energy.online")[-1][-1].out_features)  # pyright: ignore
-    loss = WMSELoss(embedding_dim=dim, w_size=_number(method, "energy.head", "rows"))
+    dim = part(method, "energy.online")[-1][-1].out_features
+    loss = WMSELoss(embedding_dim=dim, w_size=part(method, "energy.head.rows"))
     return lambda z, t: loss(torch.cat(z))
 
 
@@ -157,17 +157,6 @@ BORROWED: dict[str, Callable[[Method], Compare]] = {
 }
 
 
-def _module(method: Method, path: str) -> nn.Module:
-    return method.get_submodule(path)
-
-
-def _tensor(method: Method, path: str) -> Tensor:
-    return method.get_buffer(path)
-
-
-def _number(method: Method, path: str, name: str) -> Any:
-    """A setting of a part, by its path; parts need not be modules."""
-    part: Any = method
-    for step in path.split("."):
-        part = getattr(part, step)
-    return getattr(part, name)
+def part(method: Method, path: str) -> Any:
+    """A part or a setting by its path, as `energy.head.predictor`; not all of them are modules."""
+    return reduce(getattr, path.split("."), method)

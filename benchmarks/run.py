@@ -32,6 +32,7 @@ TOPICS = (
     "vae",
     "assignments",
     "views",
+    "step_costs",
 )
 
 

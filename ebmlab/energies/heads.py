@@ -13,12 +13,14 @@ __all__ = ["Predicted"]
 class Predicted(Energy):
     """E(hx, hy) = energy(p(hx), sg(hy)): predict one code from the other, which stands still.
 
-    The gradient is stopped at hy, so these are dynamics and not the descent of one scalar. The
-    predictor and the stop sit here, after the encoders, so that no encoder runs twice.
+    The gradient is stopped at hy, so these are dynamics and not the descent of one scalar, unless
+    `stopped` is False. The predictor and the stop sit here, after the encoders, so that no encoder
+    runs twice.
 
     Args:
         predictor: p, (n, dim) -> (n, dim).
         energy: of the prediction and the code; cosine by default.
+        stopped: whether hy stands still.
 
     Example:
         >>> import torch
@@ -29,12 +31,20 @@ class Predicted(Energy):
     Source: Grill et al. 2020, arXiv:2006.07733; Chen, He 2021, arXiv:2011.10566.
     """
 
-    def __init__(self, predictor: nn.Module, energy: Energy | None = None) -> None:
+    def __init__(
+        self, predictor: nn.Module, energy: Energy | None = None, *, stopped: bool = True
+    ) -> None:
         super().__init__()
         self.predictor = predictor
         self.energy = Cosine() if energy is None else energy
+        self.stopped = stopped
 
     def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
-        """The energy of the prediction and the stopped code."""
+        """The energy of the prediction and the code."""
         predicted = over_batch(self.predictor, (require_tensor("x", x), 1))
-        return self.energy(predicted, require_tensor("y", y).detach())
+        code = require_tensor("y", y)
+        return self.energy(predicted, code.detach() if self.stopped else code)
+
+    def extra_repr(self) -> str:
+        """What `print` shows, beside submodules."""
+        return f"stopped={self.stopped}"

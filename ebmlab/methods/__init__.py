@@ -22,7 +22,8 @@ from ebmlab.methods.contrastive import (
 )
 from ebmlab.methods.images import image_prediction
 from ebmlab.methods.manifolds import ellipse, horn
-from ebmlab.methods.predictive import joint_embedding, latent_prediction, regression
+from ebmlab.methods.masked import masked_autoencoder
+from ebmlab.methods.predictive import jepa, joint_embedding, latent_prediction, regression
 from ebmlab.methods.regularized import barlow_twins, lejepa, vicreg, w_mse
 from ebmlab.methods.scores import denoising_score
 from ebmlab.methods.sparse import lista, psd, sparse_coding
@@ -46,11 +47,13 @@ __all__ = [
     "igebm",
     "image_prediction",
     "iwae",
+    "jepa",
     "joint_embedding",
     "kmeans",
     "latent_prediction",
     "lejepa",
     "lista",
+    "masked_autoencoder",
     "moco",
     "nnclr",
     "noise_contrastive",

@@ -9,9 +9,11 @@ from ebmlab.networks.expander import Expander
 from ebmlab.networks.gaussian_head import GaussianHead, Mean
 from ebmlab.networks.lista import LISTA
 from ebmlab.networks.manifolds import Ellipse, Horn
+from ebmlab.networks.masked import MaskedAutoencoder
 from ebmlab.networks.memory import Memory
 from ebmlab.networks.mlp import MLP, Choice, Conditional, Projector
 from ebmlab.networks.modulated import Modulated
+from ebmlab.networks.patches import patched
 from ebmlab.networks.prototypes import Directions, Prototypes
 from ebmlab.networks.regnet import RegNetSpec, RegNetY
 from ebmlab.networks.resnet import ResNet
@@ -32,6 +34,7 @@ __all__ = [
     "Expander",
     "GaussianHead",
     "Horn",
+    "MaskedAutoencoder",
     "Mean",
     "Memory",
     "Modulated",
@@ -43,6 +46,7 @@ __all__ = [
     "Transposed",
     "ViT",
     "batch_norms",
+    "patched",
     "vit_small",
     "vit_tiny",
 ]

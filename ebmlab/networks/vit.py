@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.networks._images import require_channels
+from ebmlab.networks.blocks import Block, begin_small
 
 __all__ = ["ViT", "vit_small", "vit_tiny"]
 
@@ -63,9 +64,9 @@ class ViT(nn.Module):
         self.embedding = nn.Conv2d(channels, dim, patch, patch)
         self.cls = nn.Parameter(torch.empty(1, 1, dim))
         self.positions = nn.Parameter(torch.empty(1, 1 + self.side**2, dim))
-        self.blocks = nn.Sequential(*(_Block(dim, heads) for _ in range(depth)))
+        self.blocks = nn.Sequential(*(Block(dim, heads) for _ in range(depth)))
         self.norm = nn.LayerNorm(dim, eps=1e-6)
-        _start(self)
+        begin_small(self, self.cls, self.positions)
 
     def forward(self, images: Tensor, visible: Tensor | None = None) -> Tensor:
         """The code of [cls], (n, dim); see `tokens`."""
@@ -104,37 +105,6 @@ class ViT(nn.Module):
             return grid
         square = grid.mT.unflatten(2, (self.side, self.side))
         return functional.interpolate(square, (high, wide), mode="bicubic").flatten(2).mT
-
-
-class _Block(nn.Module):
-    """Attention, then an MLP, each on normalized tokens and added."""
-
-    def __init__(self, dim: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.attention_norm = nn.LayerNorm(dim, eps=1e-6)
-        self.qkv = nn.Linear(dim, 3 * dim)
-        self.out = nn.Linear(dim, dim)
-        self.mlp_norm = nn.LayerNorm(dim, eps=1e-6)
-        self.mlp = nn.Sequential(nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim))
-
-    def forward(self, h: Tensor) -> Tensor:
-        qkv = self.qkv(self.attention_norm(h)).unflatten(-1, (3, self.heads, -1))
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)
-        mixed = functional.scaled_dot_product_attention(q, k, v)
-        h = h + self.out(mixed.transpose(1, 2).flatten(2))
-        return h + self.mlp(self.mlp_norm(h))
-
-
-def _start(network: ViT) -> None:
-    """Truncated normal weights of standard deviation 0.02, biases 0."""
-    for parameter in (network.cls, network.positions):
-        nn.init.trunc_normal_(parameter, std=0.02)
-    for module in network.modules():
-        if isinstance(module, nn.Linear | nn.Conv2d):
-            nn.init.trunc_normal_(module.weight, std=0.02)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
 
 
 def vit_tiny(size: int = 224, patch: int = 16, channels: int = 3) -> ViT:

@@ -59,7 +59,7 @@ def space(
         dots = _places("points", points, 2)
         ax.scatter(*dots.T, s=5, c=DATA, edgecolors="none", depthshade=True)
     ax.view_init(elevation, azimuth)
-    ax.set_box_aspect((1.3, 1, 1), zoom=1.1)  # pyright: ignore[reportArgumentType]
+    ax.set_box_aspect((1.3, 1, 1), zoom=1.0)  # pyright: ignore[reportArgumentType]
     for axis, name in zip((ax.xaxis, ax.yaxis, ax.zaxis), names, strict=True):
         axis.set_tick_params(labelsize=8, pad=-1)
         axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 4, 5, 10]))

@@ -59,6 +59,10 @@ def build(config: Config, device: str | None = None) -> Built:
         DataError: the images are missing.
     """
     trainable = offered(config.method)
+    if trainable.dim is None and config.dim is not None:
+        raise ConfigurationError(
+            f"dim is {config.dim}, but codes of {config.method} are the encoder's; leave --dim out"
+        )
     where = named_device(device or config.device)
     images = image_set(config.data).limited(config.limit).to(where)
     order = Order(len(images.images), config.batch_size, config.seed)

@@ -1,5 +1,6 @@
 """Pictures of a run: its curves, its codes, their spectrum, what it reconstructs."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,8 @@ def draw(run: Path, *, data: str | None = None, device: str | None = None) -> li
     }
     decoded = _decoded(built, images.test_images[:SHOWN])
     if decoded is not None:
-        both = torch.cat([images.test_images[:SHOWN], decoded.reshape(-1, *built.setting.shape)])
-        sheet = plot.images(both, columns=len(decoded), title=f"{name}: y, and decoded from z")
+        title = f"{name}: y, and what z decodes to"
+        sheet = plot.images(decoded, columns=len(decoded) // 2, title=title)
         pictures["reconstructions"] = sheet.figure
     paths = [run / f"{stem}.png" for stem in pictures]
     for path, figure in zip(paths, pictures.values(), strict=True):
@@ -75,13 +76,14 @@ def _number(value: float | None) -> float:
 
 @torch.no_grad()
 def _decoded(built: Built, images: Tensor) -> Tensor | None:
-    """What the inferred z of these images decode to, where the method decodes and infers."""
+    """y and what its inferred z decodes to, a row each; None where nothing is decoded."""
     energy = built.method.energy
     decode = decoder_of(energy)
     if built.trainable.score is None or decode is None or not isinstance(energy, FreeEnergy):
         return None
-    rows = torch.arange(len(images), device=images.device)
     rng = torch.Generator(images.device).manual_seed(0)
-    _, y = built.trainable.draw(built.setting, rows, rng)
+    rows = torch.arange(len(images), device=images.device)
+    x, y = built.trainable.draw(replace(built.setting, images=images), rows, rng)
     assert isinstance(y, Tensor)
-    return decode(None, energy.posterior(None, images.reshape(y.shape), rng=rng).atoms[0])
+    both = torch.cat([y, decode(x, energy.posterior(x, y, rng=rng).atoms[0])])
+    return both if both.ndim == 4 else both.unflatten(1, built.setting.shape)

@@ -36,6 +36,16 @@ def _numbered(s: Setting, rows: Tensor, rng: torch.Generator) -> tuple[Tree, Tre
     return rows, s.images[rows]
 
 
+def _left(images: Tensor) -> Tensor:
+    return images[..., : images.shape[-1] // 2]
+
+
+def _halves(s: Setting, rows: Tensor, rng: torch.Generator) -> tuple[Tree, Tree]:
+    """Left halves of images as x, right halves as y."""
+    images = s.images[rows]
+    return _left(images), images[..., images.shape[-1] // 2 :]
+
+
 def _to(s: Setting, outputs: int) -> nn.Module:
     return nn.Sequential(s.backbone, nn.Linear(s.width, outputs))
 
@@ -89,6 +99,12 @@ def _pca(s: Setting) -> Method:
     return methods.pca(s.pixels, s.dim)
 
 
+def _image_prediction(s: Setting) -> Method:
+    channels, high, wide = s.shape
+    x_shape, y_shape = (channels, high, wide // 2), (channels, high, wide - wide // 2)
+    return methods.image_prediction(x_shape, y_shape, s.dim, width=HIDDEN)
+
+
 def _starts(s: Setting) -> Tensor:
     return kmeans_plus_plus(s.images.flatten(1), s.dim, s.rng)
 
@@ -127,6 +143,10 @@ def _flat(method: Method, images: Tensor) -> Tensor:
     return method.encode(images.flatten(1))
 
 
+def _seen(method: Method, images: Tensor) -> Tensor:
+    return method.encode(_left(images))
+
+
 def _parts(method: Method, images: Tensor) -> Tensor:
     return method.encode(images).flatten(1)
 
@@ -163,6 +183,9 @@ LATENT_METHODS: Mapping[str, Trainable] = {
     "denoising_autoencoder": Trainable(_denoising_autoencoder, _images, "mlp", 32, score=_SQUARED),
     "glo": Trainable(_glo, _numbered, None, 32, codes=_descended),
     "gmm": Trainable(_gmm, _vectors, None, 32, codes=_fits, score="-log p(y), nats"),
+    "image_prediction": Trainable(
+        _image_prediction, _halves, None, 16, codes=_seen, score="squared error of a right half"
+    ),
     "iwae": Trainable(_iwae, _images, "mlp", 32, score=_BOUND),
     "kmeans": Trainable(_kmeans, _vectors, None, 32, codes=_fits, score=_SQUARED),
     "lista": Trainable(_lista, _vectors, None, 128, codes=_flat, score="squared error + λ‖z‖₁"),

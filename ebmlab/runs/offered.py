@@ -25,7 +25,7 @@ def offered(name: str) -> Trainable:
     there = ", ".join(sorted(OFFERED))
     if name in methods.__all__:
         raise ConfigurationError(
-            f"{name} takes parts of your own, which a command line cannot build: call "
-            f"ebmlab.methods.{name} and ebmlab.fit; train offers {there}"
+            f"{name} is no method of plain images: call ebmlab.methods.{name} and ebmlab.fit "
+            f"with parts of your own; train offers {there}"
         )
     raise ConfigurationError(f"method is {name!r}; train offers {there}")

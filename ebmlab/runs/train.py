@@ -46,7 +46,8 @@ def train(config: Config, out: Path, *, resume: bool = False, every: int | None 
         config: what to train.
         out: the folder, made where it is missing.
         resume: go on with the run in that folder.
-        every: steps from one record to the next; None records 10 times an epoch.
+        every: steps from one record to the next; None records 10 times an epoch, or every
+            5 steps where epochs are short.
 
     Raises:
         ConfigurationError: the folder holds a run and `resume` is not set, or another run than
@@ -81,7 +82,7 @@ def train(config: Config, out: Path, *, resume: bool = False, every: int | None 
             out=out,
             progress=sys.stderr.isatty(),
             title=f"{config.method} on {config.data}",
-            every=every or max(1, epoch // 10),
+            every=every or max(5, epoch // 10),
             watch=Collapse(),
             start=start,
             after=after,

@@ -6,6 +6,7 @@ from ebmlab.data.views.crop import Crop
 from ebmlab.data.views.flips import Flip, QuarterTurn
 from ebmlab.data.views.hsv import hsv_to_rgb, rgb_to_hsv
 from ebmlab.data.views.jitter import ColorJitter
+from ebmlab.data.views.masked import Masked
 from ebmlab.data.views.multi_crop import MultiCrop, Pair
 from ebmlab.data.views.noise import Noise
 from ebmlab.data.views.points import PointNoise, PointRotation
@@ -22,6 +23,7 @@ __all__ = [
     "Crop",
     "Flip",
     "Grey",
+    "Masked",
     "MultiCrop",
     "Noise",
     "Pair",

@@ -1,0 +1,104 @@
+"""How far the rest of a datum is from what a network makes of its visible parts."""
+
+import torch
+from torch import Tensor, nn
+
+from ebmlab.checks import over_batch, require_non_negative, require_tensor
+from ebmlab.energies.codes import SquaredDistance
+from ebmlab.energy import Energy
+from ebmlab.errors import ShapeError
+from ebmlab.types import Tree
+
+__all__ = ["Completion", "PatchError"]
+
+
+class Completion(Energy):
+    """E(x, y) = distance(f(x₁, x₂, …), y), where x is a tuple: visible parts, and where they lie.
+
+    Args:
+        network: f, of tensors with one batch dimension each.
+        distance: energy of the prediction and of y; squared distance by default.
+        x_ndim: event dimensions of each part of x.
+
+    Example:
+        >>> energy = Completion(nn.Bilinear(3, 2, 4), x_ndim=(1, 1))
+        >>> energy((torch.zeros(5, 3), torch.zeros(5, 2)), torch.zeros(5, 4)).shape
+        torch.Size([5])
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        distance: Energy | None = None,
+        *,
+        x_ndim: tuple[int, ...] = (2, 1),
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.distance = SquaredDistance() if distance is None else distance
+        self.x_ndim = self.x_events = x_ndim
+        self.y_ndim = self.distance.y_ndim
+
+    def predict(self, x: Tree) -> Tensor:
+        """f(x₁, x₂, …), (*batch, *event)."""
+        if not isinstance(x, tuple):
+            raise ShapeError(f"x must be a tuple of {len(self.x_events)}, but {type(x)} arrived")
+        return over_batch(self.network, *zip(x, self.x_events, strict=True))
+
+    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+        """Distances (*batch) of y from what is predicted."""
+        return self.distance(self.predict(x), y)
+
+    def embed(self, x: Tree, y: Tree) -> tuple[Energy, Tree, Tree]:
+        """(distance, f(x), y): the network runs once, however many y follow."""
+        return self.distance, self.predict(x), y
+
+
+class PatchError(Energy):
+    """E(x, y) = mean over patches i and their entries j of (x_ij - ŷ_ij)².
+
+    ŷ_i = (y_i - mean y_i) / √(var y_i + ε), with the unbiased variance of the patch's own entries,
+    or y_i itself.
+
+    Args:
+        normalized: whether each target patch is normalized.
+        eps: ε >= 0, inside the root.
+
+    Raises:
+        ConfigurationError: eps is negative.
+        ShapeError: a patch to be normalized has one entry only.
+
+    Example:
+        >>> PatchError(normalized=False)(torch.zeros(1, 3, 4), torch.ones(1, 3, 4))
+        tensor([1.])
+
+    Source: He, Chen, Xie, Li, Dollár, Girshick 2022, arXiv:2111.06377.
+    """
+
+    x_ndim = y_ndim = 2
+
+    def __init__(self, *, normalized: bool = True, eps: float = 1e-6) -> None:
+        super().__init__()
+        require_non_negative("eps", eps)
+        self.normalized, self.eps = normalized, eps
+
+    def target(self, y: Tensor) -> Tensor:
+        """What is compared: y (*batch, patches, entries), normalized where that is asked for."""
+        if not self.normalized:
+            return y
+        if y.shape[-1] < 2:
+            raise ShapeError(
+                f"y has shape {tuple(y.shape)}: a patch of one entry has no variance; take larger "
+                "patches, or normalized=False"
+            )
+        variance, mean = torch.var_mean(y, dim=-1, keepdim=True)
+        return (y - mean) * (variance + self.eps).rsqrt()
+
+    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+        """Mean squared errors (*batch)."""
+        difference = require_tensor("x", x) - self.target(require_tensor("y", y))
+        return difference.square().mean((-2, -1))
+
+    def extra_repr(self) -> str:
+        """What `print` shows."""
+        return f"normalized={self.normalized}, eps={self.eps}"

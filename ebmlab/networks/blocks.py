@@ -1,0 +1,51 @@
+"""What transformers are made of: blocks of attention, and small weights to begin with."""
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = ["Block", "begin_small"]
+
+
+class Block(nn.Module):
+    """Attention, then an MLP, each on normalized tokens and added: (n, tokens, dim) of both.
+
+    Args:
+        dim: length of a token.
+        heads: of the attention; they divide dim.
+
+    Example:
+        >>> import torch
+        >>> Block(8, heads=2)(torch.zeros(3, 5, 8)).shape
+        torch.Size([3, 5, 8])
+
+    Source: Vaswani et al. 2017, arXiv:1706.03762; normalized first, Dosovitskiy et al. 2021,
+    arXiv:2010.11929.
+    """
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.attention_norm = nn.LayerNorm(dim, eps=1e-6)
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.out = nn.Linear(dim, dim)
+        self.mlp_norm = nn.LayerNorm(dim, eps=1e-6)
+        self.mlp = nn.Sequential(nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim))
+
+    def forward(self, h: Tensor) -> Tensor:
+        """The tokens after attention and MLP."""
+        qkv = self.qkv(self.attention_norm(h)).unflatten(-1, (3, self.heads, -1))
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)
+        mixed = functional.scaled_dot_product_attention(q, k, v)
+        h = h + self.out(mixed.transpose(1, 2).flatten(2))
+        return h + self.mlp(self.mlp_norm(h))
+
+
+def begin_small(network: nn.Module, *tokens: nn.Parameter) -> None:
+    """Truncated normal weights and tokens of standard deviation 0.02, biases 0."""
+    for parameter in tokens:
+        nn.init.trunc_normal_(parameter, std=0.02)
+    for module in network.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            nn.init.trunc_normal_(module.weight, std=0.02)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

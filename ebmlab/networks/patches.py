@@ -1,0 +1,64 @@
+"""Images cut into square patches, and put together again."""
+
+import torch
+from torch import Tensor
+
+from ebmlab.errors import ShapeError
+
+__all__ = ["assembled", "hidden_patches", "patched"]
+
+
+def patched(images: Tensor, patch: int) -> Tensor:
+    """Patches (*batch, count, patch² c) of images (*batch, c, h, w), row by row.
+
+    A patch's entries run over its rows, its columns, and the channels.
+
+    Raises:
+        ShapeError: images have less than three dimensions, or patch does not divide h and w.
+
+    Example:
+        >>> patched(torch.arange(8.0).reshape(1, 2, 4), 2)
+        tensor([[0., 1., 4., 5.],
+                [2., 3., 6., 7.]])
+    """
+    if images.ndim < 3 or images.shape[-2] % patch or images.shape[-1] % patch:
+        raise ShapeError(
+            f"images have shape {tuple(images.shape)}; (*batch, c, h, w) with h and w multiples "
+            f"of the patch, {patch}, is due"
+        )
+    cut = images.unflatten(-1, (-1, patch)).unflatten(-3, (-1, patch))
+    return cut.movedim((-4, -2), (-5, -4)).movedim(-3, -1).flatten(-3).flatten(-3, -2)
+
+
+def assembled(patches: Tensor, indices: Tensor, grid: tuple[int, int], patch: int) -> Tensor:
+    """Images (n, c, h, w) of some of their patches; where there is none they are 0.
+
+    Args:
+        patches: (n, k, patch² c), as `patched` cuts them.
+        indices: (n, k), which they are, counted row by row.
+        grid: how many patches there are down and across.
+        patch: height and width of one.
+
+    Example:
+        >>> images = torch.rand(2, 3, 4, 6)
+        >>> every = torch.arange(6).expand(2, 6)
+        >>> torch.equal(assembled(patched(images, 2), every, (2, 3), 2), images)
+        True
+    """
+    n, _, entries = patches.shape
+    blank = patches.new_zeros(n, grid[0] * grid[1], entries)
+    full = blank.scatter(1, indices[..., None].expand_as(patches), patches)
+    cut = full.unflatten(-1, (patch, patch, -1)).unflatten(1, grid)
+    return cut.permute(0, 5, 1, 3, 2, 4).flatten(4).flatten(2, 3)
+
+
+def hidden_patches(visible: Tensor, count: int) -> Tensor:
+    """The other indices (n, count - k) of 0 … count - 1, in order, of different ones (n, k).
+
+    Example:
+        >>> hidden_patches(torch.tensor([[3, 0]]), 5)
+        tensor([[1, 2, 4]])
+    """
+    n, k = visible.shape
+    hidden = torch.ones(n, count, device=visible.device).scatter(1, visible, 0.0)
+    return hidden.argsort(dim=1, descending=True, stable=True)[:, : count - k]
