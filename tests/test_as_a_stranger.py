@@ -40,9 +40,21 @@ def test_the_script_of_the_readme_runs(tmp_path, monkeypatch):
     assert (tmp_path / "moons.png").stat().st_size > 10_000
 
 
-def test_the_sampler_example_of_the_readme_runs(capsys):
+def test_the_prediction_example_of_the_readme_finds_both_answers():
     text = (ROOT / "README.md").read_text()
     script = text.split("```python\n")[2].split("```")[0]
+    assert "steps=500, rng=rng)" in script
+    names: dict = {}
+    script = script.replace("steps=500, rng=rng)", "steps=300, rng=rng, progress=False)")
+    exec(compile(script, "README.md", "exec"), names)
+    low, high = names["two"].y.flatten().sort().values.tolist()
+    assert abs(low + 0.5) < 0.15
+    assert abs(high - 0.5) < 0.15
+
+
+def test_the_sampler_example_of_the_readme_runs(capsys):
+    text = (ROOT / "README.md").read_text()
+    script = text.split("```python\n")[3].split("```")[0]
     for steps in ("steps=300", "steps=200"):
         assert steps in script
         script = script.replace(steps, "steps=40")

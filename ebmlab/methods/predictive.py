@@ -106,10 +106,10 @@ def jepa(
         >>> x, y = data.relations.crossing_lines(512, torch.Generator().manual_seed(0))
         >>> with torch.random.fork_rng():
         ...     _ = torch.manual_seed(0)
-        ...     one = jepa(nn.Linear(1, 1), MLP(1, 1), energy_weight=25.0)
-        ...     two = jepa(nn.Linear(1, 1), Choice(MLP(1, 2), 2), Enumerate(torch.eye(2)))
+        ...     one = jepa(nn.Linear(1, 1), MLP(1, 1, (16,)))
+        ...     two = jepa(nn.Linear(1, 1), Choice(MLP(1, 2, (16,)), 2), Enumerate(torch.eye(2)))
         >>> for method in (one, two):
-        ...     _ = fit(method, (x, y), steps=200, lr=1e-2, progress=False)
+        ...     _ = fit(method, (x, y), steps=60, lr=0.05, progress=False)
         >>> [bool(method.energy(x, y).mean() > 0.5) for method in (one, two)]
         [True, False]
 

@@ -1,0 +1,146 @@
+"""Energies of every x with every candidate y: each encoded once, in bounded memory."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ebmlab.checks import Ndim, leading_shape, leaves
+from ebmlab.energy import Energy
+from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
+from ebmlab.networks import batch_norms
+from ebmlab.randomness import replayed
+from ebmlab.types import Tree
+
+__all__ = ["Candidates", "encode_candidates", "require_apart"]
+
+# So many x meet a block of candidates at a time.
+ROWS = 64
+
+
+class Candidates(NamedTuple):
+    """The head of an energy, and the codes that it compares.
+
+    Attributes:
+        head: the energy of codes.
+        hx: the codes of the n data x.
+        hy: the codes of the m candidates.
+        n, m: how many.
+    """
+
+    head: Energy
+    hx: Tree
+    hy: Tree
+    n: int
+    m: int
+
+    def sweeps(
+        self, chunk: int, rng: torch.Generator | None
+    ) -> Iterator[Callable[[], Iterator[Tensor]]]:
+        """For each few x, a function that goes through all candidates, `chunk` at a time.
+
+        What it yields is energies (rows, candidates); a stochastic head draws the same numbers in
+        every sweep.
+        """
+        replay = replayed(rng, type(self.head).__name__) if self.head.stochastic else lambda: None
+        for first in range(0, self.n, ROWS):
+            part = slice(first, first + ROWS)
+            yield lambda part=part: self._sweep(part, chunk, replay())
+
+    def _sweep(
+        self, part: slice, chunk: int, rng: torch.Generator | None
+    ) -> Iterator[Tensor]:
+        x = _over(lambda t: t[part, None], self.hx, self.head.x_ndim)
+        for first in range(0, self.m, chunk):
+            block = slice(first, first + chunk)
+            y = _over(lambda t, block=block: t[None, block], self.hy, self.head.y_ndim)
+            energies = self.head(x, y, rng=rng)
+            if bool(energies.isnan().any()):
+                row, column = energies.isnan().nonzero()[0].tolist()
+                raise NonFiniteError(
+                    f"the energy of x[{part.start + row}] and candidates[{first + column}] is "
+                    "NaN; look at both"
+                )
+            yield energies
+
+
+@torch.no_grad()
+def encode_candidates(energy: Energy, x: Tree, candidates: Tree, chunk: int) -> Candidates:
+    """Encode all x and all candidates, up to `chunk` of each at a time.
+
+    Each is encoded once. Only where one of the two has more blocks than the other, the other's
+    first row goes along again.
+
+    Raises:
+        ConfigurationError: the energy takes no x, has a free z, or couples the rows of a batch;
+            or chunk < 1.
+        ShapeError: x or candidates have no batch or more than one, or are tuples of views.
+    """
+    require_apart(energy)
+    if chunk < 1:
+        raise ConfigurationError(f"chunk is {chunk}; it must be at least 1")
+    if not energy.takes_x or energy.takes_z:
+        raise ConfigurationError(
+            f"{type(energy).__name__} has takes_x {energy.takes_x}, takes_z {energy.takes_z}; "
+            "candidates are compared by an E(x, y): reduce z with FreeEnergy, and judge an E(y) by "
+            "energy(None, candidates)"
+        )
+    n = _count("x", x, energy.x_ndim)
+    m = _count("candidates", candidates, energy.y_ndim)
+    xs, ys, head = [], [], energy
+    for first in range(0, max(n, m), chunk):
+        at_x, at_y = (slice(first, first + chunk) if first < k else slice(0, 1) for k in (n, m))
+        head, hx, hy = energy.embed(
+            _over(lambda t, at=at_x: t[at], x, energy.x_ndim),
+            _over(lambda t, at=at_y: t[at], candidates, energy.y_ndim),
+        )
+        xs += [hx] if first < n else []
+        ys += [hy] if first < m else []
+    return Candidates(head, _joined(xs, head.x_ndim), _joined(ys, head.y_ndim), n, m)
+
+
+def require_apart(energy: Energy) -> None:
+    """Raise where the energy of a datum depends on the others that are looked at with it."""
+    if energy.couples:
+        raise ConfigurationError(
+            f"{type(energy).__name__} couples the rows of a batch (couples is True): its energy "
+            "is not a function of one x and y; judge the energy it is made of"
+        )
+    names = batch_norms(energy)
+    if names:
+        raise ConfigurationError(
+            f"{type(energy).__name__} normalizes over the batch in {', '.join(names[:3])}: put "
+            "the method into evaluation mode by .eval()"
+        )
+
+
+def _count(name: str, tree: Tree, ndim: Ndim) -> int:
+    if tree is None or (isinstance(tree, tuple) and isinstance(ndim, int)):
+        got = "None" if tree is None else f"a tuple of {len(tree)} views"
+        raise ShapeError(f"{name} must be (n, *event), one view of each datum, but it is {got}")
+    shape = leading_shape(name, tree, ndim)
+    if len(shape) != 1:
+        raise ShapeError(f"{name} has the batch {tuple(shape)}; it must be (n, *event)")
+    return shape[0]
+
+
+def _over(change: Callable[[Tensor], Tensor], tree: Tree, ndim: Ndim) -> Tree:
+    """The tree with every tensor changed that has a batch (`ndim` None marks those without)."""
+    if not isinstance(tree, tuple):
+        return None if tree is None else change(tree)
+    each = ndim if isinstance(ndim, tuple) else (ndim,) * len(tree)
+    return tuple(leaf if n is None else change(leaf) for leaf, n in zip(tree, each, strict=True))
+
+
+def _joined(parts: list[Tree], ndim: Ndim) -> Tree:
+    """Blocks of rows as one tree; what has no batch is the same in all of them."""
+    first = parts[0]
+    if not isinstance(first, tuple):
+        return torch.cat([leaves(part)[0] for part in parts])
+    each = ndim if isinstance(ndim, tuple) else (ndim,) * len(first)
+    columns = zip(*map(leaves, parts), strict=True)
+    return tuple(
+        column[0] if n is None else torch.cat(column)
+        for column, n in zip(columns, each, strict=True)
+    )

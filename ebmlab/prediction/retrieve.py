@@ -1,0 +1,133 @@
+"""Which of many candidates fit to x best, and how well the right one does among them."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ebmlab.checks import require_index
+from ebmlab.energy import Energy
+from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.prediction.candidates import encode_candidates
+from ebmlab.protocols import Method
+from ebmlab.types import Tree
+
+__all__ = ["Retrieved", "rank", "retrieve"]
+
+
+class Retrieved(NamedTuple):
+    """The candidates of lowest energy for each x, the lowest first.
+
+    Attributes:
+        index: which they are, (n, k).
+        energies: E(x, y) of them, (n, k).
+    """
+
+    index: Tensor
+    energies: Tensor
+
+
+@torch.no_grad()
+def retrieve(
+    method: Method | Energy,
+    x: Tree,
+    candidates: Tree,
+    k: int,
+    *,
+    rng: torch.Generator | None = None,
+    chunk: int = 1024,
+) -> Retrieved:
+    """The k candidates y of lowest E(x, y) for each x; of equal ones, the first.
+
+    Every x and every candidate is encoded once, by `energy.embed`; only codes meet in pairs.
+
+    Args:
+        method: a method or its energy, in evaluation mode where it normalizes over batches.
+        x: (n, *event).
+        candidates: (m, *event).
+        k: how many, at most m.
+        rng: for energies that are stochastic.
+        chunk: how many are encoded, and how many candidates compared, at a time.
+
+    Raises:
+        ConfigurationError: k < 1 or k > m, chunk < 1, the energy takes no x, has a free z or
+            couples the rows of a batch.
+        ShapeError: x or candidates are not (n, *event).
+        NonFiniteError: an energy is NaN.
+
+    Example:
+        >>> from ebmlab.energies import SquaredDistance
+        >>> x, y = torch.tensor([[0.0], [5.0]]), torch.tensor([[4.0], [1.0], [9.0]])
+        >>> retrieve(SquaredDistance(), x, y, k=2).index
+        tensor([[1, 0],
+                [0, 2]])
+    """
+    codes = encode_candidates(_energy(method), x, candidates, chunk)
+    if not 1 <= k <= codes.m:
+        raise ConfigurationError(f"k is {k}; it must lie in 1 … {codes.m}, the candidates")
+    found = []
+    for sweep in codes.sweeps(chunk, rng):
+        best: Retrieved | None = None
+        seen = 0
+        for energies in sweep():
+            index = torch.arange(seen, seen + energies.shape[1], device=energies.device)
+            best = _best(best, Retrieved(index.expand_as(energies), energies), k)
+            seen += energies.shape[1]
+        found.append(best)
+    return Retrieved(*(torch.cat(parts) for parts in zip(*found, strict=True)))
+
+
+@torch.no_grad()
+def rank(
+    method: Method | Energy,
+    x: Tree,
+    candidates: Tree,
+    right: Tensor,
+    *,
+    rng: torch.Generator | None = None,
+    chunk: int = 1024,
+) -> Tensor:
+    """The rank of the right candidate by its energy, 1 being the lowest: (n,) in float64.
+
+    1 + #{E_j < E_right} + ½ #{j ≠ right : E_j = E_right}: a model that gives all the same energy
+    gets the mean rank (m + 1) / 2. Then (1 / rank).mean() is the mean reciprocal rank, and
+    (rank <= k).double().mean() the recall at k.
+
+    Args:
+        method: a method or its energy, in evaluation mode where it normalizes over batches.
+        x: (n, *event).
+        candidates: (m, *event).
+        right: for each x the index of its right candidate, (n,).
+        rng: for energies that are stochastic.
+        chunk: how many are encoded, and how many candidates compared, at a time.
+
+    Raises:
+        ShapeError: right is not (n,), or x or candidates are not (n, *event).
+        DtypeError: right is not of whole numbers.
+        ConfigurationError: right lies outside the candidates; or as `retrieve`.
+        NonFiniteError: an energy is NaN.
+
+    Example:
+        >>> from ebmlab.energies import SquaredDistance
+        >>> x, y = torch.tensor([[0.0], [5.0]]), torch.tensor([[4.0], [1.0], [9.0]])
+        >>> rank(SquaredDistance(), x, y, torch.tensor([0, 0]))
+        tensor([2., 1.], dtype=torch.float64)
+    """
+    codes = encode_candidates(_energy(method), x, candidates, chunk)
+    if require_index("right", right).shape != (codes.n,):
+        raise ShapeError(f"right has shape {tuple(right.shape)}; ({codes.n},) is due, one per x")
+    if not bool(((right >= 0) & (right < codes.m)).all()):
+        raise ConfigurationError(f"right holds indices outside 0 … {codes.m - 1}, the candidates")
+    ranks, done = [], 0
+    for sweep in codes.sweeps(chunk, rng):
+        # Twice through the same blocks, so that equal energies are equal to the last bit.
+        rows: Tensor | None = None
+        seen = 0
+        for energies in sweep():
+            rows = right[done : done + len(energies), None] if rows is None else rows
+            here = (rows >= seen) & (rows < seen + energies.shape[1])
+            found = energies.gather(1, torch.where(here, rows - seen, 0))
+            due = torch.where(here, found, torch.inf if seen == 0 else due)
+            seen += energies.shape[1]
+        ...
+    return torch.cat(ranks)
