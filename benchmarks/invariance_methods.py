@@ -1,7 +1,7 @@
 """The settings of every method: projectors of this size, temperatures, queues, step sizes.
 
 Each recipe takes the encoder and the number of steps, by which teachers and clusters are timed.
-Widths are those of the papers scaled to a code of 96 or 128 dimensions and to 156,000 images.
+Widths are those of the papers scaled to a code of 96 dimensions and 156,000 images.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ from ebmlab.types import Tree
 
 __all__ = ["SETTINGS", "Pairs", "Setting", "encoder"]
 
-WIDTH = 32
+WIDTH = 24
 CLASSES, PER_CLASS = 10, 12
 
 Pairs = Iterator[tuple[Tensor, Tensor]]
@@ -190,5 +190,5 @@ SETTINGS: dict[str, Setting] = {
     "deepcluster": Setting(deepcluster, note="2 × 300 clusters of 16,384 codes, 24 times"),
     "siamese": Setting(siamese, feed=one_way, note="margin 1"),
     "paws": Setting(paws, feed=supported, note="sees labels: 120 of the bank each step"),
-    "deepercluster": Setting(deepercluster, feed=turned, note="one rotated view a time"),
+    "deepercluster": Setting(deepercluster, feed=turned, note="512 rotated views a step, 16 × 50 clusters"),
 }

@@ -1,5 +1,6 @@
 """Metrics: what codes, conditional energies, and chains of samples are worth."""
 
+from ebmlab.metrics.auroc import auroc
 from ebmlab.metrics.autocorrelation import autocorrelation
 from ebmlab.metrics.chains import ess, ess_mean, ess_std, ess_tail, mcse, mcse_std, rhat
 from ebmlab.metrics.collapse import Collapse, CollapseWarning
@@ -28,6 +29,7 @@ __all__ = [
     "TwoSampleTest",
     "alignment",
     "alpha_req",
+    "auroc",
     "autocorrelation",
     "branch_scores",
     "capacity",

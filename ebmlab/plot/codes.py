@@ -59,7 +59,7 @@ def codes(
         ax.scatter(*own.T, s=size, c=color, marker=mark, linewidths=0, alpha=0.7)
         ax.annotate(
             str(name),
-            np.median(own, axis=0),
+            (float(np.median(own[:, 0])), float(np.median(own[:, 1]))),
             ha="center",
             va="center",
             color=color,

@@ -13,7 +13,7 @@ from ebmlab.networks import batch_norms
 from ebmlab.randomness import replayed
 from ebmlab.types import Tree
 
-__all__ = ["Candidates", "encode_candidates", "require_apart"]
+__all__ = ["ROWS", "Candidates", "encode_candidates", "require_apart"]
 
 # So many x meet a block of candidates at a time.
 ROWS = 64
@@ -48,9 +48,7 @@ class Candidates(NamedTuple):
             part = slice(first, first + ROWS)
             yield lambda part=part: self._sweep(part, chunk, replay())
 
-    def _sweep(
-        self, part: slice, chunk: int, rng: torch.Generator | None
-    ) -> Iterator[Tensor]:
+    def _sweep(self, part: slice, chunk: int, rng: torch.Generator | None) -> Iterator[Tensor]:
         x = _over(lambda t: t[part, None], self.hx, self.head.x_ndim)
         for first in range(0, self.m, chunk):
             block = slice(first, first + chunk)
@@ -83,8 +81,8 @@ def encode_candidates(energy: Energy, x: Tree, candidates: Tree, chunk: int) -> 
     if not energy.takes_x or energy.takes_z:
         raise ConfigurationError(
             f"{type(energy).__name__} has takes_x {energy.takes_x}, takes_z {energy.takes_z}; "
-            "candidates are compared by an E(x, y): reduce z with FreeEnergy, and judge an E(y) by "
-            "energy(None, candidates)"
+            "candidates are compared by an E(x, y): reduce z with FreeEnergy, and judge an E(y) "
+            "by energy(None, candidates)"
         )
     n = _count("x", x, energy.x_ndim)
     m = _count("candidates", candidates, energy.y_ndim)

@@ -1,5 +1,6 @@
 """Which of many candidates fit to x best, and how well the right one does among them."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor
 from ebmlab.checks import require_index
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.prediction.candidates import encode_candidates
+from ebmlab.prediction.candidates import ROWS, encode_candidates
 from ebmlab.protocols import Method
 from ebmlab.types import Tree
 
@@ -57,7 +58,7 @@ def retrieve(
 
     Example:
         >>> from ebmlab.energies import SquaredDistance
-        >>> x, y = torch.tensor([[0.0], [5.0]]), torch.tensor([[4.0], [1.0], [9.0]])
+        >>> x, y = torch.tensor([[0.0], [5.0]]), torch.tensor([[4.0], [1.0], [8.0]])
         >>> retrieve(SquaredDistance(), x, y, k=2).index
         tensor([[1, 0],
                 [0, 2]])
@@ -65,15 +66,7 @@ def retrieve(
     codes = encode_candidates(_energy(method), x, candidates, chunk)
     if not 1 <= k <= codes.m:
         raise ConfigurationError(f"k is {k}; it must lie in 1 … {codes.m}, the candidates")
-    found = []
-    for sweep in codes.sweeps(chunk, rng):
-        best: Retrieved | None = None
-        seen = 0
-        for energies in sweep():
-            index = torch.arange(seen, seen + energies.shape[1], device=energies.device)
-            best = _best(best, Retrieved(index.expand_as(energies), energies), k)
-            seen += energies.shape[1]
-        found.append(best)
+    found = [_lowest(sweep(), k) for sweep in codes.sweeps(chunk, rng)]
     return Retrieved(*(torch.cat(parts) for parts in zip(*found, strict=True)))
 
 
@@ -109,7 +102,7 @@ def rank(
 
     Example:
         >>> from ebmlab.energies import SquaredDistance
-        >>> x, y = torch.tensor([[0.0], [5.0]]), torch.tensor([[4.0], [1.0], [9.0]])
+        >>> x, y = torch.tensor([[0.0], [5.0]]), torch.tensor([[4.0], [1.0], [8.0]])
         >>> rank(SquaredDistance(), x, y, torch.tensor([0, 0]))
         tensor([2., 1.], dtype=torch.float64)
     """
@@ -118,16 +111,41 @@ def rank(
         raise ShapeError(f"right has shape {tuple(right.shape)}; ({codes.n},) is due, one per x")
     if not bool(((right >= 0) & (right < codes.m)).all()):
         raise ConfigurationError(f"right holds indices outside 0 … {codes.m - 1}, the candidates")
-    ranks, done = [], 0
-    for sweep in codes.sweeps(chunk, rng):
+    ranks = []
+    for sweep, rows in zip(codes.sweeps(chunk, rng), right.split(ROWS), strict=True):
         # Twice through the same blocks, so that equal energies are equal to the last bit.
-        rows: Tensor | None = None
-        seen = 0
-        for energies in sweep():
-            rows = right[done : done + len(energies), None] if rows is None else rows
-            here = (rows >= seen) & (rows < seen + energies.shape[1])
-            found = energies.gather(1, torch.where(here, rows - seen, 0))
-            due = torch.where(here, found, torch.inf if seen == 0 else due)
-            seen += energies.shape[1]
-        ...
+        due = _energies_of(rows, sweep())
+        ahead = [(e < due).sum(1) + 0.5 * (e == due).sum(1) for e in sweep()]
+        ranks.append(0.5 + torch.stack(ahead).sum(0).double())
     return torch.cat(ranks)
+
+
+def _energy(method: Method | Energy) -> Energy:
+    return method.energy if isinstance(method, Method) else method
+
+
+def _lowest(sweep: Iterator[Tensor], k: int) -> Retrieved:
+    """The k lowest in each row of all blocks, of equal ones those that come first."""
+    kept, seen = None, 0
+    for energies in sweep:
+        index = torch.arange(seen, seen + energies.shape[1], device=energies.device)
+        seen += energies.shape[1]
+        new = Retrieved(index.expand_as(energies), energies)
+        if kept is not None:
+            new = Retrieved(*(torch.cat(pair, dim=1) for pair in zip(kept, new, strict=True)))
+        order = new.energies.argsort(dim=1, stable=True)[:, :k]
+        kept = Retrieved(*(part.gather(1, order) for part in new))
+    assert kept is not None
+    return kept
+
+
+def _energies_of(right: Tensor, sweep: Iterator[Tensor]) -> Tensor:
+    """The energies (rows, 1) of one candidate for each row, found in blocks of them all."""
+    parts, seen = [], 0
+    for energies in sweep:
+        width = energies.shape[1]
+        column = right[:, None] - seen
+        found = energies.gather(1, column.clamp(0, width - 1))
+        parts.append(torch.where((column >= 0) & (column < width), found, 0.0))
+        seen += width
+    return torch.stack(parts).sum(0)

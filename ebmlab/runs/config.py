@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 import ebmlab
+from ebmlab.checks import require_positive
 from ebmlab.errors import ConfigurationError, FileError
 
 __all__ = ["CONFIG", "Config", "read_config", "require_same", "write_config"]
@@ -49,6 +50,7 @@ class Config:
     device: str
 
     def __post_init__(self) -> None:
+        require_positive("lr", self.lr)
         for name in ("epochs", "batch_size", "dim", "limit"):
             value = getattr(self, name)
             if value is not None and value < 1:

@@ -57,17 +57,16 @@ def draw(run: Path, *, data: str | None = None, device: str | None = None) -> li
 
 
 def _columns(records: list[dict[str, Any]]) -> tuple[dict[str, list[float]], list[float]]:
-    """Numbers by name over the recorded steps; NaN where a step lacks one."""
-    steps = [float(record["step"]) for record in records]
-    rows = [{"loss": record["value"], **_told(record)} for record in records]
+    """Numbers by name over the recorded steps, NaN where a step lacks one.
+
+    Those that are the loss by another name are left out.
+    """
+    rows = [{"loss": r["value"], **r["terms"], **r["metrics"]} for r in records]
     names = dict.fromkeys(name for row in rows for name in row)
-    return {name: [_number(row.get(name)) for row in rows] for name in names}, steps
-
-
-def _told(record: dict[str, Any]) -> dict[str, float]:
-    """Terms and metrics; a single term is the loss, which is there already."""
-    terms = record["terms"] if len(record["terms"]) > 1 else {}
-    return {**terms, **record["metrics"]}
+    columns = {name: [_number(row.get(name)) for row in rows] for name in names}
+    loss = columns.pop("loss")
+    others = {name: column for name, column in columns.items() if column != loss}
+    return {"loss": loss, **others}, [float(record["step"]) for record in records]
 
 
 def _number(value: float | None) -> float:

@@ -1,0 +1,57 @@
+import pytest
+from cli_support import TINY, ebmlab
+
+WRONG = {
+    "unknown method": (("train", "simclrr"), "'simclrr'; train offers"),
+    "method of other data": (("train", "ellipse"), "ellipse is no method of plain images"),
+    "unknown data": (("train", "simclr", "--data", "noise"), "there are digits, mnist"),
+    "unknown encoder": (("train", "simclr", "--encoder", "big"), "there are mlp, conv"),
+    "encoder of one size": (("train", "swav", "--encoder", "mlp"), "swav crops several"),
+    "encoder for none": (("train", "pca", "--encoder", "conv"), "pca takes none"),
+    "dim for none": (("train", "siamese", "--dim", "8"), "leave --dim out"),
+    "no epochs": (("train", "simclr", "--epochs", "0"), "epochs is 0; it must be at least 1"),
+    "no step": (("train", "vae", "--lr", "-1"), "lr is -1"),
+    "no device": (("train", "simclr", "--device", "warp"), "'warp' is not to be had"),
+    "no run to go on with": (("train", "vae", "--resume"), "holds no run"),
+    "no run to judge": (("evaluate", "nowhere"), "nowhere holds no run"),
+    "no run to draw": (("plot", "nowhere"), "cannot be read"),
+    "unknown recipe": (("methods", "nothing"), "method is 'nothing'; there are autoencoder"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_is_said_in_one_line(tmp_path, monkeypatch, case):
+    monkeypatch.chdir(tmp_path)
+    arguments, said = WRONG[case]
+    code = ebmlab(monkeypatch, *arguments)
+    assert isinstance(code, str)
+    assert code.startswith("ebmlab: ")
+    assert said in code
+    assert "\n" not in code
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_is_not_overwritten_nor_continued_by_another(tmp_path, monkeypatch):
+    first = ("train", "autoencoder", *TINY, "--out", tmp_path)
+    assert ebmlab(monkeypatch, *first) == 0
+    before = (tmp_path / "checkpoint.safetensors").read_bytes()
+    assert "holds a run already" in ebmlab(monkeypatch, *first)
+    other = ebmlab(monkeypatch, *first, "--resume", "--lr", "0.1", "--dim", "4")
+    assert "lr 0.001, not 0.1; dim 32, not 4" in other
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
+
+
+def test_arguments_that_cannot_be_read_end_with_2(monkeypatch, capsys):
+    assert ebmlab(monkeypatch, "train", "simclr", "--epochs", "many") == 2
+    assert "--epochs" in capsys.readouterr().err
+
+
+def test_a_damaged_config_is_named(tmp_path, monkeypatch):
+    (tmp_path / "config.json").write_text('{"method": "vae"}')
+    assert "is no config of a run" in ebmlab(monkeypatch, "evaluate", tmp_path)
+
+
+def test_a_run_without_a_checkpoint_is_named(tmp_path, monkeypatch):
+    assert ebmlab(monkeypatch, "train", "pca", *TINY, "--out", tmp_path) == 0
+    (tmp_path / "checkpoint.safetensors").unlink()
+    assert "has no checkpoint yet" in ebmlab(monkeypatch, "evaluate", tmp_path)

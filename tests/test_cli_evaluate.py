@@ -1,0 +1,90 @@
+import json
+import math
+
+import pytest
+import torch
+from cli_support import TINY, ebmlab
+
+from ebmlab.runs import OFFERED
+from ebmlab.runs.image_sets import image_set
+from ebmlab.runs.restore import restore
+
+
+@pytest.mark.parametrize("method", sorted(OFFERED))
+def test_every_method_that_is_offered_trains_and_is_evaluated(tmp_path, monkeypatch, method):
+    assert ebmlab(monkeypatch, "train", method, *TINY, "--out", tmp_path) == 0
+    assert ebmlab(monkeypatch, "evaluate", tmp_path, "--limit", "64") == 0
+    found = json.loads((tmp_path / "evaluation.json").read_text())
+    assert found["settings"] == {
+        "method": method, "data": "digits", "step": 2, "train": 64, "test": 64
+    }  # fmt: skip
+    assert all(math.isfinite(value) for value in found["numbers"].values())
+    assert len(found["dimension_std"]) == found["numbers"]["dimensions"]
+    score = OFFERED[method].score
+    assert score is None or score in found["numbers"]
+    shares = [value for name, value in found["numbers"].items() if "accuracy" in name]
+    assert len(shares) == 3
+    assert all(0 <= value <= 1 for value in shares)
+
+
+def test_the_energy_of_pca_is_the_variance_outside_its_directions(tmp_path, monkeypatch):
+    command = ("train", "pca", "--epochs", "1", "--batch-size", "1200", "--dim", "5")
+    assert ebmlab(monkeypatch, *command, "--out", tmp_path) == 0
+    assert ebmlab(monkeypatch, "evaluate", tmp_path) == 0
+    found = json.loads((tmp_path / "evaluation.json").read_text())["numbers"]
+    images = image_set("digits")
+    train, test = (part.double().flatten(1) for part in (images.images, images.test_images))
+    basis = torch.linalg.svd(train - train.mean(0)).Vh[:5]
+    away = test - train.mean(0)
+    error = (away - away @ basis.T @ basis).square().sum(1).mean()
+    assert found["squared error of an image"] == pytest.approx(float(error), rel=1e-4)
+
+
+def test_the_table_holds_what_the_file_holds(tmp_path, monkeypatch, capsys):
+    assert ebmlab(monkeypatch, "train", "kmeans", *TINY, "--out", tmp_path) == 0
+    capsys.readouterr()
+    assert ebmlab(monkeypatch, "evaluate", tmp_path) == 0
+    table = capsys.readouterr().out
+    found = json.loads((tmp_path / "evaluation.json").read_text())
+    assert all(name in table for name in found["numbers"])
+    assert len({line.find(" " * 2) for line in table.splitlines()[3:4]}) == 1
+
+
+def test_a_restored_run_computes_what_the_trained_one_did(tmp_path):
+    from ebmlab.runs import Config, train
+
+    config = Config("vae", "digits", 1, 32, 1e-3, True, "mlp", 8, 64, 0, "cpu")
+    trained = train(config, tmp_path).built
+    _, restored, step = restore(tmp_path)
+    assert step == 2
+    y = trained.images.test_images
+    torch.testing.assert_close(
+        restored.method.encode(y), trained.method.eval().encode(y), rtol=0, atol=0
+    )
+
+
+def test_images_of_another_shape_are_refused(tmp_path, monkeypatch):
+    assert ebmlab(monkeypatch, "train", "pca", *TINY, "--out", tmp_path) == 0
+    larger = image_set("digits")
+    wide = larger._replace(images=torch.zeros(9, 1, 28, 28))
+    monkeypatch.setattr("ebmlab.runs.evaluate.image_set", lambda name: wide)
+    said = ebmlab(monkeypatch, "evaluate", tmp_path, "--data", "mnist")
+    assert "images (1, 28, 28), but the run saw (1, 8, 8)" in said
+
+
+@pytest.mark.parametrize("method", ["simclr", "vae", "sparse_coding", "image_prediction"])
+def test_a_run_is_drawn(tmp_path, monkeypatch, capsys, method):
+    assert ebmlab(monkeypatch, "train", method, *TINY, "--out", tmp_path) == 0
+    capsys.readouterr()
+    assert ebmlab(monkeypatch, "plot", tmp_path) == 0
+    told = capsys.readouterr().out.split()
+    drawn = {path.name for path in tmp_path.glob("*.png")}
+    names = {"curves.png", "codes.png", "spectrum.png"}
+    names |= {"reconstructions.png"} if method != "simclr" else set()
+    assert drawn == names
+    assert told == [str(tmp_path / name) for name in sorted(names, key=_order)]
+    assert all((tmp_path / name).stat().st_size > 5000 for name in names)
+
+
+def _order(name):
+    return ["curves.png", "codes.png", "spectrum.png", "reconstructions.png"].index(name)
