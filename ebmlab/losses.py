@@ -86,9 +86,13 @@ def logistic(e_pos: Tensor, e_neg: Tensor) -> Tensor:
     return functional.softplus(e_pos) + functional.softplus(-e_neg).mean(1)
 
 
-def _surprise(e_pos: Tensor, e_neg: Tensor) -> Tensor:
-    """-log softmax(-E) at E+, from differences only, so that a common offset changes nothing."""
-    return functional.pad(e_pos[:, None] - e_neg, (1, 0)).logsumexp(1)
+def _surprise(e_pos: Tensor, e_neg: Tensor, temperature: float = 1.0) -> Tensor:
+    """-log softmax(-E / τ) at E+, from differences only: a common offset changes nothing."""
+    gaps = e_pos[:, None] - e_neg
+    # One name, so that none of these large tensors outlives the next; dividing by 1 is a copy.
+    gaps = gaps if temperature == 1 else gaps / temperature
+    gaps = functional.pad(gaps, (1, 0))
+    return gaps.logsumexp(1)
 
 
 @dataclass(frozen=True)
@@ -180,4 +184,4 @@ class InfoNCE:
     def __call__(self, e_pos: Tensor, e_neg: Tensor) -> Tensor:
         """The loss (b,), in nats."""
         require_energies(e_pos, e_neg)
-        return _surprise(e_pos / self.temperature, e_neg / self.temperature)
+        return _surprise(e_pos, e_neg, self.temperature)

@@ -34,7 +34,8 @@ def small():
     return nuisance.judged(drawn(512).images, drawn(200), drawn(100))
 
 
-def test_every_method_and_every_removal_trains_and_is_judged(small):
+def test_every_method_and_every_removal_trains_and_is_judged(small, monkeypatch):
+    monkeypatch.setattr(module("invariance_methods"), "WIDTH", 8)
     invariance = module("invariance")
     jobs = [job for job in invariance.JOBS if job.kind != "lightly" and not job.seed]
     assert len(jobs) == len(module("invariance_methods").SETTINGS) + len(

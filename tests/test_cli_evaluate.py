@@ -47,7 +47,6 @@ def test_the_table_holds_what_the_file_holds(tmp_path, monkeypatch, capsys):
     table = capsys.readouterr().out
     found = json.loads((tmp_path / "evaluation.json").read_text())
     assert all(name in table for name in found["numbers"])
-    assert len({line.find(" " * 2) for line in table.splitlines()[3:4]}) == 1
 
 
 def test_a_restored_run_computes_what_the_trained_one_did(tmp_path):
@@ -72,7 +71,10 @@ def test_images_of_another_shape_are_refused(tmp_path, monkeypatch):
     assert "images (1, 28, 28), but the run saw (1, 8, 8)" in said
 
 
-@pytest.mark.parametrize("method", ["simclr", "vae", "sparse_coding", "image_prediction"])
+LONGER = [pytest.param(name, marks=pytest.mark.slow) for name in ("simclr", "image_prediction")]
+
+
+@pytest.mark.parametrize("method", ["vae", *LONGER])
 def test_a_run_is_drawn(tmp_path, monkeypatch, capsys, method):
     assert ebmlab(monkeypatch, "train", method, *TINY, "--out", tmp_path) == 0
     capsys.readouterr()

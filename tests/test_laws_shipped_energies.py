@@ -40,6 +40,7 @@ from ebmlab.energies import (
     BinaryCrossEntropy,
     Clusters,
     CodePrediction,
+    Completion,
     Components,
     Constant,
     ConvNet,
@@ -55,6 +56,7 @@ from ebmlab.energies import (
     JointEmbedding,
     ModernHopfield,
     NearestNeighbor,
+    PatchError,
     Potts,
     Predicted,
     Reconstruction,
@@ -90,7 +92,7 @@ from ebmlab.inference import (
     Stored,
     SuperClustered,
 )
-from ebmlab.networks import Memory
+from ebmlab.networks import MaskedAutoencoder, Memory, ViT
 from ebmlab.samplers import HMC
 from ebmlab.teachers import EMA, Detached
 from ebmlab.testing import check_energy
@@ -98,6 +100,12 @@ from ebmlab.testing import check_energy
 
 def point_encoder():
     return Amortized(Joined(net(3, 1)))
+
+
+def masked_autoencoder():
+    """It completes the one hidden patch of four."""
+    encoder = ViT(4, 2, dim=4, depth=1, heads=2, channels=1)
+    return MaskedAutoencoder(encoder, dim=4, depth=1, heads=2)
 
 
 def refined(encoder):
@@ -143,6 +151,23 @@ ENERGIES = {
     "GaussianNLL": lambda: (GaussianNLL(0.5), X3, Y3),
     "GaussianNLL, learned": lambda: (GaussianNLL(0.5, learned=True, ndim=3), *PICTURES),
     "Predicted": lambda: (Predicted(net(3, 3)), X3, Y3),
+    "Predicted, not stopped": lambda: (
+        Predicted(net(3, 3), SquaredDistance(), stopped=False),
+        X3,
+        Y3,
+    ),
+    "Completion": lambda: (Completion(Joined(net(5, 2)), x_ndim=(1, 1)), (X2, X3), Y2),
+    "Completion of patches": lambda: (
+        Completion(masked_autoencoder(), PatchError()),
+        (normal(4, 3, 4, seed=3), torch.tensor([[0, 2, 3], [1, 0, 3], [2, 3, 1], [0, 1, 2]])),
+        normal(4, 1, 4, seed=4),
+    ),
+    "PatchError": lambda: (PatchError(), normal(4, 3, 5, seed=3), normal(4, 3, 5, seed=4)),
+    "PatchError, not normalized": lambda: (
+        PatchError(normalized=False),
+        normal(4, 3, 5, seed=3),
+        normal(4, 3, 5, seed=4),
+    ),
     "Whitened": lambda: (Whitened(SquaredDistance(), eps=0.1), X3, Y3),
     "Assignment": lambda: (clusters(), X2, Y2, SHARES),
     "Assignment of scores": lambda: (Assignment(), X3, Y3, SHARES),
@@ -309,6 +334,7 @@ ENERGY_EXEMPTIONS = {
     "Uniform": ({"differentiable": ()}, "a step has no slope"),
     "Constant": ({"differentiable": ()}, "it does not depend on y"),
     "Predicted": ({"differentiable": ("x",)}, "the gradient is stopped at the target's code"),
+    "Completion of patches": ({"second": False}, "fused attention has first derivatives only"),
     "Assignment": ({"differentiable": ("x", "z")}, "y enters through z alone"),
     "Assignment of scores": ({"differentiable": ("x", "z")}, "the same"),
     "FreeEnergy, Sinkhorn": ({"differentiable": ("x",)}, "no gradient passes the clusters of y"),

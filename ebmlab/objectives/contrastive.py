@@ -1,12 +1,14 @@
 """Push down on the data and up on negatives."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from ebmlab.energies import view_pairs
 from ebmlab.energy import Energy
 from ebmlab.losses import MarginLoss
-from ebmlab.protocols import Loss, Negatives, Objective
+from ebmlab.protocols import Draw, Loss, Negatives, Objective
 from ebmlab.types import Tree
 
 __all__ = ["Contrastive"]
@@ -42,14 +44,10 @@ class Contrastive(Objective):
         """The loss of codes, or of raw pairs where nothing embeds."""
         head, hx, hy = energy.embed(x, y)
         pairs = view_pairs(head, hx, hy)
-        losses, e_pos, draws = [], [], []
-        for a, b in pairs:
-            e_pos.append(head(a, b, rng=rng))
-            draws.append(self.negatives(head, a, b, rng))
-            losses.append(self.loss(e_pos[-1], draws[-1].energies).mean())
+        losses, e_pos, draws = zip(*(self._pair(head, a, b, rng) for a, b in pairs), strict=True)
         value = torch.stack(losses).mean()
-        low = torch.stack(e_pos).detach().mean()
-        high = torch.stack([draw.energies.detach().mean() for draw in draws]).mean()
+        low = torch.stack(e_pos).mean()
+        high = torch.stack([draw.energies for draw in draws]).mean()
         metrics = {"e_pos": low, "e_neg": high, "gap": high - low, **_averaged(draws)}
 
         def commit() -> None:
@@ -57,6 +55,18 @@ class Contrastive(Objective):
                 draw.commit()
 
         return Loss(value, {"contrastive": value.detach()}, metrics, commit)
+
+    def _pair(
+        self, head: Energy, a: Tree, b: Tree, rng: torch.Generator | None
+    ) -> tuple[Tensor, Tensor, Draw]:
+        """The loss of a pair of views; its mean energy, and the draw with that of its negatives.
+
+        All energies of all negatives are too many to keep until the next pair is done.
+        """
+        e_pos, draw = head(a, b, rng=rng), self.negatives(head, a, b, rng)
+        value = self.loss(e_pos, draw.energies).mean()
+        means = e_pos.detach().mean(), draw._replace(energies=draw.energies.detach().mean())
+        return value, *means
 
     def extra_repr(self) -> str:
         """What `print` shows, beside submodules."""
@@ -69,7 +79,7 @@ def _shown(part: object) -> str:
     return getattr(part, "__name__", repr(part))
 
 
-def _averaged(draws: list) -> dict[str, Tensor]:
+def _averaged(draws: Sequence[Draw]) -> dict[str, Tensor]:
     return {
         name: torch.stack([draw.metrics[name] for draw in draws]).mean()
         for name in draws[0].metrics

@@ -20,11 +20,11 @@ class Retrieved(NamedTuple):
     """The candidates of lowest energy for each x, the lowest first.
 
     Attributes:
-        index: which they are, (n, k).
+        indices: which they are, (n, k).
         energies: E(x, y) of them, (n, k).
     """
 
-    index: Tensor
+    indices: Tensor
     energies: Tensor
 
 
@@ -59,7 +59,7 @@ def retrieve(
     Example:
         >>> from ebmlab.energies import SquaredDistance
         >>> x, y = torch.tensor([[0.0], [5.0]]), torch.tensor([[4.0], [1.0], [8.0]])
-        >>> retrieve(SquaredDistance(), x, y, k=2).index
+        >>> retrieve(SquaredDistance(), x, y, k=2).indices
         tensor([[1, 0],
                 [0, 2]])
     """

@@ -17,6 +17,8 @@ from ebmlab.types import Tree
 __all__ = ["LATENT_METHODS"]
 
 HIDDEN, PARTS, CODES = 256, 8, 64
+# Atoms that are images look alike: codes to three digits would take thousands of steps.
+TOLERANCE = 1e-2
 _SQUARED = "squared error of an image"
 _BOUND = "bound on -log p(y), nats"
 
@@ -128,11 +130,12 @@ def _atoms(s: Setting) -> Tensor:
 
 
 def _sparse_coding(s: Setting) -> Method:
-    return methods.sparse_coding(_atoms(s), 0.5)
+    return methods.sparse_coding(_atoms(s), 0.5, tolerance=TOLERANCE)
 
 
 def _psd(s: Setting) -> Method:
-    return methods.psd(_atoms(s), MLP(s.pixels, s.dim, (HIDDEN,)), 0.5)
+    encoder = MLP(s.pixels, s.dim, (HIDDEN,))
+    return methods.psd(_atoms(s), encoder, 0.5, tolerance=TOLERANCE)
 
 
 def _lista(s: Setting) -> Method:
