@@ -154,7 +154,7 @@ def trained(codes, energy_weight=1.0, seed=0):
     method = seeded(
         lambda: methods.jepa(nn.Linear(1, 1), p, infer, energy_weight=energy_weight), seed
     )
-    fit(method, (x, y), steps=120, lr=0.05, rng=generator(seed), progress=False)
+    fit(method, (x, y), steps=90, lr=0.05, rng=generator(seed), progress=False)
     return method
 
 

@@ -20,7 +20,7 @@ FIGURES = Path("tutorials/figures")
 FIGURES.mkdir(parents=True, exist_ok=True)
 SEED, ARMS, STEPS, EVERY, WINDOW = 0, 5, 400, 50, 3.0
 rng = torch.Generator().manual_seed(SEED)
-arm = data.toys.Pinwheel(arms=1)  # of known density
+arm = data.toys.Pinwheel(arms=1, tangential=0.2)  # of known density
 
 
 def turned(y: Tensor, angle: Tensor) -> Tensor:
@@ -50,10 +50,10 @@ own = y[which == 0]
 
 # %%
 box = energies.Uniform(-WINDOW * torch.ones(2), WINDOW * torch.ones(2))
-walk, pool = Langevin(0.01), box.sample(1000, rng)
+walk, pool = Langevin(0.02), box.sample(1000, rng)
 KINDS = {
     "in batch": negatives.InBatch(),
-    "queue": negatives.Queue(256, 2),
+    "queue": negatives.Queue(128, 2),
     "hard": negatives.Hard(negatives.InBatch(), 8),
     "Langevin from data": negatives.FromData(walk, 20),
     "Langevin from noise": negatives.Replay(pool, walk, 20, rebirth=1.0, birth=box.sample),

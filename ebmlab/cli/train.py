@@ -34,8 +34,8 @@ def train(
 
     Args:
         method: a recipe with a star in `ebmlab methods`, such as simclr or vae.
-        data: digits, mnist or fashion-mnist; files of the latter two lie in EBMLAB_DATA, or are
-            downloaded once.
+        data: digits, mnist, fashion-mnist or cifar10; files lie in EBMLAB_DATA, and the MNIST
+            ones are else downloaded once.
         epochs: visits of each image.
         batch_size: images in a step.
         lr: step size of AdamW at the start.

@@ -1,12 +1,14 @@
 """Data: toy densities, relations with several right answers, images; all drawn or checked here."""
 
 from ebmlab.data import posteriors, relations, toys, views
+from ebmlab.data.cifar import cifar10
 from ebmlab.data.images import digits, fashion_mnist, mnist
 from ebmlab.data.manifolds import ellipse, horn
 from ebmlab.data.standardizer import Standardizer
 
 __all__ = [
     "Standardizer",
+    "cifar10",
     "digits",
     "ellipse",
     "fashion_mnist",

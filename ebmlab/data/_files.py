@@ -21,13 +21,13 @@ class DataFile:
     Args:
         folder: the data set's folder within a data folder.
         name: the file's name, compressed.
-        url: the folder that it is downloaded from.
+        url: the folder that it is downloaded from; None where no one offers the file by itself.
         sha256: of the content, so that any gzip of the same data is as good.
     """
 
     folder: str
     name: str
-    url: str
+    url: str | None
     sha256: str
 
     def content(self, root: str | Path | None) -> bytes:
@@ -42,8 +42,15 @@ class DataFile:
             if found is not None:
                 return self._checked(_read(found), str(found))
             if must_exist:
-                raise DataError(f"root holds no {path}; {_HELP}")
+                raise DataError(f"root holds no {path}; {self._help}")
         return self._cached()
+
+    @property
+    def _help(self) -> str:
+        return (
+            f"put the published files into FOLDER/{self.folder}/, and set EBMLAB_DATA=FOLDER or "
+            "pass root=FOLDER"
+        )
 
     def _checked(self, raw: bytes, name: str) -> bytes:
         content = gunzip(raw, name)
@@ -67,6 +74,8 @@ class DataFile:
 
     def _downloaded(self, path: Path) -> bytes:
         """Fetch, check and keep the file; what arrives damaged is fetched again once."""
+        if self.url is None:
+            raise DataError(f"{self.name} is nowhere to be found; {self._help}")
         _require_writable(path.parent)
         source = self.url + self.name
         raw = _fetch(source)
@@ -80,8 +89,8 @@ class DataFile:
 
 
 _HELP = (
-    "put the four published files into FOLDER/mnist/ or FOLDER/fashion-mnist/, and set "
-    "EBMLAB_DATA=FOLDER or pass root=FOLDER"
+    "put the published files into FOLDER/mnist/, FOLDER/fashion-mnist/ or "
+    "FOLDER/cifar-10-batches-bin/, and set EBMLAB_DATA=FOLDER or pass root=FOLDER"
 )
 
 

@@ -49,6 +49,7 @@ IMAGE_SETS: Mapping[str, Callable[[], ImageSet]] = {
     "fashion-mnist": lambda: ImageSet(
         *data.fashion_mnist("train"), *data.fashion_mnist("test"), flip=True
     ),
+    "cifar10": lambda: ImageSet(*data.cifar10("train"), *data.cifar10("test"), flip=True),
 }
 
 
