@@ -89,10 +89,12 @@ def logistic(e_pos: Tensor, e_neg: Tensor) -> Tensor:
 def _surprise(e_pos: Tensor, e_neg: Tensor, temperature: float = 1.0) -> Tensor:
     """-log softmax(-E / τ) at E+, from differences only: a common offset changes nothing."""
     gaps = e_pos[:, None] - e_neg
-    # Dividing by 1 would copy them all; cross_entropy needs less memory backwards than logsumexp.
+    # Memory: dividing by 1 is a copy, one name keeps no older copy, and backwards logsumexp needs
+    # one more than cross_entropy.
     gaps = gaps if temperature == 1 else gaps / temperature
+    gaps = functional.pad(gaps, (1, 0))
     first = torch.zeros_like(e_pos, dtype=torch.long)
-    return functional.cross_entropy(functional.pad(gaps, (1, 0)), first, reduction="none")
+    return functional.cross_entropy(gaps, first, reduction="none")
 
 
 @dataclass(frozen=True)

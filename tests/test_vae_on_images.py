@@ -78,13 +78,14 @@ def test_weights_tighten_the_bound_that_trains_and_two_estimates_of_it_agree():
     gain, error = distance(weighed(vae, test), weighed(iwae, test))
     # Over images of one pair of models; twice as many steps do not turn the order round.
     assert gain > 4.9 * error
-    for method in (vae, iwae):
+    # Weights and chains both bound -log p(y) from above. Gaussians reach all of a VAE's posteriors;
+    # those of an IWAE are not made to be Gaussian, and 1000 draws stay 0.8 nats above.
+    for method, apart in ((vae, 0.4), (iwae, 1.5)):
         few = test[:30]
         by_weights, by_chains = weighed(method, few), annealed(method, few)
-        assert abs(distance(by_weights, by_chains)[0]) < 0.4
+        assert abs(distance(by_weights, by_chains)[0]) < apart
         assert 90 < float(by_weights.mean()) < 150
-        # The control: the evidence bound itself, which stays farther above.
+        # The control: the bound that it was trained by stays farther above.
         with torch.no_grad():
-            bound = vae.energy(None, few, rng=generator(3)).double()
-        if method is vae:
-            assert distance(bound, by_chains)[0] > 2
+            bound = method.energy(None, few, rng=generator(3)).double()
+        assert distance(bound, by_chains)[0] > 2

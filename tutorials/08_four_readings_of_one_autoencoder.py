@@ -108,9 +108,7 @@ for name, top, plane in zip(list(models)[1:], *figure.subplots(2, 4), strict=Tru
     plane.scatter(*seen[:, :2].T, s=5, c=label, cmap="tab10")
 figure.savefig(FIGURES / "08_codes.png")
 priors = vae.energy.decode(None, torch.randn(16, 16)), g(book(torch.randint(16, (16, 4))))
-ax = plot.images(
-    torch.cat(priors).view(-1, 1, 8, 8), title="Draws of the priors: VAE above, VQ-VAE below"
-)
+ax = plot.images(torch.cat(priors).view(-1, 1, 8, 8), title="Drawn: VAE above, VQ-VAE below")
 ax.figure.savefig(FIGURES / "08_samples.png")
 
 # %% The claim: each limit tells digits from others, PCA's not how far; nats are what they must be
