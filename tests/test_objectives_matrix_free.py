@@ -6,10 +6,11 @@ from problems import F64, randn
 from ranks_support import RANKS, on_two_ranks
 from torch import nn
 
-from ebmlab.energies import Cosine, JointEmbedding, SquaredDistance
+from ebmlab.energies import Cosine, JointEmbedding, SquaredDistance, unit
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.losses import InfoNCE as Loss
 from ebmlab.negatives import InBatch
+from ebmlab.networks import Memory
 from ebmlab.objectives import Contrastive, InfoNCE, NTXent
 from ebmlab.teachers import EMA
 
@@ -83,6 +84,34 @@ def test_other_heads_and_batches_of_one_are_refused():
     for objective in (NTXent(), InfoNCE()):
         with pytest.raises(ShapeError, match="batch of one"):
             objective(JointEmbedding(f, f, Cosine()), one, one)
+
+
+@pytest.mark.parametrize("objective", [NTXent, InfoNCE])
+@pytest.mark.parametrize("kind", ["one encoder", "two encoders"])
+def test_a_memory_adds_its_codes_to_the_negatives_and_takes_the_batch_on_commit(objective, kind):
+    memory = Memory(9, 4).double()
+    energy, x = embeddings()[kind], views(2)
+    loss = objective(0.3, memory)(energy, x, x)
+    _, hx, hy = energy.embed(x, x)
+    values, past = [], unit(memory.codes)
+    for i, j in ((0, 1), (1, 0)):
+        a, b = unit(hx[i]), unit(hy[j])
+        keys = torch.cat([b, past, a]) if objective is NTXent else torch.cat([b, past])
+        logits = a @ keys.T / 0.3
+        if objective is NTXent:
+            own = torch.arange(7)
+            logits = logits.index_put((own, 16 + own), torch.tensor(-torch.inf, dtype=F64))
+        values.append(logits.logsumexp(1) - (a * b).sum(1) / 0.3)
+    due = torch.cat(values).mean()
+    assert torch.allclose(loss.value, due, rtol=1e-12)
+    for a, b in zip(
+        gradients(energy, loss), gradients(energy, loss._replace(value=due)), strict=True
+    ):
+        assert torch.allclose(a, b, rtol=1e-9, atol=1e-12)
+    before = memory.codes.clone()
+    assert torch.equal(memory.codes, before)
+    loss.commit()
+    assert torch.equal(memory.codes[:5], hy.detach().reshape(-1, 4)[9:])
 
 
 def on_a_rank(rank, name, x, y):

@@ -1,6 +1,7 @@
 """InfoNCE and NT-Xent without the matrix of logits: memory O(b d), not O(b²)."""
 
 from abc import abstractmethod
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -11,7 +12,8 @@ from ebmlab.energies import Cosine, unit, view_pairs
 from ebmlab.energy import Energy, Scaled, Tempered
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.kernels.products import log_sum_exp_others, log_sum_exp_products
-from ebmlab.protocols import Loss, Objective
+from ebmlab.networks import Memory
+from ebmlab.protocols import Loss, Objective, nothing
 from ebmlab.ranks import gathered, rank_count, rank_number
 from ebmlab.types import Tree
 
@@ -31,10 +33,11 @@ class _MatrixFree(Objective):
 
     on_codes = True
 
-    def __init__(self, temperature: float) -> None:
+    def __init__(self, temperature: float, memory: Memory | None) -> None:
         super().__init__()
         require_positive("temperature", temperature)
         self.temperature = temperature
+        self.memory = memory
 
     @abstractmethod
     def parts(self, hx: Tree, hy: Tree, head: Energy, scale: float | Tensor) -> list[_Part]:
@@ -49,7 +52,15 @@ class _MatrixFree(Objective):
         low = (-weight * torch.stack([part.positives.mean() for part in parts]).mean()).detach()
         high = (-weight * torch.stack([part.negatives for part in parts]).mean()).detach()
         metrics = {"e_pos": low, "e_neg": high, "gap": high - low}
-        return Loss(value, {"contrastive": value.detach()}, metrics)
+        codes = require_tensor("y", hy)
+        commit = nothing if self.memory is None else partial(self.memory.push, codes)
+        return Loss(value, {"contrastive": value.detach()}, metrics, commit)
+
+    def past(self, like: Tensor) -> Tensor:
+        """Unit codes of the memory, (m, d); m is 0 where there is none."""
+        if self.memory is None:
+            return like.new_zeros(0, like.shape[-1])
+        return unit(self.memory.codes.to(like.dtype))
 
     def extra_repr(self) -> str:
         """What `print` shows."""
@@ -66,6 +77,7 @@ class NTXent(_MatrixFree):
 
     Args:
         temperature: τ > 0, 0.5 for small images, 0.1 for large ones.
+        memory: past codes y, negatives too; each commit pushes the batch's.
 
     Raises:
         ConfigurationError: the head is not a (weighted) `Cosine`.
@@ -82,17 +94,19 @@ class NTXent(_MatrixFree):
     Source: Chen, Kornblith, Norouzi, Hinton 2020, arXiv:2002.05709.
     """
 
-    def __init__(self, temperature: float = 0.5) -> None:
-        super().__init__(temperature)
+    def __init__(self, temperature: float = 0.5, memory: Memory | None = None) -> None:
+        super().__init__(temperature, memory)
 
     def parts(self, hx: Tree, hy: Tree, head: Energy, scale: float | Tensor) -> list[_Part]:
         """One for each pair of views: both ways at once where one encoder made both codes."""
         if hx is hy and isinstance(scale, float) and rank_count() == 1:
             views = unit(require_tensor("x", hx))
             if views.ndim == 3:
+                past = self.past(views)
                 pairs = [(a, b) for i, a in enumerate(views) for b in views[i + 1 :]]
-                return [_both_ways(a, b, scale) for a, b in pairs]
-        return [_one_way(a, b, scale, own=True) for a, b in _unit_pairs(view_pairs(head, hx, hy))]
+                return [_both_ways(a, b, past, scale) for a, b in pairs]
+        pairs = _unit_pairs(view_pairs(head, hx, hy))
+        return [_one_way(a, b, self.past(b), scale, own=True) for a, b in pairs]
 
 
 class InfoNCE(_MatrixFree):
@@ -103,6 +117,7 @@ class InfoNCE(_MatrixFree):
 
     Args:
         temperature: τ > 0.
+        memory: past codes y, negatives too; each commit pushes the batch's.
 
     Raises:
         ConfigurationError: the head is not a (weighted) `Cosine`.
@@ -116,12 +131,13 @@ class InfoNCE(_MatrixFree):
     Source: van den Oord, Li, Vinyals 2018, arXiv:1807.03748.
     """
 
-    def __init__(self, temperature: float = 1.0) -> None:
-        super().__init__(temperature)
+    def __init__(self, temperature: float = 1.0, memory: Memory | None = None) -> None:
+        super().__init__(temperature, memory)
 
     def parts(self, hx: Tree, hy: Tree, head: Energy, scale: float | Tensor) -> list[_Part]:
         """One for each ordered pair of views."""
-        return [_one_way(a, b, scale, own=False) for a, b in _unit_pairs(view_pairs(head, hx, hy))]
+        pairs = _unit_pairs(view_pairs(head, hx, hy))
+        return [_one_way(a, b, self.past(b), scale, own=False) for a, b in pairs]
 
 
 def _weight(head: Energy) -> float | Tensor:
@@ -141,19 +157,24 @@ def _unit_pairs(pairs: list[tuple[Tree, Tree]]) -> list[tuple[Tensor, Tensor]]:
     return [(unit(require_tensor("x", a)), unit(require_tensor("y", b))) for a, b in pairs]
 
 
-def _both_ways(a: Tensor, b: Tensor, scale: float) -> _Part:
+def _both_ways(a: Tensor, b: Tensor, past: Tensor, scale: float) -> _Part:
     """All 2b codes as anchors."""
     _require_pairs(a, b)
     u = torch.cat([a, b])
     positives = torch.einsum("bd,bd->b", a, b).repeat(2)
-    losses = log_sum_exp_others(u, scale) - scale * positives
-    return _Part(losses, positives, _mean_of_others(u, u, positives, own=True))
+    total = log_sum_exp_others(u, scale)
+    if len(past):
+        total = total.logaddexp(log_sum_exp_products(u, past, scale))
+    keys = torch.cat([u, past])
+    return _Part(
+        total - scale * positives, positives, _mean_of_others(u, keys, positives, own=True)
+    )
 
 
-def _one_way(a: Tensor, b: Tensor, scale: float | Tensor, *, own: bool) -> _Part:
-    """The codes a as anchors, among all b and, with `own`, all other a."""
+def _one_way(a: Tensor, b: Tensor, past: Tensor, scale: float | Tensor, *, own: bool) -> _Part:
+    """The codes a as anchors, among all b, the past and, with `own`, all other a."""
     _require_pairs(a, b)
-    keys = gathered("y", b)
+    keys = torch.cat([gathered("y", b), past])
     index = torch.arange(len(a), device=a.device) + len(a) * rank_number()
     left_out = None
     if own:

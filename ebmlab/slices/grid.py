@@ -135,7 +135,7 @@ def landscape(
     potential = as_potential(u)
     if isinstance(potential.origin, Energy) and potential.origin.couples:
         raise ConfigurationError(
-            f"{type(potential.origin).__name__} couples the rows of a batch (couples is True): its "
+            f"{type(potential.origin).__name__} couples the rows of a batch (couples): its "
             "energy at a point depends on the other points, so there is no landscape of it; draw "
             "the energy it is made of, with z clamped"
         )
