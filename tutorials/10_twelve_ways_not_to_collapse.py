@@ -4,8 +4,7 @@
 # **Question: two views of an image should have codes of low energy, which one code for all images
 # does best. What keeps twelve methods from it?**
 
-# %% The data first: digits of 8 x 8 pixels, each with 16 views: crops, rotations, noise
-from collections.abc import Callable
+# %% The data first: digits of 8 x 8 pixels, and views of them: crops, rotations, noise
 from pathlib import Path
 
 import torch
@@ -14,20 +13,17 @@ from torch import Tensor, nn
 
 import ebmlab
 from ebmlab import data, methods, metrics, plot
+from ebmlab.data.views import Compose, Crop, Noise, Rotate
 from ebmlab.networks import MLP, Expander, Projector
 
 FIGURES = Path("tutorials/figures")
 FIGURES.mkdir(parents=True, exist_ok=True)
 SEED, STEPS, EVERY = 0, 300, 20
 rng = torch.Generator().manual_seed(SEED)
-order = torch.randperm(1797, generator=rng)
-digits, labels = (part[order] for part in data.digits())
-view = data.views
-change = view.Compose((view.Crop(8, (0.6, 1.0)), view.Rotate(15), view.Noise(0.1)))
+digits, labels = data.digits()
+change = Compose((Crop(8, (0.6, 1.0)), Rotate(15), Noise(0.1)))
 views = torch.stack([change(digits, rng) for _ in range(16)])
-sheet = torch.cat([digits[None], views[:7]])[:, :5].transpose(0, 1).flatten(0, 1)
-ax = plot.images(sheet, 8, headings=("image", *["view"] * 7))
-ax.figure.savefig(FIGURES / "10_views.png")
+plot.images(torch.cat([digits[:10], *views[:3, :10]]), 10).figure.savefig(FIGURES / "10_views.png")
 
 
 def pairs(n: int, rng: torch.Generator) -> tuple[tuple[Tensor, Tensor], ...]:
@@ -36,62 +32,89 @@ def pairs(n: int, rng: torch.Generator) -> tuple[tuple[Tensor, Tensor], ...]:
     return ((views[a, which], views[b, which]),) * 2
 
 
-# %% [markdown]
-# ## One network, whose code is a point of the plane; in the way of collapse stands
-#
-# | method | what keeps codes apart |
-# |---|---|
-# | joint embedding | nothing |
-# | Siamese, SimCLR, MoCo, NNCLR | negatives: other images are pushed away |
-# | BYOL, SimSiam | a predictor, and a target that stands still or follows slowly |
-# | DINO | a slow teacher, centered so that no cluster wins, sharpened so that one must |
-# | VICReg | the variance of each dimension is held, and no two are correlated |
-# | Barlow Twins | the correlation of two views' dimensions is the identity |
-# | LeJEPA | the codes of all images are spread as N(0, 1) in every direction |
-# | SwAV, DeepCluster | clusters of equal share, or found anew by K-means, are predicted |
-
-# %%
-how = {"projection": 16, "x_ndim": 3}
-small = {"hidden": 64, **how}
-F = nn.Sequential
-WAYS: dict[str, Callable[[nn.Module], ebmlab.Method]] = {
-    "joint embedding": lambda f: methods.joint_embedding(F(f[:1]), x_ndim=3),
+# %% E(x, y) = head(g(f(x)), g(f(y))), f(x) in the plane; and what stands in the way of collapse
+how, base, F = {"projection": 16, "x_ndim": 3}, {"hidden": 64, "x_ndim": 3}, nn.Sequential
+small, bank = how | base, {"bank": 2048, "every": 25}
+WAYS = {
+    "joint embedding": lambda f: methods.joint_embedding(F(f[:1]), x_ndim=3),  # nothing
+    # Negatives: other images of the batch, or of past ones, are pushed away.
     "Siamese": lambda f: methods.siamese(F(f[:1]), x_ndim=3),
     "SimCLR": lambda f: methods.simclr(f, 64, temperature=0.2, **how),
     "MoCo": lambda f: methods.moco(f, 64, queue=512, temperature=0.2, decay=0.95, **how),
     "NNCLR": lambda f: methods.nnclr(f, 64, bottleneck=64, queue=512, temperature=0.2, **small),
+    # A target that stands still, or a slow teacher, and a predictor.
     "BYOL": lambda f: methods.byol(f, 64, decay=0.95, **small),
     "SimSiam": lambda f: methods.simsiam(f, 64, bottleneck=16, **how),
-    "DINO": lambda f: methods.dino(
-        f, 64, outputs=32, hidden=64, bottleneck=16, target_temperature=0.06, decay=0.98, x_ndim=3
-    ),
+    # A slow teacher, centered so that no cluster wins, and sharpened so that one must.
+    "DINO": lambda f: methods.dino(f, 64, outputs=32, bottleneck=16, decay=0.98, **base),
+    # Each dimension keeps its variance, two views correlate as the identity, all are N(0, 1).
     "VICReg": lambda f: methods.vicreg(F(f, Projector(64, 64, 16)), 16, x_ndim=3),
     "Barlow Twins": lambda f: methods.barlow_twins(f, 64, **small),
     "LeJEPA": lambda f: methods.lejepa(f, 64, directions=64, **small),
+    # All clusters get equal shares of the batch; or K-means finds them anew, in all the data.
     "SwAV": lambda f: methods.swav(f, 64, prototypes=32, frozen_steps=50, **small),
-    "DeepCluster": lambda f: methods.deepcluster(
-        f, 64, bank=2048, every=25, prototypes=(32,), **small
-    ),
+    "DeepCluster": lambda f: methods.deepcluster(f, 64, prototypes=(32,), **bank, **small),
 }
 
 
-def train(way: Callable[[nn.Module], ebmlab.Method]) -> tuple[ebmlab.Method, dict, Tensor, float]:
-    """A method, what was watched, the codes in units of their spread, and kNN accuracy."""
+def clamped(method: ebmlab.Method, h: Tensor) -> ebmlab.types.Potential:
+    """E(seven, ·) over the plane of codes, 0 at its best image and 1 on average."""
+    energy, x = method.energy.eval(), (labels == 7).nonzero()[0]
+    beyond, head = F(*energy.online[0][1:], *energy.online[1:]), energy.head
+    codes, free = beyond(h).detach(), isinstance(head, ebmlab.FreeEnergy)
+    z = head.posterior(None, codes).atoms[0][x] if free else None  # the seven's cluster
+    at = (lambda g: head.energy(g, codes[x], z)) if free else (lambda g: head(codes[x], g))
+    e = at(codes).detach()
+    return ebmlab.types.Potential(lambda y: (at(beyond(y)) - e.min()) / (e.mean() - e.min()))
+
+
+def train(name: str) -> tuple:
     torch.manual_seed(SEED)
     plane = F(nn.Flatten(), Expander(64, 128, 2))
-    method, watch = way(F(plane, MLP(2, 64, (64,), nn.ReLU))), metrics.Collapse()
+    method, before = WAYS[name](F(plane, MLP(2, 64, (64,), nn.ReLU))), plane(digits).detach()
     options = {"steps": STEPS, "rng": rng, "lr": 3e-3, "every": EVERY, "progress": False}
+    watch = metrics.Collapse(patience=STEPS)  # measures, and does not warn
     history = ebmlab.fit(method, pairs, watch=watch, **options).history
-    method.eval()
-    h = plane(digits).detach()
-    h = (h - h.mean(0)) / h.std(0)
-    # Far from the origin the order of cosines is that of distances.
-    far = torch.cat([h, 0 * h[:, :1] + 10], 1).double()
-    halves = far[:900], labels[:900], far[900:], labels[900:]
-    return method, history, h, metrics.knn_accuracy(*halves, weighted=False)
+    h = plane.eval()(digits).detach()
+    far = torch.cat([(h - h.mean(0)) / h.std(0), 0 * h[:, :1] + 10], 1)  # cosines as distances
+    halves = far[::2].double(), labels[::2], far[1::2].double(), labels[1::2]
+    return clamped(method, h), history, before, h, metrics.knn_accuracy(*halves, weighted=False)
 
 
-trained = {name: train(way) for name, way in WAYS.items()}
-for name, (_, H, _, k) in trained.items():
-    print(name, round(k, 3), *(f"{x}: {H[x][0]:.2f} {H[x][-1]:.4f}" for x in ("effective_rank", "code_std", "code_spread")))
-torch.save({n: (m, H, h, k) for n, (m, H, h, k) in trained.items() if 1}, "/tmp/L/t10.pt") if 0 else None
+trained = {name: train(name) for name in WAYS}
+
+# %% The failure: over the plane the energy is a bowl, and all codes roll to its bottom
+_, _, before, after, chance = trained.pop("joint embedding")
+bowl = ebmlab.energies.SquaredDistance().given(torch.zeros(1, 2))
+field, dots = ebmlab.landscape(bowl, ebmlab.Plane.xy(), -1.5, 1.5), [before[:200], after[:200]]
+axes, titles = {"xlabel": "$h_1$", "ylabel": "$h_2$"}, ("no cure, before", "no cure, after")
+figure = plot.landscapes([field] * 2, titles, samples=dots, limits=(0.0, 4.0), **axes)
+figure.savefig(FIGURES / "10_failure.png")
+
+# %% The cures: where the digits lie, and how well each point of the plane fits a seven
+fields, sevens, figure = [], [], Figure(figsize=(10, 7.6), layout="compressed")
+for k, (name, (u, _, _, h, accuracy)) in enumerate(trained.items()):
+    plane = ebmlab.Plane(h.mean(0), h.std(0).diag())
+    ax, places = figure.add_subplot(3, 4, k + 1), plane.coordinates(h)
+    plot.codes(places, labels, ax, names=("", ""), title=f"{name}: kNN {accuracy:.0%}")
+    ax.set(xlim=(-2.7, 2.7), ylim=(-2.7, 2.7), xticks=[], yticks=[], aspect="equal")
+    fields.append(ebmlab.landscape(u, plane, -2.7, 2.7, resolution=70))
+    sevens.append(places[labels == 7][:80])
+figure.savefig(FIGURES / "10_codes.png")
+figure = plot.landscapes(fields, list(trained), samples=sevens, limits=(0.0, 1.6), **axes)
+figure.axes[-1].set_ylabel("energy with a seven; 1 is the mean over all digits")
+figure.savefig(FIGURES / "10_landscapes.png")
+
+# %% In how many directions the codes vary that are compared: the plane's, or further on up to 16
+ranks = {name: run[1]["effective_rank"] for name, run in trained.items()}
+figure = plot.history(ranks, range(EVERY, STEPS + 1, EVERY), title="effective rank")
+for ax in figure.axes:
+    ax.set_ylim(1, 11)
+figure.savefig(FIGURES / "10_rank.png")
+
+# %% The claim: without a cure codes shrink to a point and tell nothing; each cure keeps both
+assert after.std() < 0.1 * before.std()
+assert chance < 0.3
+for name, (_, _, first, last, accuracy) in trained.items():
+    assert last.std() > 0.5 * first.std(), name
+    assert accuracy > 0.35, name
