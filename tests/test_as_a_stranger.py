@@ -7,9 +7,15 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 TUTORIALS = sorted((ROOT / "tutorials").glob("[0-9][0-9]_*.py"))
+# More than a quarter of a minute of one core each; `.ci/run` runs them as well.
+LONG = {"06", "07", "08", "09", "10", "11", "12"}
+MARKED = [
+    pytest.param(path, id=path.stem, marks=[pytest.mark.slow] * (path.stem[:2] in LONG))
+    for path in TUTORIALS
+]
 
 
-@pytest.mark.parametrize("script", TUTORIALS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("script", MARKED)
 def test_tutorials_run_and_their_claims_hold(script, tmp_path):
     run = subprocess.run(
         [sys.executable, "-W", "error", script],
