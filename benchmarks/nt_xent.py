@@ -4,6 +4,7 @@ One step is the loss of two batches of codes and its gradient in both; memory is
 to the resident set of the process at its peak (Linux; on CUDA, what the allocator adds).
 """
 
+import ctypes
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -81,7 +82,8 @@ def _peak(step: Step, device: str) -> float:
         before = torch.cuda.memory_allocated()
         step()
         return torch.cuda.max_memory_allocated() - before
-    # Writing 5 sets the peak back to what is resident now.
+    # What earlier steps freed goes back to the system; writing 5 sets the peak to what is left.
+    ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")
     before = _resident("VmRSS")
     step()

@@ -6,7 +6,9 @@ A step encodes two views of 256 grey images of 28 × 28, takes the loss, goes ba
 teachers, centers and queues; the optimizer is left out. Both sides have the same backbone, heads,
 teachers and sizes. Memory is what the allocator of tensors has in use at its peak above what it
 had before the step, read off its own records. On CPU, seconds are those of the processor, which
-other work on the machine disturbs less than those of the clock.
+other work on the machine disturbs less than those of the clock. The encoders are most of a step,
+and the same on both sides: in the note is what is left, on codes that are at hand, in the fastest
+of the turns.
 """
 
 import time
@@ -25,7 +27,7 @@ from ebmlab import Method
 from ebmlab.objectives import NTXent
 from ebmlab.protocols import Stepped
 
-__all__ = ["BATCH", "peak", "rows", "steps_of"]
+__all__ = ["BATCH", "heads_of", "peak", "rows", "steps_of"]
 
 TOPIC = "step_costs"
 BATCH, SIDE, STEPS = 256, 28, 1000
@@ -47,12 +49,15 @@ def _measured(name: str, case: str, device: str, batch: int, quick: bool) -> Ite
     contenders = steps_of(name, device, batch, matrix_free=case != name)
     memory = {who: peak(step, device) for who, step in contenders.items()}
     times = _turns(contenders, 3 if quick else 15) if device == "cpu" else race(contenders, device)
+    alone = _turns(heads_of(name, device, batch, matrix_free=case != name), 5 if quick else 30)
     mib = {who: used / 2**20 for who, used in memory.items()}
+    ms = {who: 1e3 * min(spent.turns) for who, spent in alone.items()}
     for row in compared(TOPIC, f"{case}, {batch} × 2 views", "ebmlab", times):
         values = [float(times[who].result) for who in contenders]
         note = (
             f"{mib['ebmlab']:.1f} against {mib['lightly']:.1f} MiB "
             f"(ratio {mib['lightly'] / mib['ebmlab']:.3f}); "
+            f"on codes {ms['ebmlab']:.1f} against {ms['lightly']:.1f} ms; "
             f"losses {values[0]:.5g}, {values[1]:.5g}"
         )
         yield replace(row, note=note)
@@ -72,19 +77,52 @@ def _turns(contenders: dict[str, Step], turns: int) -> dict[str, Time]:
 
 def steps_of(name: str, device: str, batch: int, *, matrix_free: bool) -> dict[str, Step]:
     """The two steps, on copies of the same weights and the same views."""
+    views = _views(batch, device)
+    ours, theirs = (_built(name, device, matrix_free=matrix_free) for _ in range(2))
+    return {"ebmlab": _ours(ours, views), "lightly": _theirs(name, theirs, views)}
+
+
+def heads_of(name: str, device: str, batch: int, *, matrix_free: bool) -> dict[str, Step]:
+    """Both losses and their gradients in codes that are at hand, no encoder in between."""
+    views = _views(batch, device)
+    ours, theirs = (_built(name, device, matrix_free=matrix_free) for _ in range(2))
+    with torch.no_grad():
+        head, hx, hy = ours.energy.embed(views, views)
+    assert isinstance(hx, Tensor)
+    assert isinstance(hy, Tensor)
+    z = hx.clone().requires_grad_()
+    t = z if hx is hy else hy
+    parts = tuple(code.clone().requires_grad_() for code in hx)
+    compare = BORROWED[name](theirs)
+
+    def own() -> Tensor:
+        ours.zero_grad()
+        loss = ours.objective(head, z, t, None)
+        loss.value.backward()
+        loss.commit()
+        return loss.value.detach()
+
+    def borrowed() -> Tensor:
+        theirs.zero_grad()
+        value = compare(parts, parts if hx is hy else tuple(hy)).squeeze()  # pyright: ignore
+        value.backward()
+        return value.detach()
+
+    return {"ebmlab": own, "lightly": borrowed}
+
+
+def _views(batch: int, device: str) -> tuple[Tensor, ...]:
     rng = torch.Generator().manual_seed(0)
-    views = tuple(torch.rand(2, batch, 1, SIDE, SIDE, generator=rng).to(device))
+    return tuple(torch.rand(2, batch, 1, SIDE, SIDE, generator=rng).to(device))
+
+
+def _built(name: str, device: str, *, matrix_free: bool) -> Method:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        ours = SETTINGS[name].recipe(encoder(), STEPS).to(device)
-        torch.manual_seed(0)
-        theirs = SETTINGS[name].recipe(encoder(), STEPS).to(device)
+        method = SETTINGS[name].recipe(encoder(), STEPS).to(device)
     if matrix_free:
-        ours.objective = NTXent(part(ours, "objective.loss.temperature"))
-    return {
-        "ebmlab": _ours(ours.to(memory_format=torch.channels_last), views),  # pyright: ignore
-        "lightly": _theirs(name, theirs.to(memory_format=torch.channels_last), views),  # pyright: ignore
-    }
+        method.objective = NTXent(part(method, "objective.loss.temperature"))
+    return method.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
 def _ours(method: Method, views: Any) -> Step:
