@@ -20,7 +20,8 @@ def on_two_ranks(function: Callable[..., Any], *inputs: Any) -> list[Any]:
     with tempfile.TemporaryDirectory() as folder:
         arguments = (function, folder, inputs)
         multiprocessing.start_processes(_run, arguments, RANKS, start_method="forkserver")
-        return [torch.load(Path(folder, f"{rank}.pt"), weights_only=False) for rank in range(RANKS)]
+        files = [Path(folder, f"{rank}.pt") for rank in range(RANKS)]
+        return [torch.load(file, weights_only=False) for file in files]
 
 
 def _run(rank: int, function: Callable[..., Any], folder: str, inputs: tuple) -> None:
