@@ -78,14 +78,14 @@ def _turns(contenders: dict[str, Step], turns: int) -> dict[str, Time]:
 def steps_of(name: str, device: str, batch: int, *, matrix_free: bool) -> dict[str, Step]:
     """The two steps, on copies of the same weights and the same views."""
     views = _views(batch, device)
-    ours, theirs = (_built(name, device, matrix_free=matrix_free) for _ in range(2))
+    ours, theirs = (_built(name, device, matrix_free=free) for free in (matrix_free, False))
     return {"ebmlab": _ours(ours, views), "lightly": _theirs(name, theirs, views)}
 
 
 def heads_of(name: str, device: str, batch: int, *, matrix_free: bool) -> dict[str, Step]:
     """Both losses and their gradients in codes that are at hand, no encoder in between."""
     views = _views(batch, device)
-    ours, theirs = (_built(name, device, matrix_free=matrix_free) for _ in range(2))
+    ours, theirs = (_built(name, device, matrix_free=free) for free in (matrix_free, False))
     with torch.no_grad():
         head, hx, hy = ours.energy.embed(views, views)
     assert isinstance(hx, Tensor)
