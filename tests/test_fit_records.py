@@ -54,6 +54,15 @@ def test_metrics_are_lines_of_strict_json(tmp_path):
     assert 0 <= lines[0]["seconds"] <= lines[3]["seconds"]
 
 
+@pytest.fixture
+def interruptible():
+    """A process that was started in the background may have been told to ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_propagates_and_leaves_whole_lines(tmp_path):
     method, calls = line(), []
     method.eval()
