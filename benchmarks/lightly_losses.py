@@ -5,6 +5,7 @@ pip install --no-deps lightly torchvision
 
 import torch
 from measure import installed
+from torch import library
 
 __all__ = ["available"]
 
@@ -14,11 +15,11 @@ def available() -> bool:
     if not (installed("lightly") and installed("torchvision")):
         return False
     if not hasattr(torch.ops.torchvision, "nms"):
-        library = torch.library.Library("torchvision", "DEF")
-        library.define("nms(Tensor dets, Tensor scores, float threshold) -> Tensor")
-        library.define("qnms(Tensor dets, Tensor scores, float threshold) -> Tensor")
-        _KEPT.append(library)
+        operators = library.Library("torchvision", "DEF")
+        operators.define("nms(Tensor dets, Tensor scores, float threshold) -> Tensor")
+        operators.define("qnms(Tensor dets, Tensor scores, float threshold) -> Tensor")
+        _KEPT.append(operators)
     return True
 
 
-_KEPT: list[torch.library.Library] = []
+_KEPT: list[library.Library] = []
