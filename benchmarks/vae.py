@@ -25,7 +25,7 @@ from ebmlab.energies import BinaryCrossEntropy, Gaussian
 from ebmlab.inference import Amortized
 from ebmlab.networks import MLP, GaussianHead
 from ebmlab.partition import Estimate, annealed_evidence, evidence
-from ebmlab.samplers import HMC
+from ebmlab.samplers import HMC, run
 from ebmlab.training import cosine
 
 TOPIC = "vae"
@@ -36,7 +36,8 @@ class Budget(NamedTuple):
     """What a comparison spends: steps of training; images, draws and chains of the estimates.
 
     Chains of the first `annealed` images go through `temperatures` times from prior to posterior;
-    every image's own Gaussian is fitted in `refine` steps.
+    every image's own Gaussian is fitted in `refine` steps. Their posteriors are drawn from by
+    chains of `walk` transitions to settle and four times as many to keep a quarter of.
     """
 
     steps: int = 6000
@@ -47,10 +48,11 @@ class Budget(NamedTuple):
     chains: int = 10
     temperatures: int = 300
     refine: int = 60
+    walk: int = 60
 
 
-QUICK = Budget(60, 20, 20, 100, 4, 4, 20, 5)
-LEAPS = 8
+QUICK = Budget(60, 20, 20, 100, 4, 4, 20, 5, 6)
+LEAPS, WALKERS = 8, 16
 MODELS = {"VAE, 1 draw": 1, "IWAE, 50 draws": 50}
 
 
@@ -120,6 +122,7 @@ def judged(method: Method, images: Tensor, budget: Budget) -> tuple[Estimate, st
     plain, fitted = (weighed(method, images, budget, steps) for steps in (0, budget.refine))
     loss, chains = -fitted.log_z, -annealed(method, images[: budget.annealed], budget).log_z
     short = loss[: len(chains)]
+    known = proposed(method, images[: budget.annealed], budget)
     size, few = (float(found.effective_sample_size.median()) for found in (fitted, plain))
     return fitted, "; ".join(
         [
@@ -128,6 +131,9 @@ def judged(method: Method, images: Tensor, budget: Budget) -> tuple[Estimate, st
             f"on {len(short)} of them {nats(short)}, by annealing {nats(chains)} "
             f"({budget.chains} chains × {budget.temperatures} × {LEAPS} leaps), difference "
             f"{nats(chains - short)}",
+            f"by importance weighting from draws of their posteriors {nats(-known.log_z)}, median "
+            f"effective {float(known.effective_sample_size.median()):.0f}, difference "
+            f"{nats(chains + known.log_z)}",
             f"KL(q ‖ prior) {nats(information(method, images))}",
         ]
     )
@@ -151,6 +157,28 @@ def weighed(method: Method, images: Tensor, budget: Budget, refine: int) -> Esti
         for y in images.split(50)
     ]
     return Estimate.from_weights(torch.cat([part for part in found if part is not None], 1))
+
+
+def proposed(method: Method, images: Tensor, budget: Budget) -> Estimate:
+    """log p(y) by importance weighting from Gaussians with the moments of posterior draws."""
+    energy, encoder = parts_of(method)
+    rng = torch.Generator(images.device).manual_seed(3)
+    with torch.no_grad():
+        mean, log_std = encoder(images)
+    shape = (WALKERS, *mean.shape)
+    start = mean + log_std.exp() * torch.randn(shape, generator=rng, device=mean.device)
+
+    def u(z: Tensor) -> Tensor:
+        z = z.reshape(shape)
+        return (energy(None, images, z) + 0.5 * z.square().sum(-1)).flatten()
+
+    kernel = HMC(0.09, LEAPS, jitter=0.3)
+    settled = run(kernel, u, start.flatten(0, 1), steps=budget.walk, rng=rng).state
+    samples = run(kernel, u, settled, steps=4 * budget.walk, rng=rng, thin=4).samples
+    draws = samples.reshape(-1, *mean.shape)
+    return evidence(
+        energy, encoder, None, images, samples=budget.draws, rng=rng, chunk=100, draws=draws
+    )
 
 
 def annealed(method: Method, images: Tensor, budget: Budget) -> Estimate:

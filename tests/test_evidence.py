@@ -3,6 +3,7 @@
 import pytest
 import torch
 from linear_gaussian_support import (
+    OFFSET,
     STD,
     decoder,
     draws,
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from ebmlab import FreeEnergy
 from ebmlab.energies import Gaussian, GaussianNLL, Reconstruction
-from ebmlab.errors import ConfigurationError
+from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.inference import ImportanceWeighted
 from ebmlab.networks import Conditional, Mean
 from ebmlab.partition import Estimate, annealed_evidence, evidence
@@ -162,3 +163,33 @@ def test_what_cannot_be_estimated_is_refused():
         annealed_evidence(
             model(), PRIOR, HMC(0.3), None, y, times=TIMES, chains=2, rng=rng, temperature=-1.0
         )
+
+
+def slanted(n: int) -> tuple[Reconstruction, Tensor, Tensor, Tensor]:
+    """A model whose two z are strongly correlated given y: -log p(y | z), y, -log p(y), draws."""
+    weight = torch.tensor([[1.5, 1.4], [1.0, 1.1], [0.8, 0.6], [-0.5, -0.8]], dtype=F64)
+    energy = Reconstruction(decoder(weight), GaussianNLL(STD), takes_x=False)
+    y = randn(n, 2, seed=3) @ weight.T + OFFSET + STD * randn(n, 4, seed=4)
+    precision = torch.eye(2, dtype=F64) + weight.T @ weight / STD**2
+    mean = (y - OFFSET) @ weight @ precision.inverse() / STD**2
+    root = torch.linalg.cholesky(precision.inverse())
+    z = mean + randn(400, n, 2, seed=5) @ root.T
+    return energy, y, negative_log_likelihood(y, weight), z
+
+
+def test_draws_of_the_posterior_give_a_proposal_that_knows_its_correlations():
+    energy, y, loss, found_z = slanted(20)
+    rng = generator(1)
+    found = evidence(energy, poor_encoder(), None, y, samples=400, rng=rng, draws=found_z)
+    assert honest(found.log_z + loss, found.standard_error, 0.0)
+    shifted = found._replace(log_z=found.log_z + 5 * found.standard_error)
+    assert not honest(shifted.log_z + loss, shifted.standard_error, 0.0)
+    fitted = evidence(energy, poor_encoder(), None, y, samples=400, rng=rng, refine=60)
+    assert (found.effective_sample_size > 300).all()
+    assert (fitted.effective_sample_size < 200).all()
+
+
+def test_too_few_draws_for_a_covariance_are_refused():
+    energy, y, _, found_z = slanted(3)
+    with pytest.raises(ShapeError, match="2 of each posterior"):
+        evidence(energy, poor_encoder(), None, y, samples=9, rng=generator(), draws=found_z[:2])

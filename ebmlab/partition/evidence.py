@@ -6,10 +6,9 @@ from torch import Tensor, nn
 from ebmlab.checks import require_positive
 from ebmlab.energies import Density
 from ebmlab.energy import Energy
-from ebmlab.errors import ConfigurationError
+from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.inference.atoms import data_batch
 from ebmlab.inference.encoding import encoded, gaussian_noise, require_log_std
-from ebmlab.inference.importance import log_ratio
 from ebmlab.inference.local import fitted_gaussians
 from ebmlab.partition.annealing import ais
 from ebmlab.partition.course import Transition
@@ -31,6 +30,7 @@ def evidence(
     temperature: float = 1.0,
     chunk: int = 100,
     refine: int = 0,
+    draws: Tensor | None = None,
 ) -> Estimate:
     """log ∫ exp(-E(x, y, z) / T) N(z; 0, 1) dz of each datum, by importance sampling.
 
@@ -49,12 +49,16 @@ def evidence(
         chunk: how many draws per datum at a time, which bounds the memory.
         refine: by how many steps each datum's q is first fitted to it, beyond what the encoder
             gives (see `inference.local`): some tens make few draws worth many.
+        draws: from each datum's posterior, (s, *batch, dim) with s > dim, such as the atoms of
+            `Sampled`: q is then the Gaussian of their mean and covariance, which knows how the
+            entries of z go together, and the encoder is not asked.
 
     Returns:
         An `Estimate` whose numbers are (*batch).
 
     Raises:
         ConfigurationError: samples < 2, chunk < 1, refine < 0, T <= 0, or no (mean, log_std).
+        ShapeError: there are no more draws than z has entries.
         NonFiniteError: an energy is NaN or -∞, or all weights of a datum are 0.
 
     Example:
@@ -72,20 +76,42 @@ def evidence(
         raise ConfigurationError(
             f"samples is {samples}, chunk {chunk}, refine {refine}; they must be >= 2, >= 1, >= 0"
         )
-    if refine:
-        encoder = fitted_gaussians(
-            energy, encoder, x, y, steps=refine, rng=rng, temperature=temperature
-        )
-    mean, log_std = encoded(encoder, energy, x, y)
-    log_std = require_log_std(log_std)
+    if draws is not None:
+        mean, root = _moments(draws)
+    else:
+        if refine:
+            encoder = fitted_gaussians(
+                energy, encoder, x, y, steps=refine, rng=rng, temperature=temperature
+            )
+        mean, log_std = encoded(encoder, energy, x, y)
+        root = torch.diag_embed(require_log_std(log_std).exp())
+    log_det = root.diagonal(dim1=-2, dim2=-1).log().sum(-1)
 
     def weighed(count: int) -> Tensor:
-        z = mean + log_std.exp() * gaussian_noise(mean, count, rng, "evidence")
-        return -energy(x, y, z, rng=rng) / temperature - log_ratio(z, mean, log_std)
+        noise = gaussian_noise(mean, count, rng, "evidence")
+        z = mean + torch.einsum("...ij,k...j->k...i", root, noise)
+        # log p(z) / q(z) of two Gaussians, whose constants cancel.
+        ratio = 0.5 * (noise.square() - z.square()).sum(-1) + log_det
+        return ratio - energy(x, y, z, rng=rng) / temperature
 
     full, rest = divmod(samples, chunk)
     counts = [chunk] * full + [rest] * (rest > 0)
     return Estimate.from_weights(torch.cat([weighed(count).double() for count in counts]))
+
+
+def _moments(draws: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and a root of the covariance of draws; correlations, which err most, shrunk by 1/10."""
+    s, dim = len(draws), draws.shape[-1]
+    if s <= dim:
+        raise ShapeError(
+            f"draws has shape {tuple(draws.shape)}: {s} of each posterior, and the covariance of "
+            f"{dim} entries needs more"
+        )
+    mean = draws.mean(0)
+    away = draws - mean
+    covariance = torch.einsum("s...i,s...j->...ij", away, away) / (s - 1)
+    own = torch.diag_embed(covariance.diagonal(dim1=-2, dim2=-1))
+    return mean, torch.linalg.cholesky(covariance.lerp(own, 0.1))
 
 
 def annealed_evidence(
