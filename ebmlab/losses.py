@@ -94,7 +94,9 @@ def _surprise(e_pos: Tensor, e_neg: Tensor, temperature: float = 1.0) -> Tensor:
     gaps = gaps if temperature == 1 else gaps / temperature
     gaps = functional.pad(gaps, (1, 0))
     first = torch.zeros_like(e_pos, dtype=torch.long)
-    return functional.cross_entropy(gaps, first, reduction="none")
+    loss = functional.cross_entropy(gaps, first, reduction="none")
+    # An infinite gap is an infinite loss, where softmax would subtract infinities.
+    return loss.masked_fill(gaps.detach().amax(1).isposinf(), torch.inf)
 
 
 @dataclass(frozen=True)

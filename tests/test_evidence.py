@@ -189,7 +189,11 @@ def test_draws_of_the_posterior_give_a_proposal_that_knows_its_correlations():
     assert (fitted.effective_sample_size < 200).all()
 
 
-def test_too_few_draws_for_a_covariance_are_refused():
+def test_too_few_draws_for_a_covariance_or_draws_beside_refinement_are_refused():
     energy, y, _, found_z = slanted(3)
+    with pytest.raises(ConfigurationError, match="give one"):
+        evidence(
+            energy, poor_encoder(), None, y, samples=9, rng=generator(), draws=found_z, refine=1
+        )
     with pytest.raises(ShapeError, match="2 of each posterior"):
         evidence(energy, poor_encoder(), None, y, samples=9, rng=generator(), draws=found_z[:2])

@@ -250,3 +250,10 @@ def test_square_exponential_takes_a_beta_of_zero_but_not_less():
     assert losses.SquareExponential(0.0)(torch.ones(1), torch.ones(1, 1)).item() == 1.0
     with pytest.raises(ConfigurationError, match="beta is -1"):
         losses.SquareExponential(-1.0)
+
+
+def test_infinite_energies_make_infonce_infinite_or_leave_it_alone_and_never_nan():
+    inf, loss = math.inf, losses.InfoNCE(0.5)
+    rows = loss(torch.tensor([inf, 0.0, 0.0]), torch.tensor([[0.0, 1.0], [0.0, -inf], [0.0, inf]]))
+    assert rows[:2].isposinf().all()
+    assert rows[2] == pytest.approx(math.log(2))

@@ -57,7 +57,8 @@ def evidence(
         An `Estimate` whose numbers are (*batch).
 
     Raises:
-        ConfigurationError: samples < 2, chunk < 1, refine < 0, T <= 0, or no (mean, log_std).
+        ConfigurationError: samples < 2, chunk < 1, refine < 0, T <= 0, draws beside refine, or no
+            (mean, log_std).
         ShapeError: there are no more draws than z has entries.
         NonFiniteError: an energy is NaN or -∞, or all weights of a datum are 0.
 
@@ -76,6 +77,8 @@ def evidence(
         raise ConfigurationError(
             f"samples is {samples}, chunk {chunk}, refine {refine}; they must be >= 2, >= 1, >= 0"
         )
+    if draws is not None and refine:
+        raise ConfigurationError("draws say what q is, and refine betters the encoder's: give one")
     if draws is not None:
         mean, root = _moments(draws)
     else:
