@@ -76,19 +76,18 @@ def main() -> None:
     first = {"first": untrained(data)}
     lines = options.out / f"{NAME}.jsonl"
     options.out.mkdir(parents=True, exist_ok=True)
-    runs = read(lines)
     jobs = [] if options.tables else chosen(options)
     for number, job in enumerate(jobs):
-        if key(job, options.images) in {key(Job(*who(run)), run["images"]) for run in runs}:
+        # Read again each time: others may be at work on the same lines.
+        if key(job, options.images) in {key(Job(*who(run)), run["images"]) for run in read(lines)}:
             continue
         print(f"{number + 1} of {len(jobs)}: {job}", flush=True)
         run = ran(job, data, options.images) | {"commit": about["commit"], "date": about["date"]}
         with lines.open("a") as file:
             file.write(json.dumps(run) + "\n")
-        runs.append(run)
         print(json.dumps(run), flush=True)
-        write(lines, about | first, runs)
-    write(lines, about | first, runs)
+        write(lines, about | first, read(lines))
+    write(lines, about | first, read(lines))
 
 
 def chosen(options: argparse.Namespace) -> list[Job]:

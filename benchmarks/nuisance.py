@@ -29,17 +29,22 @@ class Labeled(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """Images to train on, without labels, and those that judge: a bank and queries."""
+    """Images to train on, without labels, and those that judge: a bank and queries.
+
+    Settings were chosen by the queries; `unseen` had no part in that.
+    """
 
     images: Tensor
     bank: Labeled
     queries: Labeled
+    unseen: Labeled
 
 
 class Judgement(NamedTuple):
-    """kNN accuracy; effective rank of the queries' codes, and the share of them that varies."""
+    """kNN accuracy of both sets; effective rank of the queries' codes, and what share varies."""
 
     knn: float
+    unseen: float
     rank: float
     spread: float
 
@@ -50,20 +55,20 @@ def views(size: int) -> recipes.Pair:
 
 
 def pool() -> Pool:
-    """All 60,000 training images, 10,000 of which are the bank, and 5,000 test images."""
+    """All 60,000 training images, 10,000 of which are the bank, and twice 5,000 test images."""
     train, test = Labeled(*fashion_mnist("train")), Labeled(*fashion_mnist("test"))
-    return judged(train.images, _first(train, BANK), _first(test, QUERIES))
+    halves = (_part(test, start, QUERIES) for start in (0, QUERIES))
+    return judged(train.images, _part(train, 0, BANK), *halves)
 
 
-def judged(images: Tensor, bank: Labeled, queries: Labeled) -> Pool:
-    """A pool whose bank and queries are seen under one draw of the nuisance."""
+def judged(images: Tensor, *parts: Labeled) -> Pool:
+    """A pool whose bank, queries and unseen queries are seen under one draw of the nuisance."""
     nuisance, rng = views(images.shape[-1]).first, torch.Generator().manual_seed(DRAW)
-    seen = [part._replace(images=nuisance(part.images, rng)) for part in (bank, queries)]
-    return Pool(images, *seen)
+    return Pool(images, *[part._replace(images=nuisance(part.images, rng)) for part in parts])
 
 
-def _first(data: Labeled, count: int) -> Labeled:
-    return Labeled(data.images[:count], data.labels[:count])
+def _part(data: Labeled, start: int, count: int) -> Labeled:
+    return Labeled(data.images[start : start + count], data.labels[start : start + count])
 
 
 @dataclass(frozen=True)
@@ -73,23 +78,24 @@ class Judge:
     pool: Pool
     k: int = NEIGHBORS
 
-    def codes(self, bank: Tensor, queries: Tensor) -> Judgement:
+    def codes(self, bank: Tensor, queries: Tensor, unseen: Tensor) -> Judgement:
         """Of codes (n, dim) that are at hand."""
-        labels, classes = self.pool.bank.labels, self.pool.queries.labels
-        knn = knn_accuracy(bank, labels, queries, classes, self.k)
+        accuracies = [
+            knn_accuracy(bank, self.pool.bank.labels, codes, part.labels, self.k)
+            for codes, part in ((queries, self.pool.queries), (unseen, self.pool.unseen))
+        ]
         share = queries.var(0).mean() / queries.square().mean().clamp(min=1e-30)
-        return Judgement(knn, effective_rank(queries), float(share.clamp(max=1).sqrt()))
+        return Judgement(*accuracies, effective_rank(queries), float(share.clamp(max=1).sqrt()))
 
     def encoder(self, encoder: nn.Module) -> Judgement:
         """Of an encoder's output, in `eval` mode."""
-        bank, queries = (encoded(encoder, part.images) for part in self.pool[1:])
-        return self.codes(bank, queries)
+        return self.codes(*(encoded(encoder, part.images) for part in self.pool[1:]))
 
     def pixels(self, *, centered: bool) -> Judgement:
         """Of the pixels as they are, or less the bank's mean."""
-        bank, queries = (part.images.flatten(1) for part in self.pool[1:])
-        mean = bank.mean(0) if centered else torch.zeros_like(bank[0])
-        return self.codes(bank - mean, queries - mean)
+        pixels = [part.images.flatten(1) for part in self.pool[1:]]
+        mean = pixels[0].mean(0) if centered else torch.zeros_like(pixels[0][0])
+        return self.codes(*(images - mean for images in pixels))
 
 
 @torch.no_grad()

@@ -31,7 +31,7 @@ def small():
         images.flatten(1)[torch.arange(n), 6 * labels] = 1.0
         return nuisance.Labeled(images, labels)
 
-    return nuisance.judged(drawn(512).images, drawn(200), drawn(100))
+    return nuisance.judged(drawn(512).images, drawn(200), drawn(100), drawn(60))
 
 
 def test_every_method_and_every_removal_trains_and_is_judged(small, monkeypatch):
@@ -60,13 +60,15 @@ def test_a_run_is_the_same_again_and_another_with_another_seed(small):
 def test_the_bank_and_the_queries_are_judged_under_one_fixed_draw(small):
     nuisance = module("nuisance")
     clean = nuisance.Labeled(torch.rand(50, 1, 8, 8), torch.arange(50) % 5)
-    first, again = (nuisance.judged(clean.images, clean, clean) for _ in range(2))
+    first, again = (nuisance.judged(clean.images, clean, clean, clean) for _ in range(2))
     assert torch.equal(first.bank.images, again.bank.images)
     assert not torch.equal(first.bank.images, clean.images)
     judge = nuisance.Judge(small)
-    bank, queries = (part.images.flatten(1) for part in small[1:])
+    bank, queries, unseen = (part.images.flatten(1) for part in small[1:])
     own = knn_accuracy(bank, small.bank.labels, queries, small.queries.labels)
     assert judge.pixels(centered=False).knn == own
+    other = knn_accuracy(bank, small.bank.labels, unseen, small.unseen.labels)
+    assert judge.pixels(centered=False).unseen == other
 
 
 def test_training_views_are_new_in_every_epoch_and_no_image_comes_twice_in_one():
@@ -81,7 +83,7 @@ def test_training_views_are_new_in_every_epoch_and_no_image_comes_twice_in_one()
 
 def test_a_constant_code_is_judged_as_collapsed(small):
     nuisance = module("nuisance")
-    seen = nuisance.Judge(small).codes(torch.ones(200, 3), torch.ones(100, 3))
+    seen = nuisance.Judge(small).codes(*(torch.ones(n, 3) for n in (200, 100, 60)))
     assert (seen.rank, seen.spread) == (1.0, 0.0)
     assert seen.knn <= 0.11
 
@@ -99,7 +101,7 @@ def test_finished_runs_are_kept_and_tables_are_written_from_them(small, tmp_path
         "versions": {"torch": "2"},
         "commit": "abc",
         "date": "today",
-        "first": {"pixels": (0.5, 3.0, 0.5)},
+        "first": {"pixels": (0.5, 0.5, 3.0, 0.5)},
     }
     lines = tmp_path / "runs.jsonl"
     tables.write(lines, about, runs)
