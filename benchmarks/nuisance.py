@@ -80,22 +80,23 @@ class Judge:
 
     def codes(self, bank: Tensor, queries: Tensor, unseen: Tensor) -> Judgement:
         """Of codes (n, dim) that are at hand."""
-        accuracies = [
+        knn, other = (
             knn_accuracy(bank, self.pool.bank.labels, codes, part.labels, self.k)
             for codes, part in ((queries, self.pool.queries), (unseen, self.pool.unseen))
-        ]
+        )
         share = queries.var(0).mean() / queries.square().mean().clamp(min=1e-30)
-        return Judgement(*accuracies, effective_rank(queries), float(share.clamp(max=1).sqrt()))
+        return Judgement(knn, other, effective_rank(queries), float(share.clamp(max=1).sqrt()))
 
     def encoder(self, encoder: nn.Module) -> Judgement:
         """Of an encoder's output, in `eval` mode."""
-        return self.codes(*(encoded(encoder, part.images) for part in self.pool[1:]))
+        bank, queries, unseen = (encoded(encoder, part.images) for part in self.pool[1:])
+        return self.codes(bank, queries, unseen)
 
     def pixels(self, *, centered: bool) -> Judgement:
         """Of the pixels as they are, or less the bank's mean."""
-        pixels = [part.images.flatten(1) for part in self.pool[1:]]
-        mean = pixels[0].mean(0) if centered else torch.zeros_like(pixels[0][0])
-        return self.codes(*(images - mean for images in pixels))
+        bank, queries, unseen = (part.images.flatten(1) for part in self.pool[1:])
+        mean = bank.mean(0) if centered else torch.zeros_like(bank[0])
+        return self.codes(bank - mean, queries - mean, unseen - mean)
 
 
 @torch.no_grad()

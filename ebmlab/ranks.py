@@ -5,7 +5,7 @@ from torch import Tensor, distributed
 
 from ebmlab.errors import ShapeError
 
-__all__ = ["gathered", "rank_count", "rank_number", "totaled"]
+__all__ = ["averaged", "gathered", "rank_count", "rank_number", "totaled"]
 
 
 def rank_count() -> int:
@@ -59,6 +59,21 @@ def totaled(value: Tensor) -> Tensor:
     total = total.clone()
     distributed.all_reduce(total)
     return total
+
+
+@torch.no_grad()
+def averaged(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean of the rows of all ranks and how many they are, detached; in float32 or better.
+
+    The batches (b, …) may be of unequal sizes.
+
+    Example:
+        >>> averaged(torch.tensor([[1.0], [2.0], [6.0]]))
+        (tensor([3.]), tensor(3.))
+    """
+    kind = torch.promote_types(rows.dtype, torch.float32)
+    count = totaled(torch.full((), len(rows), dtype=kind, device=rows.device))
+    return totaled(rows.sum(0, dtype=kind)) / count, count
 
 
 def _joined() -> bool:

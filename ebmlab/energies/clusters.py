@@ -15,8 +15,8 @@ __all__ = ["Clusters", "kmeans_plus_plus"]
 class Clusters(Energy):
     """E(y, z) = ‖y - c_z‖², z in {0, …, K - 1}: reconstruction by a table of centers.
 
-    The M-step sets each center to the mean of its data: with z enumerated at T = 0, K-means. All
-    pairs cost one product of matrices; (K, n, d) is never laid out.
+    The M-step sets each center to the mean of its data, of all ranks: with z enumerated at T = 0,
+    K-means. All pairs cost one product of matrices; (K, n, d) is never laid out.
 
     Args:
         centers: c, (K, d); no gradient moves them unless they are a Parameter.

@@ -9,6 +9,7 @@ from ebmlab.checks import require_index, require_non_negative, require_tensor
 from ebmlab.energies.covariances import kind_of
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, DivergenceError, ShapeError
+from ebmlab.ranks import totaled
 from ebmlab.types import Posterior, Tree
 
 __all__ = ["Components"]
@@ -19,7 +20,7 @@ class Components(Energy):
 
     Normalized for each z: with z enumerated at T = 1 under weights w, the free energy is
     -log Σ_k w_k N(y; μ_k, Σ_k). The M-step sets means and covariances to those of the data that
-    each component answers for; one that answers for nothing stays as it is.
+    each component answers for, on all ranks; one that answers for nothing stays as it is.
 
     Args:
         means: μ (K, d).
@@ -97,16 +98,15 @@ class Components(Energy):
         index, weights = (t.expand(shape).flatten(1) for t in (q.atoms, q.weights))
         shares = weights.new_zeros(k, weights.shape[1]).scatter_add_(0, index, weights)
         data = y.expand(*batch, dim).reshape(-1, dim)
-        found, kept = shares.sum(1), self.decay * self.counts
+        found, kept = totaled(shares.sum(1)), self.decay * self.counts
         safe = torch.where(found > 0, found, 1.0)
         # The pooled moments of two samples, about the mean of each.
-        way = (shares @ (data - self.means.mean(0))) / safe[:, None]
+        way = totaled(shares @ (data - self.means.mean(0))) / safe[:, None]
         way = way - (self.means - self.means.mean(0))
         rate = torch.where(found > 0, found / (kept + safe), 0.0)
         centers = self.means + way
-        spread = torch.stack(
-            [self.kind.moment(data - c, s) for c, s in zip(centers, shares, strict=True)]
-        )
+        moments = [self.kind.moment(data - c, s) for c, s in zip(centers, shares, strict=True)]
+        spread = totaled(torch.stack(moments))
         apart = torch.stack([self.kind.moment(v[None], v.new_ones(1)) for v in way])
         rank = (-1, *[1] * (spread.ndim - 1))
         own = spread / safe.reshape(rank) + self.kind.ridge(self.covariances, self.regularization)

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from ebmlab.checks import require_non_negative, require_tensor
 from ebmlab.energies.reconstruction import Reconstruction
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
+from ebmlab.ranks import averaged, totaled
 from ebmlab.types import Tree
 
 __all__ = ["Subspace"]
@@ -14,8 +15,9 @@ __all__ = ["Subspace"]
 class Subspace(Reconstruction):
     """E(y, z) = ‖W z + μ - y‖² with orthonormal W (d, k): principal components.
 
-    Each commit pools mean and covariance with those so far, and sets μ to the mean and the columns
-    of W to the leading eigenvectors, by falling variance; the largest entry of each is positive.
+    Each commit pools mean and covariance of the data of all ranks with those so far, and sets μ
+    to the mean and the columns of W to the leading eigenvectors, by falling variance; the largest
+    entry of each is positive.
     No gradient moves them. The mean of min_z E is then the variance outside. Costs d² numbers and
     an eigendecomposition of d³ at every commit.
 
@@ -70,9 +72,9 @@ class Subspace(Reconstruction):
         if y.shape[-1] != len(mean):
             raise ShapeError(f"y has shape {tuple(y.shape)}; (*batch, {len(mean)}) is due")
         data = y.reshape(-1, len(mean)) - mean
-        kept, way = self.decay * self.count, data.mean(0)
-        rate = len(data) / (kept + len(data))
-        own = (data - way).T @ (data - way) / len(data)
+        kept, (way, found) = self.decay * self.count, averaged(data)
+        rate = found / (kept + found)
+        own = totaled((data - way).T @ (data - way)) / found
         between = (1 - rate) * way[:, None] * way
         covariance = self.covariance.lerp(own + between, rate)
         if not bool(covariance.isfinite().all()):
@@ -85,4 +87,4 @@ class Subspace(Reconstruction):
         self.decoder.bias.add_(rate * way)
         self.variances.copy_(values.flip(0)[:k].clamp(min=0))
         self.covariance.copy_(covariance)
-        self.count.copy_(kept + len(data))
+        self.count.copy_(kept + found)

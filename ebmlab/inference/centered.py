@@ -11,7 +11,7 @@ from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import Bound, Inference, Posterior
 from ebmlab.inference.assigning import one_atom, require_scored, target_codes
-from ebmlab.ranks import rank_count, totaled
+from ebmlab.ranks import averaged
 from ebmlab.types import Tree
 
 __all__ = ["Centered"]
@@ -86,7 +86,8 @@ class Centered(nn.Module, Inference):
     def refit(self, x: Tree, y: Tree, q: Posterior) -> None:
         """Move the center and the clock."""
         h = target_codes(y).reshape(-1, len(self.center)).to(self.center.dtype)
-        self.center.lerp_(totaled(h.mean(0)) / rank_count(), 1 - self.momentum)
+        mean, _ = averaged(h)
+        self.center.lerp_(mean.to(self.center.dtype), 1 - self.momentum)
         self.clock += 1
 
     def extra_repr(self) -> str:

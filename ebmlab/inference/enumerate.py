@@ -11,6 +11,7 @@ from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.free_energy import Bound, Inference, Posterior
 from ebmlab.inference.atoms import data_batch, in_front, pick, spread
+from ebmlab.ranks import averaged
 from ebmlab.types import Tree
 
 __all__ = ["Enumerate"]
@@ -26,9 +27,9 @@ class Enumerate(nn.Module, Inference):
         atoms: the values of z, (k, *event); a Parameter makes them a learned codebook.
         weights: prior weights w (k), not negative; normalized to sum to 1. None: 1/k each.
         decay: None keeps the weights. A number in [0, 1] learns them: each commit at T > 0 sets
-            them to the mean posterior (EM's M-step), pooled with those of earlier commits, whose
-            counts are multiplied by decay: 0 for full batches. The start counts as one datum. At
-            T = 0 the energy does not see them, and they stay.
+            them to the mean posterior over the batch of all ranks (EM's M-step), pooled with
+            those of earlier commits, whose counts are multiplied by decay: 0 for full batches.
+            The start counts as one datum. At T = 0 the energy does not see them, and they stay.
 
     Raises:
         ShapeError: there are no atoms, or weights are not (k,).
@@ -123,8 +124,8 @@ class Enumerate(nn.Module, Inference):
         if self.log_weights is None or len(q.weights) != len(self.atoms):
             return
         each = q.weights.expand(len(self.atoms), *q.information.shape).flatten(1)
-        kept, found = self.decay * self.count, each.shape[1]
-        rate = (found / (kept + found)).to(each.dtype)
-        share = self.log_weights.to(each.dtype).exp().lerp(each.mean(1), rate)
+        kept, (mean, found) = self.decay * self.count, averaged(each.T)
+        rate = (found / (kept + found)).to(mean.dtype)
+        share = self.log_weights.to(mean.dtype).exp().lerp(mean, rate)
         self.log_weights.copy_((share / share.sum()).log())
         self.count.copy_(kept + found)

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from ebmlab.checks import require_non_negative
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
+from ebmlab.ranks import gathered, rank_count, rank_number, totaled
 
 __all__ = ["Codebook"]
 
@@ -20,7 +21,7 @@ class Codebook(nn.Module):
     moving average. Codes start as if each had seen one datum, itself. One that nothing is
     assigned to stays, unless it is dead: N_k <= `restart` times the mean of N. The dead begin
     again at the data farthest from their codes, as many as there are at a distance; `restarts`
-    counts them.
+    counts them. With several ranks the data are those of all of them, of whatever numbers.
 
     Args:
         codes: (K, d). A Parameter is moved by gradients only, but counted and restarted.
@@ -115,6 +116,7 @@ class Codebook(nn.Module):
             gaps += share * torch.linalg.vecdot(away, away)
             found.index_add_(0, codes, share)
             total.index_add_(0, codes, away.mul_(share[:, None]))
+        found, total = totaled(found), totaled(total)
         if not bool(total.isfinite().all()):
             raise NonFiniteError(f"data {tuple(data.shape)} hold NaN or infinity; mend them")
         kept = self.decay * self.counts
@@ -126,12 +128,12 @@ class Codebook(nn.Module):
             self._restart(data, gaps, self.restart * self.counts.mean())
 
     def _restart(self, data: Tensor, gaps: Tensor, threshold: Tensor) -> None:
-        far, where = gaps.topk(min(len(gaps), len(self.codes)))
+        far, rows = _farthest(data, gaps, len(self.codes))
         dead = self.counts <= threshold
         rank = dead.cumsum(0) - 1
         place = rank.clamp(0, len(far) - 1)
         born = dead & (rank < len(far)) & (far[place] > 0)
-        self.codes.copy_(torch.where(born[:, None], data[where[place]], self.codes))
+        self.codes.copy_(torch.where(born[:, None], rows[place], self.codes))
         # Twice what would count as dead: time to be found by data.
         self.counts.copy_(torch.where(born, (2 * threshold).clamp(min=1), self.counts))
         self.restarts += born.sum()
@@ -140,3 +142,20 @@ class Codebook(nn.Module):
         """What `print` shows."""
         k, d = self.codes.shape
         return f"{k} codes of {d}, decay={self.decay}, restart={self.restart}"
+
+
+def _farthest(data: Tensor, gaps: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k largest gaps of all ranks and the data (k, d) there, the same on each; -1 where none.
+
+    Alone, there are no more than the data.
+    """
+    far, where = gaps.topk(min(k, len(gaps)))
+    if rank_count() == 1:
+        return far, data[where]
+    offered, rows = gaps.new_full((k,), -1.0), data.new_zeros(k, data.shape[1])
+    offered[: len(far)], rows[: len(far)] = far, data[where]
+    # A stable sort, as every rank has to break ties alike.
+    far, place = gathered("gaps", offered).sort(descending=True, stable=True)
+    far, place = far[:k], place[:k]
+    own = place // k == rank_number()
+    return far, totaled(torch.where(own[:, None], rows[place % k], 0.0))
