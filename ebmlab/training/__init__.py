@@ -1,10 +1,11 @@
-"""The plain training loop, its guard and its records, and checkpoints."""
+"""The plain training loop and what comes before it, its guard and records, checkpoints."""
 
 from ebmlab.training.batches import Batch, Data
 from ebmlab.training.checkpoint import Restored, load, save
 from ebmlab.training.fit import Fit, fit
 from ebmlab.training.guard import Guard
 from ebmlab.training.schedule import Schedule, cosine
+from ebmlab.training.settle import settle
 from ebmlab.training.watch import Watch
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "fit",
     "load",
     "save",
+    "settle",
 ]

@@ -1,18 +1,18 @@
 """`fit`: the plain training loop with a bar, metrics, and a guard against NaN."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import nn
 
-from ebmlab.checks import require_generator, require_positive
-from ebmlab.errors import ConfigurationError, GradientError, ShapeError
+from ebmlab.checks import require_positive
+from ebmlab.errors import ConfigurationError, GradientError
 from ebmlab.protocols import Loss
 from ebmlab.training.batches import Batch, Data, batches
 from ebmlab.training.guard import Guard
+from ebmlab.training.passes import checked_loss, generator_for, training
 from ebmlab.training.record import recording
 from ebmlab.training.schedule import Schedule, scheduled
 from ebmlab.training.watch import Watch, watched
@@ -113,7 +113,7 @@ def fit(
     _require_counts(steps=steps, batch_size=batch_size, patience=patience, every=every)
     if not 0 <= start <= steps:
         raise ConfigurationError(f"start is {start}; it must lie in 0 … steps, {steps}")
-    rng = _generator(method, rng)
+    rng = generator_for(method, rng)
     optimizer = _optimizer(method, optimizer, lr)
     source = batches(data, batch_size, rng)
     guard = Guard(method, patience)
@@ -128,7 +128,7 @@ def fit(
         total=steps,
     )
     sized, step = scheduled(optimizer, schedule, steps), start
-    with _training(method), recording(out, start) as record, sized as resize, bar:
+    with training(method), recording(out, start) as record, sized as resize, bar:
         for step in bar:
             resize(step)
             batch = next(source)
@@ -152,7 +152,7 @@ def _step(
     step: int,
 ) -> Loss:
     """One step, taken where the guard lets it pass; no gradients are left."""
-    loss = _loss(method, batch, rng)
+    loss = checked_loss(method, batch, rng)
     if optimizer is not None:
         _backward(loss)
     if guard.passes(loss.value, step):
@@ -167,15 +167,6 @@ def _require_counts(**counts: int) -> None:
     for name, count in counts.items():
         if count < 1:
             raise ConfigurationError(f"{name} is {count}; it must be >= 1")
-
-
-def _generator(method: nn.Module, rng: torch.Generator | None) -> torch.Generator:
-    own = next(method.parameters(), None)
-    own = next(method.buffers(), None) if own is None else own
-    device = torch.device("cpu") if own is None else own.device
-    if rng is None:
-        return torch.Generator(device).manual_seed(0)
-    return rng if own is None else require_generator(rng, "fit", device)
 
 
 def _optimizer(
@@ -194,33 +185,6 @@ def _optimizer(
             "method.parameters(), after any move to a device"
         )
     return optimizer
-
-
-@contextmanager
-def _training(method: nn.Module) -> Iterator[None]:
-    modes = {module: module.training for module in method.modules()}
-    method.train()
-    method.zero_grad()
-    try:
-        yield
-    finally:
-        method.zero_grad()
-        for module, mode in modes.items():
-            module.training = mode
-
-
-def _loss(method: nn.Module, batch: Batch, rng: torch.Generator) -> Loss:
-    loss = method(*batch, rng)
-    if not isinstance(loss, Loss):
-        raise ConfigurationError(
-            f"{type(method).__name__} returned a {type(loss).__name__}; fit needs a Loss: "
-            "Method(energy, objective) gives it"
-        )
-    if loss.value.ndim:
-        raise ShapeError(
-            f"the loss has shape {tuple(loss.value.shape)}; it must be a scalar: .mean() mends it"
-        )
-    return loss
 
 
 def _backward(loss: Loss) -> None:
