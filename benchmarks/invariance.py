@@ -32,7 +32,8 @@ from nuisance import Feed, Judge, Pool, pool
 
 from ebmlab import Method, fit
 from ebmlab.metrics import Collapse, CollapseWarning
-from ebmlab.training import Fit, cosine
+from ebmlab.training import Fit, cosine, settle
+from ebmlab.types import Tree
 
 __all__ = ["IMAGES", "JOBS", "Job", "built", "ran", "untrained"]
 
@@ -173,9 +174,15 @@ def trained(
     optimizer = torch.optim.AdamW(
         method.parameters(), lr=setting.lr, weight_decay=setting.weight_decay
     )
+
+    def drawn(size: int, rng: torch.Generator) -> tuple[Tree, Tree]:
+        return next(batches)
+
+    if setting.settled:
+        settle(method, drawn, commits=setting.settled, rng=rng)
     return fit(
         method,
-        lambda size, rng: next(batches),
+        drawn,
         steps=steps,
         batch_size=setting.batch,
         rng=rng,

@@ -92,16 +92,16 @@ def swav(f: ConvEncoder, steps: int) -> Method:
 
 
 def deepcluster(f: ConvEncoder, steps: int) -> Method:
-    # In 2.6 epochs the codes move fast: clusters of past epochs would collapse to a few.
+    # In 2.6 epochs the codes move fast: clusters are of the last 2,048, again and again.
     return methods.deepcluster(
         f,
         f.dim,
-        bank=4096,
-        every=1,
-        prototypes=(300, 300),
+        bank=2048,
+        every=8,
+        prototypes=(100, 100, 100),
         projection=64,
         hidden=256,
-        iterations=3,
+        iterations=5,
         x_ndim=3,
     )
 
@@ -166,6 +166,7 @@ class Setting:
         lr: the largest step size.
         feed: what x and y are made of.
         weight_decay: of AdamW.
+        settled: commits before the first step.
         note: what else the reader of a table should know.
     """
 
@@ -174,6 +175,7 @@ class Setting:
     lr: float = 3e-3
     feed: Callable[[Pairs, Labeled, torch.Generator], Batches] = both
     weight_decay: float = 1e-4
+    settled: int = 0
     note: str = ""
 
 
@@ -189,10 +191,12 @@ SETTINGS: dict[str, Setting] = {
     "dino": Setting(dino, 64, note="512 outputs, τ 0.1 and 0.04, teacher 0.97 → 1"),
     "lejepa": Setting(lejepa, 128, note="λ 0.5, 64 dimensions, 256 directions"),
     "w_mse": Setting(w_mse, note="64 dimensions, whitened by 128"),
-    "deepcluster": Setting(deepcluster, 128, note="2 × 300 clusters of the last 4,096 codes"),
+    "deepcluster": Setting(
+        deepcluster, 128, settled=16, note="3 × 100 clusters of the last 2,048 codes"
+    ),
     "siamese": Setting(siamese, 128, feed=one_way, note="margin 1"),
     "paws": Setting(paws, 128, feed=supported, note="sees labels: 120 of the bank each step"),
     "deepercluster": Setting(
-        deepercluster, feed=turned, note="512 rotated views, 16 × 50 clusters"
+        deepercluster, feed=turned, settled=25, note="512 rotated views, 16 × 50 clusters"
     ),
 }
