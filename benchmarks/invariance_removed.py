@@ -77,7 +77,8 @@ def byol(f: ConvEncoder, steps: int) -> Method:
 
 
 def simsiam(f: ConvEncoder, steps: int) -> Method:
-    g = nn.Sequential(f, Projector(f.dim, 256, 256))
+    last = nn.BatchNorm1d(256, affine=False)
+    g = nn.Sequential(f, Projector(f.dim, 256, 256, layers=3, last=last))
     return _attraction(g, g, _Unstopped(Projector(256, 64, 256)), f)
 
 
@@ -87,7 +88,7 @@ def w_mse(f: ConvEncoder, steps: int) -> Method:
 
 
 def lejepa(f: ConvEncoder, steps: int) -> Method:
-    g = nn.Sequential(f, Expander(f.dim, 256, 64))
+    g = nn.Sequential(f, Projector(f.dim, 256, 64, layers=3))
     return _attraction(g, g, SquaredDistance(), f)
 
 

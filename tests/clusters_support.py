@@ -76,7 +76,7 @@ RECIPES = {
     ),
     "swav": (lambda: small(methods.swav, prototypes=4, frozen_steps=0, **SIZES), crops),
     "swav, queue": (
-        lambda: small(methods.swav, prototypes=4, frozen_steps=0, queue=10, **SIZES),
+        lambda: small(methods.swav, prototypes=4, frozen_steps=0, queue=5, **SIZES),
         crops,
     ),
     "deepcluster": (

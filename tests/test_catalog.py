@@ -38,5 +38,5 @@ def test_all_of_a_recipe_is_told(name):
 def test_defaults_are_shown(monkeypatch, capsys):
     assert ebmlab(monkeypatch, "methods", "moco") == 0
     told = capsys.readouterr().out
-    assert "temperature=0.07" in told
+    assert "temperature=0.2" in told
     assert "arXiv:1911.05722" in told

@@ -25,8 +25,8 @@ def swav_loss(method, x, y, past=None, temperature=0.1):
     f, weight = method.energy.online, method.energy.head.energy.prototypes.weight
     scores = [functional.normalize(f(view), dim=1) @ weight.T for view in x]
     targets = []
-    for own in scores[: len(y)]:
-        everything = own if past is None else torch.cat([past @ weight.T, own])
+    for i, own in enumerate(scores[: len(y)]):
+        everything = own if past is None else torch.cat([past[i] @ weight.T, own])
         targets.append(official_sinkhorn(everything)[-len(own) :])
     return over_pairs(
         lambda i, j: cross_entropy(scores[i], targets[j], temperature), len(x), len(y)
@@ -44,16 +44,41 @@ def test_another_temperature_is_another_loss():
         judge(method, x, y, swav_loss(method, x, y, temperature=0.11))
 
 
-def test_swavs_full_queue_joins_the_batch_and_is_scored_anew():
-    method, x, y = built("swav, queue")
-    judge(method, x, y, swav_loss(method, x, y))
+def with_past(method, x, y):
+    """Codes of each view of y that a commit pushed, before the prototypes moved on."""
     method(x, y).commit()
     with torch.no_grad():
-        codes = torch.cat([method.energy.online(view) for view in y])
+        codes = [functional.normalize(method.energy.online(view), dim=1) for view in y]
         method.energy.head.energy.prototypes.weight.add_(0.1 * randn(4, 3, seed=9))
         method.energy.head.energy.prototypes.step()
-    # Twelve codes went through a ring of ten; their order does not matter.
-    past = functional.normalize(codes[2:], dim=1)
+    # Six codes of a view went through a ring of five; their order does not matter.
+    return [past[1:] for past in codes]
+
+
+def test_swavs_full_queues_join_their_views_batches_and_are_scored_anew():
+    method, x, y = built("swav, queue")
+    judge(method, x, y, swav_loss(method, x, y))
+    past = with_past(method, x, y)
+    judge(method, x, y, swav_loss(method, x, y, past))
+    torch.testing.assert_close(method.energy(x, y).mean(), method(x, y).value)
+
+
+def test_the_other_views_queue_is_another_loss():
+    method, x, y = built("swav, queue")
+    past = with_past(method, x, y)
+    for wrong in (past[::-1], [past[0]] * 2, [torch.cat(past)] * 2):
+        with pytest.raises(AssertionError):
+            judge(method, x, y, swav_loss(method, x, y, wrong))
+
+
+def test_swavs_queue_is_used_from_its_time_on_only():
+    x, y = RECIPES["swav, queue"][1]()
+    method = small(
+        methods.swav, prototypes=4, projection=3, hidden=6, queue=5, queue_from=2, frozen_steps=0
+    )
+    with_past(method, x, y)
+    judge(method, x, y, swav_loss(method, x, y))
+    past = with_past(method, x, y)
     judge(method, x, y, swav_loss(method, x, y, past))
 
 

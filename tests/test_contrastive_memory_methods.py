@@ -18,7 +18,7 @@ def test_moco_tells_its_teachers_code_from_those_in_the_queue():
         q = functional.normalize(method.energy.online(x), dim=1)
         k = functional.normalize(method.energy.target(y), dim=1)
         past = functional.normalize(queue.clone(), dim=1)
-        logits = torch.cat([(q * k).sum(1, keepdim=True), q @ past.T], dim=1) / 0.07
+        logits = torch.cat([(q * k).sum(1, keepdim=True), q @ past.T], dim=1) / 0.2
         judge(method, x, y, functional.cross_entropy(logits, torch.zeros(len(x), dtype=int)))
         method(x, y).commit()
 

@@ -83,3 +83,21 @@ def test_a_memory_takes_views_and_no_gradient_and_refuses_other_codes():
         memory.push(randn(3, 4))
     with pytest.raises(ConfigurationError, match="size is 0"):
         Memory(0, 2)
+
+
+def test_a_memory_of_several_views_is_a_memory_of_each():
+    memory, pushed = Memory(5, 2, views=3).double(), randn(4, 3, 3, 2)
+    alone = [Memory(5, 2).double() for _ in range(3)]
+    for codes in (*pushed, randn(2, 3, 4, 2, seed=1)):
+        memory.push(codes)
+        for own, view in zip(alone, codes.movedim(-3, 0), strict=True):
+            own.push(view)
+        if memory.count == 5:
+            torch.testing.assert_close(memory.codes, torch.stack([own.codes for own in alone]))
+        assert memory.count == alone[0].count
+    assert "views=3" in repr(memory)
+    for wrong in ((3, 2), (2, 3, 2), (3, 3, 4)):
+        with pytest.raises(ShapeError, match=r"\(…, 3, b, 2\) is due"):
+            memory.push(randn(*wrong))
+    with pytest.raises(ConfigurationError, match="views 0"):
+        Memory(5, 2, views=0)

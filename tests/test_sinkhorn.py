@@ -111,6 +111,20 @@ def test_the_queue_waits_until_it_is_full_and_its_time_has_come(queue_from):
         head.update(None, randn(4, 3, seed=10 + step))
 
 
+def test_each_view_is_joined_by_its_own_past():
+    memory, y = Memory(6, 3, views=2).double(), randn(2, 4, 3, seed=5)
+    head = FreeEnergy(Assignment(Prototypes(3, 4)), Sinkhorn(queue=memory)).double()
+    memory.push(randn(2, 7, 3, seed=6))
+    prototypes, found = head.energy.prototypes, head.posterior(y, y).atoms[0]
+    for view, past, z in zip(y, memory.codes, found, strict=True):
+        joined = prototypes(torch.cat([past, view])).detach()
+        torch.testing.assert_close(z, official_sinkhorn(joined)[6:])
+    many = torch.stack([y, y.flip(0)])
+    torch.testing.assert_close(head.posterior(many, many).atoms[0, 0], found)
+    with pytest.raises(ShapeError, match=r"\(…, 2, b, 3\) is due"):
+        head.posterior(y[:1], y[:1])
+
+
 def test_no_gradient_passes_the_assignment():
     head = FreeEnergy(Assignment(Prototypes(3, 4)), Sinkhorn()).double()
     x, y = randn(5, 3).requires_grad_(), randn(5, 3, seed=1).requires_grad_()

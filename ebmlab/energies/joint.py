@@ -66,6 +66,9 @@ class JointEmbedding(Energy):
             return head(hx, hy, z, rng=rng)
         assert isinstance(hx, Tensor)
         assert isinstance(hy, Tensor)
+        if head.couples and are_views(head, hx, hy):
+            energies = [head(a, b, z, rng=rng) for a, b in view_groups(head, hx, hy)]
+            return torch.cat([e.reshape(-1, e.shape[-1]) for e in energies]).mean(0)
         energies = [head(a, b, z, rng=rng) for a, b in _different(hx, hy)]
         return torch.stack(energies).mean(0)
 
@@ -125,14 +128,19 @@ def view_groups(head: Energy, hx: Tree, hy: Tree) -> list[tuple[Tree, Tree]]:
     """The same pairs, those of one view j of y together: (x's other views, y's view j).
 
     The head is called once for each view of y, on (views, batch, dim) and (1, batch, dim), so that
-    a z inferred from y is inferred once. A head that normalizes over the batch would take several
-    views for one batch: it gets the pairs one by one.
+    a z inferred from y is inferred once. A head that couples the rows takes each view for another
+    population: it gets all of y at once, (others, views, batch, dim) and (1, views, batch, dim),
+    and knows which view is which. A head that normalizes over the batch would take several views
+    for one batch: it gets the pairs one by one.
     """
     pairs = view_pairs(head, hx, hy)
-    if not are_views(head, hx, hy) or (len(pairs) > 2 and batch_norms(head)):
+    together = head.couples or len(pairs) > 2
+    if not are_views(head, hx, hy) or (together and batch_norms(head)):
         return pairs
     assert isinstance(hx, Tensor)
     assert isinstance(hy, Tensor)
+    if head.couples and len(hy) <= len(hx):
+        return [(torch.stack([_without(hx, j) for j in range(len(hy))], dim=1), hy[None])]
     groups = [(_without(hx, j), hy[j : j + 1]) for j in range(len(hy))]
     return [(others, view) for others, view in groups if len(others)]
 

@@ -79,13 +79,14 @@ class Sinkhorn(nn.Module, Inference):
         epsilon: ε > 0, in the units of the scores; the smaller, the harder.
         iterations: rounds of scaling.
         queue: past codes, each commit's pushed, that enlarge the population once the queue is
-            full; they are scored anew by the clusters of the day.
+            full; they are scored anew by the clusters of the day. One with views enlarges each
+            view of y by its own codes, y then being (…, views, b, dim).
         queue_from: commits before the queue is used.
 
     Raises:
         ConfigurationError: ε, iterations or queue_from out of range; T is not 0; the energy has
             no scores.
-        ShapeError: y is one code without a batch.
+        ShapeError: y is one code without a batch, or has not the views of the queue.
 
     Example:
         >>> from ebmlab import FreeEnergy
@@ -135,30 +136,35 @@ class Sinkhorn(nn.Module, Inference):
         scored, h = require_scored(energy, "Sinkhorn"), target_codes(y)
         if h.ndim < 2:
             raise ShapeError(f"y has shape {tuple(h.shape)}; a population (…, b, dim) is due")
-        scores, past = scored.scores(h), self._past(scored, h)
+        scores = scored.scores(h)
         populations = scores.reshape(-1, *scores.shape[-2:])
-        found = [self._assigned(own, past) for own in populations]
+        if self.queue is None:
+            found = [balanced(own, self.epsilon, self.iterations) for own in populations]
+        else:
+            found = self._joined(populations, scored, h, self.queue)
         z, uneven = (_stacked(part) for part in zip(*found, strict=True))
         q = one_atom(z.reshape(scores.shape), h)
         uneven = uneven.to(h.dtype).reshape(*scores.shape[:-2], 1)
         return q._replace(residual=uneven.expand(q.residual.shape))
 
-    def _past(self, scored: Scored, h: Tensor) -> tuple[Tensor, Tensor] | None:
-        """Scores of the queue's codes, and the weights of those and of a batch."""
-        if self.queue is None:
-            return None
-        scores = scored.scores(self.queue.codes.to(h.dtype))
-        used = (self.queue.count >= len(scores)) & (self.clock >= self.queue_from)
+    def _joined(
+        self, populations: Tensor, scored: Scored, h: Tensor, queue: Memory
+    ) -> list[tuple[Tensor, Tensor]]:
+        """What `balanced` says of each population (b, K) together with its view's past codes."""
+        queue.require_kinds(h)
+        scores = scored.scores(queue.codes.to(h.dtype))
+        past = scores.reshape(-1, *scores.shape[-2:])
+        size, b = past.shape[1], populations.shape[1]
+        used = (queue.count >= size) & (self.clock >= self.queue_from)
         # Every rank holds the whole queue, and lends each of its codes an equal share.
-        past = (used / rank_count()).expand(len(scores))
-        return scores, torch.cat([past, past.new_ones(h.shape[-2])])
-
-    def _assigned(self, own: Tensor, past: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:
-        if past is None:
-            return balanced(own, self.epsilon, self.iterations)
-        scores, weights = past
-        q, uneven = balanced(torch.cat([scores, own]), self.epsilon, self.iterations, weights)
-        return q[len(scores) :], uneven
+        share = (used / rank_count()).expand(size)
+        weights = torch.cat([share, share.new_ones(b)])
+        found = []
+        for i, own in enumerate(populations):
+            joined = torch.cat([past[i % len(past)], own])
+            q, uneven = balanced(joined, self.epsilon, self.iterations, weights)
+            found.append((q[size:], uneven))
+        return found
 
     @torch.no_grad()
     def refit(self, x: Tree, y: Tree, q: Posterior) -> None:

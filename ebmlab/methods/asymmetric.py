@@ -27,11 +27,13 @@ def simsiam(
     """SimSiam: predict each view's code from the other's, the target's gradient stopped.
 
     The asymmetry of predictor and stop-gradient prevents collapse (dynamics, not descent).
-    x and y are tuples of views.
+    x and y are tuples of views. The projector's three layers are all as wide as the codes and
+    normalized over the batch.
 
     Source: Chen, He 2021, arXiv:2011.10566.
     """
-    f = nn.Sequential(encoder, Projector(dim, projection, projection))
+    last = nn.BatchNorm1d(projection, affine=False)
+    f = nn.Sequential(encoder, Projector(dim, projection, projection, layers=3, last=last))
     head = Predicted(Projector(projection, bottleneck, projection))
     return Method(JointEmbedding(f, f, head, x_ndim=x_ndim), Regularized(), encoder=encoder)
 
@@ -50,6 +52,7 @@ def byol(
     The moving average, and the predictor before it, prevent collapse (dynamics, not descent).
     x and y are tuples of views; the sum of 2 - 2 cos over both ways is 4 + 4 E. The decay is
     0.99 for 100 epochs or 0.996 for 1000, and in the paper rises: `teachers.cosine(0.99, steps)`.
+    The last layers of the authors' projector and predictor have no biases.
 
     Source: Grill et al. 2020, arXiv:2006.07733.
     """

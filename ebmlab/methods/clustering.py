@@ -29,6 +29,7 @@ def swav(
     queue: int = 0,
     queue_from: int = 0,
     frozen_steps: int = 313,
+    views: int | None = 2,
     x_ndim: int = 1,
 ) -> Method:
     """SwAV: each view's code predicts the cluster of another view's, balanced over the batch.
@@ -45,15 +46,17 @@ def swav(
         temperature: τ of the prediction.
         epsilon: ε of Sinkhorn.
         iterations: of Sinkhorn.
-        queue: past codes that join the batch where it is smaller than K; 3840 in the paper.
-        queue_from: commits before that; 15 epochs in the paper.
+        queue: past codes of each view that join its batch, where that is smaller than K; 3840 in
+            the paper.
+        queue_from: commits before that; 15 epochs in the paper, which begins only then to fill it.
         frozen_steps: commits in which the prototypes stay.
+        views: how many views y holds, each with a queue of its own; None: y is one tensor.
         x_ndim: event dimensions: 1 points, 3 images.
 
     Source: Caron et al. 2020, arXiv:2006.09882.
     """
     f = nn.Sequential(encoder, Projector(dim, hidden, projection))
-    past = Memory(queue, projection) if queue else None
+    past = Memory(queue, projection, views=views) if queue else None
     infer = Sinkhorn(epsilon, iterations, past, queue_from)
     head = Assignment(Prototypes(projection, prototypes, frozen_steps), temperature)
     energy = JointEmbedding(f, f, FreeEnergy(head, infer), x_ndim=x_ndim)
@@ -122,13 +125,14 @@ def deepercluster(
     """DeeperCluster: predict by which angle x was rotated, and its cluster, and the part of that.
 
     The rotation, which is known, and clusters of all the data prevent collapse. x are images
-    that were rotated, y the numbers (n) of their angles.
+    that were rotated, y the numbers (n) of their angles. The authors have no projector, cluster
+    whitened features of upright images, and draw all clusters alike often.
 
     Args:
         encoder: (n, *event) -> (n, dim), the representation.
         dim: its length.
         bank: how many codes K-means sees.
-        every: commits from one K-means to the next: some epochs.
+        every: commits from one K-means to the next: 3 epochs in the paper.
         labels: how many angles.
         clusters: how many; with the angles they are labels · clusters super-classes.
         parts: how many in each super-class.
@@ -167,6 +171,7 @@ def dino(
 
     The center against one cluster for all, the low temperature against equal shares of all, and
     the moving average prevent collapse (dynamics, not descent). x are all views, y the large ones.
+    The projector begins with torch's weights, that of the paper with smaller ones.
 
     Args:
         encoder: (n, *event) -> (n, dim), the representation.
@@ -208,7 +213,9 @@ def paws(
     """PAWS: the views of an image agree on their class among the neighbors of a labeled support.
 
     The labels, and the entropy of the mean class, prevent collapse. x = (v1, v2) and y = (v1, v2,
-    support, labels); with more views in x than in y the further ones are predicted as well.
+    support, labels); with more views in x than in y the further ones are predicted as well. All
+    pairs of views count alike, where those of a small view count half in the paper; the predictor
+    that it adds on ImageNet, but not on CIFAR-10, is left out.
 
     Args:
         encoder: (n, *event) -> (n, dim), the representation.
@@ -216,7 +223,7 @@ def paws(
         classes: how many there are; labels are whole numbers below.
         views: how many views y holds.
         projection: length of the codes.
-        hidden: width of the projector's hidden layer.
+        hidden: width of the projector's two hidden layers.
         temperature: τ of the neighbors.
         sharpen: t, the target is p^{1/t}.
         smoothing: share of each label that goes to all classes.
@@ -225,7 +232,7 @@ def paws(
 
     Source: Assran et al. 2021, arXiv:2104.13963.
     """
-    f = nn.Sequential(encoder, Projector(dim, hidden, projection))
+    f = nn.Sequential(encoder, Projector(dim, hidden, projection, layers=3))
     energy = Supported(
         f,
         FreeEnergy(Assignment(temperature=1.0), SoftNearest(sharpen)),

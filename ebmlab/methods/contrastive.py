@@ -25,6 +25,8 @@ __all__ = ["igebm", "moco", "nnclr", "noise_contrastive", "siamese", "simclr"]
 def siamese(encoder: nn.Module, margin: float = 1.0, *, x_ndim: int = 1) -> Method:
     """DrLIM: squared distance of codes; other pairs of the batch are pushed beyond a margin.
 
+    In the paper the energy is the distance itself, so that margins are those of its square here.
+
     Source: Bromley et al. 1993; Hadsell, Chopra, LeCun 2006.
     """
     energy = JointEmbedding(encoder, encoder, SquaredDistance(), x_ndim=x_ndim)
@@ -41,7 +43,9 @@ def simclr(
 ) -> Method:
     """SimCLR: two views agree in cosine, against all other views of the batch (NT-Xent).
 
-    Negatives prevent collapse. x and y are tuples of views, `method((v1, v2), (v1, v2))`.
+    Negatives prevent collapse. x and y are tuples of views, `method((v1, v2), (v1, v2))`. The
+    projector is the paper's; in the authors' code its last layer, too, is normalized over the
+    batch.
 
     Args:
         encoder: (n, *event) -> (n, dim), the representation.
@@ -63,14 +67,16 @@ def moco(
     *,
     projection: int = 128,
     queue: int = 65536,
-    temperature: float = 0.07,
+    temperature: float = 0.2,
     decay: float | Callable[[Tensor], float | Tensor] = 0.999,
     seed: int = 0,
     x_ndim: int = 1,
 ) -> Method:
     """MoCo: one view agrees in cosine with a slow teacher's code of another, against past codes.
 
-    Negatives prevent collapse. x is one view and y another, or both are tuples of views.
+    Negatives prevent collapse. x is one view and y another, or both are tuples of views. This is
+    version 2; the first one has a linear head and τ = 0.07. The paper shuffles batches between the
+    ranks before they are normalized, which is not done here.
 
     Args:
         encoder: (n, *event) -> (n, dim), the representation.
@@ -82,8 +88,7 @@ def moco(
         seed: of the queue's first codes.
         x_ndim: event dimensions: 1 points, 3 images.
 
-    Source: He et al. 2020, arXiv:1911.05722; with a hidden layer, Chen et al. 2020,
-    arXiv:2003.04297.
+    Source: He et al. 2020, arXiv:1911.05722; version 2, Chen et al. 2020, arXiv:2003.04297.
     """
     f = nn.Sequential(encoder, MLP(dim, projection, (dim,), nn.ReLU))
     energy = JointEmbedding(f, EMA(f, decay), Cosine(), x_ndim=x_ndim)
@@ -111,8 +116,8 @@ def nnclr(
         encoder: (n, *event) -> (n, dim), the representation.
         dim: its length.
         projection: length of the codes.
-        hidden: width of the projector's hidden layer.
-        bottleneck: the predictor's hidden layer.
+        hidden: width of the projector's two hidden layers.
+        bottleneck: width of the predictor's hidden layer.
         queue: how many past codes there are to choose from.
         temperature: τ.
         seed: of the queue's first codes.
@@ -120,7 +125,8 @@ def nnclr(
 
     Source: Dwibedi et al. 2021, arXiv:2104.14548.
     """
-    f = nn.Sequential(encoder, Projector(dim, hidden, projection))
+    last = nn.BatchNorm1d(projection)
+    f = nn.Sequential(encoder, Projector(dim, hidden, projection, layers=3, last=last))
     predictor = Projector(projection, bottleneck, projection)
     head = NearestNeighbor(predictor, Memory(queue, projection, seed))
     objective = Contrastive(InfoNCE(temperature), InBatch())

@@ -35,7 +35,8 @@ def vicreg(
         encoder: (n, *event) -> (n, …), the representation.
         dim: length of the codes that are compared.
         target: encoder of y where x and y are things of different kinds; None shares one.
-        projector: from the representation to the codes; None compares representations.
+        projector: from the representation to the codes, in the paper `Expander(…, 8192, 8192)`;
+            None compares representations.
         invariance: weight of the mean squared difference.
         std: weight of the variance term.
         cov: weight of the covariance term.
@@ -94,7 +95,9 @@ def lejepa(
 
     That the population is standard normal prevents collapse. Loss: (1 - λ) mean ‖h - center‖² +
     λ SIGReg, where the first is (views - 1) / (2 views) times the mean of ‖h_i - h_j‖² over pairs
-    of different views. x and y are one tuple of views.
+    of different views. x and y are one tuple of views. The authors' code has the mean over the d
+    dimensions, not ‖·‖²: its λ' is λ = d λ' / (1 - λ' + d λ') here; and with small views its
+    center is that of the large ones.
 
     Args:
         encoder: (n, *event) -> (n, dim), the representation.
@@ -112,7 +115,7 @@ def lejepa(
         raise ConfigurationError(
             f"views is {views}, weight {weight}; at least 2 views and a weight in [0, 1] are due"
         )
-    f = nn.Sequential(encoder, Expander(dim, hidden, projection))
+    f = nn.Sequential(encoder, Projector(dim, hidden, projection, layers=3))
     energy = JointEmbedding(f, f, SquaredDistance(), x_ndim=x_ndim)
     pull = (1 - weight) * (views - 1) / (2 * views)
     objective = Regularized(SIGReg(directions), weight=weight, energy_weight=pull)

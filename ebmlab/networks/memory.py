@@ -19,14 +19,15 @@ class Memory(nn.Module):
         size: how many are kept.
         dim: their length.
         seed: of the unit vectors that it starts with.
+        views: how many kinds of codes are kept apart, `size` of each; None: they are of one kind.
 
     Attributes:
-        codes: (size, dim); new ones replace the oldest.
-        count: how many of them were pushed, a 0-d tensor; the rows beyond are still random.
+        codes: (size, dim), or (views, size, dim); new ones replace the oldest.
+        count: how many of `size` were pushed, a 0-d tensor; the rows beyond are still random.
 
     Raises:
-        ConfigurationError: a size or a length below 1.
-        ShapeError: pushed codes are not (…, dim).
+        ConfigurationError: a size, a length or a number of views below 1.
+        ShapeError: pushed codes are not (…, b, dim), or (…, views, b, dim).
 
     Example:
         >>> memory = Memory(3, 2)
@@ -44,28 +45,41 @@ class Memory(nn.Module):
     pointer: Tensor
     count: Tensor
 
-    def __init__(self, size: int, dim: int, seed: int = 0) -> None:
+    def __init__(self, size: int, dim: int, seed: int = 0, *, views: int | None = None) -> None:
         super().__init__()
-        if size < 1 or dim < 1:
-            raise ConfigurationError(f"size is {size}, dim {dim}; both must be at least 1")
-        codes = torch.randn(size, dim, generator=stream(seed, rank=0))
-        self.register_buffer("codes", nn.functional.normalize(codes, dim=1))
+        kinds = () if views is None else (views,)
+        if min(size, dim, *kinds) < 1:
+            raise ConfigurationError(
+                f"size is {size}, dim {dim}, views {views}; all must be at least 1"
+            )
+        codes = torch.randn(*kinds, size, dim, generator=stream(seed, rank=0))
+        self.register_buffer("codes", nn.functional.normalize(codes, dim=-1))
         self.register_buffer("pointer", torch.zeros((), dtype=torch.long))
         self.register_buffer("count", torch.zeros((), dtype=torch.long))
 
     @torch.no_grad()
     def push(self, codes: Tensor) -> None:
-        """Replace the oldest codes by new ones, (…, b, dim) of each rank."""
-        size, dim = self.codes.shape
-        if codes.ndim < 2 or codes.shape[-1] != dim:
-            raise ShapeError(f"codes have shape {tuple(codes.shape)}; (…, b, {dim}) is due")
-        codes = gathered("codes", codes.detach(), batch_dim=codes.ndim - 2).reshape(-1, dim)
-        steps = torch.arange(len(codes), device=codes.device)[-size:]
+        """Replace the oldest codes by new ones of each rank, (…, b, dim) or (…, views, b, dim)."""
+        *kinds, size, dim = self.codes.shape
+        self.require_kinds(codes)
+        codes = gathered("codes", codes.detach(), batch_dim=codes.ndim - 2)
+        codes = codes.reshape(-1, *kinds, codes.shape[-2], dim).movedim(0, -3).flatten(-3, -2)
+        count = codes.shape[-2]
+        steps = torch.arange(count, device=codes.device)[-size:]
         index = (self.pointer + steps) % size
-        self.codes.index_copy_(0, index, codes[-size:].to(self.codes.dtype))
-        self.pointer.add_(len(codes)).remainder_(size)
-        self.count.add_(len(codes)).clamp_(max=size)
+        self.codes.index_copy_(-2, index, codes[..., -size:, :].to(self.codes.dtype))
+        self.pointer.add_(count).remainder_(size)
+        self.count.add_(count).clamp_(max=size)
+
+    def require_kinds(self, codes: Tensor) -> None:
+        """Raise unless codes are a batch of each kind that is kept, (…, b, dim) of one."""
+        *kinds, _, dim = self.codes.shape
+        own = tuple(codes.shape[codes.ndim - 2 - len(kinds) : -2])
+        if codes.ndim < 2 + len(kinds) or codes.shape[-1] != dim or own != tuple(kinds):
+            due = ", ".join(["…", *map(str, kinds), "b", str(dim)])
+            raise ShapeError(f"codes have shape {tuple(codes.shape)}; ({due}) is due")
 
     def extra_repr(self) -> str:
         """What `print` shows."""
-        return "size={}, dim={}".format(*self.codes.shape)
+        *kinds, size, dim = self.codes.shape
+        return f"size={size}, dim={dim}" + "".join(f", views={k}" for k in kinds)

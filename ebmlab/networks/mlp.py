@@ -6,6 +6,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from ebmlab.errors import ConfigurationError
+
 __all__ = ["MLP", "Choice", "Conditional", "Projector"]
 
 
@@ -80,22 +82,40 @@ class Choice(nn.Module):
 
 
 class Projector(nn.Sequential):
-    """Linear, batch normalization, ReLU, linear: from a representation to the codes compared.
+    """Linear, batch normalization, ReLU for each hidden layer, then linear: to the codes compared.
 
     Args:
         inputs, hidden, outputs: sizes.
+        layers: how many of them are linear, at least 1.
+        last: what follows them; a normalization, before which the last one needs no bias.
+
+    Raises:
+        ConfigurationError: no layers.
 
     Example:
         >>> Projector(8, 16, 4)(torch.randn(5, 8)).shape
         torch.Size([5, 4])
+        >>> Projector(8, 16, 4, layers=3, last=nn.BatchNorm1d(4))(torch.randn(5, 8)).shape
+        torch.Size([5, 4])
 
-    Source: Grill et al. 2020, arXiv:2006.07733.
+    Source: Grill et al. 2020, arXiv:2006.07733; Chen, He 2021, arXiv:2011.10566, for a
+    normalization at the end.
     """
 
-    def __init__(self, inputs: int, hidden: int, outputs: int) -> None:
-        super().__init__(
-            nn.Linear(inputs, hidden, bias=False),
-            nn.BatchNorm1d(hidden),
-            nn.ReLU(),
-            nn.Linear(hidden, outputs),
-        )
+    def __init__(
+        self,
+        inputs: int,
+        hidden: int,
+        outputs: int,
+        *,
+        layers: int = 2,
+        last: nn.Module | None = None,
+    ) -> None:
+        if layers < 1:
+            raise ConfigurationError(f"layers is {layers}; at least 1 is due")
+        *sizes, width = (inputs, *[hidden] * (layers - 1))
+        parts: list[nn.Module] = []
+        for before, after in itertools.pairwise((*sizes, width)):
+            parts += [nn.Linear(before, after, bias=False), nn.BatchNorm1d(after), nn.ReLU()]
+        parts.append(nn.Linear(width, outputs, bias=last is None))
+        super().__init__(*parts, *([] if last is None else [last]))
