@@ -46,8 +46,12 @@ class Inference(ABC):
     ) -> Posterior:
         """Infer z for each datum of the batch; temperature 0 minimizes."""
 
+    def update(self, x: Tree, y: Tree) -> None:
+        """Move state that data alone move (a center, a queue), after the optimizer's step."""
+        return
+
     def refit(self, x: Tree, y: Tree, q: Posterior) -> None:
-        """Move the inference's own state (prior weights, centers, queues) given its posterior."""
+        """Move the inference's own state (prior weights, a codebook) given its posterior."""
         return
 
     def require_point(self, temperature: float) -> None:
@@ -125,13 +129,14 @@ class FreeEnergy(Energy):
         return FreeEnergy(head, self.infer, self.temperature), hx, hy
 
     def update(self, x: Tree, y: Tree) -> None:
-        """Update the energy below; where it or the inference refits, infer z for that."""
+        """Update energy and inference; where one of them refits, infer z for that before."""
         self.energy.update(x, y)
         if self.energy.refits or self.infer.refits:
             with torch.no_grad():
                 q = self.posterior(x, y)
                 self.energy.refit(x, y, q)
                 self.infer.refit(x, y, q)
+        self.infer.update(x, y)
 
     def extra_repr(self) -> str:
         """What `print` shows."""

@@ -52,7 +52,7 @@ def test_without_the_center_a_shift_shared_by_all_takes_every_datum():
     h[:, 0] += 20.0
     infer = Centered(4, temperature=0.5, momentum=0.0).double()
     uncentered = entropies(infer(Assignment(), h, h).atoms[0])
-    infer.refit(None, h, infer(Assignment(), h, h))
+    infer.update(None, h)
     centered = entropies(infer(Assignment(), h, h).atoms[0])
     assert uncentered[1] < 0.01
     assert centered[1] > 1.3

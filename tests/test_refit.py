@@ -66,3 +66,23 @@ def test_an_inference_may_refit_itself():
     free = FreeEnergy(Means(), infer)
     free.update(None, torch.zeros(5, 1, dtype=F64))
     assert infer.seen == (1, 5)
+
+
+def test_an_inference_that_data_alone_move_infers_no_z_on_commit():
+    class Counting(Enumerate):
+        calls, rows = 0, 0
+
+        def __call__(self, *args, **options):
+            self.calls += 1
+            return super().__call__(*args, **options)
+
+        def update(self, x, y):
+            self.rows += len(y)
+
+    infer, y = Counting(torch.eye(2, dtype=F64)), torch.zeros(5, 1, dtype=F64)
+    still = Means()
+    still.refits = False
+    Method(FreeEnergy(still, infer), Regularized())(None, y).commit()
+    assert (infer.calls, infer.rows) == (1, 5)
+    Method(FreeEnergy(Means(), infer), Regularized())(None, y).commit()
+    assert (infer.calls, infer.rows) == (3, 10)

@@ -45,7 +45,6 @@ class Centered(nn.Module, Inference):
     """
 
     bound: ClassVar[Bound] = "upper"
-    refits = True
     center: Tensor
     clock: Tensor
 
@@ -83,7 +82,7 @@ class Centered(nn.Module, Inference):
         return one_atom((scores.to(kind) / sharp).softmax(-1), h)
 
     @torch.no_grad()
-    def refit(self, x: Tree, y: Tree, q: Posterior) -> None:
+    def update(self, x: Tree, y: Tree) -> None:
         """Move the center and the clock."""
         h = target_codes(y).reshape(-1, len(self.center)).to(self.center.dtype)
         mean, _ = averaged(h)

@@ -53,7 +53,6 @@ class Clustered(nn.Module, Inference):
     """
 
     bound: ClassVar[Bound] = "upper"
-    refits = True
     clock: Tensor
 
     def __init__(
@@ -97,7 +96,7 @@ class Clustered(nn.Module, Inference):
         return one_atom(nn.functional.one_hot(scores.argmax(-1), scores.shape[-1]), h)
 
     @torch.no_grad()
-    def refit(self, x: Tree, y: Tree, q: Posterior) -> None:
+    def update(self, x: Tree, y: Tree) -> None:
         """Push the codes into the bank; when it is time, cluster what the bank holds."""
         self.bank.push(target_codes(y))
         self.clock += 1

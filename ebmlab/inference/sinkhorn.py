@@ -118,7 +118,6 @@ class Sinkhorn(nn.Module, Inference):
             )
         self.epsilon, self.iterations = epsilon, iterations
         self.queue, self.queue_from = queue, queue_from
-        self.refits = queue is not None
         self.register_buffer("clock", torch.zeros((), dtype=torch.long))
 
     @torch.no_grad()
@@ -167,7 +166,7 @@ class Sinkhorn(nn.Module, Inference):
         return found
 
     @torch.no_grad()
-    def refit(self, x: Tree, y: Tree, q: Posterior) -> None:
+    def update(self, x: Tree, y: Tree) -> None:
         """Push the codes into the queue."""
         if self.queue is not None:
             self.queue.push(target_codes(y))

@@ -50,7 +50,6 @@ class SuperClustered(nn.Module, Inference):
     """
 
     bound: ClassVar[Bound] = "upper"
-    refits = True
     coarse: Tensor
     fine: Tensor
     clock: Tensor
@@ -106,7 +105,7 @@ class SuperClustered(nn.Module, Inference):
         return Posterior(z[None], torch.ones_like(zero)[None], zero, zero)
 
     @torch.no_grad()
-    def refit(self, x: Tree, y: Tree, q: Posterior) -> None:
+    def update(self, x: Tree, y: Tree) -> None:
         """Push codes and labels into the bank; when it is time, cluster what it holds."""
         h, label = require_tensor("x", x).detach(), require_index("y", y)
         self.bank.push(torch.cat([h, label[..., None].to(h.dtype)], -1))
