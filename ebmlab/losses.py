@@ -7,6 +7,7 @@ Hadsell, Ranzato and Huang 2006, "A tutorial on energy-based learning", table 1.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -88,15 +89,46 @@ def logistic(e_pos: Tensor, e_neg: Tensor) -> Tensor:
 
 def _surprise(e_pos: Tensor, e_neg: Tensor, temperature: float = 1.0) -> Tensor:
     """-log softmax(-E / τ) at E+, from differences only: a common offset changes nothing."""
-    gaps = e_pos[:, None] - e_neg
-    # Memory: dividing by 1 is a copy, one name keeps no older copy, and backwards logsumexp needs
-    # one more than cross_entropy.
-    gaps = gaps if temperature == 1 else gaps / temperature
-    gaps = functional.pad(gaps, (1, 0))
-    first = torch.zeros_like(e_pos, dtype=torch.long)
-    loss = functional.cross_entropy(gaps, first, reduction="none")
-    # An infinite gap is an infinite loss, where softmax would subtract infinities.
-    return loss.masked_fill(gaps.detach().amax(1).isposinf(), torch.inf)
+    loss, _ = _Softmax.apply(e_pos, e_neg, temperature)
+    return loss
+
+
+class _Softmax(torch.autograd.Function):
+    """-log softmax(-E / τ) at E+ (b,), and softmax(-E / τ) at E- (b, k), the only matrix kept.
+
+    The gradient is that matrix times one number a row, where autograd would keep more matrices
+    and take exp again. It is an output, so that the gradient has a gradient.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(e_pos: Tensor, e_neg: Tensor, temperature: float) -> tuple[Tensor, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        kind = torch.promote_types(e_pos.dtype, torch.float32)
+        gaps = (e_pos.to(kind)[:, None] - e_neg).div_(temperature)
+        top = gaps.amax(1, keepdim=True).clamp(min=0)
+        # An infinite gap is an infinite loss, where softmax would subtract infinities.
+        top.masked_fill_(top.isposinf(), 0.0)
+        share = gaps.sub_(top).exp_()
+        total = share.sum(1, keepdim=True) + (-top).exp()
+        return (top + total.log()).squeeze(1), share.div_(total)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        *_, ctx.temperature = inputs
+        ctx.save_for_backward(output[1])
+        ctx.set_materialize_grads(False)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | None, None]:
+        (share,), (grad, along) = ctx.saved_tensors, grads
+        row = torch.zeros_like(share[:, 0]) if grad is None else -grad
+        if along is None:
+            slope = share * (row / ctx.temperature)[:, None]
+        else:
+            row = row + (share * along).sum(1)
+            slope = share * (row[:, None] - along) / ctx.temperature
+        return -slope.sum(1), slope, None
 
 
 @dataclass(frozen=True)

@@ -257,3 +257,35 @@ def test_infinite_energies_make_infonce_infinite_or_leave_it_alone_and_never_nan
     rows = loss(torch.tensor([inf, 0.0, 0.0]), torch.tensor([[0.0, 1.0], [0.0, -inf], [0.0, inf]]))
     assert rows[:2].isposinf().all()
     assert rows[2] == pytest.approx(math.log(2))
+
+
+@pytest.mark.parametrize("loss", [losses.InfoNCE(0.3), losses.mee])
+def test_infonce_and_mee_have_two_right_derivatives(loss):
+    rng = torch.Generator().manual_seed(0)
+    e_pos = torch.randn(3, generator=rng).double().requires_grad_()
+    e_neg = torch.randn(3, 4, generator=rng).double().requires_grad_()
+    assert torch.autograd.gradcheck(loss, (e_pos, e_neg))
+    assert torch.autograd.gradgradcheck(loss, (e_pos, e_neg))
+
+
+def test_infonce_differentiates_under_functional_transforms():
+    rng = torch.Generator().manual_seed(0)
+    e_pos, e_neg = torch.randn(5, generator=rng), torch.randn(5, 4, generator=rng)
+
+    def one(pos, neg):
+        return losses.InfoNCE(0.5)(pos[None], neg[None]).sum()
+
+    each = torch.func.vmap(torch.func.grad(one))(e_pos, e_neg)
+    share = torch.cat([e_pos[:, None], e_neg], 1).div(-0.5).softmax(1)[:, 0]
+    torch.testing.assert_close(each, (1 - share) / 0.5)
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_infonce_of_half_energies_is_taken_in_single_precision(kind):
+    rng = torch.Generator().manual_seed(0)
+    e_pos = torch.randn(3, generator=rng).to(kind).requires_grad_()
+    e_neg = torch.randn(3, 500, generator=rng).to(kind)
+    loss = losses.InfoNCE(0.1)(e_pos, e_neg)
+    torch.testing.assert_close(loss, losses.InfoNCE(0.1)(e_pos.float(), e_neg.float()))
+    (slope,) = torch.autograd.grad(loss.sum(), e_pos)
+    assert slope.dtype == kind

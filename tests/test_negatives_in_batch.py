@@ -15,12 +15,14 @@ from ebmlab.objectives import Contrastive
 def test_in_batch_energies_are_the_off_diagonal_pairs(energy, b):
     x, y = randn(b, 3), randn(b, 3, seed=1)
 
-    def others(i: int, of: Tensor) -> list[Tensor]:
-        return [energy(x[i : i + 1], of[j : j + 1]) for j in range(b) if j != i]
+    def others(i: int, *of: Tensor) -> Tensor:
+        return torch.cat(
+            [energy(x[i : i + 1], h[j : j + 1]) for j in range(b) if j != i for h in of]
+        )
 
-    expected = torch.stack([torch.cat(others(i, y)) for i in range(b)])
+    expected = torch.stack([others(i, y) for i in range(b)])
     torch.testing.assert_close(InBatch()(energy, x, y).energies, expected)
-    also_x = torch.stack([torch.cat(others(i, y) + others(i, x)) for i in range(b)])
+    also_x = torch.stack([others(i, y, x) for i in range(b)])
     torch.testing.assert_close(InBatch(both=True)(energy, x, y).energies, also_x)
 
 

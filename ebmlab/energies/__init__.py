@@ -8,9 +8,9 @@ from ebmlab.energies.completion import Completion, PatchError
 from ebmlab.energies.components import Components
 from ebmlab.energies.density import Density
 from ebmlab.energies.gaussians import Gaussian, GaussianMixture, Uniform
-from ebmlab.energies.heads import Predicted
+from ebmlab.energies.heads import Predicted, Sided
 from ebmlab.energies.hopfield import Hopfield, ModernHopfield
-from ebmlab.energies.joint import JointEmbedding, are_views, view_groups, view_pairs
+from ebmlab.energies.joint import JointEmbedding, are_views, sided, view_groups, view_pairs
 from ebmlab.energies.lattices import Ising, Potts
 from ebmlab.energies.likelihoods import BinaryCrossEntropy, GaussianNLL
 from ebmlab.energies.neighbors import NearestNeighbor
@@ -58,6 +58,7 @@ __all__ = [
     "ResNet",
     "Ring",
     "Scored",
+    "Sided",
     "SquaredDistance",
     "Subspace",
     "SuperClasses",
@@ -67,6 +68,7 @@ __all__ = [
     "are_views",
     "entropies",
     "kmeans_plus_plus",
+    "sided",
     "unit",
     "view_groups",
     "view_pairs",

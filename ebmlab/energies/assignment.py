@@ -5,7 +5,8 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 
-from ebmlab.checks import require_positive, require_tensor
+from ebmlab.checks import common_batch, require_positive, require_tensor
+from ebmlab.energies.inner import inner
 from ebmlab.energy import Energy
 from ebmlab.types import Tree
 
@@ -57,10 +58,9 @@ class Assignment(Scored):
         scores = self.scores(x)
         with torch.autocast(x.device.type, enabled=False):
             kind = torch.promote_types(scores.dtype, torch.float32)
-            logits, share = scores.to(kind) / self.temperature, z.to(kind)
-            log_z = share.sum(-1) * logits.logsumexp(-1)
-            energy = (log_z - torch.einsum("...k,...k->...", share, logits)).to(x.dtype)
-        return energy.expand(torch.broadcast_shapes(energy.shape, y.shape[:-1]))
+            log_p = (scores.to(kind) / self.temperature).log_softmax(-1)
+            energy = -inner(z.to(kind), log_p).to(x.dtype)
+        return energy.expand(common_batch({"x": energy.shape, "y": y.shape[:-1]}))
 
     def extra_repr(self) -> str:
         """What `print` shows."""

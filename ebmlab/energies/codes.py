@@ -4,14 +4,17 @@ import torch
 from torch import Tensor
 
 from ebmlab.checks import require_positive, require_tensor
+from ebmlab.energies.inner import inner
 from ebmlab.energy import Energy
 from ebmlab.types import Tree
 
 __all__ = ["Cosine", "CrossEntropy", "SquaredDistance", "unit"]
 
 
-def unit(h: Tensor) -> Tensor:
+def unit(h: Tensor, length: float = 1.0) -> Tensor:
     """h / ‖h‖ along the last dimension; a zero vector stays zero and has a finite gradient.
+
+    Of another length than 1, or turned around where it is negative, at no cost.
 
     Example:
         >>> unit(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
@@ -20,9 +23,9 @@ def unit(h: Tensor) -> Tensor:
     """
     # Dividing by the largest entry first changes nothing but keeps the squares in range.
     largest = h.detach().abs().amax(-1, keepdim=True)
-    h = h / torch.where(largest > 0, largest, 1.0)
-    squared = h.square().sum(-1, keepdim=True)
-    return h * torch.where(squared > 0, squared, 1.0).rsqrt()
+    h = h / largest.masked_fill(largest == 0, 1.0)
+    # Now ‖h‖ is at least 1, or 0.
+    return h * (length / torch.linalg.vector_norm(h, dim=-1, keepdim=True).clamp(min=1))
 
 
 class SquaredDistance(Energy):
@@ -66,7 +69,7 @@ class Cosine(Energy):
     def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
         """Negative cosines (*batch)."""
         x, y = require_tensor("x", x), require_tensor("y", y)
-        return -torch.einsum("...d,...d->...", unit(x), unit(y))
+        return inner(unit(x, -1.0), unit(y))
 
 
 class CrossEntropy(Energy):

@@ -1,5 +1,9 @@
 """Heads of joint embeddings: energies of codes with a predictor between."""
 
+from abc import abstractmethod
+from collections.abc import Callable
+
+import torch
 from torch import Tensor, nn
 
 from ebmlab.checks import over_batch, require_tensor
@@ -7,10 +11,28 @@ from ebmlab.energies.codes import Cosine
 from ebmlab.energy import Energy
 from ebmlab.types import Tree
 
-__all__ = ["Predicted"]
+__all__ = ["Predicted", "Sided", "by_view"]
 
 
-class Predicted(Energy):
+class Sided(Energy):
+    """E(hx, hy) = energy(a(hx), b(hy)): each code is worked on by itself, then both are compared.
+
+    Objectives that compare many pairs of views work on each view once.
+    """
+
+    energy: Energy
+
+    @abstractmethod
+    def sides(self, hx: Tensor, hy: Tensor) -> tuple[Tensor, Tensor]:
+        """a(hx), b(hy) of codes (batch, dim), or of views (views, batch, dim) each on its own."""
+
+
+def by_view(function: Callable[[Tensor], Tensor], h: Tensor) -> Tensor:
+    """A function of a batch (batch, dim), of every one of (…, batch, dim)."""
+    return function(h) if h.ndim == 2 else torch.stack([by_view(function, view) for view in h])
+
+
+class Predicted(Sided):
     """E(hx, hy) = energy(p(hx), sg(hy)): predict one code from the other, which stands still.
 
     The gradient is stopped at hy, so these are dynamics and not the descent of one scalar, unless
@@ -42,8 +64,14 @@ class Predicted(Energy):
     def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
         """The energy of the prediction and the code."""
         predicted = over_batch(self.predictor, (require_tensor("x", x), 1))
-        code = require_tensor("y", y)
-        return self.energy(predicted, code.detach() if self.stopped else code)
+        return self.energy(predicted, self._target(require_tensor("y", y)))
+
+    def sides(self, hx: Tensor, hy: Tensor) -> tuple[Tensor, Tensor]:
+        """The predictions, and the codes that may stand still."""
+        return by_view(self.predictor, hx), self._target(hy)
+
+    def _target(self, code: Tensor) -> Tensor:
+        return code.detach() if self.stopped else code
 
     def extra_repr(self) -> str:
         """What `print` shows, beside submodules."""

@@ -5,12 +5,13 @@ from torch import Tensor, nn
 
 from ebmlab.checks import over_batch, require_tensor
 from ebmlab.energies.codes import Cosine
+from ebmlab.energies.heads import Sided
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
 from ebmlab.networks.batch_norm import batch_norms
 from ebmlab.types import Tree
 
-__all__ = ["JointEmbedding", "are_views", "view_groups", "view_pairs"]
+__all__ = ["JointEmbedding", "are_views", "sided", "view_groups", "view_pairs"]
 
 
 class JointEmbedding(Energy):
@@ -124,36 +125,49 @@ def view_pairs(head: Energy, hx: Tree, hy: Tree) -> list[tuple[Tree, Tree]]:
     return _different(hx, hy)
 
 
-def view_groups(head: Energy, hx: Tree, hy: Tree) -> list[tuple[Tree, Tree]]:
-    """The same pairs, those of one view j of y together: (x's other views, y's view j).
+def sided(head: Energy, hx: Tree, hy: Tree) -> tuple[Energy, Tree, Tree]:
+    """(energy, a, b) with energy(a, b) = head(hx, hy): what a head does to one code, done once.
 
-    The head is called once for each view of y, on (views, batch, dim) and (1, batch, dim), so that
-    a z inferred from y is inferred once. A head that couples the rows takes each view for another
-    population: it gets all of y at once, (others, views, batch, dim) and (1, views, batch, dim),
-    and knows which view is which. A head that normalizes over the batch would take several views
-    for one batch: it gets the pairs one by one.
+    Codes are a batch (batch, dim), or views (views, batch, dim), each of which is one.
+
+    Example:
+        >>> from ebmlab.energies import Whitened
+        >>> views = torch.randn(2, 8, 3)
+        >>> energy, a, b = sided(Whitened(), views, views)
+        >>> energy, a is b
+        (Cosine(), True)
     """
-    pairs = view_pairs(head, hx, hy)
-    together = head.couples or len(pairs) > 2
-    if not are_views(head, hx, hy) or (together and batch_norms(head)):
-        return pairs
+    if not isinstance(head, Sided):
+        return head, hx, hy
+    x, y = require_tensor("x", hx), require_tensor("y", hy)
+    head.check(*((x[0], y[0]) if are_views(head, x, y) else (x, y)))
+    return sided(head.energy, *head.sides(x, y))
+
+
+def view_groups(head: Energy, hx: Tree, hy: Tree) -> list[tuple[Tree, Tree]]:
+    """The same pairs together: (others, views, batch, dim) of x and (1, views, batch, dim) of y.
+
+    Each view of y meets the others of x, and a z that is inferred from y is inferred once. A head
+    that normalizes over the batch would take several views for one batch: it gets the pairs one by
+    one.
+    """
+    if not are_views(head, hx, hy) or batch_norms(head):
+        return view_pairs(head, hx, hy)
     assert isinstance(hx, Tensor)
     assert isinstance(hy, Tensor)
-    if head.couples and len(hy) <= len(hx):
-        return [(torch.stack([_without(hx, j) for j in range(len(hy))], dim=1), hy[None])]
-    groups = [(_without(hx, j), hy[j : j + 1]) for j in range(len(hy))]
-    return [(others, view) for others, view in groups if len(others)]
-
-
-def _without(h: Tensor, j: int) -> Tensor:
-    if 0 < j < len(h) - 1:
-        return torch.cat([h[:j], h[j + 1 :]])
-    return h[1:] if j == 0 else h[:j]
+    n, m = len(hx), len(hy)
+    if not 1 < n >= m:
+        return view_pairs(head, hx, hy)
+    views = hx.unbind()
+    others = [views[i + (i >= j)] for i in range(n - 1) for j in range(m)]
+    return [(torch.stack(others).unflatten(0, (n - 1, m)), hy[None])]
 
 
 def _different(hx: Tensor, hy: Tensor) -> list[tuple[Tree, Tree]]:
+    xs = hx.unbind()
+    ys = xs if hx is hy else hy.unbind()
     pairs: list[tuple[Tree, Tree]] = [
-        (a, b) for i, a in enumerate(hx) for j, b in enumerate(hy) if i != j
+        (a, b) for i, a in enumerate(xs) for j, b in enumerate(ys) if i != j
     ]
     if not pairs:
         raise ShapeError("one view only: pass at least two, as in (v1, v2), (v1, v2)")

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from ebmlab.checks import over_batch, require_tensor
 from ebmlab.energies.codes import Cosine, unit
+from ebmlab.energies.heads import Sided, by_view
 from ebmlab.energy import Energy
 from ebmlab.networks import Memory
 from ebmlab.types import Tree
@@ -12,7 +13,7 @@ from ebmlab.types import Tree
 __all__ = ["NearestNeighbor"]
 
 
-class NearestNeighbor(Energy):
+class NearestNeighbor(Sided):
     """E(hx, hy) = energy(NN(hx), p(hy)), NN(hx) the code in a memory with the largest cosine.
 
     No gradient passes to hx. Each commit pushes x's codes, of the first view where there are
@@ -40,6 +41,10 @@ class NearestNeighbor(Energy):
         """The energy of the neighbor and the prediction."""
         predicted = over_batch(self.predictor, (require_tensor("y", y), 1))
         return self.energy(self._neighbor(require_tensor("x", x)), predicted)
+
+    def sides(self, hx: Tensor, hy: Tensor) -> tuple[Tensor, Tensor]:
+        """The neighbors and the predictions."""
+        return self._neighbor(hx), by_view(self.predictor, hy)
 
     @torch.no_grad()
     def _neighbor(self, h: Tensor) -> Tensor:

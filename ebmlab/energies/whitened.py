@@ -5,6 +5,7 @@ from torch import Tensor
 
 from ebmlab.checks import require_non_negative, require_tensor
 from ebmlab.energies.codes import Cosine
+from ebmlab.energies.heads import Sided
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.ranks import gathered
@@ -13,7 +14,7 @@ from ebmlab.types import Tree
 __all__ = ["Whitened"]
 
 
-class Whitened(Energy):
+class Whitened(Sided):
     """E(hx, hy) = energy(W hx, W' hy), each population first given covariance 1 (W-MSE).
 
     W (h - mean) = L⁻¹ (h - mean) with the Cholesky factor L Lᵀ = (1 - ε) Cov + ε. Collapsed codes
@@ -56,9 +57,12 @@ class Whitened(Energy):
 
     def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
         """The energy of the whitened codes."""
-        return self.energy(
-            self.whiten(require_tensor("x", x)), self.whiten(require_tensor("y", y))
-        )
+        return self.energy(*self.sides(require_tensor("x", x), require_tensor("y", y)))
+
+    def sides(self, hx: Tensor, hy: Tensor) -> tuple[Tensor, Tensor]:
+        """The whitened codes."""
+        white = self.whiten(hx)
+        return white, white if hx is hy else self.whiten(hy)
 
     def whiten(self, h: Tensor) -> Tensor:
         """Codes (…, b, dim) with mean 0 and covariance 1 over each group of b."""

@@ -49,16 +49,20 @@ class InBatch(Negatives):
                 f"x has shape {tuple(x.shape)}, y {tuple(y.shape)}: negatives are the others of "
                 "the batch, as many x as y; a batch of one holds none"
             )
-        first = rank_number() * len(y)
-        energies = [_others(energy(x[:, None], h[None], rng=rng), first) for h in everyone]
-        return Draw(torch.cat(energies, dim=1), {})
+        # One matrix, each datum's codes side by side, so that one copy leaves its own out.
+        data = torch.stack(everyone, dim=1).flatten(0, 1)
+        energies = energy(x[:, None], data[None], rng=rng)
+        return Draw(_others(energies, len(groups), rank_number() * len(y)), {})
 
 
-def _others(matrix: Tensor, first: int) -> Tensor:
-    """All but the pair of each row i with column first + i: (b, n) -> (b, n - 1)."""
+def _others(matrix: Tensor, codes: int, first: int) -> Tensor:
+    """Row i without its own datum first + i: (b, n · codes) -> (b, (n - 1) · codes)."""
     b = len(matrix)
-    own = matrix[:, first : first + b]
-    others = own.flatten()[1:].reshape(b - 1, b + 1)[:, :-1].reshape(b, b - 1)
-    if matrix.shape[1] == b:
+    begin, end = first * codes, (first + b) * codes
+    own = matrix[:, begin:end]
+    # Read row by row, after the first datum every (b + 1)st is one of them.
+    others = own.flatten()[codes:].reshape(b - 1, (b + 1) * codes)[:, :-codes]
+    others = others.reshape(b, (b - 1) * codes)
+    if matrix.shape[1] == end - begin:
         return others
-    return torch.cat([others, matrix[:, :first], matrix[:, first + b :]], dim=1)
+    return torch.cat([others, matrix[:, :begin], matrix[:, end:]], dim=1)

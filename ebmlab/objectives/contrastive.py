@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ebmlab.energies import view_pairs
+from ebmlab.energies import sided, view_pairs
 from ebmlab.energy import Energy
 from ebmlab.losses import MarginLoss
 from ebmlab.protocols import Draw, Loss, Negatives, Objective
@@ -43,6 +43,7 @@ class Contrastive(Objective):
     def forward(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Loss:
         """The loss of codes, or of raw pairs where nothing embeds."""
         head, hx, hy = energy.embed(x, y)
+        head, hx, hy = sided(head, hx, hy)
         pairs = view_pairs(head, hx, hy)
         losses, e_pos, draws = zip(*(self._pair(head, a, b, rng) for a, b in pairs), strict=True)
         value = torch.stack(losses).mean()

@@ -1,10 +1,12 @@
 """Push down on the data, and keep the population of codes from collapsing."""
 
+from functools import reduce
+
 import torch
 from torch import Tensor, nn
 
 from ebmlab.checks import require_non_negative, require_tensor
-from ebmlab.energies import are_views, view_groups
+from ebmlab.energies import are_views, sided, view_groups
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.protocols import Loss, Objective, Regularizer
@@ -65,14 +67,15 @@ class Regularized(Objective):
         """The loss of codes, or of raw pairs where nothing embeds."""
         head, hx, hy = energy.embed(x, y)
         with torch.set_grad_enabled(self.energy_weight > 0 and torch.is_grad_enabled()):
-            groups = [head(a, b, rng=rng) for a, b in view_groups(head, hx, hy)]
-            e_pos = torch.cat([energies.flatten() for energies in groups]).mean()
+            judge, a, b = sided(head, hx, hy)
+            groups = [judge(*pair, rng=rng).flatten() for pair in view_groups(judge, a, b)]
+            e_pos = (groups[0] if len(groups) == 1 else torch.cat(groups)).mean()
         terms: dict[str, Tensor] = {}
         if self.energy_weight > 0:
             terms["energy"] = self.energy_weight * e_pos
         if self.regularizer is not None:
             terms["regularizer"] = self.weight * self._regularized(self.regularizer, head, hx, hy)
-        value = torch.stack(list(terms.values())).sum()
+        value = reduce(torch.add, terms.values())
         detached = {name: term.detach() for name, term in terms.items()}
         return Loss(value, detached, {"e_pos": e_pos.detach()})
 

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ebmlab.checks import require_non_negative, require_positive
 from ebmlab.errors import ShapeError
 from ebmlab.protocols import Regularizer
 from ebmlab.regularizers.gram import squared_products
-from ebmlab.regularizers.populations import centered
+from ebmlab.regularizers.populations import everyone, precise
 
 __all__ = ["BarlowTwins"]
 
@@ -55,10 +56,10 @@ class BarlowTwins(Regularizer):
         with torch.autocast(hx.device.type, enabled=False):
             zx = self._normalized(hx)
             zy = zx if hx is hy else self._normalized(hy)
-            batch, same = len(zx), torch.einsum("bd,bd->d", zx, zy)
+            batch, same = len(zx), (zx * zy).sum(0)
             off = (squared_products(zx, zy) - same.square().sum()) / batch**2
             return (same / batch - 1).square().sum() + self.off_diagonal * off
 
     def _normalized(self, h: Tensor) -> Tensor:
-        h = centered(h)
-        return h * (h.square().mean(0) + self.eps).rsqrt()
+        h = everyone(precise(h))
+        return functional.batch_norm(h, None, None, training=True, eps=self.eps)

@@ -22,11 +22,17 @@ def over_views(regularizer: Regularizer, hx: Tensor, hy: Tensor) -> Tensor:
         >>> torch.allclose(over_views(VICReg(), h, h), torch.stack(pairs).mean())
         True
     """
-    n, m = len(hx), len(hy)
     if isinstance(regularizer, Population):
         return _population(regularizer, hx, hy)
-    pairs = [(i, j) for i in range(n) for j in range(m) if (i < j if hx is hy else i != j)]
-    return torch.stack([regularizer(hx[i], hy[j]) for i, j in pairs]).mean()
+    xs = hx.unbind()
+    ys = xs if hx is hy else hy.unbind()
+    values = [
+        regularizer(a, b)
+        for i, a in enumerate(xs)
+        for j, b in enumerate(ys)
+        if (i < j if hx is hy else i != j)
+    ]
+    return torch.stack(values).mean()
 
 
 def _population(regularizer: Population, hx: Tensor, hy: Tensor) -> Tensor:
