@@ -52,7 +52,7 @@ CATALOG: Mapping[str, Entry] = {
     "horn": Entry(
         "‖(f₁(x) cos z, f₂(x) sin z) - y‖²", "grid of angles", _DOWN, "one-dimensional z"
     ),
-    "igebm": Entry("any E(y)", _NONE, "E(y) - E(chains)", "negatives by Langevin"),
+    "igebm": Entry("any E(y)", _NONE, "E(y) - E(chains) + E²", "negatives by Langevin"),
     "image_prediction": Entry(
         "‖g(f(x), z) - y‖²", "one of k codes", _DOWN, "z carries log k nats"
     ),

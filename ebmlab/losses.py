@@ -18,6 +18,7 @@ from ebmlab.errors import ShapeError
 
 __all__ = [
     "LVQ2",
+    "HeldDifference",
     "Hinge",
     "InfoNCE",
     "MarginLoss",
@@ -197,6 +198,24 @@ class SquareExponential:
         """The loss (b,)."""
         require_energies(e_pos, e_neg)
         return e_pos.square() + self.beta * (-e_neg).exp().mean(1)
+
+
+@dataclass(frozen=True)
+class HeldDifference:
+    """E+ - E- + α ((E+)² + (E-)²): the difference, with energies held near 0.
+
+    Source: Du, Mordatch 2019, arXiv:1903.08689.
+    """
+
+    alpha: float = 1.0
+
+    def __post_init__(self) -> None:
+        require_non_negative("alpha", self.alpha)
+
+    def __call__(self, e_pos: Tensor, e_neg: Tensor) -> Tensor:
+        """The loss (b,)."""
+        apart = difference(e_pos, e_neg)
+        return apart + self.alpha * (e_pos.square() + e_neg.square().mean(1))
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ LOSSES = {
     "LVQ2": losses.LVQ2(0.5),
     "SquareSquare": losses.SquareSquare(0.8),
     "SquareExponential": losses.SquareExponential(0.5),
+    "HeldDifference": losses.HeldDifference(0.1),
     "InfoNCE": InfoNCE(0.5),
 }
 

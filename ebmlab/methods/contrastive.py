@@ -12,7 +12,7 @@ from ebmlab.energies import (
     SquaredDistance,
 )
 from ebmlab.energy import Energy
-from ebmlab.losses import InfoNCE, SquareSquare, difference
+from ebmlab.losses import HeldDifference, InfoNCE, SquareSquare
 from ebmlab.negatives import InBatch, Noise, Queue, Replay
 from ebmlab.networks import MLP, Memory, Projector
 from ebmlab.objectives import Contrastive
@@ -143,11 +143,13 @@ def noise_contrastive(energy: Energy, density: Density, k: int = 16) -> Method:
     return Method(energy, Contrastive(InfoNCE(), Noise(density, k)))
 
 
-def igebm(energy: Energy, pool: Tensor, sampler: Sampler, steps: int = 60) -> Method:
-    """IGEBM: E+ - E- with negatives from persistent chains of the model, 5 % of them reborn.
+def igebm(
+    energy: Energy, pool: Tensor, sampler: Sampler, steps: int = 60, alpha: float = 1.0
+) -> Method:
+    """IGEBM: E+ - E- + α E², negatives from persistent chains of the model, 5 % of them reborn.
 
-    Negatives prevent collapse.
+    Negatives prevent collapse. α holds energies near 0; 0 leaves the gradient of the likelihood.
 
     Source: Du, Mordatch 2019, arXiv:1903.08689.
     """
-    return Method(energy, Contrastive(difference, Replay(pool, sampler, steps)))
+    return Method(energy, Contrastive(HeldDifference(alpha), Replay(pool, sampler, steps)))
