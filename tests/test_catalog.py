@@ -17,14 +17,22 @@ def test_every_recipe_has_its_line():
 def test_the_table_is_aligned_and_marks_what_is_offered(monkeypatch, capsys):
     assert ebmlab(monkeypatch, "methods") == 0
     lines = capsys.readouterr().out.splitlines()
-    start = lines[0].index("energy E")
-    rows = {line[2:].split()[0]: line for line in lines[2:-1] if line[start:].strip()}
-    rows = {name: line for name, line in rows.items() if name in CATALOG}
+    assert max(map(len, lines)) <= 100
+    left, right = lines[0].index("energy E"), lines[1].index("prevents")
+    assert (lines[1].index("objective"), lines[0].index("z", left + 20)) == (left, right)
+    assert set(lines[2]) == {"-", " "}
+    rows = {line[2:left].strip(): k for k, line in enumerate(lines[:-1]) if line[2:left].strip()}
+    rows = {name: k for name, k in rows.items() if name in CATALOG}
     assert rows.keys() == CATALOG.keys()
-    for name, line in rows.items():
-        assert line[start:].startswith(CATALOG[name].energy)
-        assert line.endswith(CATALOG[name].collapse)
-        assert line.startswith("*") == (name in OFFERED)
+    for name, k in rows.items():
+        entry = CATALOG[name]
+        cells = [line[a:b].strip() for line in lines[k : k + 2] for a, b in spans(left, right)]
+        assert cells == [entry.energy, entry.z, entry.objective, entry.collapse]
+        assert lines[k].startswith("*") == (name in OFFERED)
+
+
+def spans(left, right):
+    return (left, right), (right, None)
 
 
 @pytest.mark.parametrize("name", sorted(methods.__all__))

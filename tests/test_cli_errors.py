@@ -14,7 +14,9 @@ WRONG = {
     "no device": (("train", "simclr", "--device", "warp"), "'warp' is not to be had"),
     "no run to go on with": (("train", "vae", "--resume"), "holds no run"),
     "no run to judge": (("evaluate", "nowhere"), "nowhere holds no run"),
-    "no run to draw": (("plot", "nowhere"), "cannot be read"),
+    "no run to draw": (("plot", "nowhere"), "nowhere holds no run"),
+    "one image a step": (("train", "simclr", "--batch-size", "1"), "must see at least 2"),
+    "nothing to judge": (("evaluate", "nowhere", "--limit", "1"), "limit is 1; it must be"),
     "unknown recipe": (("methods", "nothing"), "method is 'nothing'; there are autoencoder"),
 }
 
@@ -55,3 +57,23 @@ def test_a_run_without_a_checkpoint_is_named(tmp_path, monkeypatch):
     assert ebmlab(monkeypatch, "train", "pca", *TINY, "--out", tmp_path) == 0
     (tmp_path / "checkpoint.safetensors").unlink()
     assert "has no checkpoint yet" in ebmlab(monkeypatch, "evaluate", tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    said = ebmlab(monkeypatch, "train", "pca", *TINY, "--out", tmp_path / "file")
+    assert said == f"ebmlab: {tmp_path / 'file'} cannot hold a run (File exists); choose another"
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    assert ebmlab(monkeypatch, "train", "pca", *TINY, "--out", tmp_path) == 0
+    (tmp_path / "evaluation.json").mkdir()
+    said = ebmlab(monkeypatch, "evaluate", tmp_path)
+    assert said == f"ebmlab: {tmp_path / 'evaluation.json'}: Is a directory"
+
+
+def test_a_run_without_a_step_is_not_drawn(tmp_path, monkeypatch):
+    assert ebmlab(monkeypatch, "train", "pca", *TINY, "--out", tmp_path) == 0
+    (tmp_path / "metrics.jsonl").write_text("")
+    assert "metrics.jsonl holds no step" in ebmlab(monkeypatch, "plot", tmp_path)
+    assert not list(tmp_path.glob("*.png"))

@@ -58,6 +58,8 @@ def weights(run):
         ("deepcluster", {}),
         ("vae", {"encoder": "mlp"}),
         ("kmeans", {"encoder": None}),
+        ("jepa", {"dim": 4}),
+        ("masked_autoencoder", {"encoder": None}),
     ],
 )
 def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(tmp_path, monkeypatch, method, changes):

@@ -25,6 +25,17 @@ def test_each_class_has_a_color_or_mark_of_its_own_and_its_name_at_its_median():
         np.testing.assert_allclose(ax.collections[k].get_offsets(), own, rtol=1e-6)
 
 
+def test_names_do_not_lie_on_each_other():
+    labels = torch.arange(4).repeat_interleave(3)
+    places = torch.tensor([[0.0, 0], [0, 0], [0, 0], [8, 4]]).repeat_interleave(3, 0)
+    texts = drawn(plot.codes(places, labels)).texts
+    np.testing.assert_allclose(texts[3].get_position(), [8, 4], rtol=1e-4)
+    shares = np.array([text.get_position() for text in texts]) / [8, 4]
+    away = np.linalg.norm(shares[:, None] - shares[None], axis=-1)[~np.eye(4, dtype=bool)]
+    assert away.min() > 0.045
+    assert np.abs(shares[:3]).max() < 0.06
+
+
 def test_codes_that_do_not_fit_their_labels_are_refused():
     with pytest.raises(ShapeError, match="labels"):
         plot.codes(torch.zeros(4, 2), torch.zeros(3, dtype=torch.long))
@@ -62,7 +73,13 @@ def test_a_history_has_a_panel_for_each_number():
     assert figure.get_suptitle() == "run"
     np.testing.assert_allclose(figure.axes[3].lines[0].get_ydata(), columns["d"])
     np.testing.assert_allclose(figure.axes[3].lines[0].get_xdata(), [10, 20, 30])
-    assert [bool(ax.get_xlabel()) for ax in figure.axes] == [False, True, True, True]
+    assert [bool(ax.get_xlabel()) for ax in figure.axes] == [False, False, True, True]
+
+
+def test_a_history_of_one_step_shows_its_points():
+    figure = plot.history({name: [1.0] for name in "abcde"}, [5])
+    assert [ax.lines[0].get_marker() for ax in figure.axes] == ["o"] * 5
+    assert [bool(ax.get_xlabel()) for ax in figure.axes] == [False, False, True, True, True]
 
 
 def test_a_history_that_does_not_fit_is_refused():

@@ -1,8 +1,10 @@
 import numpy as np
+import pytest
 import torch
 from plot_support import drawn, lightness
 
 from ebmlab import plot
+from ebmlab.errors import ShapeError
 from ebmlab.plot.style import PALETTE
 
 
@@ -44,3 +46,14 @@ def test_images_are_laid_out_in_rows_pixel_by_pixel():
     assert (sheet[11:15, 8:14] == 1).all()
     gray = plot.images(torch.full((1, 1, 4, 4), 0.5)).images[0].get_array()
     assert (gray[1:5, 1:5] == 0.5).all()
+
+
+def test_columns_and_rows_of_images_have_their_names_in_their_middle():
+    names = {"headings": ("a", "b", "c"), "sides": ("seen", "made")}
+    ax = drawn(plot.images(torch.rand(6, 1, 4, 6), columns=3, **names))
+    assert [text.get_text() for text in ax.texts] == ["a", "b", "c", "seen", "made"]
+    assert [text.get_position()[0] for text in ax.texts[:3]] == [3.5, 10.5, 17.5]
+    assert [text.get_position()[1] for text in ax.texts[3:]] == [2.5, 7.5]
+    for name, wrong in {"headings": ("a", "b"), "sides": ("seen",)}.items():
+        with pytest.raises(ShapeError, match=name):
+            plot.images(torch.rand(6, 1, 4, 6), columns=3, **{name: wrong})

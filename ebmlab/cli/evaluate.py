@@ -13,9 +13,13 @@ __all__ = ["evaluate"]
 
 def evaluate(
     run: Annotated[Path, Positional, arg(metavar="RUN")],
-    data: Annotated[str | None, arg(metavar="NAME")] = None,
+    data: Annotated[
+        str | None, arg(metavar="NAME", help_behavior_hint="(default: the run's)")
+    ] = None,
     limit: int = 10_000,
-    device: Annotated[str | None, arg(metavar="NAME")] = None,
+    device: Annotated[
+        str | None, arg(metavar="NAME", help_behavior_hint="(default: the run's)")
+    ] = None,
 ) -> None:
     """Measure the codes of a run on held-out images: kNN, linear probe, ranks, spread, energy.
 
@@ -23,9 +27,9 @@ def evaluate(
 
     Args:
         run: the folder that `ebmlab train` wrote.
-        data: other images of the same shape; by default the run's.
-        limit: images at most, of those with labels to learn from and of those to be judged.
-        device: where to compute; by default where it was trained.
+        data: other images of the same shape.
+        limit: images at most, of those with labels to learn from and of those to judge.
+        device: where to compute: cpu, cuda, …
     """
     from ebmlab.runs.evaluate import evaluate as evaluated
 

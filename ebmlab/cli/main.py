@@ -51,9 +51,12 @@ def _ended() -> None:
         app.cli(prog="ebmlab", description="Energy-based models: one scalar, E(x, y, z).")
     except EbmlabError as error:
         sys.exit(f"ebmlab: {error}")
-    except KeyboardInterrupt:
-        sys.stderr.write("ebmlab: interrupted\n")
-        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # The reader of a pipe, such as `head`, has what it wants.
         sys.stderr.close()
+    except OSError as error:
+        # A full disk, or a folder that may not be written.
+        sys.exit(f"ebmlab: {error.filename or 'a file'}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        sys.stderr.write("ebmlab: interrupted\n")
+        sys.exit(INTERRUPTED)

@@ -28,14 +28,21 @@ def methods(name: Annotated[str | None, Positional, arg(metavar="[NAME]")] = Non
         sys.stdout.write(described(name) + "\n")
         return
     groups = itertools.groupby(sorted(CATALOG, key=lambda key: (family(key), key)), family)
-    rows = [["", "method", "energy E(x, y, z)", "z", "objective", "prevents collapse"]]
+    rows = [
+        ["", "method", "energy E(x, y, z)", "z"],
+        ["", "", "objective", "prevents collapse"],
+    ]
     heads: list[tuple[int, str]] = []
     for name_of_group, keys in groups:
         heads.append((len(rows), name_of_group))
-        rows += [[" *"[key in OFFERED], key, *CATALOG[key]] for key in keys]
+        for key in keys:
+            entry = CATALOG[key]
+            rows.append([" *"[key in OFFERED], key, entry.energy, entry.z])
+            rows.append(["", "", entry.objective, entry.collapse])
     lines = aligned(rows).splitlines()
+    # The heading has two lines, and the rule stands below both.
+    lines[1], lines[2] = lines[2], lines[1]
     for at, name_of_group in reversed(heads):
-        # One line of the table is the rule below its heading.
         lines[at + 1 : at + 1] = ["", name_of_group]
     lines += ["", "* ebmlab train offers it; ebmlab methods NAME tells all about one"]
     sys.stdout.write("\n".join(lines) + "\n")

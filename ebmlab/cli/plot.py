@@ -11,8 +11,12 @@ __all__ = ["plot"]
 
 def plot(
     run: Annotated[Path, Positional, arg(metavar="RUN")],
-    data: Annotated[str | None, arg(metavar="NAME")] = None,
-    device: Annotated[str | None, arg(metavar="NAME")] = None,
+    data: Annotated[
+        str | None, arg(metavar="NAME", help_behavior_hint="(default: the run's)")
+    ] = None,
+    device: Annotated[
+        str | None, arg(metavar="NAME", help_behavior_hint="(default: the run's)")
+    ] = None,
 ) -> None:
     """Draw a run: its curves, its codes by class, their spectrum, and what it reconstructs.
 
@@ -21,8 +25,8 @@ def plot(
 
     Args:
         run: the folder that `ebmlab train` wrote.
-        data: other images of the same shape; by default the run's.
-        device: where to compute; by default where it was trained.
+        data: other images of the same shape.
+        device: where to compute: cpu, cuda, …
     """
     from ebmlab.runs.draw import draw
 

@@ -19,10 +19,16 @@ def train(
     batch_size: int = 128,
     lr: float = 1e-3,
     decay: bool = True,
-    encoder: Annotated[str | None, arg(metavar="NAME")] = None,
-    dim: Annotated[int | None, arg(metavar="INT")] = None,
-    limit: Annotated[int | None, arg(metavar="INT")] = None,
-    out: Annotated[Path | None, arg(metavar="FOLDER")] = None,
+    encoder: Annotated[
+        str | None, arg(metavar="NAME", help_behavior_hint="(default: the method's)")
+    ] = None,
+    dim: Annotated[
+        int | None, arg(metavar="INT", help_behavior_hint="(default: the method's)")
+    ] = None,
+    limit: Annotated[int | None, arg(metavar="INT", help_behavior_hint="(default: all)")] = None,
+    out: Annotated[
+        Path | None, arg(metavar="FOLDER", help_behavior_hint="(default: runs/METHOD-DATA)")
+    ] = None,
     resume: bool = False,
     seed: int = 0,
     device: Annotated[str, arg(metavar="NAME")] = "cpu",
@@ -34,19 +40,16 @@ def train(
 
     Args:
         method: a recipe with a star in `ebmlab methods`, such as simclr or vae.
-        data: digits, mnist, fashion-mnist or cifar10; files lie in EBMLAB_DATA, and the MNIST
-            ones are else downloaded once.
+        data: digits, mnist, fashion-mnist or cifar10, in EBMLAB_DATA or (not cifar10) downloaded.
         epochs: visits of each image.
         batch_size: images in a step.
         lr: step size of AdamW at the start.
         decay: let it fall to 0 along a cosine.
-        encoder: mlp, conv, resnet18, resnet50, vit-tiny or vit-small; by default mlp where images
-            are decoded, conv elsewhere.
+        encoder: mlp, conv, resnet18, resnet50, vit-tiny or vit-small, where the method takes one.
         dim: length of the codes compared or decoded, or the number of clusters or atoms.
-        limit: take only so many of the images.
-        out: the run's folder, by default runs/METHOD-DATA.
-        resume: go on with the run in that folder, with the same arguments; more epochs may be
-            asked for.
+        limit: images at most, to train on and held out.
+        out: the run's folder.
+        resume: go on with the run in that folder, with the same arguments or with more epochs.
         seed: of weights, order and views.
         device: where to compute: cpu, cuda, …
     """

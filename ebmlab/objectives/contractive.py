@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ebmlab.checks import require_generator, require_tensor
 from ebmlab.energy import Energy
@@ -55,7 +56,8 @@ class Contractive(Objective):
             )
         y = require_tensor("y", y)
         require_floating(y)
-        with torch.enable_grad():
+        # Fused attention has no second derivatives.
+        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
             free = y.detach().requires_grad_()
             q = energy.posterior(x, free, rng=rng)
             weights = q.weights.reshape(*q.weights.shape, *[1] * (q.atoms.ndim - q.weights.ndim))

@@ -15,7 +15,9 @@ __all__ = ["codes", "spectrum"]
 
 # Yellow vanishes where there is no line around it.
 _COLORS = PALETTE[:-1]
-_MARKS = "osv^D"
+_MARKS = "o^sDv"
+# Of two names, as a share of the picture.
+_LEAST = 0.05
 
 
 @style()
@@ -28,6 +30,8 @@ def codes(
     title: str | None = None,
 ) -> Axes:
     """Codes in a plane, told apart by color, mark, and the class written at its median.
+
+    Names that would lie on each other move apart.
 
     Args:
         places: (n, 2), as `Plane.pca(codes).coordinates(codes)` gives them.
@@ -52,14 +56,18 @@ def codes(
         )
     ax = prepared(ax, (4.6, 4.4))
     classes = labels.detach().cpu().numpy()
-    size = float(np.clip(3000 / len(where), 3, 16))
-    for i, name in enumerate(np.unique(classes)):
+    size = float(np.clip(6000 / len(where), 5, 18))
+    names_of = np.unique(classes)
+    medians = np.stack([np.median(where[classes == name], axis=0) for name in names_of])
+    written = _apart(medians, np.ptp(where, axis=0))
+    for i, name in enumerate(names_of):
         own = where[classes == name]
         color, mark = _COLORS[i % len(_COLORS)], _MARKS[i // len(_COLORS) % len(_MARKS)]
         ax.scatter(*own.T, s=size, c=color, marker=mark, linewidths=0, alpha=0.7)
         ax.annotate(
             str(name),
-            (float(np.median(own[:, 0])), float(np.median(own[:, 1]))),
+            tuple(medians[i]),
+            tuple(written[i]),
             ha="center",
             va="center",
             color=color,
@@ -71,6 +79,20 @@ def codes(
     if title is not None:
         ax.set_title(title)
     return ax
+
+
+def _apart(places: np.ndarray, spans: np.ndarray) -> np.ndarray:
+    """Places near those (k, 2), no two nearer than a name is large, as a share of the spans."""
+    units = np.where(spans > 0, spans, 1.0)
+    angles = np.arange(len(places))
+    # Names at one place leave it in different ways.
+    moved = places / units + 1e-6 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    for _ in range(50):
+        ways = moved[:, None] - moved[None]
+        distances = np.linalg.norm(ways, axis=-1) + np.eye(len(places))
+        pushes = np.clip(_LEAST - distances, 0, None) / 2 / distances
+        moved = moved + (pushes[..., None] * ways).sum(1)
+    return moved * units
 
 
 @style()

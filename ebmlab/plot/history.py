@@ -12,7 +12,7 @@ from ebmlab.plot.style import PALETTE, prepared, style
 
 __all__ = ["history"]
 
-_COLUMNS = 3
+_COLUMNS, _FEW = 3, 12
 
 
 @style()
@@ -40,7 +40,8 @@ def history(
     """
     if not columns:
         raise ConfigurationError("columns is empty; at least one is due")
-    wide = min(_COLUMNS, len(columns))
+    # Four panels make a square rather than a row and one below.
+    wide = 2 if len(columns) == 4 else min(_COLUMNS, len(columns))
     high = math.ceil(len(columns) / wide)
     figure = Figure(figsize=(2.4 * wide + 0.4, 1.7 * high + 0.4), layout="constrained")
     for k, (name, column) in enumerate(columns.items()):
@@ -56,7 +57,9 @@ def history(
 
 
 def _panel(ax: Axes, steps: np.ndarray, values: np.ndarray, name: str) -> None:
-    ax.plot(steps, values, color=PALETTE[0], linewidth=1.2)
+    # A few points are seen as points: a single one has no line.
+    mark = "o" if len(steps) <= _FEW else ""
+    ax.plot(steps, values, color=PALETTE[0], linewidth=1.2, marker=mark, markersize=2.5)
     ax.set_title(name, fontsize=9)
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(visible=True, color="#e6e6e6", linewidth=0.5)

@@ -21,6 +21,7 @@ def images(
     *,
     title: str | None = None,
     headings: Sequence[str] = (),
+    sides: Sequence[str] = (),
 ) -> Axes:
     """Images in rows of `columns`, each pixel as it is; values outside [0, 1] are clipped.
 
@@ -30,9 +31,11 @@ def images(
         ax: where to draw; None makes a new figure.
         title: above the sheet.
         headings: above the columns, one for each; none by default.
+        sides: left of the rows, one for each; none by default.
 
     Raises:
-        ShapeError: batch is not (n, 1 or 3, h, w), or empty; headings are not one for a column.
+        ShapeError: batch is not (n, 1 or 3, h, w), or empty; headings are not one for a column,
+            or sides not one for a row.
         ConfigurationError: columns < 1.
 
     Example:
@@ -49,20 +52,30 @@ def images(
     pixels = numbers(batch).transpose(0, 2, 3, 1).clip(0, 1)
     n, height, width, _ = pixels.shape
     columns, rows = min(columns, n), math.ceil(n / columns)
-    if headings and len(headings) != columns:
-        raise ShapeError(f"headings are {len(headings)} for {columns} columns; one for each")
+    _require_names("headings", headings, columns, "columns")
+    _require_names("sides", sides, rows, "rows")
     gap = max(1, round(width / 16))
     sheet = np.ones((rows * (height + gap) + gap, columns * (width + gap) + gap, 3))
     for i, image in enumerate(pixels):
         top, left = (i // columns) * (height + gap) + gap, (i % columns) * (width + gap) + gap
         sheet[top : top + height, left : left + width] = image
-    side = min(6.5, 0.75 * columns)
-    ax = prepared(ax, (side, side * sheet.shape[0] / sheet.shape[1] + (0.3 if title else 0.0)))
+    wide = min(6.5, 0.75 * columns)
+    ax = prepared(ax, (wide, wide * sheet.shape[0] / sheet.shape[1] + (0.3 if title else 0.0)))
     ax.imshow(sheet, interpolation="nearest")
     ax.set_axis_off()
     for i, heading in enumerate(headings):
-        center = i * (width + gap) + gap + (width - 1) / 2
-        ax.text(center, 0, heading, ha="center", va="bottom", fontsize=8)
+        ax.text(_center(i, width, gap), 0, heading, ha="center", va="bottom", fontsize=8)
+    for i, side in enumerate(sides):
+        ax.text(-gap, _center(i, height, gap), side, ha="right", va="center", fontsize=8)
     if title is not None:
         ax.set_title(title)
     return ax
+
+
+def _center(i: int, length: int, gap: int) -> float:
+    return i * (length + gap) + gap + (length - 1) / 2
+
+
+def _require_names(what: str, names: Sequence[str], count: int, of: str) -> None:
+    if names and len(names) != count:
+        raise ShapeError(f"{what} are {len(names)} for {count} {of}; one for each")

@@ -6,6 +6,7 @@ import torch
 
 from ebmlab.checks import named_device
 from ebmlab.errors import ConfigurationError
+from ebmlab.networks import batch_norms
 from ebmlab.protocols import Method
 from ebmlab.runs.config import Config
 from ebmlab.runs.encoders import Encoder, encoder
@@ -55,7 +56,8 @@ def build(config: Config, device: str | None = None) -> Built:
         device: None takes the config's.
 
     Raises:
-        ConfigurationError: an unknown name, an encoder that does not fit, no such device.
+        ConfigurationError: an unknown name, an encoder or a batch that does not fit, no such
+            device.
         DataError: the images are missing.
     """
     trainable = offered(config.method)
@@ -83,6 +85,11 @@ def build(config: Config, device: str | None = None) -> Built:
             torch.Generator(where).manual_seed(config.seed),
         )
         method = trainable.build(setting).to(where)
+    if min(config.batch_size, len(images.images)) < 2 and batch_norms(method):
+        raise ConfigurationError(
+            f"batch_size is {config.batch_size} of {len(images.images)} images, and "
+            f"{config.method} normalizes over the batch: a step must see at least 2"
+        )
     return Built(trainable, method, images, setting, order)
 
 

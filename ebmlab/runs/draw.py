@@ -1,25 +1,24 @@
 """Pictures of a run: its curves, its codes, their spectrum, what it reconstructs."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ebmlab import plot
-from ebmlab.free_energy import FreeEnergy
-from ebmlab.prediction.decoded import decoder_of
-from ebmlab.runs.build import Built
+from ebmlab.errors import FileError
 from ebmlab.runs.evaluate import codes_of, shown_images
+from ebmlab.runs.reconstructions import reconstructed
 from ebmlab.runs.restore import restore
-from ebmlab.slices import Plane
 from ebmlab.training.record import read_record
 
 __all__ = ["draw"]
 
 # Images whose codes are drawn; their reconstructions.
 MOST, SHOWN = 2000, 10
+RECORD = "metrics.jsonl"
 
 
 def draw(run: Path, *, data: str | None = None, device: str | None = None) -> list[Path]:
@@ -31,29 +30,51 @@ def draw(run: Path, *, data: str | None = None, device: str | None = None) -> li
         device: None takes the run's.
 
     Raises:
-        FileError: the folder holds no run, or no checkpoint, or no record.
+        FileError: the folder holds no run, or no checkpoint, or no recorded step.
         ConfigurationError: the images are not of the run's shape.
         DataError: the images are missing.
     """
-    records = read_record(run / "metrics.jsonl")
     config, built, step = restore(run, device)
+    records = read_record(run / RECORD)
+    if not records:
+        raise FileError(f"{run / RECORD} holds no step; go on with `ebmlab train … --resume`")
     images = shown_images(built, data, MOST)
     codes, labels = codes_of(built, images.test_images), images.test_labels
     name = f"{config.method} on {data or config.data}, step {step}"
     pictures: dict[str, Any] = {
         "curves": plot.history(*_columns(records), title=name),
-        "codes": plot.codes(Plane.pca(codes).coordinates(codes), labels, title=name).figure,
+        "codes": _codes(codes, labels, name),
         "spectrum": plot.spectrum({config.method: codes}, title=name).figure,
     }
-    decoded = _decoded(built, images.test_images[:SHOWN])
-    if decoded is not None:
-        title = f"{name}: y, and what z decodes to"
-        sheet = plot.images(decoded, columns=len(decoded) // 2, title=title)
-        pictures["reconstructions"] = sheet.figure
+    made = reconstructed(built, images.test_images[:SHOWN])
+    if made:
+        sheet, columns = torch.cat(list(made.values())), len(images.test_images[:SHOWN])
+        pictures["reconstructions"] = plot.images(
+            sheet, columns=columns, title=name, sides=tuple(made)
+        ).figure
     paths = [run / f"{stem}.png" for stem in pictures]
     for path, figure in zip(paths, pictures.values(), strict=True):
         figure.savefig(path)
     return paths
+
+
+def _codes(codes: Tensor, labels: Tensor, title: str) -> Any:
+    """Codes in the plane that they vary most in, with a unit that is the same in both ways.
+
+    Collapsed codes have their place too, on a line or in a point.
+    """
+    centered = codes.double() - codes.double().mean(0)
+    flat = functional.pad(centered, (0, max(0, 2 - codes.shape[1])))
+    _, spread, ways = torch.linalg.svd(flat, full_matrices=False)
+    total = spread.square().sum().clamp(min=torch.finfo(spread.dtype).tiny)
+    first, second = (spread.square() / total).tolist()[:2]
+    names = (
+        f"first principal direction, {first:.0%} of the variance",
+        f"second principal direction, {second:.0%} of the variance",
+    )
+    ax = plot.codes(flat @ ways[:2].mT, labels, names=names, title=title)
+    ax.set_aspect("equal", adjustable="datalim")
+    return ax.figure
 
 
 def _columns(records: list[dict[str, Any]]) -> tuple[dict[str, list[float]], list[float]]:
@@ -71,18 +92,3 @@ def _columns(records: list[dict[str, Any]]) -> tuple[dict[str, list[float]], lis
 
 def _number(value: float | None) -> float:
     return float("nan") if value is None else value
-
-
-@torch.no_grad()
-def _decoded(built: Built, images: Tensor) -> Tensor | None:
-    """y and what its inferred z decodes to, a row each; None where nothing is decoded."""
-    energy = built.method.energy
-    decode = decoder_of(energy)
-    if built.trainable.score is None or decode is None or not isinstance(energy, FreeEnergy):
-        return None
-    rng = torch.Generator(images.device).manual_seed(0)
-    rows = torch.arange(len(images), device=images.device)
-    x, y = built.trainable.draw(replace(built.setting, images=images), rows, rng)
-    assert isinstance(y, Tensor)
-    both = torch.cat([y, decode(x, energy.posterior(x, y, rng=rng).atoms[0])])
-    return both if both.ndim == 4 else both.unflatten(1, built.setting.shape)

@@ -8,7 +8,7 @@ from torch import nn
 from ebmlab.errors import ConfigurationError
 from ebmlab.networks import MLP, ConvEncoder, ResNet, vit_small, vit_tiny
 
-__all__ = ["ENCODERS", "Encoder", "encoder"]
+__all__ = ["ENCODERS", "Encoder", "encoder", "patch_of"]
 
 
 class Encoder(NamedTuple):
@@ -16,6 +16,11 @@ class Encoder(NamedTuple):
 
     network: nn.Module
     width: int
+
+
+def patch_of(size: int) -> int:
+    """Height and width of the patches that images of this size are cut into."""
+    return 16 if size > 64 else 4 if size > 16 else 2
 
 
 def _mlp(channels: int, size: int) -> Encoder:
@@ -38,8 +43,7 @@ def _resnet(depth: int) -> Callable[[int, int], Encoder]:
 
 def _vit(kind: Callable[[int, int, int], nn.Module], width: int) -> Callable[[int, int], Encoder]:
     def build(channels: int, size: int) -> Encoder:
-        patch = 16 if size > 64 else 4 if size > 16 else 2
-        return Encoder(kind(size, patch, channels), width)
+        return Encoder(kind(size, patch_of(size), channels), width)
 
     return build
 

@@ -49,9 +49,11 @@ def evaluate(
 
     Raises:
         FileError: the folder holds no run, or no checkpoint.
-        ConfigurationError: the images are not of the run's shape.
+        ConfigurationError: the images are not of the run's shape, or limit < 2.
         DataError: the images are missing.
     """
+    if limit is not None and limit < 2:
+        raise ConfigurationError(f"limit is {limit}; it must be at least 2")
     config, built, step = restore(run, device)
     images = shown_images(built, data, limit)
     train, test = (codes_of(built, part) for part in (images.images, images.test_images))

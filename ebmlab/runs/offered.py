@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from ebmlab import methods
 from ebmlab.errors import ConfigurationError
 from ebmlab.runs.latent_methods import LATENT_METHODS
+from ebmlab.runs.masked_methods import MASKED_METHODS
 from ebmlab.runs.setting import Trainable
 from ebmlab.runs.view_methods import VIEW_METHODS
 
 __all__ = ["OFFERED", "offered"]
 
-OFFERED: Mapping[str, Trainable] = {**VIEW_METHODS, **LATENT_METHODS}
+OFFERED: Mapping[str, Trainable] = {**VIEW_METHODS, **LATENT_METHODS, **MASKED_METHODS}
 
 
 def offered(name: str) -> Trainable:

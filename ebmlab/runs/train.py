@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import torch
 
-from ebmlab.errors import ConfigurationError
+from ebmlab.errors import ConfigurationError, FileError
 from ebmlab.metrics import Collapse
 from ebmlab.runs.build import Batches, Built, build
 from ebmlab.runs.config import CONFIG, Config, read_config, require_same, write_config
@@ -52,7 +52,8 @@ def train(config: Config, out: Path, *, resume: bool = False, every: int | None 
     Raises:
         ConfigurationError: the folder holds a run and `resume` is not set, or another run than
             is asked for; or something does not fit.
-        FileError: there is no run to go on with, or its checkpoint is damaged.
+        FileError: the folder cannot be written, there is no run to go on with, or its checkpoint
+            is damaged.
         DataError: the images are missing.
     """
     built = build(config)
@@ -100,8 +101,11 @@ def _begun(out: Path, config: Config) -> int:
         raise ConfigurationError(
             f"{out} holds a run already; go on with it by --resume, or choose another --out"
         )
-    out.mkdir(parents=True, exist_ok=True)
-    write_config(out, config)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        write_config(out, config)
+    except OSError as error:
+        raise FileError(f"{out} cannot hold a run ({error.strerror}); choose another") from error
     return 0
 
 

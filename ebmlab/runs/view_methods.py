@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping
 
+import torch
+
 from ebmlab import methods
-from ebmlab.networks import Expander
+from ebmlab.inference import Enumerate
+from ebmlab.networks import MLP, Choice, Expander
 from ebmlab.protocols import Method
 from ebmlab.runs.setting import Setting, Trainable
 from ebmlab.runs.view_batches import multi_crop, pair, supported, teacher_crops, turned
@@ -23,6 +26,15 @@ def _clusters(s: Setting) -> int:
 
 def _joint_embedding(s: Setting) -> Method:
     return methods.joint_embedding(s.backbone, x_ndim=3)
+
+
+def _jepa(s: Setting) -> Method:
+    """z says which of so many codes of the other view; the weights are VICReg's."""
+    predictor = Choice(MLP(s.width, s.dim * s.width, (HIDDEN,)), s.dim)
+    values = torch.eye(s.dim, device=s.rng.device)
+    return methods.jepa(
+        s.backbone, predictor, Enumerate(values), energy_weight=25 / s.width, x_ndim=3
+    )
 
 
 def _siamese(s: Setting) -> Method:
@@ -117,6 +129,7 @@ VIEW_METHODS: Mapping[str, Trainable] = {
     "deepcluster": Trainable(_deepcluster, pair, "conv", 128),
     "deepercluster": Trainable(_deepercluster, turned, "conv", 128),
     "dino": Trainable(_dino, teacher_crops, "conv", 128, several_sizes=True),
+    "jepa": Trainable(_jepa, pair, "conv", 8),
     "joint_embedding": Trainable(_joint_embedding, pair, "conv", None),
     "lejepa": Trainable(_lejepa, pair, "conv", 64),
     "moco": Trainable(_moco, pair, "conv", 128),
