@@ -43,6 +43,15 @@ def test_a_run_is_not_overwritten_nor_continued_by_another(tmp_path, monkeypatch
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
 
 
+def test_a_run_that_failed_at_its_first_step_leaves_its_folder_free(tmp_path, monkeypatch):
+    first = ("train", "autoencoder", *TINY, "--out", tmp_path)
+    assert ebmlab(monkeypatch, *first) == 0
+    (tmp_path / "checkpoint.safetensors").unlink()
+    assert "holds a run already" in ebmlab(monkeypatch, *first)
+    (tmp_path / "metrics.jsonl").write_text("")
+    assert ebmlab(monkeypatch, *first) == 0
+
+
 def test_arguments_that_cannot_be_read_end_with_2(monkeypatch, capsys):
     assert ebmlab(monkeypatch, "train", "simclr", "--epochs", "many") == 2
     assert "--epochs" in capsys.readouterr().err

@@ -83,6 +83,13 @@ def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(tmp_path, monkeypatch
     assert len(values[0]) == 6
 
 
+def test_deepcluster_begins_with_clusters_of_the_data(tmp_path):
+    run = train(config("deepcluster"), tmp_path)
+    clocks = [term.infer.clock for term in run.built.method.energy.head.energy.terms]
+    # An epoch of 2 commits before the 6 steps.
+    assert [int(clock) for clock in clocks] == [8, 8, 8]
+
+
 class Answers:
     def __init__(self, pressed):
         self.pressed = pressed

@@ -12,13 +12,12 @@ from ebmlab.errors import FileError
 from ebmlab.runs.evaluate import codes_of, shown_images
 from ebmlab.runs.reconstructions import reconstructed
 from ebmlab.runs.restore import restore
-from ebmlab.training.record import read_record
+from ebmlab.training.record import RECORD, read_record
 
 __all__ = ["draw"]
 
 # Images whose codes are drawn; their reconstructions.
 MOST, SHOWN = 2000, 10
-RECORD = "metrics.jsonl"
 
 
 def draw(run: Path, *, data: str | None = None, device: str | None = None) -> list[Path]:

@@ -75,6 +75,7 @@ class Trainable:
         codes: the representation of images, (n, d).
         score: what the energy of held-out data is, where it says something by itself.
         several_sizes: whether the backbone must take images of several sizes.
+        settles: whether an epoch of commits comes before the first step.
     """
 
     build: Callable[[Setting], Method]
@@ -84,3 +85,4 @@ class Trainable:
     codes: Callable[[Method, Tensor], Tensor] = encoded
     score: str | None = None
     several_sizes: bool = False
+    settles: bool = False

@@ -11,7 +11,8 @@ from ebmlab.metrics import Collapse
 from ebmlab.runs.build import Batches, Built, build
 from ebmlab.runs.config import CONFIG, Config, read_config, require_same, write_config
 from ebmlab.runs.interrupt import noticed
-from ebmlab.training import Fit, cosine, fit, load, save
+from ebmlab.training import Fit, cosine, fit, load, save, settle
+from ebmlab.training.record import RECORD
 
 __all__ = ["CHECKPOINT", "Trained", "train"]
 
@@ -65,6 +66,8 @@ def train(config: Config, out: Path, *, resume: bool = False, every: int | None 
         return Trained(built, None, complete=True)
     epoch = built.order.epoch
     with noticed() as pressed:
+        if built.trainable.settles and start == 0:
+            settle(method, Batches(built), commits=epoch, rng=rng, batch_size=config.batch_size)
 
         def after(step: int) -> bool:
             stop = pressed()
@@ -97,7 +100,9 @@ def _optimizer(built: Built, config: Config) -> torch.optim.Optimizer | None:
 
 
 def _begun(out: Path, config: Config) -> int:
-    if (out / CONFIG).exists():
+    # A run that failed at its first step left nothing that could be lost.
+    left = [path for path in (out / CHECKPOINT, out / RECORD) if path.exists()]
+    if (out / CONFIG).exists() and any(path.stat().st_size for path in left):
         raise ConfigurationError(
             f"{out} holds a run already; go on with it by --resume, or choose another --out"
         )

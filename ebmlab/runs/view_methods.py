@@ -126,8 +126,8 @@ def _paws(s: Setting) -> Method:
 VIEW_METHODS: Mapping[str, Trainable] = {
     "barlow_twins": Trainable(_barlow_twins, pair, "conv", 512),
     "byol": Trainable(_byol, pair, "conv", 128),
-    "deepcluster": Trainable(_deepcluster, pair, "conv", 128),
-    "deepercluster": Trainable(_deepercluster, turned, "conv", 128),
+    "deepcluster": Trainable(_deepcluster, pair, "conv", 128, settles=True),
+    "deepercluster": Trainable(_deepercluster, turned, "conv", 128, settles=True),
     "dino": Trainable(_dino, teacher_crops, "conv", 128, several_sizes=True),
     "jepa": Trainable(_jepa, pair, "conv", 8),
     "joint_embedding": Trainable(_joint_embedding, pair, "conv", None),

@@ -13,7 +13,9 @@ from torch import Tensor
 from ebmlab.errors import FileError, ShapeError
 from ebmlab.protocols import Loss
 
-__all__ = ["Record", "read_record", "recording"]
+__all__ = ["RECORD", "Record", "read_record", "recording"]
+
+RECORD = "metrics.jsonl"
 
 
 class Record:
@@ -66,7 +68,7 @@ def recording(out: str | Path | None, start: int = 0) -> Iterator[Record]:
     if out is None:
         yield Record()
         return
-    path = Path(out) / "metrics.jsonl"
+    path = Path(out) / RECORD
     path.parent.mkdir(parents=True, exist_ok=True)
     kept = _kept(path, start)
     with path.open("w", buffering=1, encoding="utf-8") as file:
