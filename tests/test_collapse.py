@@ -1,5 +1,6 @@
 import math
 import warnings
+from copy import deepcopy
 
 import pytest
 import torch
@@ -16,17 +17,18 @@ from ebmlab.objectives import DenoisingScore
 from ebmlab.protocols import Loss, Method
 
 
-def looks(watch, codes, numbers=None, times=5):
+def looks(watch, codes, numbers=None, times=5, scores=None):
     """The messages of all warnings over some looks."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", CollapseWarning)
         for _ in range(times):
-            watch.look(codes, numbers)
+            watch.look(codes, numbers, scores)
     return [str(warning.message) for warning in caught]
 
 
 HEALTHY = randn(64, 8)
 LINE = randn(64, 1) * randn(1, 8, seed=1)
+FEW = randn(64, 3) @ randn(3, 40, seed=1)
 
 
 @pytest.mark.parametrize(
@@ -34,8 +36,10 @@ LINE = randn(64, 1) * randn(1, 8, seed=1)
     [
         (5 + 1e-3 * HEALTHY, "one constant vector"),
         (torch.ones(64, 8), "one constant vector: 0.00%"),
-        (LINE, "along one line: effective rank 1.00 of 8"),
-        (LINE + 1e-3 * HEALTHY, "along one line"),
+        (LINE, "in few directions: effective rank 1.00 of 8"),
+        (LINE + 1e-3 * HEALTHY, "in few directions"),
+        (LINE[:, :2], "in few directions: effective rank 1.00 of 2"),
+        (FEW, "in few directions: effective rank 2"),
     ],
 )
 def test_collapsed_codes_are_told_once_with_what_to_try(codes, seen):
@@ -65,7 +69,7 @@ def test_healthy_codes_and_codes_that_cannot_be_judged_are_not(codes):
 def test_codes_that_shrink_to_the_origin_are_told_though_their_shape_stays():
     watch = Collapse(patience=2)
     assert looks(watch, HEALTHY) == []
-    assert looks(watch, 0.01 * HEALTHY) == []
+    assert looks(watch, 0.05 * HEALTHY) == []
     (told,) = looks(watch, 1e-4 * HEALTHY)
     assert "codes shrink to a point" in told
 
@@ -100,15 +104,31 @@ def test_a_number_that_stands_at_ln_k_is_told_and_one_that_moves_is_not():
         assert looks(watch, None, {"energy": math.log(30) * (1 - 1e-3 * (step % 4))}, 1) == []
 
 
+def test_data_that_fall_into_few_clusters_are_told_and_those_of_many_are_not():
+    wide = randn(100, 300)
+    one, two = wide.clone(), wide.clone()
+    one[:, 7] += 50
+    two[:, 0] += torch.where(torch.arange(100) < 50, 50.0, 0.0)
+    two[:, 1] += 25
+    (told,) = looks(Collapse(), HEALTHY, times=9, scores=one)
+    assert "few clusters: 1.00 of 100" in told
+    assert "Sinkhorn" in told
+    (told,) = looks(Collapse(), None, scores=two)
+    assert "few clusters: 2.00 of 100" in told
+    for scores in (wide, two[:, :2], wide[:1], wide[:, :1]):
+        assert looks(Collapse(), HEALTHY, scores=scores) == []
+    assert Collapse().look(None, None, two)["clusters"] == pytest.approx(2.0)
+
+
 def test_with_stop_it_raises():
     watch = Collapse(patience=2, stop=True)
     watch.look(LINE)
-    with pytest.raises(CollapseError, match="along one line"):
+    with pytest.raises(CollapseError, match="in few directions"):
         watch.look(LINE)
 
 
 def test_arguments_out_of_range_are_refused_by_name():
-    for bad in ("rank", "spread", "shrink", "tolerance", "patience"):
+    for bad in ("few", "spread", "shrink", "tolerance", "patience"):
         with pytest.raises(ConfigurationError, match=f"{bad} is 0"):
             Collapse(**{bad: 0})
     with pytest.raises(ConfigurationError, match="outputs 1"):
@@ -124,13 +144,32 @@ def test_compared_codes_are_those_before_the_head_and_nothing_moves():
     method = methods.vicreg(f, 4, projector=p)
     views = randn(20, 5).float(), randn(20, 5, seed=1).float()
     state = {k: v.clone() for k, v in method.state_dict().items()}
-    codes, outputs = compared(nn.ModuleDict({"wrapped": method}), views, views, rows=7)
+    codes, scores = compared(nn.ModuleDict({"wrapped": method}), views, views, rows=7)
     assert all(torch.equal(v, state[k]) for k, v in method.state_dict().items())
     assert all(m.training for m in method.modules())
-    assert outputs is None
-    method.eval()
-    torch.testing.assert_close(codes, p(f(views[0][:7])).detach())
+    assert all(m.track_running_stats for m in method.modules() if isinstance(m, nn.BatchNorm1d))
+    assert scores is None
     assert not codes.requires_grad
+    torch.testing.assert_close(codes, deepcopy(p)(deepcopy(f)(views[0][:7])).detach())
+    alone = compared(method, views, views, rows=1).codes
+    method.eval()
+    torch.testing.assert_close(alone, p(f(views[0][:1])).detach())
+    torch.testing.assert_close(
+        compared(method, views, views, rows=7).codes, p(f(views[0][:7])).detach()
+    )
+
+
+def test_codes_are_those_that_the_loss_sees_without_what_is_random():
+    f = nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 3))
+    method = methods.joint_embedding(f)
+    views, state = randn(20, 5).float(), torch.get_rng_state()
+    # Statistics of long ago, which would hide that these codes are one.
+    f[1].running_mean.fill_(3.0)
+    f[1].running_var.fill_(1e-8)
+    codes = compared(method, views, views).codes
+    f[2].p = 0.0
+    torch.testing.assert_close(codes, deepcopy(f)(views).detach())
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_a_view_of_both_sides_is_encoded_once():
@@ -149,7 +188,7 @@ def test_without_an_embedding_the_encoder_is_asked_or_nothing():
     f = network()
     method = Method(energy, DenoisingScore(0.1), encoder=f)
     codes = compared(method, None, y).codes
-    torch.testing.assert_close(codes, f.eval()(y).detach())
+    torch.testing.assert_close(codes, deepcopy(f)(y).detach())
     assert compared(nn.Linear(2, 2), None, y).codes is None
 
 

@@ -34,6 +34,9 @@ _MENDS = {
     "codes": "data are no longer told apart, and whatever prevents collapse is missing or too "
     "weak: add negatives, a variance term (VICReg, SIGReg), or predictor and stopped gradient or "
     "teacher; raise its weight; take larger batches or smaller steps",
+    "clusters": "one answer serves many data, and whatever balances the clusters is missing or "
+    "too weak: assign by Sinkhorn, center the targets, or add the entropy of the mean; raise the "
+    "targets' temperature; look whether prototypes are normalized",
     "stuck": "assignments are uniform and teach nothing: lower the temperatures, sharpen the "
     "targets, look whether scores and prototypes are normalized and get gradients, and whether "
     "prototypes stay frozen",
@@ -41,19 +44,22 @@ _MENDS = {
 
 
 class Collapse:
-    """Watches codes and loss during training and warns once of each of two kinds of collapse.
+    """Watches codes and loss during training and warns once of each of three kinds of collapse.
 
-    *Codes*: their effective rank is 1, or they are one constant vector, or they shrink to a
-    point. *Stuck*: a loss, term or metric stands at ln K, that of a uniform choice among K
-    outputs. A sign counts once it was there in `patience` looks in a row. Given to `fit` as
-    `watch`, it looks at the recorded steps, at the codes that the energy's head compares.
+    *Codes*: they vary in few directions, or they are one constant vector, or they shrink to a
+    point. *Clusters*: the data fall into few of K. *Stuck*: a loss, term or metric stands at
+    ln K, that of a uniform choice among K outputs. A sign counts once it was there in `patience`
+    looks in a row. Given to `fit` as `watch`, it looks at the recorded steps, at the codes that
+    the energy's head compares.
 
     Metrics: `effective_rank`, `code_std`, `code_spread` (the share of the codes' root mean square
-    that varies, in [0, 1]), and `stuck` (0 or 1), as far as they can be told.
+    that varies, in [0, 1]), `clusters` (the perplexity of the highest scores), and `stuck` (0 or
+    1), as far as they can be told.
 
     Args:
         outputs: K; None asks the head, where it scores clusters.
-        rank: collapse is an effective rank below.
+        few: collapse is an effective rank, or a number of clusters, below `few` times the root
+            of the largest that there can be among these rows, and in any case one below 1.1.
         spread: collapse is a `code_spread` below.
         shrink: collapse is a `code_std` below this share of the largest seen.
         tolerance: ln K is met within this share.
@@ -77,23 +83,23 @@ class Collapse:
         self,
         outputs: int | None = None,
         *,
-        rank: float = 1.1,
+        few: float = 0.5,
         spread: float = 0.01,
-        shrink: float = 1e-3,
+        shrink: float = 0.03,
         tolerance: float = 1e-3,
         patience: int = 5,
         rows: int = 256,
         stop: bool = False,
     ) -> None:
-        for name, value in {"rank": rank, "spread": spread, "tolerance": tolerance}.items():
+        shares = {"few": few, "spread": spread, "shrink": shrink, "tolerance": tolerance}
+        for name, value in shares.items():
             require_positive(name, value)
-        require_positive("shrink", shrink)
         if patience < 1 or rows < 2 or (outputs is not None and outputs < 2):
             raise ConfigurationError(
                 f"patience is {patience}, rows {rows}, outputs {outputs}; at least 1, 2 and 2 "
                 "are needed"
             )
-        self.outputs, self.rank, self.spread, self.shrink = outputs, rank, spread, shrink
+        self.outputs, self.few, self.spread, self.shrink = outputs, few, spread, shrink
         self.tolerance, self.patience, self.rows, self.stop = tolerance, patience, rows, stop
         self._widest = 0.0
         self._streaks: dict[str, int] = {}
@@ -103,26 +109,30 @@ class Collapse:
         self, method: nn.Module, batch: tuple[Tree, Tree], loss: Loss
     ) -> dict[str, float]:
         """Look at a method and its loss of a batch; what `fit(watch=…)` calls."""
-        codes, outputs = compared(method, *batch, self.rows)
-        numbers = {"loss": loss.value, **loss.terms, **loss.metrics}
-        return self.look(codes, numbers, self.outputs or outputs)
+        codes, scores = compared(method, *batch, self.rows)
+        return self.look(codes, {"loss": loss.value, **loss.terms, **loss.metrics}, scores)
 
     def look(
         self,
         codes: Tensor | None = None,
         numbers: Mapping[str, Tensor | float] | None = None,
-        outputs: int | None = None,
+        scores: Tensor | None = None,
     ) -> dict[str, float]:
-        """Look at codes (n, d) and at numbers that may stand at ln K; warn, return the metrics.
+        """Look at codes (n, d), numbers that may stand at ln K, scores (n, K); return the metrics.
 
-        Codes that are not finite, or of fewer than two data, are not judged.
+        Codes that are not finite, and those and scores of fewer than two data, are not judged.
         """
         metrics: dict[str, float] = {}
         signs: list[_Sign] = []
         if codes is not None and len(codes) > 1 and bool(codes.isfinite().all()):
             metrics |= self._measured(codes)
             signs += self._of_codes(metrics, min(len(codes) - 1, codes.shape[1]))
-        outputs = outputs or self.outputs
+        outputs = self.outputs
+        if scores is not None:
+            outputs = outputs or scores.shape[1]
+            if len(scores) > 1:
+                metrics["clusters"] = _perplexity(scores.argmax(1))
+                signs += self._of_clusters(metrics["clusters"], min(scores.shape))
         if outputs is not None:
             stuck = self._stuck(numbers or {}, outputs)
             metrics["stuck"] = float(bool(stuck))
@@ -152,10 +162,18 @@ class Collapse:
                 f"codes shrink to a point: their standard deviation is {std:.1e}, and was "
                 f"{self._widest:.1e}"
             )
-        if self._lasts("rank", most > 1 and rank < self.rank):
-            found.append(f"codes vary along one line: effective rank {rank:.2f} of {most}")
+        if self._lasts("rank", most > 1 and rank < self._least(most)):
+            found.append(f"codes vary in few directions: effective rank {rank:.2f} of {most}")
         # Of codes that do not vary no rank need be told.
         return [_Sign("codes", seen) for seen in found[:1]]
+
+    def _of_clusters(self, used: float, most: int) -> list[_Sign]:
+        found = self._lasts("clusters", most > 1 and used < self._least(most))
+        seen = f"data fall into few clusters: {used:.2f} of {most} that there could be"
+        return [_Sign("clusters", seen)] if found else []
+
+    def _least(self, most: int) -> float:
+        return max(1.1, self.few * math.sqrt(most))
 
     def _stuck(self, numbers: Mapping[str, Tensor | float], outputs: int) -> list[_Sign]:
         due = math.log(outputs)
@@ -179,3 +197,8 @@ class Collapse:
             if self.stop:
                 raise CollapseError(told)
             warnings.warn(told, CollapseWarning, stacklevel=3)
+
+
+def _perplexity(index: Tensor) -> float:
+    share = index.bincount().double() / len(index)
+    return float(torch.special.entr(share).sum().exp())

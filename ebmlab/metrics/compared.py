@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ebmlab.checks import leaves
 from ebmlab.energies import Scored
@@ -17,17 +18,19 @@ __all__ = ["Compared", "compared"]
 
 
 class Compared(NamedTuple):
-    """Codes (n, dim) of the first view, and how many outputs score them; None where none are."""
+    """Codes (n, dim) of the first view, and their scores (n, K); None where there are none."""
 
     codes: Tensor | None
-    outputs: int | None
+    scores: Tensor | None
 
 
 @torch.no_grad()
 def compared(method: nn.Module, x: Tree, y: Tree, rows: int = 256) -> Compared:
-    """What the head of a method's energy looks at, for the first rows of a batch, in `eval` mode.
+    """What the head of a method's energy looks at, for the first rows of a batch.
 
-    Where nothing embeds it is the encoder's output, if there is one. No state moves.
+    Batch normalization takes the statistics of these rows where the method trains, as the loss
+    does; all else is in `eval` mode. Where nothing embeds it is the encoder's output, if there is
+    one. No state moves.
 
     Args:
         method: a `Method`, or a module around one.
@@ -45,7 +48,7 @@ def compared(method: nn.Module, x: Tree, y: Tree, rows: int = 256) -> Compared:
     if inner is None:
         return Compared(None, None)
     x, y = _first(x, y, rows)
-    with _evaluating(inner):
+    with _still(inner, batch=len(leaves(y)[0]) > 1):
         head, hx, hy = inner.energy.embed(x, y)
         if head is not inner.energy:
             return _read(head, hx if isinstance(hx, Tensor) else hy)
@@ -58,7 +61,7 @@ def _read(head: Energy, h: Tree) -> Compared:
         return Compared(None, None)
     view = h[0] if h.ndim > 2 else h
     scored = next((part for part in head.modules() if isinstance(part, Scored)), None)
-    return Compared(_flat(view), None if scored is None else scored.scores(view).shape[-1])
+    return Compared(_flat(view), None if scored is None else scored.scores(view).flatten(0, -2))
 
 
 def _flat(h: Tensor) -> Tensor | None:
@@ -78,11 +81,19 @@ def _first(x: Tree, y: Tree, rows: int) -> tuple[Tree, Tree]:
 
 
 @contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
+def _still(module: nn.Module, *, batch: bool) -> Iterator[None]:
+    """No dropout, no moving statistics; those of the batch where it trains and is one."""
     modes = {part: part.training for part in module.modules()}
+    norms = [
+        p for p in modes if isinstance(p, _BatchNorm) and p.training and p.track_running_stats
+    ]
     module.eval()
+    for norm in norms if batch else ():
+        norm.training, norm.track_running_stats = True, False
     try:
         yield
     finally:
+        for norm in norms:
+            norm.track_running_stats = True
         for part, mode in modes.items():
             part.training = mode
