@@ -26,7 +26,8 @@ class Clustered(nn.Module, Inference):
         centroids = Prototypes(dim, k)
         head = FreeEnergy(Assignment(centroids), Clustered(centroids, Memory(n, dim), every))
 
-    Until the bank holds as many codes as centroids they stay where they are.
+    Until the bank holds as many codes as centroids they stay where they are, which is anywhere:
+    `training.settle` clusters the data before the first step.
 
     Args:
         prototypes: set by K-means; their gradient is turned off.

@@ -80,7 +80,9 @@ def deepcluster(
     """DeepCluster-v2: each view's code predicts the cluster of another's, found by K-means.
 
     Clusters of all the data, which no gradient moves, prevent collapse. x and y are tuples of
-    views, as in SwAV. There are as many clusterings as numbers in `prototypes`, averaged.
+    views, as in SwAV. There are as many clusterings as numbers in `prototypes`, averaged. To begin
+    with clusters of data, as the paper does, call `training.settle` with `every` commits. The
+    current code is assigned, not that of the last epoch.
 
     Args:
         encoder: (n, *event) -> (n, dim), the representation.
