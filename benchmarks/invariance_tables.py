@@ -21,18 +21,19 @@ def write(lines: Path, about: dict[str, Any], runs: Sequence[Run]) -> None:
     lines.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
     images = sorted({run["images"] for run in runs})
+    commits = ", ".join(dict.fromkeys(run["commit"] for run in runs))
     parts = [
         f"`{about['command']}`",
         f"{about['machine']}, no GPU, {about['threads']} thread(s); {versions}; commit "
-        f"{about['commit']}, {about['date']}.",
+        f"{about['commit']}, {about['date']}; the runs are of commits {commits}.",
         f"Fashion-MNIST under nuisance: 10,000 training and 5,000 test images, kNN@20 (cosine) of "
         f"the encoder's output. Settings were chosen by short runs judged by these test images; "
         f"`unseen` is the accuracy on the other 5,000, which had no part in that, and lightly's "
         f"losses run with our settings. Encoder of three stages, width {WIDTH}; "
         f"{', '.join(f'{n:,}' for n in images)} images seen as two views each. `rank` and "
         "`varies` are the effective rank and the share that varies, of the encoder's output on "
-        "test images and of the codes that the energy compares; `detector` is what `Collapse` "
-        "said during training.",
+        "test images; `code …` the same, and the standard deviation, of the codes that the energy "
+        "compares, on the last batch; `detector` is what `Collapse` said during training.",
         "## Methods",
         learned(about["first"], runs),
         "## Without what prevents collapse",
@@ -45,7 +46,17 @@ def write(lines: Path, about: dict[str, Any], runs: Sequence[Run]) -> None:
 
 def learned(first: dict[str, Sequence[float]], runs: Sequence[Run]) -> str:
     """A row for each method; several seeds are averaged and listed."""
-    head = ["method", "kNN", "seeds", "unseen", "seeds", "rank", "varies", "code rank", "batch"]
+    head = [
+        "method",
+        "kNN",
+        "by seed",
+        "unseen",
+        "by seed",
+        "rank",
+        "varies",
+        "code rank",
+        "batch",
+    ]
     body = [
         [name, f"{knn:.3f}", "", f"{unseen:.3f}", "", f"{rank:.1f}", f"{spread:.2f}", *[""] * 6]
         for name, (knn, unseen, rank, spread) in first.items()
@@ -58,7 +69,7 @@ def learned(first: dict[str, Sequence[float]], runs: Sequence[Run]) -> str:
                     name,
                     *(average(found), each(found)),
                     *(average(found, "unseen"), each(found, "unseen")),
-                    *codes(found[0])[:3],
+                    *codes(found[0]),
                     str(found[0]["batch"]),
                     f"{found[0]['lr']:g}",
                     f"{found[0]['processor_seconds']:.0f}",
@@ -71,29 +82,27 @@ def learned(first: dict[str, Sequence[float]], runs: Sequence[Run]) -> str:
 
 def collapsed(runs: Sequence[Run]) -> str:
     """A row for each method without its anti-collapse part, beside the method with it."""
-    head = ["method", "without", "theory", "kNN", "with it", "rank", "varies"]
+    head = ["method", "without", "theory"]
+    for name in ("kNN", "code rank", "code std", "code varies"):
+        head += [name, "with it"]
     body = []
     for name, removed in REMOVED.items():
-        found = of(runs, "removed", name)
-        if found:
-            whole = of(runs, "trained", removed.base)
-            body.append(
-                [
-                    removed.base,
-                    removed.without,
-                    removed.theory,
-                    average(found),
-                    average(whole) if whole else "–",
-                    *codes(found[0]),
-                    said(found),
-                ]
-            )
-    return table([*head, "code rank", "code varies", "detector"], body)
+        found, whole = of(runs, "removed", name), of(runs, "trained", removed.base)
+        if found and whole:
+            row = [removed.base, removed.without, removed.theory, average(found), average(whole)]
+            for kind, form in (
+                ("effective_rank", ".1f"),
+                ("code_std", ".1e"),
+                ("code_spread", ".3f"),
+            ):
+                row += [f"{side[0][kind]:{form}}" for side in (found, whole)]
+            body.append([*row, said(found)])
+    return table([*head, "detector"], body)
 
 
 def beside(runs: Sequence[Run]) -> str:
     """A row for each method that lightly has: same weights, batches, heads and steps."""
-    head = ["method", "kNN", "lightly's kNN", "difference", "seeds", "lightly's seeds"]
+    head = ["method", "kNN", "lightly's kNN", "difference", "by seed", "lightly's"]
     body = []
     for name in BORROWED:
         theirs = of(runs, "lightly", name)
@@ -135,14 +144,9 @@ def each(runs: Sequence[Run], kind: str = "knn") -> str:
 
 
 def codes(run: Run) -> list[str]:
-    """Rank and variation of the encoder's output, and of the codes compared."""
-    rank, spread = run.get("effective_rank"), run.get("code_spread")
-    return [
-        f"{run['rank']:.1f}",
-        f"{run['spread']:.2f}",
-        "–" if rank is None else f"{rank:.1f}",
-        "–" if spread is None else f"{spread:.1e}",
-    ]
+    """Rank and variation of the encoder's output, and the rank of the codes compared."""
+    rank = run.get("effective_rank")
+    return [f"{run['rank']:.1f}", f"{run['spread']:.2f}", "–" if rank is None else f"{rank:.1f}"]
 
 
 def said(runs: Sequence[Run]) -> str:
