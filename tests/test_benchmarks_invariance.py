@@ -142,6 +142,6 @@ def test_simclr_learns_what_pixels_do_not_show_and_without_negatives_it_collapse
     whole = invariance.ran(invariance.Job("trained", "simclr"), data, invariance.IMAGES)
     assert whole["knn"] >= 0.70 > pixels
     assert whole["told"] == []
-    alone = invariance.ran(invariance.Job("removed", "simclr"), data, 40_000)
+    alone = invariance.ran(invariance.Job("removed", "simclr"), data, invariance.IMAGES)
     assert alone["knn"] < whole["knn"] - 0.05
-    assert "constant" in alone["told"][0]
+    assert "few directions" in alone["told"][0]
