@@ -2,6 +2,7 @@
 
 from ebmlab.energies import Completion, PatchError
 from ebmlab.networks import MaskedAutoencoder, ViT
+from ebmlab.networks.blocks import begin_uniform
 from ebmlab.objectives import Regularized
 from ebmlab.protocols import Method
 
@@ -41,7 +42,8 @@ def masked_autoencoder(
 
     Source: He, Chen, Xie, Li, Dollár, Girshick 2022, arXiv:2111.06377.
     """
-    encoder = ViT(size, patch, dim=dim, depth=depth, heads=heads, channels=channels)
+    encoder = ViT(size, patch, dim=dim, depth=depth, heads=heads, channels=channels, fixed=True)
+    begin_uniform(encoder, encoder.cls)
     network = MaskedAutoencoder(encoder, dim=decoder_dim, depth=decoder_depth, heads=decoder_heads)
     energy = Completion(network, PatchError(normalized=normalized))
     return Method(energy, Regularized(), encoder=encoder)

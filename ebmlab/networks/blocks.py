@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["Block", "begin_small"]
+__all__ = ["Block", "begin_small", "begin_uniform"]
 
 
 class Block(nn.Module):
@@ -47,5 +47,21 @@ def begin_small(network: nn.Module, *tokens: nn.Parameter) -> None:
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
             nn.init.trunc_normal_(module.weight, std=0.02)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def begin_uniform(network: nn.Module, *tokens: nn.Parameter) -> None:
+    """Xavier's uniform weights, tokens of standard deviation 0.02, biases 0.
+
+    The embedding of patches counts as the linear layer that it is.
+
+    Source: Glorot, Bengio 2010; as in He, Chen, Xie, Li, Dollár, Girshick 2022, arXiv:2111.06377.
+    """
+    for parameter in tokens:
+        nn.init.normal_(parameter, std=0.02)
+    for module in network.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            nn.init.xavier_uniform_(module.weight.detach().flatten(1))
             if module.bias is not None:
                 nn.init.zeros_(module.bias)

@@ -4,8 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.networks.blocks import Block, begin_small
+from ebmlab.networks.blocks import Block, begin_uniform
 from ebmlab.networks.patches import assembled, hidden_patches
+from ebmlab.networks.positions import sine_cosine
 from ebmlab.networks.vit import ViT
 
 __all__ = ["MaskedAutoencoder"]
@@ -15,28 +16,29 @@ class MaskedAutoencoder(nn.Module):
     """The hidden patches of images from the visible ones: (n, k, entries) to (n, m, entries).
 
     The encoder sees the visible patches only. Its tokens, made `dim` long, are put where they
-    belong; one learned token stands at every hidden place; positions are added; after some
-    blocks and a norm a linear layer gives the entries of each hidden patch. Positions are learned
-    here as in the encoder, where the paper's are fixed.
+    belong; one learned token stands at every hidden place; fixed positions are added, sines and
+    cosines; after some blocks and a norm a linear layer gives the entries of each hidden patch.
 
     Args:
-        encoder: of images of the size that it learned positions for.
+        encoder: of images of the size that it has positions for; the paper's are fixed.
         dim: length of the decoder's tokens.
         depth: number of its blocks.
         heads: of its attention.
 
     Raises:
-        ConfigurationError: heads does not divide dim.
+        ConfigurationError: heads does not divide dim, or 4 does not.
         ShapeError: the patches are none, or all, or do not fit to their indices or the encoder.
 
     Example:
-        >>> f = ViT(8, patch=4, dim=12, depth=1, heads=2, channels=1)
+        >>> f = ViT(8, patch=4, dim=12, depth=1, heads=2, channels=1, fixed=True)
         >>> g = MaskedAutoencoder(f, dim=8, depth=1, heads=2)
         >>> g(torch.zeros(5, 1, 16), torch.tensor([[2]] * 5)).shape
         torch.Size([5, 3, 16])
 
     Source: He, Chen, Xie, Li, Dollár, Girshick 2022, arXiv:2111.06377.
     """
+
+    positions: Tensor
 
     def __init__(self, encoder: ViT, *, dim: int = 512, depth: int = 8, heads: int = 16) -> None:
         super().__init__()
@@ -47,13 +49,14 @@ class MaskedAutoencoder(nn.Module):
         self.entries = encoder.patch**2 * encoder.channels
         self.enter = nn.Linear(encoder.dim, dim)
         self.mask = nn.Parameter(torch.empty(1, 1, dim))
-        self.positions = nn.Parameter(torch.empty(1, 1 + self.count, dim))
+        places = sine_cosine(encoder.side, dim)[None].to(torch.get_default_dtype())
+        self.register_buffer("positions", places)
         self.blocks = nn.Sequential(*(Block(dim, heads) for _ in range(depth)))
         self.norm = nn.LayerNorm(dim, eps=1e-6)
         self.leave = nn.Linear(dim, self.entries)
         for part in (self.enter, self.blocks, self.leave):
-            begin_small(part)
-        begin_small(self.norm, self.mask, self.positions)
+            begin_uniform(part)
+        begin_uniform(self.norm, self.mask)
 
     def forward(self, patches: Tensor, visible: Tensor) -> Tensor:
         """The hidden patches, in the order of their indices.

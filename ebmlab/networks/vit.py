@@ -7,6 +7,7 @@ from torch.nn import functional
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.networks._images import require_channels
 from ebmlab.networks.blocks import Block, begin_small
+from ebmlab.networks.positions import sine_cosine
 
 __all__ = ["ViT", "vit_small", "vit_tiny"]
 
@@ -25,12 +26,14 @@ class ViT(nn.Module):
         depth: number of blocks.
         heads: of the attention.
         channels: of the images.
+        fixed: whether positions are sines and cosines, 0 for [cls], and not learned.
 
     Attributes:
         dim: length of the code.
 
     Raises:
-        ConfigurationError: patch does not divide size, or heads not dim.
+        ConfigurationError: patch does not divide size, or heads not dim, or 4 not dim where
+            positions are fixed.
         ShapeError: images are not (n, channels, h, w) with patch dividing h and w; visible is not
             (n, k).
 
@@ -53,6 +56,7 @@ class ViT(nn.Module):
         depth: int = 12,
         heads: int = 3,
         channels: int = 3,
+        fixed: bool = False,
     ) -> None:
         super().__init__()
         if size % patch or size < patch:
@@ -63,10 +67,14 @@ class ViT(nn.Module):
         self.side = size // patch
         self.embedding = nn.Conv2d(channels, dim, patch, patch)
         self.cls = nn.Parameter(torch.empty(1, 1, dim))
-        self.positions = nn.Parameter(torch.empty(1, 1 + self.side**2, dim))
+        if fixed:
+            places = sine_cosine(self.side, dim)[None].to(torch.get_default_dtype())
+            self.register_buffer("positions", places)
+        else:
+            self.positions = nn.Parameter(torch.empty(1, 1 + self.side**2, dim))
         self.blocks = nn.Sequential(*(Block(dim, heads) for _ in range(depth)))
         self.norm = nn.LayerNorm(dim, eps=1e-6)
-        begin_small(self, self.cls, self.positions)
+        begin_small(self, *self.parameters(recurse=False))
 
     def forward(self, images: Tensor, visible: Tensor | None = None) -> Tensor:
         """The code of [cls], (n, dim); see `tokens`."""
