@@ -92,6 +92,7 @@ def test_finished_runs_are_kept_and_tables_are_written_from_them(small, tmp_path
     invariance, tables = module("invariance"), module("invariance_tables")
     runs = [
         invariance.ran(invariance.Job(kind, "simclr"), small, images=256, looks=1)
+        | {"commit": "def"}
         for kind in ("trained", "removed")
     ]
     about = {
@@ -108,6 +109,7 @@ def test_finished_runs_are_kept_and_tables_are_written_from_them(small, tmp_path
     text = lines.with_suffix(".md").read_text()
     assert text.count("| simclr ") == 2
     assert "negatives" in text
+    assert "the runs are of commits def." in text
     keys = {invariance.key(invariance.Job(*invariance.who(run)), run["images"]) for run in runs}
     assert keys == {("trained", "simclr", 0, 256), ("removed", "simclr", 0, 256)}
 
