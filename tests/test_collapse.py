@@ -69,7 +69,7 @@ def test_healthy_codes_and_codes_that_cannot_be_judged_are_not(codes):
 def test_codes_that_shrink_to_the_origin_are_told_though_their_shape_stays():
     watch = Collapse(patience=2)
     assert looks(watch, HEALTHY) == []
-    assert looks(watch, 0.05 * HEALTHY) == []
+    assert looks(watch, 0.1 * HEALTHY) == []
     (told,) = looks(watch, 1e-4 * HEALTHY)
     assert "codes shrink to a point" in told
 

@@ -85,7 +85,7 @@ class Collapse:
         *,
         few: float = 0.5,
         spread: float = 0.01,
-        shrink: float = 0.03,
+        shrink: float = 0.05,
         tolerance: float = 1e-3,
         patience: int = 5,
         rows: int = 256,
