@@ -37,6 +37,9 @@ def write(lines: Path, about: dict[str, Any], runs: Sequence[Run]) -> None:
         "## Methods",
         learned(about["first"], runs),
         "## Without what prevents collapse",
+        "The energy alone is least where all codes are one. Batch normalization, in encoder and "
+        "projectors, stands in the way: what is left of cosines is a few directions, of distances "
+        "a small size. MoCo without negatives still has its slow teacher.",
         collapsed(runs),
         "## Beside lightly's losses",
         beside(runs),
