@@ -6,7 +6,15 @@ from problems import F64, randn
 from ranks_support import RANKS, on_two_ranks
 from torch import nn
 
-from ebmlab.energies import Cosine, JointEmbedding, SquaredDistance, unit
+from ebmlab.energies import (
+    Cosine,
+    JointEmbedding,
+    NearestNeighbor,
+    Predicted,
+    SquaredDistance,
+    Whitened,
+    unit,
+)
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.losses import InfoNCE as Loss
 from ebmlab.negatives import InBatch
@@ -40,7 +48,16 @@ def embeddings():
         "tempered": JointEmbedding(
             f, f, 2.0 * (Cosine() / nn.Parameter(torch.tensor(0.7, dtype=F64)))
         ),
+        "predicted": JointEmbedding(f, f, Predicted(square(), stopped=False)),
+        "neighbors": JointEmbedding(f, f, NearestNeighbor(square(), Memory(6, 4).double())),
+        "whitened": JointEmbedding(f, f, Whitened()),
     }
+
+
+def square():
+    p = nn.Linear(4, 4, bias=False, dtype=F64)
+    p.weight.data = randn(4, 4, seed=2)
+    return p
 
 
 def gradients(energy, loss):
@@ -49,7 +66,7 @@ def gradients(energy, loss):
 
 
 @pytest.mark.parametrize("name", PAIRS)
-@pytest.mark.parametrize("kind", ["one encoder", "two encoders", "slow teacher", "tempered"])
+@pytest.mark.parametrize("kind", embeddings())
 @pytest.mark.parametrize("count", [0, 2, 3])
 def test_the_loss_is_that_of_the_matrix_in_value_and_gradients(name, kind, count):
     free, matrix = PAIRS[name]

@@ -42,8 +42,7 @@ class Contrastive(Objective):
 
     def forward(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Loss:
         """The loss of codes, or of raw pairs where nothing embeds."""
-        head, hx, hy = energy.embed(x, y)
-        head, hx, hy = sided(head, hx, hy)
+        head, hx, hy = sided(*energy.embed(x, y))
         pairs = view_pairs(head, hx, hy)
         losses, e_pos, draws = zip(*(self._pair(head, a, b, rng) for a, b in pairs), strict=True)
         value = torch.stack(losses).mean()

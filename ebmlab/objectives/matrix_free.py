@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ebmlab.checks import require_positive, require_tensor
-from ebmlab.energies import Cosine, unit, view_pairs
+from ebmlab.energies import Cosine, sided, unit, view_pairs
 from ebmlab.energy import Energy, Scaled, Tempered
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.kernels.products import log_sum_exp_others, log_sum_exp_products
@@ -45,7 +45,7 @@ class _MatrixFree(Objective):
 
     def forward(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Loss:
         """The loss of codes, or of raw pairs where nothing embeds."""
-        head, hx, hy = energy.embed(x, y)
+        head, hx, hy = sided(*energy.embed(x, y))
         weight = _weight(head)
         parts = self.parts(hx, hy, head, weight / self.temperature)
         value = torch.stack([part.losses.mean() for part in parts]).mean()
@@ -80,7 +80,8 @@ class NTXent(_MatrixFree):
         memory: past codes y, negatives too; each commit pushes the batch's.
 
     Raises:
-        ConfigurationError: the head is not a (weighted) `Cosine`.
+        ConfigurationError: the head is not a (weighted) `Cosine`, nor one of codes that are worked
+            on by themselves before.
         ShapeError: a batch of one, or as many x as y are not given.
 
     Example:
@@ -120,7 +121,8 @@ class InfoNCE(_MatrixFree):
         memory: past codes y, negatives too; each commit pushes the batch's.
 
     Raises:
-        ConfigurationError: the head is not a (weighted) `Cosine`.
+        ConfigurationError: the head is not a (weighted) `Cosine`, nor one of codes that are worked
+            on by themselves before.
         ShapeError: a batch of one, or as many x as y are not given.
 
     Example:
