@@ -11,7 +11,7 @@ from measure import Row, compared, race
 from torch import Tensor
 from torch.nn import functional
 
-from ebmlab.inference.sinkhorn import balanced
+from ebmlab.inference._clusters.sinkhorn import balanced
 
 
 def rows(device: str, quick: bool) -> list[Row]:

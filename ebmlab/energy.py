@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from ebmlab.checks import (
+from ebmlab._checks import (
     Ndim,
     common_batch,
     leading_shape,
@@ -13,9 +13,9 @@ from ebmlab.checks import (
     require_positive,
     require_same_kind,
 )
+from ebmlab._randomness import replayed
+from ebmlab._slopes import slope
 from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.randomness import replayed
-from ebmlab.slopes import slope
 from ebmlab.types import Posterior, Potential, Tree
 
 __all__ = ["Energy", "Scaled", "Sum", "Tempered"]

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_non_negative
+from ebmlab._checks import require_non_negative
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.types import Posterior, Tree

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from ebmlab.checks import over_batch
+from ebmlab._checks import over_batch
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.types import Tree

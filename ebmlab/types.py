@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from ebmlab._slopes import slope
 from ebmlab.errors import ShapeError
-from ebmlab.slopes import slope
 
 __all__ = [
     "Chain",

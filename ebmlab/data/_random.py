@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_generator
+from ebmlab._checks import require_generator
 from ebmlab.errors import ConfigurationError
 
 __all__ = ["normal", "require_draw", "sign", "uniform"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_non_negative, require_positive
+from ebmlab._checks import require_non_negative, require_positive
 from ebmlab.data._random import normal, require_draw, uniform
 from ebmlab.errors import ShapeError
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ebmlab.checks import common_batch, require_positive, require_same_kind
+from ebmlab._checks import common_batch, require_positive, require_same_kind
 from ebmlab.data._random import normal, require_draw, sign, uniform
 from ebmlab.errors import DtypeError, ShapeError
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_positive
+from ebmlab._checks import require_positive
 from ebmlab.data._random import normal, require_draw, sign, uniform
 from ebmlab.errors import ConfigurationError, ShapeError
 

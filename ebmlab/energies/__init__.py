@@ -1,28 +1,28 @@
 """Energies: densities, networks, codes, joint embeddings, reconstructions, discrete models."""
 
-from ebmlab.energies.assignment import Assignment, Scored, entropies
-from ebmlab.energies.bernoulli import Bernoulli
+from ebmlab.energies._codes.assignment import Assignment, Scored, entropies
+from ebmlab.energies._codes.codes import Cosine, CrossEntropy, SquaredDistance, unit
+from ebmlab.energies._codes.heads import Predicted, Sided
+from ebmlab.energies._codes.joint import JointEmbedding, are_views, sided, view_groups, view_pairs
+from ebmlab.energies._codes.neighbors import NearestNeighbor
+from ebmlab.energies._codes.superclasses import SuperClasses
+from ebmlab.energies._codes.supported import Supported
+from ebmlab.energies._codes.whitened import Whitened
+from ebmlab.energies._densities.density import Density
+from ebmlab.energies._densities.gaussians import Gaussian, GaussianMixture, Uniform
+from ebmlab.energies._densities.shapes import Banana, DoubleWell, Funnel, Ring
+from ebmlab.energies._discrete.bernoulli import Bernoulli
+from ebmlab.energies._discrete.hopfield import Hopfield, ModernHopfield
+from ebmlab.energies._discrete.lattices import Ising, Potts
+from ebmlab.energies._discrete.rbm import RBM, JointRBM
 from ebmlab.energies.clusters import Clusters, kmeans_plus_plus
-from ebmlab.energies.codes import Cosine, CrossEntropy, SquaredDistance, unit
 from ebmlab.energies.completion import Completion, PatchError
 from ebmlab.energies.components import Components
-from ebmlab.energies.density import Density
-from ebmlab.energies.gaussians import Gaussian, GaussianMixture, Uniform
-from ebmlab.energies.heads import Predicted, Sided
-from ebmlab.energies.hopfield import Hopfield, ModernHopfield
-from ebmlab.energies.joint import JointEmbedding, are_views, sided, view_groups, view_pairs
-from ebmlab.energies.lattices import Ising, Potts
 from ebmlab.energies.likelihoods import BinaryCrossEntropy, GaussianNLL
-from ebmlab.energies.neighbors import NearestNeighbor
 from ebmlab.energies.neural import MLP, Constant, ConvNet, ResNet
 from ebmlab.energies.prediction import CodePrediction
-from ebmlab.energies.rbm import RBM, JointRBM
 from ebmlab.energies.reconstruction import Reconstruction
-from ebmlab.energies.shapes import Banana, DoubleWell, Funnel, Ring
 from ebmlab.energies.subspace import Subspace
-from ebmlab.energies.superclasses import SuperClasses
-from ebmlab.energies.supported import Supported
-from ebmlab.energies.whitened import Whitened
 
 __all__ = [
     "MLP",

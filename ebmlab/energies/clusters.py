@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_generator, require_index, require_tensor
+from ebmlab._checks import require_generator, require_index, require_tensor
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.networks import Codebook

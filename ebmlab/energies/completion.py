@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from ebmlab.checks import over_batch, require_non_negative, require_tensor
-from ebmlab.energies.codes import SquaredDistance
+from ebmlab._checks import over_batch, require_non_negative, require_tensor
+from ebmlab.energies._codes.codes import SquaredDistance
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
 from ebmlab.types import Tree

@@ -5,11 +5,11 @@ import math
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_index, require_non_negative, require_tensor
+from ebmlab._checks import require_index, require_non_negative, require_tensor
+from ebmlab._ranks import totaled
 from ebmlab.energies.covariances import kind_of
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, DivergenceError, ShapeError
-from ebmlab.ranks import totaled
 from ebmlab.types import Posterior, Tree
 
 __all__ = ["Components"]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ebmlab.checks import require_positive, require_tensor
+from ebmlab._checks import require_positive, require_tensor
 from ebmlab.energy import Energy
 from ebmlab.types import Tree
 

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab import networks
-from ebmlab.checks import over_batch, require_tensor
+from ebmlab._checks import over_batch, require_tensor
+from ebmlab._slopes import require_floating
 from ebmlab.energy import Energy
-from ebmlab.slopes import require_floating
 from ebmlab.types import Tree
 
 __all__ = ["MLP", "Constant", "ConvNet", "ResNet"]

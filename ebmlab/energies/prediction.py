@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from ebmlab.checks import Ndim, over_batch, require_non_negative, require_tensor
+from ebmlab._checks import Ndim, over_batch, require_non_negative, require_tensor
 from ebmlab.energy import Energy
 from ebmlab.types import Tree
 

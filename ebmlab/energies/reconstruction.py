@@ -4,8 +4,8 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from ebmlab.checks import Ndim, over_batch, require_tensor
-from ebmlab.energies.codes import SquaredDistance
+from ebmlab._checks import Ndim, over_batch, require_tensor
+from ebmlab.energies._codes.codes import SquaredDistance
 from ebmlab.energy import Energy
 from ebmlab.types import Tree
 

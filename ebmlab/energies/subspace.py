@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from ebmlab.checks import require_non_negative, require_tensor
+from ebmlab._checks import require_non_negative, require_tensor
+from ebmlab._ranks import averaged, totaled
 from ebmlab.energies.reconstruction import Reconstruction
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
-from ebmlab.ranks import averaged, totaled
 from ebmlab.types import Tree
 
 __all__ = ["Subspace"]

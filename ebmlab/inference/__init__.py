@@ -1,31 +1,31 @@
 """Ways to choose the latent z: enumerate, descend, encode."""
 
+from ebmlab.inference._clusters.centered import Centered
+from ebmlab.inference._clusters.clustered import Clustered
+from ebmlab.inference._clusters.sinkhorn import Sinkhorn
+from ebmlab.inference._clusters.soft_nearest import SoftNearest
+from ebmlab.inference._clusters.super_clustered import SuperClustered
+from ebmlab.inference._solvers.composite import Composite, LinearComposite
+from ebmlab.inference._solvers.descent import Descent
+from ebmlab.inference._solvers.directions import AdaptiveMoments, HeavyBall, Steepest
+from ebmlab.inference._solvers.implicit_function import Implicit, implicit
+from ebmlab.inference._solvers.lbfgs import LBFGS
+from ebmlab.inference._solvers.least_squares import LeastSquares
+from ebmlab.inference._solvers.levenberg_marquardt import LevenbergMarquardt
+from ebmlab.inference._solvers.point import NotConvergedWarning
+from ebmlab.inference._solvers.prox import L1, Box, Group, NonNegative, OnSimplex, Penalty
+from ebmlab.inference._solvers.proximal import Proximal
 from ebmlab.inference.amortized import Amortized
 from ebmlab.inference.categorical import AmortizedCategorical
-from ebmlab.inference.centered import Centered
-from ebmlab.inference.clustered import Clustered
-from ebmlab.inference.composite import Composite, LinearComposite
-from ebmlab.inference.descent import Descent
-from ebmlab.inference.directions import AdaptiveMoments, HeavyBall, Steepest
 from ebmlab.inference.enumerate import Enumerate
 from ebmlab.inference.factorized import Factorized
-from ebmlab.inference.implicit_function import Implicit, implicit
 from ebmlab.inference.importance import ImportanceWeighted
-from ebmlab.inference.lbfgs import LBFGS
-from ebmlab.inference.least_squares import LeastSquares
-from ebmlab.inference.levenberg_marquardt import LevenbergMarquardt
 from ebmlab.inference.nearest import Nearest, Quantized
-from ebmlab.inference.point import NotConvergedWarning
 from ebmlab.inference.projected import Projected
-from ebmlab.inference.prox import L1, Box, Group, NonNegative, OnSimplex, Penalty
-from ebmlab.inference.proximal import Proximal
 from ebmlab.inference.refined import Refined
 from ebmlab.inference.sampled import Sampled
-from ebmlab.inference.sinkhorn import Sinkhorn
-from ebmlab.inference.soft_nearest import SoftNearest
 from ebmlab.inference.spaces import Binary, Circle, OneHot, Simplex, Sphere, Vector
 from ebmlab.inference.stored import Stored
-from ebmlab.inference.super_clustered import SuperClustered
 
 __all__ = [
     "L1",

@@ -6,12 +6,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ebmlab.checks import require_generator, require_non_negative, require_positive
+from ebmlab._checks import require_generator, require_non_negative, require_positive
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.free_energy import Bound, Inference, Posterior
-from ebmlab.inference.atoms import data_batch
-from ebmlab.inference.encoding import encoded
+from ebmlab.inference._atoms import data_batch
+from ebmlab.inference._encoding import encoded
 from ebmlab.types import Tree
 
 __all__ = ["AmortizedCategorical"]

@@ -6,12 +6,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ebmlab.checks import require_non_negative
+from ebmlab._checks import require_non_negative
+from ebmlab._ranks import averaged
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.free_energy import Bound, Inference, Posterior
-from ebmlab.inference.atoms import data_batch, in_front, pick, spread
-from ebmlab.ranks import averaged
+from ebmlab.inference._atoms import data_batch, in_front, pick, spread
 from ebmlab.types import Tree
 
 __all__ = ["Enumerate"]

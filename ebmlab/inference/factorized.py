@@ -6,14 +6,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ebmlab.checks import leaves, require_non_negative, require_positive
+from ebmlab._checks import leaves, require_non_negative, require_positive
+from ebmlab._randomness import replayed
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
 from ebmlab.free_energy import Bound, Inference, Posterior
-from ebmlab.inference.atoms import data_batch, in_front, pick, spread
-from ebmlab.inference.mean_field import Parts
-from ebmlab.inference.point import NotConvergedWarning
-from ebmlab.randomness import replayed
+from ebmlab.inference._atoms import data_batch, in_front, pick, spread
+from ebmlab.inference._mean_field import Parts
+from ebmlab.inference._solvers.point import NotConvergedWarning
 from ebmlab.types import Tree
 
 __all__ = ["Factorized"]

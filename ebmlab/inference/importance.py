@@ -6,11 +6,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ebmlab.checks import require_non_negative
+from ebmlab._checks import require_non_negative
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import Bound, Inference, Posterior
-from ebmlab.inference.encoding import encoded, gaussian_noise, require_log_std
+from ebmlab.inference._encoding import encoded, gaussian_noise, require_log_std
 from ebmlab.types import Tree
 
 __all__ = ["ImportanceWeighted", "log_ratio"]

@@ -5,11 +5,11 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ebmlab.checks import require_tensor
+from ebmlab._checks import require_tensor
 from ebmlab.energy import Energy
 from ebmlab.free_energy import Bound, Inference, Posterior
-from ebmlab.inference.atoms import data_batch
-from ebmlab.inference.encoding import encoded
+from ebmlab.inference._atoms import data_batch
+from ebmlab.inference._encoding import encoded
 from ebmlab.networks import Codebook
 from ebmlab.types import Tree
 

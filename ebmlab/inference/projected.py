@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from ebmlab.checks import require_tensor
+from ebmlab._checks import require_tensor
 from ebmlab.energies import Reconstruction, SquaredDistance
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError

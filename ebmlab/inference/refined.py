@@ -7,8 +7,8 @@ from torch import nn
 
 from ebmlab.energy import Energy
 from ebmlab.free_energy import Bound, Inference, Posterior
-from ebmlab.inference.encoding import encoded
-from ebmlab.inference.point import PointInference
+from ebmlab.inference._encoding import encoded
+from ebmlab.inference._solvers.point import PointInference
 from ebmlab.types import Tree
 
 __all__ = ["Refined"]

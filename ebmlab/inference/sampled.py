@@ -5,14 +5,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ebmlab.checks import leaves, require_generator, require_non_negative
+from ebmlab._checks import leaves, require_generator, require_non_negative
+from ebmlab._randomness import fork, replayed
 from ebmlab.energies import Density
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.free_energy import Bound, Inference, Posterior
-from ebmlab.inference.atoms import data_batch, in_front, spread
+from ebmlab.inference._atoms import data_batch, in_front, spread
 from ebmlab.protocols import Sampler
-from ebmlab.randomness import fork, replayed
 from ebmlab.samplers import run
 from ebmlab.types import Potential, Tree
 

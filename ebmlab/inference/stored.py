@@ -5,11 +5,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ebmlab.checks import require_index, require_positive
+from ebmlab._checks import require_index, require_positive
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
 from ebmlab.free_energy import Bound, Inference, Posterior
-from ebmlab.inference.atoms import data_batch
+from ebmlab.inference._atoms import data_batch
 from ebmlab.protocols import Stepped
 from ebmlab.types import Tree
 

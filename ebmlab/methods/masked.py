@@ -2,7 +2,7 @@
 
 from ebmlab.energies import Completion, PatchError
 from ebmlab.networks import MaskedAutoencoder, ViT
-from ebmlab.networks.blocks import begin_uniform
+from ebmlab.networks._backbones.blocks import begin_uniform
 from ebmlab.objectives import Regularized
 from ebmlab.protocols import Method
 

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from ebmlab.checks import require_generator
+from ebmlab._checks import require_generator
 from ebmlab.energies import Reconstruction
 from ebmlab.energy import Energy
 from ebmlab.free_energy import FreeEnergy

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ebmlab.checks import require_positive
+from ebmlab._checks import require_positive
 from ebmlab.errors import CollapseError, ConfigurationError
 from ebmlab.metrics.compared import compared
 from ebmlab.metrics.populations import precise

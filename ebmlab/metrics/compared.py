@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ebmlab.checks import leaves
+from ebmlab._checks import leaves
 from ebmlab.energies import Scored
 from ebmlab.energy import Energy
 from ebmlab.protocols import Method

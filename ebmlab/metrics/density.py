@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_non_negative, require_positive
+from ebmlab._checks import require_non_negative, require_positive
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
 

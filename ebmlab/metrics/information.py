@@ -9,7 +9,7 @@ from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.free_energy import FreeEnergy, Inference
 from ebmlab.inference import Enumerate, Factorized, Nearest
-from ebmlab.inference.atoms import data_batch, in_front
+from ebmlab.inference._atoms import data_batch, in_front
 from ebmlab.types import Tree
 
 __all__ = ["capacity", "gain", "information"]

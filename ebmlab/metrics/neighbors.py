@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_positive
+from ebmlab._checks import require_positive
 from ebmlab.energies import unit
 from ebmlab.errors import ConfigurationError
 from ebmlab.metrics.populations import labeled

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_device
+from ebmlab._checks import require_device
 from ebmlab.errors import DtypeError, NonFiniteError, ShapeError
 from ebmlab.types import Tree
 

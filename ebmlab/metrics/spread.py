@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_positive
+from ebmlab._checks import require_positive
 from ebmlab.energies import unit
 from ebmlab.errors import ShapeError
 from ebmlab.metrics.populations import population, precise

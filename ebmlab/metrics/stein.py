@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_positive
+from ebmlab._checks import require_positive
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
 from ebmlab.types import Potential, as_potential
 

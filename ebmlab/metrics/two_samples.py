@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_generator, require_positive
+from ebmlab._checks import require_generator, require_positive
 from ebmlab.errors import ConfigurationError, DeviceError, NonFiniteError, ShapeError
 
 __all__ = ["TwoSampleTest", "mmd", "mmd_test"]

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_tensor
+from ebmlab._checks import require_tensor
+from ebmlab._ranks import gathered, rank_number
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
 from ebmlab.protocols import Draw, Negatives
-from ebmlab.ranks import gathered, rank_number
 from ebmlab.types import Tree
 
 __all__ = ["InBatch"]

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_generator, require_tensor
+from ebmlab._checks import require_generator, require_tensor
+from ebmlab._randomness import fork
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.negatives.coupling import batch_norm
 from ebmlab.negatives.health import health
 from ebmlab.protocols import Draw, Negatives, Sampler
-from ebmlab.randomness import fork
 from ebmlab.samplers import run
 from ebmlab.types import Tree
 

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from ebmlab.checks import require_non_negative, require_positive
+from ebmlab._checks import require_non_negative, require_positive
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.protocols import Draw, Negatives

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from ebmlab.checks import require_device, require_generator, require_tensor
+from ebmlab._checks import require_device, require_generator, require_tensor
 from ebmlab.energies import Density
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from ebmlab.checks import require_tensor
+from ebmlab._checks import require_tensor
 from ebmlab.energy import Energy
 from ebmlab.networks import Memory
 from ebmlab.protocols import Draw, Negatives

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ebmlab.checks import require_device, require_generator, require_tensor
+from ebmlab._checks import require_device, require_generator, require_tensor
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.negatives.chains import chains

@@ -1,24 +1,24 @@
 """Backbones, heads and decoders: fully connected, convolutional, residual, transformers."""
 
+from ebmlab.networks._backbones.conv_encoder import ConvEncoder
+from ebmlab.networks._backbones.convnet import ConvNet
+from ebmlab.networks._backbones.masked import MaskedAutoencoder
+from ebmlab.networks._backbones.patches import patched
+from ebmlab.networks._backbones.regnet import RegNetSpec, RegNetY
+from ebmlab.networks._backbones.resnet import ResNet
+from ebmlab.networks._backbones.vit import ViT, vit_small, vit_tiny
 from ebmlab.networks.batch_norm import batch_norms
 from ebmlab.networks.codebook import Codebook
-from ebmlab.networks.conv_encoder import ConvEncoder
-from ebmlab.networks.convnet import ConvNet
 from ebmlab.networks.dictionary import Dictionary
 from ebmlab.networks.expander import Expander
 from ebmlab.networks.gaussian_head import GaussianHead, Mean
 from ebmlab.networks.lista import LISTA
 from ebmlab.networks.manifolds import Ellipse, Horn
-from ebmlab.networks.masked import MaskedAutoencoder
 from ebmlab.networks.memory import Memory
 from ebmlab.networks.mlp import MLP, Choice, Conditional, Projector
 from ebmlab.networks.modulated import Modulated
-from ebmlab.networks.patches import patched
 from ebmlab.networks.prototypes import Directions, Prototypes
-from ebmlab.networks.regnet import RegNetSpec, RegNetY
-from ebmlab.networks.resnet import ResNet
 from ebmlab.networks.transposed import Transposed
-from ebmlab.networks.vit import ViT, vit_small, vit_tiny
 
 __all__ = [
     "LISTA",

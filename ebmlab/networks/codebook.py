@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from ebmlab.checks import require_non_negative
+from ebmlab._checks import require_non_negative
+from ebmlab._ranks import gathered, rank_count, rank_number, totaled
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
-from ebmlab.ranks import gathered, rank_count, rank_number, totaled
 
 __all__ = ["Codebook"]
 

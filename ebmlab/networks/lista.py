@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ebmlab.checks import require_non_negative
+from ebmlab._checks import require_non_negative
 from ebmlab.errors import ConfigurationError, ShapeError
 
 __all__ = ["LISTA"]

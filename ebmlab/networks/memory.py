@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from ebmlab._randomness import stream
+from ebmlab._ranks import gathered
 from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.randomness import stream
-from ebmlab.ranks import gathered
 
 __all__ = ["Memory"]
 

@@ -4,12 +4,12 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from ebmlab.checks import require_generator, require_tensor
+from ebmlab._checks import require_generator, require_tensor
+from ebmlab._slopes import require_floating
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, GradientError
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.protocols import Loss, Objective
-from ebmlab.slopes import require_floating
 from ebmlab.types import Tree
 
 __all__ = ["Contractive"]

@@ -2,13 +2,13 @@
 
 import torch
 
-from ebmlab.checks import require_generator, require_positive, require_tensor
+from ebmlab._checks import require_generator, require_positive, require_tensor
+from ebmlab._slopes import require_floating
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.protocols import Loss, Objective
-from ebmlab.samplers.start import noise_like
-from ebmlab.slopes import require_floating
+from ebmlab.samplers._steps.start import noise_like
 from ebmlab.types import Tree
 
 __all__ = ["Denoising"]

@@ -7,14 +7,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_positive, require_tensor
+from ebmlab._checks import require_positive, require_tensor
+from ebmlab._ranks import gathered, rank_count, rank_number
 from ebmlab.energies import Cosine, sided, unit, view_pairs
 from ebmlab.energy import Energy, Scaled, Tempered
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.kernels.products import log_sum_exp_others, log_sum_exp_products
 from ebmlab.networks import Memory
 from ebmlab.protocols import Loss, Objective, nothing
-from ebmlab.ranks import gathered, rank_count, rank_number
 from ebmlab.types import Tree
 
 __all__ = ["InfoNCE", "NTXent"]

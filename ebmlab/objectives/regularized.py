@@ -5,7 +5,7 @@ from functools import reduce
 import torch
 from torch import Tensor, nn
 
-from ebmlab.checks import require_non_negative, require_tensor
+from ebmlab._checks import require_non_negative, require_tensor
 from ebmlab.energies import are_views, sided, view_groups
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError

@@ -2,12 +2,12 @@
 
 import torch
 
-from ebmlab.checks import require_generator, require_positive, require_tensor
+from ebmlab._checks import require_generator, require_positive, require_tensor
+from ebmlab._rows import row_sums
+from ebmlab._slopes import require_floating, slope
 from ebmlab.energy import Energy
 from ebmlab.protocols import Loss, Objective
-from ebmlab.rows import row_sums
-from ebmlab.samplers.start import noise_like
-from ebmlab.slopes import require_floating, slope
+from ebmlab.samplers._steps.start import noise_like
 from ebmlab.types import Tree
 
 __all__ = ["DenoisingScore"]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_generator
+from ebmlab._checks import require_generator
 from ebmlab.partition.course import Between, Course, Start, Transition, checked_times
 from ebmlab.partition.estimate import Estimate
 from ebmlab.types import as_potential

@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor, nn
 
-from ebmlab.checks import require_positive
+from ebmlab._checks import require_positive
 from ebmlab.energies import Density
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.inference.atoms import data_batch
-from ebmlab.inference.encoding import encoded, gaussian_noise, require_log_std
-from ebmlab.inference.local import fitted_gaussians
+from ebmlab.inference._atoms import data_batch
+from ebmlab.inference._encoding import encoded, gaussian_noise, require_log_std
+from ebmlab.inference._local import fitted_gaussians
 from ebmlab.partition.annealing import ais
 from ebmlab.partition.course import Transition
 from ebmlab.partition.estimate import Estimate

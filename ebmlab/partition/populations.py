@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_generator
+from ebmlab._checks import require_generator
 from ebmlab.errors import ConfigurationError
 from ebmlab.partition.course import Between, Course, Start, Transition, checked_times
 from ebmlab.partition.estimate import Estimate

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from ebmlab.checks import require_positive
+from ebmlab._checks import require_positive
 from ebmlab.plot.draws import chosen, named_columns
 from ebmlab.plot.style import PALETTE, prepared, style
 

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
-from ebmlab.checks import require_positive
+from ebmlab._checks import require_positive
 from ebmlab.errors import ConfigurationError
 from ebmlab.plot.fields import contour
 from ebmlab.plot.style import DATA, ENERGY, points, style

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
-from ebmlab.checks import require_positive
+from ebmlab._checks import require_positive
 from ebmlab.errors import ConfigurationError
 from ebmlab.plot import layers
 from ebmlab.plot.scale import bar, heights, scale

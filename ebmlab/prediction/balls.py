@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_generator
+from ebmlab._checks import require_generator
 from ebmlab.errors import ConfigurationError, ShapeError
 
 __all__ = ["LogVolume", "balls_volume"]

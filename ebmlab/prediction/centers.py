@@ -5,13 +5,13 @@ from typing import TypeGuard
 import torch
 from torch import Tensor, nn
 
-from ebmlab.checks import leading_shape, over_batch, require_tensor
+from ebmlab._checks import leading_shape, over_batch, require_tensor
 from ebmlab.energies import JointEmbedding, Reconstruction, SquaredDistance
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.inference import Enumerate
-from ebmlab.inference.atoms import in_front
+from ebmlab.inference._atoms import in_front
 from ebmlab.prediction.decoded import decoder_of
 from ebmlab.prediction.latents import possible
 from ebmlab.types import Tree

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ebmlab.checks import leaves
+from ebmlab._checks import leaves
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.prediction.balls import LogVolume, balls_volume

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from ebmlab.checks import over_batch, require_tensor
+from ebmlab._checks import over_batch, require_tensor
 from ebmlab.energies import BinaryCrossEntropy, CrossEntropy, JointEmbedding, Reconstruction
 from ebmlab.energy import Energy, Scaled, Sum, Tempered
 from ebmlab.free_energy import FreeEnergy

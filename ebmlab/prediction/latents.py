@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ebmlab.checks import leaves, require_generator
+from ebmlab._checks import leaves, require_generator
 from ebmlab.energies import Density
 from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import FreeEnergy

@@ -5,12 +5,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ebmlab.checks import leading_shape
+from ebmlab._checks import leading_shape
 from ebmlab.energies import Density
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.free_energy import FreeEnergy
-from ebmlab.inference.atoms import in_front, spread
+from ebmlab.inference._atoms import in_front, spread
 from ebmlab.inference.spaces import Space
 from ebmlab.prediction.decoded import decoder_of
 from ebmlab.prediction.latents import latents

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_index
+from ebmlab._checks import require_index
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.prediction.candidates import ROWS, encode_candidates

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ebmlab.checks import leading_shape, leaves
+from ebmlab._checks import leading_shape, leaves
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
 from ebmlab.types import Tree

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ebmlab.checks import require_non_negative, require_positive
+from ebmlab._checks import require_non_negative, require_positive
 from ebmlab.errors import ShapeError
 from ebmlab.protocols import Regularizer
 from ebmlab.regularizers.gram import squared_products

@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-from ebmlab.checks import require_positive
+from ebmlab._checks import require_positive
+from ebmlab._randomness import stream
+from ebmlab._ranks import gathered, rank_count, totaled
 from ebmlab.errors import ConfigurationError
 from ebmlab.protocols import Stepped
-from ebmlab.randomness import stream
-from ebmlab.ranks import gathered, rank_count, totaled
 from ebmlab.regularizers.characteristic import characteristic_sums
 from ebmlab.regularizers.populations import Population, require_population
 

@@ -6,9 +6,9 @@ from typing import final
 import torch
 from torch import Tensor
 
+from ebmlab._ranks import gathered, rank_count
 from ebmlab.errors import ShapeError
 from ebmlab.protocols import Regularizer
-from ebmlab.ranks import gathered, rank_count
 
 __all__ = ["Population", "centered", "everyone", "precise", "require_population"]
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ebmlab.checks import require_non_negative, require_positive
+from ebmlab._checks import require_non_negative, require_positive
 from ebmlab.regularizers.gram import squared_products
 from ebmlab.regularizers.populations import Population, centered
 

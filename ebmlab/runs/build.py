@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import torch
 
-from ebmlab.checks import named_device
+from ebmlab._checks import named_device
 from ebmlab.errors import ConfigurationError
 from ebmlab.networks import batch_norms
 from ebmlab.protocols import Method

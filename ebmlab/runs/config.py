@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 import ebmlab
-from ebmlab.checks import require_positive
+from ebmlab._checks import require_positive
 from ebmlab.errors import ConfigurationError, FileError
 
 __all__ = ["CONFIG", "Config", "read_config", "require_same", "write_config"]

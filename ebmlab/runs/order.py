@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ebmlab.randomness import stream
+from ebmlab._randomness import stream
 
 __all__ = ["Order"]
 

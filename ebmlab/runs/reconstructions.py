@@ -8,7 +8,7 @@ from torch import Tensor
 from ebmlab.energies import Completion
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.networks import MaskedAutoencoder
-from ebmlab.networks.patches import assembled, hidden_patches
+from ebmlab.networks._backbones.patches import assembled, hidden_patches
 from ebmlab.prediction.decoded import decoder_of
 from ebmlab.runs.build import Built
 from ebmlab.types import Tree

@@ -1,5 +1,7 @@
 """Markov kernels over potentials, and the one loop that runs them."""
 
+from ebmlab.samplers._run.run import run
+from ebmlab.samplers._warmup.warmup import warmup
 from ebmlab.samplers.annealed import Annealed, geometric, linear
 from ebmlab.samplers.chees import ChEESHMC
 from ebmlab.samplers.discrete import Binary, Categorical
@@ -15,12 +17,10 @@ from ebmlab.samplers.mala import MALA, MetropolisInfo
 from ebmlab.samplers.metric import Dense, Diagonal, Identity, Metric
 from ebmlab.samplers.nuts import NUTS
 from ebmlab.samplers.path import Path
-from ebmlab.samplers.run import run
 from ebmlab.samplers.svgd import SVGD
 from ebmlab.samplers.tempered import Tempered
 from ebmlab.samplers.tempering import ParallelTempering
 from ebmlab.samplers.underdamped import Underdamped
-from ebmlab.samplers.warmup import warmup
 
 __all__ = [
     "HMC",

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_positive
+from ebmlab._checks import require_positive
+from ebmlab._rows import rows
 from ebmlab.errors import ConfigurationError
-from ebmlab.rows import rows
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.samplers.tempered import Tempered
 from ebmlab.types import Potential

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ebmlab.rows import row_sums
+from ebmlab._rows import row_sums
+from ebmlab.samplers._steps.leapfrog import Phase
 from ebmlab.samplers.hmc import HMC, HMCNoise, decide
 from ebmlab.samplers.kernel import Kernel
-from ebmlab.samplers.leapfrog import Phase
 from ebmlab.types import Potential, State
 
 __all__ = ["ChEESHMC", "Scout", "ScoutInfo"]

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ebmlab._rows import finite_rows, row_sums, select
 from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.rows import finite_rows, row_sums, select
+from ebmlab.samplers._steps.start import uniform_like
 from ebmlab.samplers.mala import MetropolisInfo
-from ebmlab.samplers.start import uniform_like
 from ebmlab.types import State
 
 __all__ = ["BINARY", "Binary", "Categorical", "Space", "gumbel_like", "metropolis"]

@@ -6,12 +6,12 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_positive
-from ebmlab.rows import finite_rows
+from ebmlab._checks import require_positive
+from ebmlab._rows import finite_rows
+from ebmlab.samplers._steps.start import uniform_like
 from ebmlab.samplers.discrete import BINARY, Space, metropolis
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.samplers.mala import MetropolisInfo
-from ebmlab.samplers.start import uniform_like
 from ebmlab.types import Potential, State
 
 __all__ = ["DiscreteLangevin"]

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ebmlab.randomness import fork
-from ebmlab.rows import require_finite, row_sums, rows, select
+from ebmlab._randomness import fork
+from ebmlab._rows import require_finite, row_sums, rows, select
+from ebmlab.samplers._steps.start import noise_like, uniform_like
 from ebmlab.samplers.metric import IDENTITY, Metric
-from ebmlab.samplers.start import noise_like, uniform_like
 from ebmlab.types import Potential
 
 __all__ = ["EllipticalSlice", "SliceInfo", "SliceState"]

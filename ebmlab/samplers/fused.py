@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_non_negative, require_positive
+from ebmlab._checks import require_non_negative, require_positive
 from ebmlab.kernels.philox import fresh_seed
 from ebmlab.kernels.update import langevin_update
-from ebmlab.samplers.start import begin
+from ebmlab.samplers._steps.start import begin
 from ebmlab.types import Info, Potential, State
 
 __all__ = ["FusedLangevin"]

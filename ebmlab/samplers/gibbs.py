@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_device
+from ebmlab._checks import require_device
+from ebmlab._rows import require_finite, row_sums
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.protocols import Conditionals
-from ebmlab.rows import require_finite, row_sums
 from ebmlab.samplers.discrete import BINARY, Space
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.types import Info, Potential

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ebmlab.samplers._steps.start import uniform_like
 from ebmlab.samplers.discrete import BINARY, Space, gumbel_like, metropolis
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.samplers.mala import MetropolisInfo
-from ebmlab.samplers.start import uniform_like
 from ebmlab.types import Potential, State
 
 __all__ = ["GibbsWithGradients"]

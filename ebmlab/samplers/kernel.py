@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor
 
-from ebmlab.samplers.start import begin
+from ebmlab.samplers._steps.start import begin
 from ebmlab.types import Potential
 
 __all__ = ["Kernel", "stack", "unstack"]

@@ -6,11 +6,11 @@ from typing import ClassVar, NamedTuple, Self
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_non_negative, require_positive
+from ebmlab._checks import require_non_negative, require_positive
 from ebmlab.errors import ConfigurationError
+from ebmlab.samplers._steps.start import begin, noise_like
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.samplers.metric import IDENTITY, Metric
-from ebmlab.samplers.start import begin, noise_like
 from ebmlab.types import Info, Potential, State
 
 __all__ = ["Langevin"]

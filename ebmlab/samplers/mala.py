@@ -6,11 +6,11 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_positive
-from ebmlab.rows import finite_rows, row_sums, select
+from ebmlab._checks import require_positive
+from ebmlab._rows import finite_rows, row_sums, select
+from ebmlab.samplers._steps.start import noise_like, uniform_like
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.samplers.metric import IDENTITY, Metric
-from ebmlab.samplers.start import noise_like, uniform_like
 from ebmlab.types import Potential, State
 
 __all__ = ["MALA", "MetropolisInfo", "MetropolisNoise"]

@@ -6,14 +6,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_positive
+from ebmlab._checks import require_positive
+from ebmlab._randomness import fork
+from ebmlab._rows import rows, select
 from ebmlab.errors import ConfigurationError
-from ebmlab.randomness import fork
-from ebmlab.rows import rows, select
-from ebmlab.samplers.leapfrog import DIVERGENT, Phase
+from ebmlab.samplers._steps.leapfrog import DIVERGENT, Phase
+from ebmlab.samplers._steps.start import begin, noise_like, uniform_like
+from ebmlab.samplers._steps.tree import Branch, flat, grow, patience, straight
 from ebmlab.samplers.metric import IDENTITY, Metric
-from ebmlab.samplers.start import begin, noise_like, uniform_like
-from ebmlab.samplers.tree import Branch, flat, grow, patience, straight
 from ebmlab.types import Potential, State
 
 __all__ = ["NUTS", "NUTSInfo"]

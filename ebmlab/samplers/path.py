@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ebmlab.rows import rows
+from ebmlab._rows import rows
 from ebmlab.types import Potential
 
 __all__ = ["Path"]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pdist
 
-from ebmlab.checks import require_positive
+from ebmlab._checks import require_positive
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.types import Info, Potential, State
 

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_positive
-from ebmlab.rows import rows
+from ebmlab._checks import require_positive
+from ebmlab._rows import rows
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.types import Potential
 

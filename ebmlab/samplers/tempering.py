@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ebmlab._rows import select
 from ebmlab.errors import ConfigurationError
-from ebmlab.rows import select
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.samplers.tempered import Tempered
 from ebmlab.types import Potential

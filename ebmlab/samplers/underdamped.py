@@ -7,10 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_non_negative, require_positive
+from ebmlab._checks import require_non_negative, require_positive
+from ebmlab.samplers._steps.start import begin, noise_like
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.samplers.metric import IDENTITY, Metric
-from ebmlab.samplers.start import begin, noise_like
 from ebmlab.types import Info, Potential
 
 __all__ = ["Underdamped", "UnderdampedState"]

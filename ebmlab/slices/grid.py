@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_positive
+from ebmlab._checks import require_positive
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, DtypeError, NonFiniteError
 from ebmlab.slices.plane import Plane, wide

@@ -6,7 +6,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_same_kind
+from ebmlab._checks import require_same_kind
 from ebmlab.errors import ConfigurationError, DtypeError, NonFiniteError, ShapeError
 
 __all__ = ["Plane", "wide"]

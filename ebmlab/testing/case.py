@@ -8,7 +8,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from ebmlab.checks import Ndim, leading_shape, leaves
+from ebmlab._checks import Ndim, leading_shape, leaves
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
 from ebmlab.testing.purity import again, generator

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ebmlab.checks import leaves
+from ebmlab._checks import leaves
 from ebmlab.errors import EbmlabError
 from ebmlab.testing.case import Case, over_leaves
 from ebmlab.testing.compare import require

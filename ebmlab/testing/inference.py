@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ebmlab.checks import leaves
+from ebmlab._checks import leaves
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, EbmlabError
 from ebmlab.free_energy import FreeEnergy, Inference, Posterior

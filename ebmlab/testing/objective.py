@@ -9,7 +9,7 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from ebmlab.checks import leaves
+from ebmlab._checks import leaves
 from ebmlab.energy import Energy
 from ebmlab.protocols import Loss, Objective, Stepped
 from ebmlab.testing.case import Case

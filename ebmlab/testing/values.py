@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from ebmlab.checks import leaves
+from ebmlab._checks import leaves
 from ebmlab.energies import view_pairs
 from ebmlab.testing.case import Case, over_leaves
 from ebmlab.testing.compare import require, require_close, require_same

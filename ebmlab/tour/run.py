@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from ebmlab.checks import named_device
+from ebmlab._checks import named_device
 from ebmlab.tour import digits, pictures
 from ebmlab.tour.relation import FAMILIES, Problem, draw_problem, train
 from ebmlab.tour.report import Report

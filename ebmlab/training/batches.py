@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ebmlab.checks import leaves
+from ebmlab._checks import leaves
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.types import Tree
 

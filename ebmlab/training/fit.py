@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from ebmlab.checks import require_positive
+from ebmlab._checks import require_positive
 from ebmlab.errors import ConfigurationError, GradientError
 from ebmlab.protocols import Loss
 from ebmlab.training.batches import Batch, Data, batches

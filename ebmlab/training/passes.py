@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from ebmlab.checks import require_generator
+from ebmlab._checks import require_generator
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.protocols import Loss
 from ebmlab.training.batches import Batch

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_same_kind
+from ebmlab._checks import require_same_kind
 from ebmlab.data.posteriors.unconstrained import Unconstrained, with_log, without_log
 from ebmlab.errors import ShapeError
 

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_positive, require_same_kind
+from ebmlab._checks import require_positive, require_same_kind
 from ebmlab.data.posteriors.unconstrained import (
     Unconstrained,
     half_cauchy,

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from ebmlab.checks import require_one_kind, require_tensor
+from ebmlab._checks import require_one_kind, require_tensor
+from ebmlab._slopes import require_floating
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
-from ebmlab.slopes import require_floating
 from ebmlab.types import Tree
 
 __all__ = ["Unconstrained", "half_cauchy", "half_cauchy_slope", "with_log", "without_log"]

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_non_negative
+from ebmlab._checks import require_non_negative
+from ebmlab._rows import rows
 from ebmlab.data._random import uniform
 from ebmlab.data.views.view import Augmentation, choose, require_share
 from ebmlab.errors import ShapeError
-from ebmlab.rows import rows
 
 __all__ = ["Brightness", "Grey", "Solarize", "luminance", "require_colors"]
 

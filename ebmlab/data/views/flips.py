@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ebmlab._randomness import replayed
 from ebmlab.data._random import uniform
 from ebmlab.data.views.view import Augmentation, choose, require_share
 from ebmlab.errors import ShapeError
-from ebmlab.randomness import replayed
 
 __all__ = ["Flip", "QuarterTurn"]
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ebmlab.rows import rows
+from ebmlab._rows import rows
 
 __all__ = ["hsv_to_rgb", "rgb_to_hsv", "turn_hue"]
 

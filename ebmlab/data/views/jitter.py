@@ -6,13 +6,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_non_negative
+from ebmlab._checks import require_non_negative
+from ebmlab._rows import rows
 from ebmlab.data._random import uniform
 from ebmlab.data.views.colors import luminance, require_colors
 from ebmlab.data.views.hsv import turn_hue
 from ebmlab.data.views.view import Augmentation, choose, require_share
 from ebmlab.errors import ConfigurationError
-from ebmlab.rows import rows
 
 __all__ = ["ColorJitter", "Colors"]
 

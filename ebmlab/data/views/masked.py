@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_generator
+from ebmlab._checks import require_generator
 from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.networks.patches import hidden_patches, patched
+from ebmlab.networks._backbones.patches import hidden_patches, patched
 
 __all__ = ["Masked"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_non_negative
+from ebmlab._checks import require_non_negative
 from ebmlab.data._random import uniform
 from ebmlab.data.views.view import Augmentation
 from ebmlab.errors import ShapeError

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ebmlab.checks import require_non_negative
+from ebmlab._checks import require_non_negative
 from ebmlab.data._random import uniform
 from ebmlab.data.views.view import Augmentation
 

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ebmlab.checks import require_generator
+from ebmlab._checks import require_generator
+from ebmlab._rows import rows
 from ebmlab.errors import ConfigurationError, DtypeError, ShapeError
-from ebmlab.rows import rows
 
 __all__ = ["Augmentation", "Compose", "View", "choose", "require_range", "require_share"]
 

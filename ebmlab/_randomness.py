@@ -1,0 +1,52 @@
+"""Generators out of generators, or of a seed and a rank: replayed, forked, or each a stream."""
+
+import hashlib
+import sys
+from collections.abc import Callable
+
+import torch
+
+from ebmlab._checks import require_generator
+
+__all__ = ["fork", "replayed", "stream"]
+
+
+def replayed(rng: torch.Generator | None, who: str) -> Callable[[], torch.Generator]:
+    """A source of generators that all start where rng stands now; rng itself does not move."""
+    device = rng.device if rng is not None else torch.device("cpu")
+    state = require_generator(rng, who, device).get_state()
+    return lambda: torch.Generator(device).set_state(state)
+
+
+def fork(rng: torch.Generator) -> torch.Generator:
+    """A generator of its own stream, seeded by one draw from rng."""
+    seed = torch.randint(2**63 - 1, (), generator=rng, device=rng.device)
+    return torch.Generator(rng.device).manual_seed(int(seed))
+
+
+def stream(
+    seed: int, *path: int, device: torch.device | str = "cpu", rank: int | None = None
+) -> torch.Generator:
+    """A generator of its own for each rank, and for each worker or purpose that `path` numbers.
+
+    The same seed on every rank would give the same noise to all. Streams are seeded by a hash of
+    (seed, rank, *path), and so do not overlap as seed + rank may.
+
+    Args:
+        seed: one for the whole run.
+        path: further numbers, as of a worker.
+        device: where it draws.
+        rank: of this process; None asks torch.distributed, and is 0 where that is not running.
+
+    Example:
+        >>> a, b = (torch.rand(2, generator=stream(0, rank=rank)) for rank in (0, 1))
+        >>> torch.equal(a, b)
+        False
+    """
+    if rank is None:
+        # Only a program that has loaded it can be running it.
+        distributed = sys.modules.get("torch.distributed")
+        running = distributed and distributed.is_available() and distributed.is_initialized()
+        rank = distributed.get_rank() if distributed and running else 0
+    digest = hashlib.sha256(repr((seed, rank, *path)).encode()).digest()
+    return torch.Generator(device).manual_seed(int.from_bytes(digest[:8]) >> 1)

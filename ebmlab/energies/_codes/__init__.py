@@ -1,0 +1,1 @@
+"""Energies between codes, and the embeddings that lead to them."""

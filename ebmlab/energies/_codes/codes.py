@@ -1,0 +1,98 @@
+"""Energies between two codes: squared distance, cosine, cross-entropy."""
+
+import torch
+from torch import Tensor
+
+from ebmlab._checks import require_positive, require_tensor
+from ebmlab.energies._codes.inner import inner
+from ebmlab.energy import Energy
+from ebmlab.types import Tree
+
+__all__ = ["Cosine", "CrossEntropy", "SquaredDistance", "unit"]
+
+
+def unit(h: Tensor, length: float = 1.0) -> Tensor:
+    """h / ‖h‖ along the last dimension; a zero vector stays zero and has a finite gradient.
+
+    Of another length than 1, or turned around where it is negative, at no cost.
+
+    Example:
+        >>> unit(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
+        tensor([[0.6000, 0.8000],
+                [0.0000, 0.0000]])
+    """
+    # Dividing by the largest entry first changes nothing but keeps the squares in range.
+    largest = h.detach().abs().amax(-1, keepdim=True)
+    h = h / largest.masked_fill(largest == 0, 1.0)
+    # Now ‖h‖ is at least 1, or 0.
+    return h * (length / torch.linalg.vector_norm(h, dim=-1, keepdim=True).clamp(min=1))
+
+
+class SquaredDistance(Energy):
+    """E(x, y) = ‖x - y‖², summed over the event.
+
+    Args:
+        ndim: event dimensions of x and y: 1 for codes, 3 for images.
+
+    Example:
+        >>> SquaredDistance()(torch.zeros(2, 3), torch.ones(2, 3))
+        tensor([3., 3.])
+
+    Source: Hadsell, Chopra, LeCun 2006.
+    """
+
+    def __init__(self, ndim: int = 1) -> None:
+        super().__init__()
+        self.x_ndim = self.y_ndim = self.ndim = ndim
+
+    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+        """Squared distances (*batch)."""
+        x, y = require_tensor("x", x), require_tensor("y", y)
+        difference = x - y
+        if self.ndim == 0:
+            return difference.square()
+        return difference.square().flatten(-self.ndim).sum(-1)
+
+    def extra_repr(self) -> str:
+        """What `print` shows."""
+        return f"ndim={self.ndim}"
+
+
+class Cosine(Energy):
+    """E(x, y) = -cos(x, y), in [-1, 1]; a zero vector has energy 0.
+
+    Example:
+        >>> Cosine()(torch.tensor([[1.0, 0.0]]), torch.tensor([[2.0, 0.0]]))
+        tensor([-1.])
+    """
+
+    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+        """Negative cosines (*batch)."""
+        x, y = require_tensor("x", x), require_tensor("y", y)
+        return inner(unit(x, -1.0), unit(y))
+
+
+class CrossEntropy(Energy):
+    """E(x, y) = -Σ_k y_k log softmax(x / τ)_k of scores x and target probabilities y.
+
+    Args:
+        temperature: τ > 0, in the units of the scores.
+
+    Example:
+        >>> CrossEntropy()(torch.zeros(1, 4), torch.tensor([[0.0, 1.0, 0.0, 0.0]]))
+        tensor([1.3863])
+    """
+
+    def __init__(self, temperature: float = 1.0) -> None:
+        super().__init__()
+        require_positive("temperature", temperature)
+        self.temperature = temperature
+
+    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+        """Cross-entropies in nats (*batch)."""
+        x, y = require_tensor("x", x), require_tensor("y", y)
+        return -torch.einsum("...k,...k->...", y, (x / self.temperature).log_softmax(-1))
+
+    def extra_repr(self) -> str:
+        """What `print` shows."""
+        return f"temperature={self.temperature}"

@@ -1,0 +1,65 @@
+"""`SuperClasses`: a label and a cluster predicted together, first the coarse, then the fine."""
+
+import torch
+from torch import Tensor, nn
+
+from ebmlab._checks import require_index, require_tensor
+from ebmlab.energy import Energy
+from ebmlab.errors import ConfigurationError
+from ebmlab.types import Tree
+
+__all__ = ["SuperClasses"]
+
+
+class SuperClasses(Energy):
+    """E(h, y, z) = -Σ_ac z_ac [log softmax(V h)_ya + log softmax(W_ya h)_c].
+
+    y is a label that is known, such as the angle by which an image was rotated, z = (a, c) a
+    cluster and one of its parts. Together (y, a) is a super-class, c a class in it: the label
+    times the clusters, in two levels.
+
+    Args:
+        dim: length of the codes h.
+        labels: how many y there are.
+        clusters: how many a.
+        parts: how many c in each super-class; z is (*batch, clusters · parts).
+
+    Raises:
+        ConfigurationError: a size below 1.
+        DtypeError: y is not of whole numbers.
+
+    Example:
+        >>> energy = SuperClasses(8, labels=4, clusters=2, parts=3)
+        >>> z = torch.eye(6)[:2]
+        >>> energy(torch.zeros(2, 8), torch.tensor([0, 3]), z).shape
+        torch.Size([2])
+
+    Source: Caron, Bojanowski, Mairal, Joulin 2019, arXiv:1905.01278.
+    """
+
+    y_ndim = 0
+    takes_z = True
+
+    def __init__(self, dim: int, labels: int, clusters: int, parts: int) -> None:
+        super().__init__()
+        if min(dim, labels, clusters, parts) < 1:
+            raise ConfigurationError(
+                f"dim {dim}, labels {labels}, clusters {clusters}, parts {parts}: all must be at "
+                "least 1"
+            )
+        self.labels, self.parts = labels, parts
+        self.coarse = nn.Linear(dim, labels * clusters)
+        self.fine = nn.Linear(dim, labels * clusters * parts)
+
+    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+        """Cross-entropies of both levels in nats (*batch)."""
+        h, label, z = require_tensor("x", x), require_index("y", y), require_tensor("z", z)
+        coarse = self.coarse(h).log_softmax(-1)[..., None]
+        fine = self.fine(h).unflatten(-1, (-1, self.parts)).log_softmax(-1)
+        log_p = (coarse + fine).flatten(-2).unflatten(-1, (self.labels, -1))
+        chosen = nn.functional.one_hot(label, self.labels).to(log_p.dtype)
+        return -torch.einsum("...yk,...y,...k->...", log_p, chosen, z)
+
+    def extra_repr(self) -> str:
+        """What `print` shows."""
+        return f"labels={self.labels}, parts={self.parts}"

@@ -1,0 +1,137 @@
+"""`Supported`: codes classified by their soft nearest neighbors in a labeled support."""
+
+import torch
+from torch import Tensor, nn
+
+from ebmlab._checks import over_batch, require_index, require_positive, require_tensor
+from ebmlab.energies._codes.codes import unit
+from ebmlab.energy import Energy
+from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.types import Tree
+
+__all__ = ["Supported"]
+
+
+class Supported(Energy):
+    """E = head(log p(x), log p(y)) with p(v) = softmax(cos(f(v), f(S)) / τ) L of a support (S, L).
+
+    x is a view and y = (view, support, labels); or x a tuple of views and y = (*views, support,
+    labels), and the energy is the mean over pairs of different views. Every image is encoded
+    once. Gradients flow through the support's codes as well.
+
+    Args:
+        encoder: f, (n, *event) -> (n, dim).
+        head: energy of log-probabilities (*batch, classes).
+        classes: how many there are; labels are whole numbers below.
+        views: how many views y holds.
+        temperature: τ > 0.
+        smoothing: share of each label, in (0, 1), that goes to all classes alike, so that no
+            class has probability 0.
+        x_ndim: event dimensions of views and support.
+
+    Raises:
+        ConfigurationError: classes, views, τ or smoothing out of range.
+        ShapeError: views, support and labels do not fit.
+        DtypeError: labels are not whole numbers.
+
+    Example:
+        >>> from ebmlab.energies import SquaredDistance
+        >>> energy = Supported(nn.Linear(5, 4), SquaredDistance(), classes=3, views=1)
+        >>> support, labels = torch.randn(6, 5), torch.arange(6) % 3
+        >>> energy(torch.randn(2, 5), (torch.randn(2, 5), support, labels)).shape
+        torch.Size([2])
+
+    Source: Assran et al. 2021, arXiv:2104.13963.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        head: Energy,
+        classes: int,
+        *,
+        views: int = 2,
+        temperature: float = 0.1,
+        smoothing: float = 0.1,
+        x_ndim: int = 1,
+    ) -> None:
+        super().__init__()
+        require_positive("temperature", temperature)
+        if classes < 1 or views < 1 or not 0 < smoothing < 1:
+            raise ConfigurationError(
+                f"classes is {classes}, views {views}, smoothing {smoothing}; classes and views "
+                "must be at least 1, smoothing in (0, 1)"
+            )
+        self.encoder, self.head, self.classes = encoder, head, classes
+        self.temperature, self.smoothing = temperature, smoothing
+        self.event = x_ndim
+        self.x_ndim, self.y_ndim = x_ndim, (*[x_ndim] * views, None, None)
+        self.takes_z, self.z_ndim = head.takes_z, head.z_ndim
+        self.stochastic, self.couples = head.stochastic, head.couples
+
+    def forward(
+        self, x: Tree, y: Tree, z: Tensor | None = None, rng: torch.Generator | None = None
+    ) -> Tensor:
+        """The head's energy, averaged over different views where there are several."""
+        head, hx, hy = self.embed(x, y)
+        if not isinstance(x, tuple):
+            return head(hx, hy, z, rng=rng)
+        # Views come first, whatever the batch: each is a batch of its own.
+        pairs = [(a, b) for i, a in enumerate(hx) for j, b in enumerate(hy) if i != j]
+        return torch.stack([head(a, b, z, rng=rng) for a, b in pairs]).mean(0)
+
+    def embed(self, x: Tree, y: Tree) -> tuple[Energy, Tensor, Tensor]:
+        """(head, log p of x, log p of y), views stacked in front of the batch."""
+        xs, (*ys, support, labels) = x if isinstance(x, tuple) else (x,), _supported(y)
+        if isinstance(x, tuple) == (len(ys) == 1):
+            raise ShapeError(
+                f"x holds {len(xs)} views, y {len(ys)} beside its support: x is a tuple where y "
+                "holds several, and one tensor where it holds one"
+            )
+        directions, share = self._support(support, labels)
+        hx = [self._log_p(view, directions, share) for view in xs]
+        known = {id(view): h for view, h in zip(xs, hx, strict=True)}
+        hy = [known.get(id(view)) for view in ys]
+        hy = [
+            self._log_p(view, directions, share) if h is None else h
+            for view, h in zip(ys, hy, strict=True)
+        ]
+        if len(ys) == 1:
+            return self.head, hx[0], hy[0]
+        stacked = torch.stack(hx)
+        same = len(xs) == len(ys) and all(a is b for a, b in zip(xs, ys, strict=True))
+        return self.head, stacked, stacked if same else torch.stack(hy)
+
+    def update(self, x: Tree, y: Tree) -> None:
+        """Classify, and update the head, where it has anything to update."""
+        if type(self.head).update is Energy.update:
+            return
+        with torch.no_grad():
+            head, hx, hy = self.embed(x, y)
+        head.update(hx, hy)
+
+    def _support(self, support: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Unit codes of the support (m, dim) and its smoothed labels (m, classes)."""
+        index = require_index("labels", labels)
+        if index.shape != support.shape[:1]:
+            raise ShapeError(
+                f"labels have shape {tuple(index.shape)}, the support {tuple(support.shape)}; one "
+                "label each is due"
+            )
+        directions = unit(self.encoder(support))
+        share = nn.functional.one_hot(index, self.classes).to(directions.dtype)
+        return directions, (1 - self.smoothing) * share + self.smoothing / self.classes
+
+    def _log_p(self, view: Tree, directions: Tensor, share: Tensor) -> Tensor:
+        h = over_batch(self.encoder, (require_tensor("x", view), self.event))
+        return ((unit(h) @ directions.mT / self.temperature).softmax(-1) @ share).log()
+
+    def extra_repr(self) -> str:
+        """What `print` shows."""
+        return f"classes={self.classes}, temperature={self.temperature}"
+
+
+def _supported(y: Tree) -> tuple[Tensor, ...]:
+    if isinstance(y, tuple) and len(y) > 2:
+        return y
+    raise ShapeError("y must be a tuple: one view or more, the support, and its labels")

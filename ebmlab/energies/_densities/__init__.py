@@ -1,0 +1,1 @@
+"""Densities with a known log Z and exact draws."""

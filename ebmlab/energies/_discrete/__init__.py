@@ -1,0 +1,1 @@
+"""Energies of binary and categorical variables, and of memories."""

@@ -1,0 +1,53 @@
+"""Independent binary units."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ebmlab.energies._densities.density import Density
+from ebmlab.errors import ShapeError
+
+__all__ = ["Bernoulli"]
+
+
+class Bernoulli(Density):
+    """E(y) = -aᵀy of y in {0, 1}; log Z = Σ log(1 + exp(a_i)) is a sum over states.
+
+    Args:
+        logits: a (d), the log odds of 1 of each unit.
+
+    Raises:
+        ShapeError: the logits are not (d,).
+
+    Example:
+        >>> fair = Bernoulli(torch.zeros(3))
+        >>> fair.log_prob(torch.ones(1, 3)).exp(), fair.sample(2, torch.Generator()).shape
+        (tensor([0.1250]), torch.Size([2, 3]))
+    """
+
+    logits: Tensor
+
+    def __init__(self, logits: Tensor) -> None:
+        super().__init__()
+        if logits.ndim != 1:
+            raise ShapeError(f"logits has shape {tuple(logits.shape)}; it must be (d,)")
+        self.dim = len(logits)
+        self.register_buffer("logits", logits.clone())
+
+    def potential(self, y: Tensor) -> Tensor:
+        """-aᵀy."""
+        return -(y @ self.logits)
+
+    def slope(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """-aᵀy and -a."""
+        return self.potential(y), (-self.logits).expand_as(y)
+
+    @property
+    def log_z(self) -> Tensor:
+        """Σ log(1 + exp(a_i))."""
+        return functional.softplus(self.logits, threshold=40).sum()
+
+    def sample(self, n: int, rng: torch.Generator) -> Tensor:
+        """Independent draws of 0 and 1."""
+        share = torch.rand(n, self.dim, generator=rng, device=rng.device, dtype=self.logits.dtype)
+        return (share < self.logits.sigmoid()).to(share)

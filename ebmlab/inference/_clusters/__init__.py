@@ -1,0 +1,1 @@
+"""Inferences that assign codes to clusters."""

@@ -1,0 +1,94 @@
+"""Sharpened clusters around a moving center."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from ebmlab._checks import require_positive
+from ebmlab._ranks import averaged
+from ebmlab.energy import Energy
+from ebmlab.errors import ConfigurationError
+from ebmlab.free_energy import Bound, Inference, Posterior
+from ebmlab.inference._clusters.assigning import one_atom, require_scored, target_codes
+from ebmlab.types import Tree
+
+__all__ = ["Centered"]
+
+
+class Centered(nn.Module, Inference):
+    """z = softmax(s(hy - c) / τ), where the center c is a moving average of the codes.
+
+    The center keeps one cluster from taking all data, and a low τ keeps z from being uniform.
+    Each commit moves c' = m c + (1 - m) mean hy, over the batch of all ranks. No gradient passes.
+
+    Args:
+        dim: length of the codes, which are the scores themselves in DINO.
+        temperature: τ > 0, or a function of the clock (0-d tensor: commits so far) that returns
+            it.
+        momentum: m in [0, 1].
+
+    Raises:
+        ConfigurationError: τ or m out of range; the free energy's temperature is not 0; the
+            energy has no scores.
+
+    Example:
+        >>> from ebmlab import FreeEnergy
+        >>> from ebmlab.energies import Assignment
+        >>> head = FreeEnergy(Assignment(), Centered(3, momentum=0.5))
+        >>> head.update(None, torch.tensor([[2.0, 4.0, 6.0]]))
+        >>> head.infer.center
+        tensor([1., 2., 3.])
+
+    Source: Caron et al. 2021, arXiv:2104.14294.
+    """
+
+    bound: ClassVar[Bound] = "upper"
+    center: Tensor
+    clock: Tensor
+
+    def __init__(
+        self,
+        dim: int,
+        temperature: float | Callable[[Tensor], float | Tensor] = 0.04,
+        momentum: float = 0.9,
+    ) -> None:
+        super().__init__()
+        if not callable(temperature):
+            require_positive("temperature", temperature)
+        if not 0 <= momentum <= 1:
+            raise ConfigurationError(f"momentum is {momentum}; it must lie in [0, 1]")
+        self.temperature, self.momentum = temperature, momentum
+        self.register_buffer("center", torch.zeros(dim))
+        self.register_buffer("clock", torch.zeros((), dtype=torch.long))
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        energy: Energy,
+        x: Tree,
+        y: Tree,
+        temperature: float = 0.0,
+        *,
+        rng: torch.Generator | None = None,
+    ) -> Posterior:
+        """The sharpened shares of the clusters."""
+        self.require_point(temperature)
+        scored, h = require_scored(energy, "Centered"), target_codes(y)
+        sharp = self.temperature(self.clock) if callable(self.temperature) else self.temperature
+        scores = scored.scores(h - self.center.to(h.dtype))
+        kind = torch.promote_types(scores.dtype, torch.float32)
+        return one_atom((scores.to(kind) / sharp).softmax(-1), h)
+
+    @torch.no_grad()
+    def update(self, x: Tree, y: Tree) -> None:
+        """Move the center and the clock."""
+        h = target_codes(y).reshape(-1, len(self.center)).to(self.center.dtype)
+        mean, _ = averaged(h)
+        self.center.lerp_(mean.to(self.center.dtype), 1 - self.momentum)
+        self.clock += 1
+
+    def extra_repr(self) -> str:
+        """What `print` shows."""
+        return f"temperature={self.temperature}, momentum={self.momentum}"

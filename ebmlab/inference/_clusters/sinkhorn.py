@@ -1,0 +1,182 @@
+"""Balanced clusters: optimal transport between a batch and the prototypes."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from ebmlab._checks import require_positive
+from ebmlab._ranks import gathered, rank_count, totaled
+from ebmlab.energies import Scored
+from ebmlab.energy import Energy
+from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.free_energy import Bound, Inference, Posterior
+from ebmlab.inference._clusters.assigning import one_atom, require_scored, target_codes
+from ebmlab.networks import Memory
+from ebmlab.types import Tree
+
+__all__ = ["Sinkhorn", "balanced"]
+
+# Far below any share that matters, and far enough above 0 for its inverse to be finite.
+_FLOOR = 1e-30
+
+
+@torch.no_grad()
+def balanced(
+    scores: Tensor, epsilon: float = 0.05, iterations: int = 3, weights: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Assignments Q of rows to clusters that use all clusters alike: Sinkhorn and Knopp's scaling.
+
+    Q maximizes Σ Q_bk s_bk + ε H(Q) subject to Σ_k Q_bk = 1 and equal Σ_b Q_bk, in the limit of
+    many iterations; each makes the clusters equal and then the rows. Only two vectors of scales
+    move; the matrix exp(s / ε) is laid out once, every row divided by its largest entry, in
+    single precision or better.
+
+    Args:
+        scores: (b, K), the rows of this rank; all ranks are balanced together.
+        epsilon: ε > 0, in the units of the scores.
+        iterations: how often both are scaled.
+        weights: of the rows (b); None for 1 each.
+
+    Returns:
+        Q (b, K), whose rows sum to 1, and Σ_k |share of cluster k - 1/K| before the last
+        iteration.
+
+    Example:
+        >>> q, _ = balanced(torch.tensor([[1.0, 0.0], [1.0, 0.5]]), epsilon=0.1, iterations=50)
+        >>> q.sum(0).round(decimals=4)
+        tensor([1., 1.])
+
+    Source: Cuturi 2013, arXiv:1306.0895; Caron et al. 2020, arXiv:2006.09882.
+    """
+    kind = torch.promote_types(scores.dtype, torch.float32)
+    top = scores.amax(-1, keepdim=True)
+    matrix = scores.to(kind, copy=True).sub_(top).div_(epsilon).exp_()
+    # Rows begin with the mass of exp(s / ε) itself, up to one factor, as in the authors' code.
+    height = top.squeeze(-1).to(kind)
+    weight = torch.ones_like(height) if weights is None else weights.to(kind)
+    own = torch.where(weight > 0, height, -torch.inf).amax()
+    highest = gathered("scores", own[None]).amax()
+    v = weight * ((height - highest) / epsilon).clamp(max=0).exp()
+    u, rows = torch.zeros_like(matrix[0]), torch.ones_like(v)
+    uneven, due = u, totaled(weight.sum()) / len(u)
+    for _ in range(iterations):
+        clusters = totaled(matrix.mT @ v).clamp(min=_FLOOR)
+        uneven, u = (u * clusters / due - 1) / len(u), due / clusters
+        rows = matrix @ u
+        v = weight / rows
+    matrix *= u
+    return matrix.div_(rows[:, None]), uneven.abs().sum()
+
+
+class Sinkhorn(nn.Module, Inference):
+    """z = the balanced assignment of y's codes to the clusters, over the batch of all ranks.
+
+    The population is the last batch dimension; any before it (views) are other populations. No
+    gradient passes. F is the energy at z, and so an upper bound of its minimum over z.
+
+    Args:
+        epsilon: ε > 0, in the units of the scores; the smaller, the harder.
+        iterations: rounds of scaling.
+        queue: past codes, each commit's pushed, that enlarge the population once the queue is
+            full; they are scored anew by the clusters of the day. One with views enlarges each
+            view of y by its own codes, y then being (…, views, b, dim).
+        queue_from: commits before the queue is used.
+
+    Raises:
+        ConfigurationError: ε, iterations or queue_from out of range; T is not 0; the energy has
+            no scores.
+        ShapeError: y is one code without a batch, or has not the views of the queue.
+
+    Example:
+        >>> from ebmlab import FreeEnergy
+        >>> from ebmlab.energies import Assignment
+        >>> from ebmlab.networks import Prototypes
+        >>> head = FreeEnergy(Assignment(Prototypes(4, 10)), Sinkhorn())
+        >>> head(torch.randn(8, 4), torch.randn(8, 4)).shape
+        torch.Size([8])
+
+    Source: Caron et al. 2020, arXiv:2006.09882; Asano, Rupprecht, Vedaldi 2020, arXiv:1911.05371.
+    """
+
+    bound: ClassVar[Bound] = "upper"
+    couples: ClassVar[bool] = True
+    clock: Tensor
+
+    def __init__(
+        self,
+        epsilon: float = 0.05,
+        iterations: int = 3,
+        queue: Memory | None = None,
+        queue_from: int = 0,
+    ) -> None:
+        super().__init__()
+        require_positive("epsilon", epsilon)
+        if iterations < 1 or queue_from < 0:
+            raise ConfigurationError(
+                f"iterations is {iterations}, queue_from {queue_from}; at least 1 and 0 are due"
+            )
+        self.epsilon, self.iterations = epsilon, iterations
+        self.queue, self.queue_from = queue, queue_from
+        self.register_buffer("clock", torch.zeros((), dtype=torch.long))
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        energy: Energy,
+        x: Tree,
+        y: Tree,
+        temperature: float = 0.0,
+        *,
+        rng: torch.Generator | None = None,
+    ) -> Posterior:
+        """The assignments, and how uneven the clusters were before the last iteration."""
+        self.require_point(temperature)
+        scored, h = require_scored(energy, "Sinkhorn"), target_codes(y)
+        if h.ndim < 2:
+            raise ShapeError(f"y has shape {tuple(h.shape)}; a population (…, b, dim) is due")
+        scores = scored.scores(h)
+        populations = scores.reshape(-1, *scores.shape[-2:])
+        if self.queue is None:
+            found = [balanced(own, self.epsilon, self.iterations) for own in populations]
+        else:
+            found = self._joined(populations, scored, h, self.queue)
+        z, uneven = (_stacked(part) for part in zip(*found, strict=True))
+        q = one_atom(z.reshape(scores.shape), h)
+        uneven = uneven.to(h.dtype).reshape(*scores.shape[:-2], 1)
+        return q._replace(residual=uneven.expand(q.residual.shape))
+
+    def _joined(
+        self, populations: Tensor, scored: Scored, h: Tensor, queue: Memory
+    ) -> list[tuple[Tensor, Tensor]]:
+        """What `balanced` says of each population (b, K) together with its view's past codes."""
+        queue.require_kinds(h)
+        scores = scored.scores(queue.codes.to(h.dtype))
+        past = scores.reshape(-1, *scores.shape[-2:])
+        size, b = past.shape[1], populations.shape[1]
+        used = (queue.count >= size) & (self.clock >= self.queue_from)
+        # Every rank holds the whole queue, and lends each of its codes an equal share.
+        share = (used / rank_count()).expand(size)
+        weights = torch.cat([share, share.new_ones(b)])
+        found = []
+        for i, own in enumerate(populations):
+            joined = torch.cat([past[i % len(past)], own])
+            q, uneven = balanced(joined, self.epsilon, self.iterations, weights)
+            found.append((q[size:], uneven))
+        return found
+
+    @torch.no_grad()
+    def update(self, x: Tree, y: Tree) -> None:
+        """Push the codes into the queue."""
+        if self.queue is not None:
+            self.queue.push(target_codes(y))
+        self.clock += 1
+
+    def extra_repr(self) -> str:
+        """What `print` shows."""
+        return f"epsilon={self.epsilon}, iterations={self.iterations}"
+
+
+def _stacked(parts: tuple[Tensor, ...]) -> Tensor:
+    # The one population of a batch is large, and need not be copied.
+    return parts[0][None] if len(parts) == 1 else torch.stack(parts)

@@ -1,0 +1,136 @@
+"""Clusters of all the data, and parts of them within each label."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from ebmlab._checks import require_index, require_tensor
+from ebmlab._randomness import stream
+from ebmlab.energy import Energy
+from ebmlab.errors import ConfigurationError
+from ebmlab.free_energy import Bound, Inference, Posterior
+from ebmlab.inference._clusters.spherical_kmeans import nearest_directions, spherical_kmeans
+from ebmlab.networks import Memory
+from ebmlab.types import Tree
+
+__all__ = ["SuperClustered"]
+
+
+class SuperClustered(nn.Module, Inference):
+    """z = (a, c): the nearest of all clusters, then the nearest part of super-class (y, a).
+
+    Every so many commits K-means sets the clusters from a bank of codes, whatever their label,
+    and in each super-class its parts from the codes that fell into it. A super-class with fewer
+    codes than parts keeps its parts.
+
+    Args:
+        dim: length of the codes, which are x after the encoder.
+        labels: how many y there are.
+        clusters: how many a.
+        parts: how many c in each super-class.
+        size: of the bank, in codes.
+        every: commits from one K-means to the next: an epoch.
+        iterations: of K-means.
+        seed: of its starts; the same on all ranks.
+
+    Raises:
+        ConfigurationError: every or iterations below 1; T is not 0.
+        DtypeError: y is not of whole numbers.
+
+    Example:
+        >>> from ebmlab import FreeEnergy
+        >>> from ebmlab.energies import SuperClasses
+        >>> infer = SuperClustered(8, labels=4, clusters=2, parts=3, size=100, every=10)
+        >>> head = FreeEnergy(SuperClasses(8, 4, 2, 3), infer)
+        >>> head.posterior(torch.randn(5, 8), torch.tensor([0, 1, 2, 3, 0])).atoms.shape
+        torch.Size([1, 5, 6])
+
+    Source: Caron, Bojanowski, Mairal, Joulin 2019, arXiv:1905.01278.
+    """
+
+    bound: ClassVar[Bound] = "upper"
+    coarse: Tensor
+    fine: Tensor
+    clock: Tensor
+
+    def __init__(
+        self,
+        dim: int,
+        labels: int,
+        clusters: int,
+        parts: int,
+        size: int,
+        every: int,
+        iterations: int = 10,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if every < 1 or iterations < 1:
+            raise ConfigurationError(
+                f"every is {every}, iterations {iterations}; both must be at least 1"
+            )
+        self.labels, self.every = labels, every
+        self.iterations, self.seed = iterations, seed
+        # The last number of a row is its label.
+        self.bank = Memory(size, dim + 1, seed)
+        rng = stream(seed, rank=0)
+        self.register_buffer("coarse", _directions(rng, clusters, dim))
+        self.register_buffer("fine", _directions(rng, labels * clusters, parts, dim))
+        self.register_buffer("clock", torch.zeros((), dtype=torch.long))
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        energy: Energy,
+        x: Tree,
+        y: Tree,
+        temperature: float = 0.0,
+        *,
+        rng: torch.Generator | None = None,
+    ) -> Posterior:
+        """The nearest cluster and the nearest part, one-hot."""
+        self.require_point(temperature)
+        h, label = require_tensor("x", x).detach(), require_index("y", y)
+        clusters, parts = len(self.coarse), self.fine.shape[1]
+        a = (h @ self.coarse.to(h.dtype).mT).argmax(-1)
+        chosen, a = torch.broadcast_tensors(label * clusters + a, a)
+        likeness = (h @ self.fine.flatten(0, 1).to(h.dtype).mT).unflatten(-1, (-1, parts))
+        own = likeness.expand(*chosen.shape, *likeness.shape[-2:]).gather(
+            -2, chosen[..., None, None].expand(*chosen.shape, 1, parts)
+        )
+        index = a * parts + own.squeeze(-2).argmax(-1)
+        z = nn.functional.one_hot(index, clusters * parts).to(h.dtype)
+        zero = torch.zeros_like(z[..., 0])
+        return Posterior(z[None], torch.ones_like(zero)[None], zero, zero)
+
+    @torch.no_grad()
+    def update(self, x: Tree, y: Tree) -> None:
+        """Push codes and labels into the bank; when it is time, cluster what it holds."""
+        h, label = require_tensor("x", x).detach(), require_index("y", y)
+        self.bank.push(torch.cat([h, label[..., None].to(h.dtype)], -1))
+        self.clock += 1
+        if int(self.clock) % self.every == 0:
+            self._cluster(self.bank.codes[: int(self.bank.count)])
+
+    def _cluster(self, rows: Tensor) -> None:
+        codes, label = rows[:, :-1], rows[:, -1].round().long()
+        clusters, parts = len(self.coarse), self.fine.shape[1]
+        if len(codes) < clusters:
+            return
+        rng = stream(self.seed, int(self.clock), rank=0)
+        self.coarse.copy_(spherical_kmeans(codes, clusters, self.iterations, rng))
+        group = label * clusters + nearest_directions(codes, self.coarse)
+        for number in range(len(self.fine)):
+            members = codes[group == number]
+            if len(members) >= parts:
+                found = spherical_kmeans(members, parts, self.iterations, rng)
+                self.fine[number].copy_(found)
+
+    def extra_repr(self) -> str:
+        """What `print` shows."""
+        return f"labels={self.labels}, every={self.every}, iterations={self.iterations}"
+
+
+def _directions(rng: torch.Generator, *shape: int) -> Tensor:
+    return nn.functional.normalize(torch.randn(*shape, generator=rng), dim=-1)

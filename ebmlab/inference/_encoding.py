@@ -1,0 +1,56 @@
+"""What encoders of z give: a point, or the mean and log standard deviation of a Gaussian."""
+
+import torch
+from torch import Tensor, nn
+
+from ebmlab._checks import (
+    Ndim,
+    over_batch,
+    require_generator,
+    require_one_kind,
+    require_tensor,
+)
+from ebmlab.energy import Energy
+from ebmlab.errors import ConfigurationError
+from ebmlab.types import Tree
+
+__all__ = ["encoded", "gaussian_noise", "require_log_std"]
+
+
+def encoded(encoder: nn.Module, energy: Energy, x: Tree, y: Tree) -> tuple[Tensor, Tensor | None]:
+    """The encoder's point or mean, and its log std where it gives one: (*batch, dim) each.
+
+    The encoder is called with (x, y), or with y alone where no x is taken or there.
+
+    Raises:
+        ConfigurationError: x or y is a tuple of views.
+        DtypeError, DeviceError: y is not of the encoder's kind.
+    """
+    inputs = [(require_tensor("y", y), _single(energy.y_ndim))]
+    if energy.takes_x and x is not None:
+        inputs.insert(0, (require_tensor("x", x), _single(energy.x_ndim)))
+    require_one_kind(encoder, {"y": y})
+    out = over_batch(encoder, *inputs)
+    return out if isinstance(out, tuple) else (out, None)
+
+
+def require_log_std(log_std: Tensor | None) -> Tensor:
+    """Raise where an encoder gives a point and a distribution is due."""
+    if log_std is None:
+        raise ConfigurationError(
+            "temperature > 0 needs a distribution: let the encoder return (mean, log_std)"
+        )
+    return log_std
+
+
+def gaussian_noise(mean: Tensor, samples: int, rng: torch.Generator | None, who: str) -> Tensor:
+    """Standard normal draws (samples, *batch, dim) for a mean (*batch, dim)."""
+    rng = require_generator(rng, who, mean.device)
+    shape = (samples, *mean.shape)
+    return torch.randn(shape, generator=rng, dtype=mean.dtype, device=mean.device)
+
+
+def _single(ndim: Ndim) -> int:
+    if isinstance(ndim, int):
+        return ndim
+    raise ConfigurationError("an encoder takes one tensor each for x and y, not tuples of views")

@@ -1,0 +1,123 @@
+"""Gradient descent on z (or on y), every row with its own step size."""
+
+import torch
+from torch import Tensor
+
+from ebmlab._checks import require_positive
+from ebmlab._rows import depth_limit, finite_rows, require_finite, rows, select
+from ebmlab._slopes import slope
+from ebmlab.errors import ConfigurationError
+from ebmlab.inference._solvers.directions import Direction, Steepest
+from ebmlab.inference._solvers.point import Found, PointInference, require_bounded
+from ebmlab.inference.spaces import Smooth, Space
+from ebmlab.types import Potential
+
+__all__ = ["Descent"]
+
+GROW, SHRINK = 1.2, 0.5
+
+
+class Descent(PointInference):
+    """Minimize by z' = z - η ∇u(z) from many starts; η grows while u falls and halves where not.
+
+    A step that would raise the energy (or reach NaN) is not taken, so the result is never above
+    its start; momentum begins again there. On a non-convex energy the best of the starts is an
+    upper bound of the minimum. `residual` is the norm of the gradient at the result (of its part
+    along the space). In a free energy the z found is a constant: first derivatives are right
+    (envelope theorem), second ones lack its motion.
+
+    Args:
+        starts: (k, *event), where each datum's descents begin; needed for inference, not for
+            `minimize`. Or each datum's own, (k, *batch, *event).
+        steps: gradient steps, the most where a tolerance is given.
+        step_size: the first η.
+        direction: which way to step: `Steepest()`, `HeavyBall()`, `AdaptiveMoments()`.
+        space: where z stays, all of R^dim if left out; starts must lie in it.
+        tolerance: a row stops where its residual <= tolerance (1 + |u|), and rows
+            that do not get there are warned of. None takes all steps: only the residual tells.
+        chunk: how many starts are descended at a time; None: all.
+        unroll: keep the graph of the steps on the z inferred.
+
+    Raises:
+        ConfigurationError: steps < 1, step_size <= 0, a temperature other than 0, no starts, a
+            start outside the space or a space that is finite.
+        NonFiniteError: the energy is not finite at a start.
+        DivergenceError: the energy falls without bound.
+
+    Example:
+        >>> from ebmlab.types import Potential
+        >>> u = Potential(lambda z: (z - 1).square().sum(-1))
+        >>> Descent(steps=50).minimize(u, torch.zeros(2, 3)).energy < 1e-8
+        tensor([True, True])
+
+    Source: Vogl et al. 1988 (the step-size rule, here per row).
+    """
+
+    def __init__(
+        self,
+        starts: Tensor | None = None,
+        *,
+        steps: int = 100,
+        step_size: float = 0.1,
+        direction: Direction | None = None,
+        space: Space | None = None,
+        tolerance: float | None = None,
+        chunk: int | None = None,
+        unroll: bool = False,
+    ) -> None:
+        super().__init__(starts, steps=steps, tolerance=tolerance, chunk=chunk, unroll=unroll)
+        require_positive("step_size", step_size)
+        if space is not None and not isinstance(space, Smooth):
+            raise ConfigurationError(f"{space} is finite: try its atoms() with Enumerate")
+        if space is not None and starts is not None:
+            space.require("starts", starts)
+        self.step_size, self.space = step_size, space
+        self.direction = Steepest() if direction is None else direction
+
+    def search(self, u: Potential, start: Tensor, *, unroll: bool) -> Found:
+        """Descend every row of start (rows, *event); `unroll` keeps the graph of the steps."""
+
+        def grad_of(point: Tensor) -> tuple[Tensor, Tensor]:
+            return slope(u, point, create_graph=True) if unroll else u.value_and_grad(point)
+
+        z = start if unroll else start.detach()
+        if self.space is not None:
+            self.space.require("start", z.detach())
+        energy, grad = grad_of(z)
+        require_finite(z, energy, grad, "start: row")
+        floor = depth_limit(energy)
+        size = torch.full_like(energy.detach(), self.step_size)
+        rest = memory = self.direction.begin(z)
+        done = self._done(z, energy, grad)
+        for _ in range(self.steps):
+            if self.tolerance is not None and bool(done.all()):
+                break
+            if self.space is None:
+                step, ahead = self.direction.step(memory, grad, size)
+                trial = z + step
+            else:
+                step, ahead = self.direction.step(memory, self.space.along(z, grad), size)
+                trial = self.space.retract(z, step)
+            value, beyond = grad_of(trial)
+            better = (value <= energy) & finite_rows(beyond)
+            taken = better & ~done
+            z = torch.where(rows(taken, z), trial, z)
+            grad = torch.where(rows(taken, z), beyond, grad)
+            energy = torch.where(taken, value, energy)
+            memory = select(better, ahead, rest)
+            size = torch.where(better, GROW * size, SHRINK * size)
+            done = self._done(z, energy, grad)
+        require_bounded(energy, floor)
+        residual = self._residual(z, grad)
+        return Found(z, energy, residual, done | (self.tolerance is None))
+
+    def _done(self, z: Tensor, energy: Tensor, grad: Tensor) -> Tensor:
+        """Which rows stop: those that have converged, none without a tolerance."""
+        if self.tolerance is None:
+            return torch.zeros_like(energy, dtype=torch.bool)
+        return self.settled(self._residual(z, grad), energy)
+
+    def _residual(self, z: Tensor, grad: Tensor) -> Tensor:
+        if self.space is not None:
+            grad = self.space.stationary(z, grad)
+        return torch.linalg.vector_norm(grad.reshape(len(z), -1), dim=1)

@@ -1,0 +1,164 @@
+"""Accelerated proximal-gradient steps on rows, and tiles of linear problems that take them."""
+
+from collections.abc import Callable
+from typing import NamedTuple, Self
+
+import torch
+from torch import Tensor
+
+from ebmlab._rows import row_sums
+from ebmlab.inference._solvers.composite import LinearComposite
+from ebmlab.inference._solvers.prox import Penalty
+from ebmlab.kernels.compiled import program
+
+__all__ = ["Momentum", "Solved", "solve_linear"]
+
+BLOCK = 10
+TILE = {"cpu": 256}
+LARGE_TILE = 65536
+
+Settled = Callable[[Tensor, Tensor], Tensor]
+
+
+class Momentum(NamedTuple):
+    """Where rows stand (rows, dim), where their next gradient is taken; their clock (rows,)."""
+
+    z: Tensor
+    ahead: Tensor
+    clock: Tensor
+
+    @classmethod
+    def begin(cls, z: Tensor) -> Self:
+        """At rest."""
+        return cls(z, z.clone(), torch.ones_like(z[:, 0]))
+
+    def moved(self, new: Tensor, accelerate: bool) -> Self:
+        """On to `new`, and beyond it; rows that turned against their momentum start afresh.
+
+        A row turns where (ahead - new)·(new - z) > 0: the gradient points against the motion.
+        """
+        if not accelerate:
+            return type(self)(new, new.clone(), self.clock)
+        step = new - self.z
+        turned = row_sums((self.ahead - new) * step) > 0
+        clock = torch.where(turned, 1.0, self.clock)
+        later = 0.5 * (1 + (1 + 4 * clock.square()).sqrt())
+        return type(self)(new, new + ((clock - 1) / later)[:, None] * step, later)
+
+
+class Solved(NamedTuple):
+    """What rows have come to: codes (rows, dim), energies and residuals (rows,)."""
+
+    z: Tensor
+    energy: Tensor
+    residual: Tensor
+
+
+class _Linear(NamedTuple):
+    """‖W z - y‖² as its steps need it; `gram` is WᵀW where that takes fewer operations."""
+
+    weight: Tensor
+    gram: Tensor | None
+    curvature: Tensor
+
+    @classmethod
+    def of(cls, u: LinearComposite) -> Self:
+        weight = u.weight.detach().contiguous()
+        m, dim = weight.shape
+        return cls(weight, weight.T @ weight if dim < 2 * m else None, u.lipschitz())
+
+    def shift(self, target: Tensor) -> Tensor:
+        """What of the rows' y the slope needs."""
+        return target if self.gram is None else target @ self.weight
+
+    def slope(self, z: Tensor, shift: Tensor) -> Tensor:
+        """2 Wᵀ(W z - y)."""
+        if self.gram is None:
+            return 2 * ((z @ self.weight.T - shift) @ self.weight)
+        return 2 * (z @ self.gram - shift)
+
+
+def _block(
+    penalty: Penalty, linear: _Linear, target: Tensor, now: Momentum, length: int, accelerate: bool
+) -> tuple[Momentum, Solved]:
+    """`length` steps of all rows.
+
+    The residual is that at the last point the gradient was taken; the step, a contraction where f
+    is convex, does not enlarge it.
+    """
+    shift, step, last = linear.shift(target), 1 / linear.curvature, now.ahead
+    for _ in range(length):
+        last = now.ahead
+        new = penalty.prox(last - step * linear.slope(last, shift), step)
+        now = now.moved(new, accelerate)
+    residual = linear.curvature * (last - now.z).square().sum(1).sqrt()
+    error = (now.z @ linear.weight.T - target).square().sum(1)
+    return now, Solved(now.z, error + penalty.value(now.z), residual)
+
+
+class _Blocks:
+    """The same, compiled if asked for."""
+
+    def __init__(
+        self, penalty: Penalty, linear: _Linear, accelerate: bool, compiled: bool
+    ) -> None:
+        self.penalty, self.linear, self.accelerate = penalty, linear, accelerate
+        self.compiled = compiled
+        self.replay: Callable[[tuple[Tensor, Momentum]], tuple[Momentum, Solved]] | None = None
+
+    def __call__(self, target: Tensor, now: Momentum, length: int) -> tuple[Momentum, Solved]:
+        still = (self.penalty, self.linear)
+        if not self.compiled or length != BLOCK:
+            with torch.no_grad():
+                return _block(*still, target, now, length, self.accelerate)
+        if self.replay is not None:
+            return self.replay((target, now))
+        key = (now.z.shape, target.shape, now.z.dtype, now.z.device, self.accelerate)
+        blocks = program(_block, self.penalty, key)
+        out = blocks(*still, target, now, length, self.accelerate)
+        self.replay = blocks.replay((target, now), out)
+        return out
+
+
+def solve_linear(
+    u: LinearComposite,
+    start: Tensor,
+    settled: Settled,
+    *,
+    steps: int,
+    accelerate: bool,
+    compiled: bool,
+) -> Solved:
+    """Take the rows through a tile that fits the cache, each leaving it as it settles.
+
+    A row that has settled, or has taken its steps, makes room for the next one: the shapes stay,
+    and no row waits for another.
+    """
+    target = u.target.detach()
+    blocks = _Blocks(u.penalty, _Linear.of(u), accelerate, compiled)
+    size = min(len(start), TILE.get(start.device.type, LARGE_TILE))
+    row = torch.arange(size, device=start.device)
+    now, y, age = (
+        Momentum.begin(start[:size].clone()),
+        target[:size].clone(),
+        torch.zeros_like(row),
+    )
+    out = Solved(start.clone(), torch.empty_like(start[:, 0]), torch.empty_like(start[:, 0]))
+    live, queued = torch.ones_like(row, dtype=torch.bool), size
+    while True:
+        now, found = blocks(y, now, min(BLOCK, steps))
+        age = age + min(BLOCK, steps)
+        leaving = (live & (settled(found.residual, found.energy) | (age >= steps))).nonzero()[:, 0]
+        if not len(leaving):
+            continue
+        for whole, part in zip(out, found, strict=True):
+            whole[row[leaving]] = part[leaving]
+        slots = leaving[: len(start) - queued]
+        fresh = torch.arange(queued, queued + len(slots), device=row.device)
+        live[leaving], live[slots], row[slots], age[slots] = False, True, fresh, 0
+        y[slots] = target[fresh]
+        queued += len(slots)
+        for part, first in zip(now, Momentum.begin(start[fresh]), strict=True):
+            part[slots] = first
+        if not bool(live.any()):
+            return out

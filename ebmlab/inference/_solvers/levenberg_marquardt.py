@@ -1,0 +1,142 @@
+"""Levenberg-Marquardt on many rows at once: each with its own damping."""
+
+from typing import NamedTuple, Self
+
+import torch
+from torch import Tensor
+
+from ebmlab._checks import require_non_negative
+from ebmlab._rows import require_finite, row_sums, select
+from ebmlab.errors import ConfigurationError
+from ebmlab.inference._solvers.implicit_function import implicit
+from ebmlab.inference._solvers.least_squares import LeastSquares
+from ebmlab.inference._solvers.point import Found, PointInference
+from ebmlab.types import Potential
+
+__all__ = ["LevenbergMarquardt"]
+
+LEAST, MOST = 1e-12, 1e12
+
+
+class LevenbergMarquardt(PointInference):
+    """Minimize u = ‖r(z)‖² by z' = z - (JᵀJ + μ D)⁻¹ Jᵀr, J = ∂r/∂z, D the diagonal of JᵀJ.
+
+    A row takes the step where u falls, and its damping μ shrinks the more the better u was
+    foreseen; where u rises or is not finite the row stays and μ grows. `residual` is the norm of
+    the gradient 2 Jᵀr. As an inference it takes a `Reconstruction` by squared distance without a
+    prior, as a solver a `LeastSquares`.
+
+    Args:
+        starts: (k, *event), or (k, *batch, *event) for each datum's own; needed for inference, not
+            for `minimize`.
+        steps: the most steps tried per row.
+        damping: the first μ >= 0; 0 begins with Gauss-Newton steps and damps where one fails.
+        tolerance: a row has converged where ‖∇u‖ <= tolerance (1 + |u|); None is √ε of its dtype:
+            1.5e-8 in float64, 3.5e-4 in float32. Rows that end before are warned of.
+        chunk: how many starts are searched at a time; None: all.
+
+    With `minimize(…, unroll=True)` the argmin carries the derivative of the implicit function (see
+    `implicit`), not that of the steps.
+
+    Raises:
+        ConfigurationError: steps < 1, damping < 0, tolerance <= 0, a temperature other than 0, no
+            starts, or an energy whose residuals are not known.
+        NonFiniteError: the residuals or slopes are not finite at a start.
+
+    Example:
+        >>> u = LeastSquares(lambda z: torch.cat([10 * (z[:, 1:] - z[:, :1] ** 2), 1 - z], 1))
+        >>> LevenbergMarquardt().minimize(u, torch.zeros(1, 2)).argmin
+        tensor([[1.0000, 1.0000]])
+
+    Source: Marquardt 1963; Nielsen 1999 (how μ changes).
+    """
+
+    def __init__(
+        self,
+        starts: Tensor | None = None,
+        *,
+        steps: int = 100,
+        damping: float = 1e-3,
+        tolerance: float | None = None,
+        chunk: int | None = None,
+    ) -> None:
+        super().__init__(starts, steps=steps, tolerance=tolerance, chunk=chunk)
+        require_non_negative("damping", damping)
+        self.damping = damping
+
+    def search(self, u: Potential, start: Tensor, *, unroll: bool) -> Found:
+        """Minimize every row of start (rows, *event)."""
+        if not isinstance(u, LeastSquares):
+            raise ConfigurationError(
+                "LevenbergMarquardt needs residuals: a Reconstruction(decoder) by SquaredDistance "
+                "without a prior, or minimize(LeastSquares(r), start); LBFGS takes any energy"
+            )
+        z = start.detach()
+        fit = _Fit.at(z, *u.linearized(z), self.damping)
+        require_finite(z, fit.energy, fit.grad, "start: row")
+        ceiling = fit.energy
+        done = self.settled(fit.residual(), fit.energy)
+        for _ in range(self.steps):
+            if bool(done.all()):
+                break
+            step, foreseen = _step(fit.normal, fit.grad, fit.damping)
+            trial = fit.z + step.reshape(z.shape)
+            ahead = _Fit.at(trial, *u.linearized(trial), self.damping)
+            fit = fit.advance(ahead, foreseen, (ahead.energy <= ceiling) & ~done)
+            done = done | self.settled(fit.residual(), fit.energy) | (fit.damping > MOST)
+        residual, energy = fit.residual(), fit.energy
+        converged = self.settled(residual, energy)
+        if not unroll:
+            return Found(fit.z, energy, residual, converged)
+        z = implicit(u, fit.z)
+        return Found(z, u(z), residual, converged)
+
+
+class _Fit(NamedTuple):
+    """Where each row stands, its linear model, and its damping; all (rows, ...)."""
+
+    z: Tensor
+    energy: Tensor
+    grad: Tensor
+    normal: Tensor
+    damping: Tensor
+    growth: Tensor
+
+    @classmethod
+    def at(cls, z: Tensor, r: Tensor, slopes: Tensor, damping: float) -> Self:
+        """‖r‖² (rows,), its gradient 2 Jᵀr (rows, d), and JᵀJ (rows, d, d)."""
+        energy = row_sums(r.square())
+        grad = 2 * (slopes.mT @ r[..., None])[..., 0]
+        first, twice = torch.full_like(energy, damping), torch.full_like(energy, 2.0)
+        return cls(z, energy, grad, slopes.mT @ slopes, first, twice)
+
+    def residual(self) -> Tensor:
+        """‖∇u‖, (rows,)."""
+        return torch.linalg.vector_norm(self.grad, dim=1)
+
+    def advance(self, ahead: Self, foreseen: Tensor, allowed: Tensor) -> Self:
+        """The rows ahead where u falls, by the damping that its fall deserves; else more damping.
+
+        Near a minimum rounding hides the fall of u, and the shrinking gradient vouches for it.
+        """
+        noise = torch.finfo(self.energy.dtype).eps ** (2 / 3) * self.energy
+        level = (ahead.energy <= self.energy + noise) & (ahead.residual() < self.residual())
+        fallen = ahead.energy <= self.energy
+        take = allowed & (fallen | level) & ahead.residual().isfinite()
+        ratio = (self.energy - ahead.energy) / foreseen
+        eased = self.damping * (1 - (2 * ratio - 1) ** 3).clamp(1 / 3, 2.0)
+        harder = (self.damping * self.growth).clamp(min=LEAST)
+        kept = self._replace(damping=harder, growth=2 * self.growth)
+        return select(take, ahead._replace(damping=eased), kept)
+
+
+def _step(normal: Tensor, grad: Tensor, damping: Tensor) -> tuple[Tensor, Tensor]:
+    """The damped step (rows, d), NaN where it has no solution, and the fall that it foresees."""
+    diagonal = normal.diagonal(dim1=1, dim2=2)
+    # An entry of z that no residual feels yet is still held.
+    least = torch.finfo(normal.dtype).eps * diagonal.amax(1, keepdim=True)
+    held = damping[:, None] * torch.maximum(diagonal, least)
+    factor, failed = torch.linalg.cholesky_ex(normal + held.diag_embed())
+    step = torch.cholesky_solve(-0.5 * grad[..., None], factor)[..., 0]
+    step = torch.where(failed[:, None] > 0, torch.nan, step)
+    return step, row_sums(step * (held * step - 0.5 * grad))

@@ -1,0 +1,227 @@
+"""What inferences that find one z share: many starts, the lowest of what they reach, warnings."""
+
+import copy
+import warnings
+from abc import ABC, abstractmethod
+from typing import ClassVar, NamedTuple, Self, final
+
+import torch
+from torch import Tensor, nn
+
+from ebmlab._checks import require_positive
+from ebmlab._randomness import replayed
+from ebmlab.energy import Energy
+from ebmlab.errors import ConfigurationError, DivergenceError, ShapeError
+from ebmlab.free_energy import Bound, Inference, Posterior
+from ebmlab.inference._atoms import data_batch, in_front, pick, spread
+from ebmlab.inference._solvers.composite import composite_of
+from ebmlab.inference._solvers.least_squares import LeastSquares, residuals_of
+from ebmlab.types import Minimum, Potential, Tree, as_potential
+
+__all__ = ["Found", "NotConvergedWarning", "PointInference", "clamped", "require_bounded"]
+
+
+class NotConvergedWarning(UserWarning):
+    """An iteration took all its steps and did not reach its tolerance in every row."""
+
+
+class Found(NamedTuple):
+    """Where a search ended, row by row, and which rows met what it was to meet."""
+
+    argmin: Tensor
+    energy: Tensor
+    residual: Tensor
+    converged: Tensor
+
+
+class PointInference(nn.Module, Inference, ABC):
+    """A solver, and the inference that runs it from many starts and keeps the lowest z per datum.
+
+    A subclass writes `search`. On a non-convex energy the best of the starts is an upper bound of
+    the minimum. The z found is a constant of the free energy, whose first derivatives are right
+    all the same (envelope theorem: ∂z E = 0 there); where a loss sees z itself, see `Implicit`.
+
+    Args:
+        starts: where each datum's searches begin: (k, *event), or (k, *batch, *event) for
+            starts of each datum's own. Needed for inference, not for `minimize`.
+        steps: the most steps that a row takes.
+        tolerance: a row has converged where its residual <= tolerance (1 + |u|); what None stands
+            for is the subclass's.
+        chunk: how many starts are searched at a time, which bounds the memory; None: all.
+        unroll: keep the graph of the search on z.
+
+    Raises:
+        ConfigurationError: steps < 1, tolerance <= 0, chunk < 1, T other than 0, no starts.
+        ShapeError: starts have fewer dimensions than k and z's event, or other batches than y.
+    """
+
+    bound: ClassVar[Bound] = "upper"
+    starts: Tensor | None
+
+    def __init__(
+        self,
+        starts: Tensor | None,
+        *,
+        steps: int,
+        tolerance: float | None,
+        chunk: int | None,
+        unroll: bool = False,
+    ) -> None:
+        super().__init__()
+        if steps < 1:
+            raise ConfigurationError(f"steps is {steps}; it must be at least 1")
+        if chunk is not None and chunk < 1:
+            raise ConfigurationError(f"chunk is {chunk}; it must be at least 1, or None for all")
+        if tolerance is not None:
+            require_positive("tolerance", tolerance)
+        self.register_buffer("starts", None if starts is None else starts.clone())
+        self.steps, self.tolerance, self.chunk, self.unroll = steps, tolerance, chunk, unroll
+
+    @abstractmethod
+    def search(self, u: Potential, start: Tensor, *, unroll: bool) -> Found:
+        """Minimize u from every row of start (rows, *event), each on its own."""
+
+    @final
+    def minimize(self, u: Potential, start: Tensor, *, unroll: bool = False) -> Minimum:
+        """The minima reached from start (rows, *event).
+
+        Raises:
+            ShapeError: start has no rows.
+            NonFiniteError: u is not finite at a start.
+            DivergenceError: u falls without bound.
+        """
+        if start.ndim < 1 or len(start) == 0:
+            raise ShapeError(f"start has shape {tuple(start.shape)}; it must be (rows, *event)")
+        found = self.search(as_potential(u), start, unroll=unroll)
+        self._warn(found.converged)
+        return Minimum(found.argmin, found.energy, found.residual)
+
+    @final
+    def settled(self, residual: Tensor, energy: Tensor) -> Tensor:
+        """Which rows have converged: residual <= τ (1 + |u|), τ = √ε of the dtype for None."""
+        default = torch.finfo(energy.dtype).eps ** 0.5
+        tolerance = default if self.tolerance is None else self.tolerance
+        return residual <= tolerance * (1 + energy.detach().abs())
+
+    @final
+    def resume(self, z: Tensor) -> Self:
+        """The same inference, begun at z (*batch, *event): what an earlier one found, as a rule.
+
+        Example:
+            >>> from ebmlab import FunctionEnergy
+            >>> from ebmlab.inference import Descent
+            >>> energy = FunctionEnergy(lambda y, z: (y - z).square().sum(-1), ("y", "z"))
+            >>> infer, y = Descent(torch.zeros(1, 2), steps=3), torch.ones(5, 2)
+            >>> first = infer(energy, None, y)
+            >>> later = infer.resume(first.atoms[0])(energy, None, y)
+            >>> (later.residual < first.residual).all()
+            tensor(True)
+        """
+        twin = copy.deepcopy(self)
+        twin.starts = z.detach()[None].clone()
+        return twin
+
+    def __call__(
+        self,
+        energy: Energy,
+        x: Tree,
+        y: Tree,
+        temperature: float = 0.0,
+        *,
+        rng: torch.Generator | None = None,
+    ) -> Posterior:
+        """The lowest z found for each datum, and its residual."""
+        self.require_point(temperature)
+        if self.starts is None:
+            raise ConfigurationError(
+                f"{type(self).__name__} infers z from `starts` (k, *event); none were given"
+            )
+        return self.infer_from(self.starts, energy, x, y, rng=rng)
+
+    @final
+    def infer_from(
+        self,
+        starts: Tensor,
+        energy: Energy,
+        x: Tree,
+        y: Tree,
+        *,
+        rng: torch.Generator | None = None,
+    ) -> Posterior:
+        """The lowest z reached from starts (k, *event), or (k, *batch, *event), and its residual.
+
+        Raises:
+            ShapeError: the starts are of another shape.
+        """
+        batch = data_batch(energy, x, y)
+        starts = self._spread(starts, energy, batch)
+        best = [
+            self._lowest(clamped(energy, x, y, part.shape, rng), part, batch)
+            for part in starts.split(self.chunk or len(starts))
+        ]
+        found = _pick(Found(*(torch.cat(parts) for parts in zip(*best, strict=True))))
+        self._warn(found.converged)
+        one, residual = torch.ones_like(found.energy), found.residual[0]
+        return Posterior(found.argmin, one, torch.zeros_like(residual), residual)
+
+    def _lowest(self, u: Potential, part: Tensor, batch: torch.Size) -> Found:
+        """The best of some starts (k, *batch, *event), each part (1, *batch, ...)."""
+        event = part.shape[1 + len(batch) :]
+        found = self.search(u, part.reshape(-1, *event), unroll=self.unroll)
+        lead = part.shape[: 1 + len(batch)]
+        return _pick(Found(*(t.reshape(*lead, *t.shape[1:]) for t in found)))
+
+    def _spread(self, starts: Tensor, energy: Energy, batch: torch.Size) -> Tensor:
+        """Starts of every datum, (k, *batch, *event)."""
+        if starts.ndim == 1 + energy.z_ndim:
+            return spread(in_front(starts, batch), batch)
+        event = starts.shape[starts.ndim - energy.z_ndim :]
+        if starts.ndim < 1 + energy.z_ndim or starts.shape[1:] != (*batch, *event):
+            raise ShapeError(
+                f"{type(self).__name__}: starts has shape {tuple(starts.shape)}; it must be "
+                f"(k, *event) or (k, *batch, *event), with {energy.z_ndim} event dimensions and "
+                f"the batch {tuple(batch)}"
+            )
+        return starts
+
+    def _warn(self, converged: Tensor) -> None:
+        if not bool(converged.all()):
+            warnings.warn(
+                f"{type(self).__name__}(steps={self.steps}, tolerance={self.tolerance}) ended "
+                "before every row had converged: `residual` says how far; raise one of the two",
+                NotConvergedWarning,
+                stacklevel=3,
+            )
+
+
+def _pick(found: Found) -> Found:
+    """The lowest along the first dimension."""
+    best = found.energy.argmin(0, keepdim=True)
+    return Found(*(pick(part, best) for part in found))
+
+
+def clamped(
+    energy: Energy, x: Tree, y: Tree, shape: torch.Size, rng: torch.Generator | None
+) -> Potential:
+    """u(z) = E(x, y, z) of rows (n, *event) that are (k, *batch, *event) laid flat."""
+    composite = composite_of(energy, x, y, shape)
+    if composite is not None:
+        return composite
+    replay = replayed(rng, type(energy).__name__) if energy.stochastic else lambda: None
+
+    def flat(z: Tensor) -> Tensor:
+        return energy(x, y, z.reshape(shape), rng=replay()).flatten()
+
+    residuals = residuals_of(energy, x, y, shape)
+    return Potential(flat) if residuals is None else LeastSquares(residuals, flat)
+
+
+def require_bounded(energy: Tensor, floor: Tensor) -> None:
+    """Raise where an energy (rows,) has fallen below the floor of its row."""
+    low = ~(energy >= floor)
+    if bool(low.any()):
+        row = int(low.nonzero()[0])
+        raise DivergenceError(
+            f"row {row}: the energy falls without bound (now {float(energy[row])}); an energy "
+            "must be bounded below: check its sign, or add a term that holds the variable"
+        )

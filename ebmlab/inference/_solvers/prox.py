@@ -1,0 +1,198 @@
+"""Penalties on codes, each with its value and its proximal operator."""
+
+import math
+from abc import abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from ebmlab._checks import require_non_negative, require_tensor
+from ebmlab.energy import Energy
+from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.inference import spaces
+from ebmlab.types import Tree
+
+__all__ = ["L1", "Box", "Group", "NonNegative", "OnSimplex", "Penalty"]
+
+
+class Penalty(Energy):
+    """An energy R of codes (*batch, dim) that need not be smooth, but whose prox is known.
+
+    As the `prior` of a `Reconstruction` it is part of the energy, and `Proximal` finds it there:
+    its weight stands in one place and is counted once. A constraint is +inf outside.
+    """
+
+    takes_x = False
+
+    @abstractmethod
+    def prox(self, z: Tensor, step: float | Tensor) -> Tensor:
+        """The v that minimizes R(v) + ‖v - z‖² / (2 step), for each z.
+
+        Args:
+            z: (*batch, dim).
+            step: >= 0, a number or (*batch, 1). At 0 it is the nearest point where R is finite.
+        """
+
+    @abstractmethod
+    def value(self, z: Tensor) -> Tensor:
+        """R(z), shape (*batch)."""
+
+    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+        """R of the codes that arrive as y."""
+        return self.value(require_tensor("y", y))
+
+
+class _Weighted(Penalty):
+    weight: float | Tensor
+
+    def __init__(self, weight: float | Tensor) -> None:
+        super().__init__()
+        require_non_negative("weight", weight)
+        if isinstance(weight, Tensor) and not isinstance(weight, nn.Parameter):
+            self.register_buffer("weight", weight)
+        else:
+            self.weight = weight
+
+    def extra_repr(self) -> str:
+        """What `print` shows."""
+        shown = self.weight if isinstance(self.weight, float | int) else tuple(self.weight.shape)
+        return f"weight={shown}"
+
+
+class L1(_Weighted):
+    """R(z) = Σ_j λ_j |z_j|; prox: each entry moves towards 0 by step · λ_j and stops there.
+
+    Args:
+        weight: λ >= 0, a number or one for each entry (dim,); a Parameter is learned.
+        nonnegative: whether z >= 0 as well.
+
+    Raises:
+        ConfigurationError: weight is negative or not finite.
+
+    Example:
+        >>> L1(1.0).prox(torch.tensor([[-3.0, 0.5, 2.0]]), 1.0)
+        tensor([[-2., 0., 1.]])
+
+    Source: Donoho 1995 (soft thresholding); Tibshirani 1996.
+    """
+
+    def __init__(self, weight: float | Tensor, *, nonnegative: bool = False) -> None:
+        super().__init__(weight)
+        self.nonnegative = nonnegative
+
+    def value(self, z: Tensor) -> Tensor:
+        """Σ_j λ_j |z_j|."""
+        total = (self.weight * z.abs()).sum(-1)
+        return _where((z >= 0).all(-1), total) if self.nonnegative else total
+
+    def prox(self, z: Tensor, step: float | Tensor) -> Tensor:
+        """The soft threshold at step · λ."""
+        threshold = step * self.weight
+        positive = (z - threshold).clamp(min=0)
+        return positive if self.nonnegative else positive - (-z - threshold).clamp(min=0)
+
+
+class Group(_Weighted):
+    """R(z) = λ Σ_g ‖z_g‖ over groups of neighboring entries, which vanish together.
+
+    Args:
+        weight: λ >= 0, a number or one for each group.
+        size: how many entries a group has; it divides dim.
+
+    Raises:
+        ConfigurationError: weight is negative or not finite, or size < 1.
+        ShapeError: size does not divide the length of z.
+
+    Example:
+        >>> Group(1.0, 2).prox(torch.tensor([[3.0, 4.0, 0.1, 0.1]]), 2.5)
+        tensor([[1.5000, 2.0000, 0.0000, 0.0000]])
+
+    Source: Yuan, Lin 2006.
+    """
+
+    def __init__(self, weight: float | Tensor, size: int) -> None:
+        super().__init__(weight)
+        if size < 1:
+            raise ConfigurationError(f"size is {size}; a group has at least 1 entry")
+        self.size = size
+
+    def value(self, z: Tensor) -> Tensor:
+        """λ Σ_g ‖z_g‖."""
+        return (self.weight * torch.linalg.vector_norm(self._groups(z), dim=-1)).sum(-1)
+
+    def prox(self, z: Tensor, step: float | Tensor) -> Tensor:
+        """Each group shrinks towards 0 by step · λ and stops there."""
+        groups = self._groups(z)
+        length = torch.linalg.vector_norm(groups, dim=-1)
+        kept = (length - step * self.weight).clamp(min=0)
+        return (groups * (kept / torch.where(length > 0, length, 1.0))[..., None]).flatten(-2)
+
+    def _groups(self, z: Tensor) -> Tensor:
+        if z.shape[-1] % self.size:
+            raise ShapeError(f"z has {z.shape[-1]} entries; groups of {self.size} do not fit")
+        return z.unflatten(-1, (-1, self.size))
+
+
+class Box(Penalty):
+    """R(z) = 0 where low <= z_j <= high for all j, +inf elsewhere; prox: the nearest such point.
+
+    Raises:
+        ConfigurationError: low is not below high.
+
+    Example:
+        >>> Box(-1.0, 1.0).prox(torch.tensor([[-3.0, 0.5]]), 1.0)
+        tensor([[-1.0000, 0.5000]])
+    """
+
+    def __init__(self, low: float, high: float) -> None:
+        super().__init__()
+        if not low < high:
+            raise ConfigurationError(f"the box ({low}, {high}) is empty; low must be below high")
+        self.low, self.high = low, high
+
+    def value(self, z: Tensor) -> Tensor:
+        """0 inside, +inf outside."""
+        return _where(((z >= self.low) & (z <= self.high)).all(-1), z.new_zeros(z.shape[:-1]))
+
+    def prox(self, z: Tensor, step: float | Tensor) -> Tensor:
+        """Z clipped to the box."""
+        return z.clamp(self.low, self.high)
+
+    def extra_repr(self) -> str:
+        """What `print` shows."""
+        return f"low={self.low}, high={self.high}"
+
+
+class NonNegative(Box):
+    """R(z) = 0 where z >= 0, +inf elsewhere; prox: the positive part.
+
+    Example:
+        >>> NonNegative()(None, torch.tensor([[1.0, 0.0], [1.0, -1.0]]))
+        tensor([0., inf])
+    """
+
+    def __init__(self) -> None:
+        super().__init__(0.0, math.inf)
+
+
+class OnSimplex(Penalty):
+    """R(z) = 0 where z >= 0 and Σ z = 1, up to 1e-5, +inf elsewhere; prox: the nearest such point.
+
+    Example:
+        >>> OnSimplex().prox(torch.tensor([[0.5, 0.5, -3.0]]), 1.0)
+        tensor([[0.5000, 0.5000, 0.0000]])
+
+    Source: Held, Wolfe, Crowder 1974.
+    """
+
+    def value(self, z: Tensor) -> Tensor:
+        """0 on the simplex, +inf elsewhere."""
+        return _where(spaces.Simplex(z.shape[-1]).contains(z), z.new_zeros(z.shape[:-1]))
+
+    def prox(self, z: Tensor, step: float | Tensor) -> Tensor:
+        """The projection."""
+        return spaces.Simplex(z.shape[-1]).project(z)
+
+
+def _where(inside: Tensor, value: Tensor) -> Tensor:
+    return torch.where(inside, value, math.inf)

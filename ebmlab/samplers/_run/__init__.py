@@ -1,0 +1,1 @@
+"""The one loop: blocks of transitions, a watch over the numbers, a bar."""

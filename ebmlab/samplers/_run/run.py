@@ -1,0 +1,135 @@
+"""`run`: the one loop over any kernel."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ebmlab.errors import ConfigurationError
+from ebmlab.kernels.compiled import CompiledPotential
+from ebmlab.protocols import Sampler
+from ebmlab.samplers._run.blocks import Blocks, Compiled, Stepwise
+from ebmlab.samplers._run.progress import Bar
+from ebmlab.samplers._run.watch import Watch
+from ebmlab.samplers._steps.start import started
+from ebmlab.samplers.kernel import Kernel
+from ebmlab.types import Chain, Potential, as_potential
+
+__all__ = ["run"]
+
+STANDSTILL = 1e-3
+
+
+def run(
+    sampler: Sampler,
+    u: Callable[[Tensor], Tensor],
+    y: Any,
+    *,
+    steps: int,
+    rng: torch.Generator,
+    thin: int = 0,
+    progress: bool = False,
+    compile: bool = False,
+) -> Chain:
+    """Run every chain for `steps` transitions of a kernel.
+
+    Interrupted (Ctrl-C), it warns and returns the chain so far. One warning tells when more
+    than half of the chains accepted next to nothing.
+
+    Args:
+        sampler: the kernel.
+        u: a potential, or any callable (chains, *event) -> (chains,).
+        y: where the chains start, (chains, *event), or a state to go on from. It is not changed.
+            Half-precision chains move in float32 while u sees their own type. A state holds
+            float32, so to go on from it hand u as `lambda y: u(y.bfloat16()).float()`.
+        steps: how many transitions, >= 1.
+        rng: a generator on y's device.
+        thin: keep every thin-th state as a sample; 0 keeps none.
+        progress: show a bar.
+        compile: compile blocks of transitions into one program, which takes seconds once for each
+            energy, kernel and shape. The chain is the same to rounding. Samplers that are not a
+            `Kernel` have their potential compiled instead.
+
+    Returns:
+        A `Chain`: the last state, samples (steps // thin, chains, *event) and their energies, mean
+        acceptance per chain, and the kernel's own record summed over the steps.
+
+    Raises:
+        ShapeError, DtypeError: y has no rows or is no floating-point tensor.
+        NonFiniteError: a chain starts at, or an unadjusted one reaches, an energy or gradient that
+            is NaN or infinite; names the step and the chain.
+        DivergenceError: an energy has fallen without bound.
+        ConfigurationError, DeviceError: steps < 1, thin < 0, or a missing or misplaced rng.
+
+    Example:
+        >>> from ebmlab.energies import Gaussian
+        >>> from ebmlab.samplers import MALA
+        >>> u = Gaussian(torch.zeros(2), torch.eye(2)).given()
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> run(MALA(0.5), u, torch.zeros(100, 2), steps=20, thin=5, rng=rng).samples.shape
+        torch.Size([4, 100, 2])
+    """
+    if steps < 1 or thin < 0:
+        raise ConfigurationError(f"steps is {steps}, thin {thin}; they must be >= 1 and >= 0")
+    u, state = started(sampler, as_potential(u), y, rng)
+    watch = Watch(sampler, u, state, rng)
+    kept = steps // thin if thin else 0
+    samples = state.y.new_empty(kept, *state.y.shape)
+    energies = state.energy.new_empty(kept, *state.energy.shape)
+    single = Stepwise(
+        sampler, u if isinstance(sampler, Kernel) or not compile else CompiledPotential(u)
+    )
+    several = _several(sampler, u, thin) if compile else single
+    total, done = None, 0
+    with Bar(steps, progress) as bar:
+        while done < steps:
+            blocks = several if done + several.length <= steps else single
+            try:
+                block = blocks.advance(state, rng)
+            except KeyboardInterrupt:
+                if total is None:
+                    raise
+                warnings.warn(
+                    f"interrupted after {done} of {steps} steps: this is the chain so far",
+                    stacklevel=2,
+                )
+                break
+            state, total = block.state, block.tally.joined(total)
+            for step, k in _due(done, blocks.length, thin):
+                samples[step // thin - 1] = block.ys[k]
+                energies[step // thin - 1] = block.energies[k]
+            done += blocks.length
+            watch.see(state, total, done, last=done == steps)
+            bar.update(blocks.length)
+    assert total is not None
+    kept = done // thin if thin else 0
+    info = total.info
+    _warn_of_standstill(info.acceptance / done, done)
+    return Chain(state, samples[:kept], energies[:kept], info.acceptance / done, info)
+
+
+def _warn_of_standstill(acceptance: Tensor, steps: int) -> None:
+    still = acceptance < STANDSTILL
+    if steps >= 10 and bool(still.double().mean() > 0.5):
+        warnings.warn(
+            f"{int(still.sum())} of {len(still)} chains accepted next to nothing in {steps} steps "
+            f"(on average less than {STANDSTILL}), and so stand where they were: take a smaller "
+            "step_size, let `warmup` find one, or start elsewhere",
+            stacklevel=3,
+        )
+
+
+def _several(sampler: Sampler, u: Potential, thin: int) -> Blocks:
+    if not isinstance(sampler, Kernel):
+        return Stepwise(sampler, CompiledPotential(u))
+    return Compiled(sampler, u, keep=thin % sampler.block != 0)
+
+
+def _due(done: int, length: int, thin: int) -> list[tuple[int, int]]:
+    """The steps of a block to be kept, and where in the block they are; -1 is its end."""
+    if not thin:
+        return []
+    steps = range(done + 1, done + length + 1)
+    return [(step, step - done - length - 1) for step in steps if step % thin == 0]

@@ -1,0 +1,1 @@
+"""What a warm-up is made of: coming in, step sizes, metrics, lengths."""

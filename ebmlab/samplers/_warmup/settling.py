@@ -1,0 +1,79 @@
+"""The beginning of a warm-up: every chain comes in by itself, led by the curvature around it."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ebmlab._rows import row_sums, rows
+from ebmlab.samplers._warmup.curvature import Local, bend
+from ebmlab.samplers._warmup.stragglers import near
+from ebmlab.samplers.hmc import HMC
+from ebmlab.samplers.metric import Metric
+from ebmlab.types import Potential, State
+
+__all__ = ["Settled", "settle"]
+
+LEAPS = 4
+WIDEST = 1.0
+# Up to so many dimensions curvature costs little beside the transition.
+FEW = 10
+# Enough to spread over home.
+REST = 10
+
+
+class Settled(NamedTuple):
+    """What `settle` returns."""
+
+    state: State
+    metric: Metric
+    steps: int
+
+
+def settle(
+    u: Potential,
+    state: State,
+    metric: Metric,
+    steps: int,
+    rng: torch.Generator,
+    moved: Callable[[int], None],
+    rest: int = REST,
+) -> Settled:
+    """Move every chain by HMC with a step size, and a `Local` metric, of its own.
+
+    The metric of a chain is |H|⁻¹ where it stands until it has come home, ‖Lᵀ g‖² being what it is
+    on a Gaussian, d, or little more; then it stays, since a metric that follows its chain draws
+    it to where curvature is high. A `metric` that is not local stays from the beginning.
+
+    Args:
+        u: the potential.
+        state: where the chains stand.
+        metric: the one of every chain at first.
+        steps: how many transitions at most.
+        rng: where random numbers come from.
+        moved: called with 1 after each transition.
+        rest: how many transitions follow the last in which a chain was not at home.
+
+    Returns:
+        Where the chains stand then, the metric of each, and how many transitions were made.
+    """
+    dim = state.y[0].numel()
+    size = torch.full_like(state.energy, 0.5 * WIDEST)
+    far, made, last = torch.full_like(size, isinstance(metric, Local), dtype=torch.bool), 0, steps
+    while made < last:
+        if made % (1 if dim <= FEW else 3) == 0 and isinstance(metric, Local):
+            far = ~_home(state, metric, dim) if made else far
+            if bool(far.any()):
+                metric = bend(u, state, metric, far)
+                last = min(made + rest, steps)
+        state, info = HMC(rows(size, state.y), LEAPS, metric).step(u, state, rng)
+        size = (size * (1.5 * (info.acceptance - 0.65)).exp()).clamp(max=WIDEST)
+        made += 1
+        moved(1)
+    return Settled(state, metric, made)
+
+
+def _home(state: State, metric: Local, dim: int) -> Tensor:
+    slope = row_sums(metric.gather(state.grad).square())
+    return (slope < 5 * dim + 20) & near(state.energy, dim)

@@ -1,0 +1,187 @@
+"""The law of NUTS, broken copies of it that are seen, and what it does at faults."""
+
+import math
+
+import pytest
+import torch
+from problems import (
+    F64,
+    PLANE,
+    f64,
+    fits,
+    generator,
+    has_mean,
+    has_variance,
+    log_gamma,
+    log_gamma_cdf,
+    log_gamma_draws,
+    randn,
+    root,
+    root_cdf,
+    root_draws,
+)
+from samplers_support import bowl
+from torch import Tensor
+
+from ebmlab.errors import ConfigurationError, DivergenceError, NonFiniteError
+from ebmlab.samplers import nuts
+from ebmlab.samplers._run.run import run
+from ebmlab.samplers._steps import tree
+from ebmlab.samplers.nuts import NUTS
+
+CHAINS = 6_000
+
+# (u, exact draws, their distribution, sampler)
+LINES = {
+    "skewed": (log_gamma, log_gamma_draws, log_gamma_cdf, NUTS(0.8)),
+    "skewed, cut short": (log_gamma, log_gamma_draws, log_gamma_cdf, NUTS(0.3, max_depth=2)),
+    "NaN below -1": (root, root_draws, root_cdf, NUTS(0.2)),
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_nuts_keeps_exact_draws_of_a_line_exact(name):
+    u, draws, cdf, sampler = LINES[name]
+    start = draws(CHAINS, seed=5)
+    assert fits(start[:, 0], cdf)
+    for steps in (1, 15):
+        chain = run(sampler, u, start, steps=steps, rng=generator(6))
+        assert fits(chain.state.y[:, 0], cdf)
+    assert (chain.state.y != start).double().mean() > 0.8
+
+
+@pytest.mark.parametrize(("name", "step_size"), [("gaussian", 0.5), ("banana", 0.3)])
+def test_nuts_keeps_exact_draws_of_a_plane_exact(name, step_size):
+    problem = PLANE[name]
+    start = problem.density.sample(CHAINS, generator(1)).double()
+    chain = run(NUTS(step_size), problem.density.given(), start, steps=5, rng=generator(6))
+    assert problem.accepts(chain.state.y)
+
+
+def test_nuts_reaches_a_gaussian_from_afar():
+    problem = PLANE["gaussian"]
+    start = torch.full((CHAINS, 2), 2.0, dtype=F64)
+    chain = run(NUTS(0.5), problem.density.given(), start, steps=12, rng=generator(7))
+    assert problem.accepts(chain.state.y)
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (1, 2, 3)])
+def test_events_of_any_shape_are_sampled(shape):
+    chain = run(NUTS(0.6), bowl, 2 * randn(CHAINS, *shape, seed=2), steps=10, rng=generator(4))
+    assert chain.state.y.shape == (CHAINS, *shape)
+    assert has_variance(chain.state.y, 1.0)
+
+
+def never(like: Tensor, rng: torch.Generator) -> Tensor:
+    return torch.full_like(like, torch.inf)
+
+
+def heavy(momentum: Tensor) -> Tensor:
+    return momentum.square().reshape(len(momentum), -1).sum(1)
+
+
+def no_turn(total: Tensor, first: Tensor, last: Tensor) -> Tensor:
+    return torch.ones_like(total[0, :, 0], dtype=torch.bool)
+
+
+BROKEN = {
+    "the last leaf instead of a weighed one": (tree, "patience", never),
+    "a later branch whatever its weight": (nuts, "patience", never),
+    "a wrong kinetic energy": (tree, "kinetic", heavy),
+    "U-turns inside a branch overlooked": (tree, "straight", no_turn),
+    "always into the future": (nuts, "uniform_like", lambda like, rng: torch.zeros_like(like)),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_tree_is_seen(name, monkeypatch):
+    module, attribute, wrong = BROKEN[name]
+    monkeypatch.setattr(module, attribute, wrong)
+    start = log_gamma_draws(CHAINS, seed=5)
+    chain = run(NUTS(0.8), log_gamma, start, steps=15, rng=generator(6))
+    assert not fits(chain.state.y[:, 0], log_gamma_cdf)
+
+
+def test_trees_stop_at_points_without_energy_and_are_counted():
+    seen = []
+
+    def u(y: Tensor) -> Tensor:
+        energy = root(y) + torch.where(y[:, 0] > 1, torch.inf, 0.0)
+        seen.append((~energy.isfinite()).double())
+        return energy
+
+    start = root_draws(500, seed=1)
+    start = start[start[:, 0] < 1]
+    chain = run(NUTS(0.2), u, start, steps=1, rng=generator(2))
+    assert chain.info.nonfinite.sum() > 50
+    assert torch.equal(chain.info.nonfinite, chain.info.divergent)
+    # A tree sees nothing after its first bad point, so that whoever has met none is not counted.
+    met = torch.stack(seen).sum(0) > 0
+    assert not (chain.info.nonfinite.bool() & ~met).any()
+    assert (~met).sum() > 50
+    assert ((chain.state.y > -1) & (chain.state.y <= 1)).all()
+    assert chain.state.energy.isfinite().all()
+    assert chain.state.grad.isfinite().all()
+
+
+def test_an_energy_error_above_a_thousand_is_a_divergence():
+    def cliff(y: Tensor) -> Tensor:
+        return bowl(y) + 1e4 * (y[:, 0] - 1).clamp(min=0)
+
+    start = randn(500, 2, seed=1).clamp(max=0.5)
+    info = run(NUTS(0.5), cliff, start, steps=10, rng=generator(2)).info
+    assert info.divergent.sum() > 100
+    assert (info.nonfinite == 0).all()
+    calm = run(NUTS(0.5), bowl, start, steps=10, rng=generator(2)).info
+    assert (calm.divergent == 0).all()
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_start_without_an_energy_is_named(bad):
+    def u(y: Tensor) -> Tensor:
+        return bowl(y) + torch.where(y[:, 0] > 5, bad, 0.0)
+
+    with pytest.raises(NonFiniteError, match=r"chain 1 .*step 0"):
+        run(NUTS(0.1), u, f64([[0.0], [6.0]]), steps=1, rng=generator())
+
+
+# The first has a finite gradient where it is -∞, the second none.
+PITS = [
+    lambda y: bowl(y) + torch.where(y[:, 0] > 1.5, -torch.inf, 0.0),
+    lambda y: bowl(y) + (1.5 - y[:, 0]).clamp(min=0).log(),
+]
+
+
+@pytest.mark.parametrize("pit", PITS)
+def test_an_energy_of_minus_infinity_on_the_way_is_named(pit):
+    with pytest.raises(DivergenceError, match=r"chain \d+ at step \d+.*without bound"):
+        run(NUTS(0.3), pit, torch.zeros(50, 2), steps=10, rng=generator())
+
+
+def test_an_endless_slope_diverges():
+    with pytest.raises(DivergenceError, match="without bound"):
+        run(NUTS(1e5), lambda y: y.sum(1), torch.zeros(3, 2), steps=100, rng=generator())
+
+
+def test_an_offset_changes_nothing_that_is_sampled():
+    start = randn(400, 2, seed=1)
+    plain = run(NUTS(0.5), bowl, start, steps=10, rng=generator(2))
+    high = run(NUTS(0.5), lambda y: bowl(y) + 1e11, start, steps=10, rng=generator(2))
+    # At 1e11 float64 resolves 1.5e-5: about 60 decisions of a chain, of which 0.1 % may differ.
+    same = torch.isclose(plain.state.y, high.state.y).all(1)
+    assert same.double().mean() > 0.99
+
+
+def test_single_precision_keeps_its_type_and_its_law():
+    chain = run(NUTS(0.6), bowl, randn(CHAINS, 2, seed=1).float(), steps=10, rng=generator(2))
+    assert chain.state.y.dtype == torch.float32
+    assert has_variance(chain.state.y, 1.0)
+    assert has_mean(chain.state.y, 0.0, 1.0)
+
+
+def test_settings_that_make_no_sense_are_refused():
+    for wrong in (0.0, -0.1, math.nan, math.inf):
+        with pytest.raises(ConfigurationError, match=f"step_size is {wrong}"):
+            NUTS(wrong)
+    with pytest.raises(ConfigurationError, match="max_depth is 0"):
+        NUTS(0.1, max_depth=0)
