@@ -1,7 +1,7 @@
 """Balanced assignments of a batch to prototypes beside the official form of SwAV.
 
 The official form scales the whole matrix twice in each iteration; ours moves two vectors. In the
-note are the largest errors of a row's sum, with scores multiplied by 6 in each precision.
+note are the largest errors of a row's sum, with logits multiplied by 6 in each precision.
 """
 
 from dataclasses import replace
@@ -17,13 +17,13 @@ from ebmlab.inference._clusters.sinkhorn import balanced
 def rows(device: str, quick: bool) -> list[Row]:
     """4096 codes, 3000 prototypes, 3 iterations."""
     batch, clusters = (256, 100) if quick else (4096, 3000)
-    scores = _cosines(batch, clusters).to(device)
+    logits = _cosines(batch, clusters).to(device)
     times = race(
-        {"ebmlab": lambda: balanced(scores)[0], "official form": lambda: _official(scores)},
+        {"ebmlab": lambda: balanced(logits)[0], "official form": lambda: _official(logits)},
         device,
         turns=9,
     )
-    errors = "; ".join(_errors(scores, kind) for kind in _KINDS)
+    errors = "; ".join(_errors(logits, kind) for kind in _KINDS)
     case = f"Sinkhorn, {batch} × {clusters}"
     return [replace(row, note=errors) for row in compared("assignments", case, "ebmlab", times)]
 
@@ -40,9 +40,9 @@ def _cosines(batch: int, clusters: int) -> Tensor:
 
 
 @torch.no_grad()
-def _official(scores: Tensor, epsilon: float = 0.05, iterations: int = 3) -> Tensor:
+def _official(logits: Tensor, epsilon: float = 0.05, iterations: int = 3) -> Tensor:
     """exp(s / ε)ᵀ, its rows and columns scaled in turn (Caron et al. 2020, arXiv:2006.09882)."""
-    q = (scores / epsilon).exp().T
+    q = (logits / epsilon).exp().T
     clusters, batch = q.shape
     q /= q.sum()
     for _ in range(iterations):
@@ -53,8 +53,8 @@ def _official(scores: Tensor, epsilon: float = 0.05, iterations: int = 3) -> Ten
     return (q * batch).T
 
 
-def _errors(scores: Tensor, kind: torch.dtype) -> str:
-    large = (6 * scores).to(kind)
+def _errors(logits: Tensor, kind: torch.dtype) -> str:
+    large = (6 * logits).to(kind)
     ours, theirs = (
         float((q.double().sum(1) - 1).abs().max()) for q in (balanced(large)[0], _official(large))
     )

@@ -32,7 +32,7 @@ from nuisance import Feed, Judge, Pool, pool
 
 from ebmlab import Method, fit
 from ebmlab.metrics import Collapse, CollapseWarning
-from ebmlab.training import Fit, cosine, settle
+from ebmlab.training import Fit, falling_cosine, settle
 from ebmlab.types import Tree
 
 __all__ = ["IMAGES", "JOBS", "Job", "built", "ran", "untrained"]
@@ -196,7 +196,7 @@ def trained(
 
 def risen(done: float) -> float:
     """Up in a straight line, then down a cosine."""
-    return done / WARM if done < WARM else cosine((done - WARM) / (1 - WARM))
+    return done / WARM if done < WARM else falling_cosine((done - WARM) / (1 - WARM))
 
 
 def untrained(data: Pool) -> dict[str, Sequence[float]]:

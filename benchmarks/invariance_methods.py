@@ -63,12 +63,14 @@ def simclr(f: ConvEncoder, steps: int) -> Method:
 
 
 def moco(f: ConvEncoder, steps: int) -> Method:
-    return methods.moco(f, f.dim, projection=64, queue=4096, temperature=0.2, decay=0.99, x_ndim=3)
+    return methods.moco(
+        f, f.dim, projection=64, memory=4096, temperature=0.2, decay=0.99, x_ndim=3
+    )
 
 
 def nnclr(f: ConvEncoder, steps: int) -> Method:
     return methods.nnclr(
-        f, f.dim, projection=64, hidden=256, bottleneck=256, queue=4096, temperature=0.2, x_ndim=3
+        f, f.dim, projection=64, hidden=256, bottleneck=256, memory=4096, temperature=0.2, x_ndim=3
     )
 
 
@@ -77,7 +79,7 @@ def siamese(f: ConvEncoder, steps: int) -> Method:
 
 
 def byol(f: ConvEncoder, steps: int) -> Method:
-    rising = teachers.cosine(0.97, steps)
+    rising = teachers.rising_cosine(0.97, steps)
     return methods.byol(f, f.dim, projection=128, hidden=256, decay=rising, x_ndim=3)
 
 
@@ -96,7 +98,7 @@ def deepcluster(f: ConvEncoder, steps: int) -> Method:
     return methods.deepcluster(
         f,
         f.dim,
-        bank=2048,
+        memory=2048,
         every=8,
         prototypes=(100, 100, 100),
         projection=64,
@@ -110,7 +112,7 @@ def deepercluster(f: ConvEncoder, steps: int) -> Method:
     return methods.deepercluster(
         f,
         f.dim,
-        bank=16384,
+        memory=16384,
         every=max(1, steps // 24),
         parts=50,
         projection=64,
@@ -126,7 +128,7 @@ def dino(f: ConvEncoder, steps: int) -> Method:
         outputs=512,
         hidden=256,
         bottleneck=64,
-        decay=teachers.cosine(0.97, steps),
+        decay=teachers.rising_cosine(0.97, steps),
         frozen_steps=steps // 50,
         x_ndim=3,
     )

@@ -22,7 +22,7 @@ from torch import Tensor
 from ebmlab import fit, methods
 from ebmlab.energies import unit
 from ebmlab.inference import L1, LinearComposite, Proximal
-from ebmlab.training import cosine
+from ebmlab.training import falling_cosine
 
 TOPIC = "sparse_coding"
 WEIGHT, PATCH_WEIGHT, ATOMS = 0.2, 2.0, 100
@@ -141,7 +141,7 @@ def dictionary(train: Tensor, start: Tensor, steps: int) -> tuple[Tensor, float]
         steps=steps,
         batch_size=256,
         optimizer=optimizer,
-        schedule=cosine,
+        schedule=falling_cosine,
         progress=False,
     )
     spent = time.process_time() - begin

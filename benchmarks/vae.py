@@ -26,7 +26,7 @@ from ebmlab.inference import Amortized
 from ebmlab.networks import MLP, GaussianHead
 from ebmlab.partition import Estimate, annealed_evidence, evidence
 from ebmlab.samplers import HMC, run
-from ebmlab.training import cosine
+from ebmlab.training import falling_cosine
 
 TOPIC = "vae"
 DIM, HIDDEN = 50, (200, 200)
@@ -109,7 +109,7 @@ def trained(method: Method, train: Tensor, budget: Budget) -> tuple[float, float
         steps=budget.steps,
         batch_size=budget.batch,
         optimizer=optimizer,
-        schedule=cosine,
+        schedule=falling_cosine,
         rng=torch.Generator(train.device).manual_seed(0),
         progress=False,
         every=1000,

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ebmlab.errors import ConfigurationError
 from ebmlab.protocols import Stepped
 
-__all__ = ["EMA", "Detached", "cosine"]
+__all__ = ["EMA", "Detached", "rising_cosine"]
 
 
 class EMA(Stepped):
@@ -69,7 +69,7 @@ class EMA(Stepped):
         self.clock += 1
 
 
-def cosine(start: float, steps: int) -> Callable[[Tensor], Tensor]:
+def rising_cosine(start: float, steps: int) -> Callable[[Tensor], Tensor]:
     """A decay for `EMA` that rises from `start` to 1: 1 - (1 - start) · ½ (1 + cos πt/steps).
 
     Args:
@@ -80,7 +80,7 @@ def cosine(start: float, steps: int) -> Callable[[Tensor], Tensor]:
         ConfigurationError: start lies outside [0, 1], or steps < 1.
 
     Example:
-        >>> decay = cosine(0.9, steps=100)
+        >>> decay = rising_cosine(0.9, steps=100)
         >>> [round(float(decay(torch.tensor(t))), 3) for t in (0, 50, 100, 200)]
         [0.9, 0.95, 1.0, 1.0]
 

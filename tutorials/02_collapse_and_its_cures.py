@@ -83,8 +83,8 @@ with torch.no_grad():
         rows = metrics.grid_energies(energy, x[:2000], seen)
         t = metrics.fit_temperature(rows, grid, energy(x[:2000], y[:2000]))
         rows = metrics.grid_energies(energy, x_scale.apply(middle[:, None]), seen)
-        scores = metrics.branch_scores(rows, grid, relation.branches(middle), t)
-        recall[name], temperature[name] = scores.recall, t
+        found = metrics.branch_matches(rows, grid, relation.branches(middle), t)
+        recall[name], temperature[name] = found.recall, t
 
 # %% The landscapes (flat ones in VICReg's unit), and the spread of the codes over training
 mean, std = torch.cat([x_scale.mean, y_scale.mean]), torch.cat([x_scale.std, y_scale.std])

@@ -40,7 +40,7 @@ kinds["shuffled"] = new.gather(1, kinds["noise"].argsort(1))
 
 # %%
 def train(method: ebmlab.Method, steps: int, lr: float = 1e-2, size: int = 128) -> FreeEnergy:
-    how = {"schedule": ebmlab.training.cosine, "rng": rng, "progress": False}
+    how = {"schedule": ebmlab.training.falling_cosine, "rng": rng, "progress": False}
     ebmlab.fit(method, (None, y), steps=steps, batch_size=size, lr=lr, **how)
     return method.energy.requires_grad_(False)
 

@@ -34,14 +34,14 @@ def pairs(n: int, rng: torch.Generator) -> tuple[tuple[Tensor, Tensor], ...]:
 
 # %% E(x, y) = head(g(f(x)), g(f(y))), f(x) in the plane; and what stands in the way of collapse
 how, base, F = {"projection": 16, "x_ndim": 3}, {"hidden": 64, "x_ndim": 3}, nn.Sequential
-small, bank = how | base, {"bank": 2048, "every": 25}
+small, bank = how | base, {"memory": 2048, "every": 25}
 WAYS = {
     "joint embedding": lambda f: methods.joint_embedding(F(f[:1]), x_ndim=3),  # nothing
     # Negatives: other images of the batch, or of past ones, are pushed away.
     "Siamese": lambda f: methods.siamese(F(f[:1]), x_ndim=3),
     "SimCLR": lambda f: methods.simclr(f, 64, temperature=0.2, **how),
-    "MoCo": lambda f: methods.moco(f, 64, queue=512, temperature=0.2, decay=0.95, **how),
-    "NNCLR": lambda f: methods.nnclr(f, 64, bottleneck=64, queue=512, temperature=0.2, **small),
+    "MoCo": lambda f: methods.moco(f, 64, memory=512, temperature=0.2, decay=0.95, **how),
+    "NNCLR": lambda f: methods.nnclr(f, 64, bottleneck=64, memory=512, temperature=0.2, **small),
     # A target that stands still, or a slow teacher, and a predictor.
     "BYOL": lambda f: methods.byol(f, 64, decay=0.95, **small),
     "SimSiam": lambda f: methods.simsiam(f, 64, bottleneck=16, **how),

@@ -17,9 +17,9 @@ from ebmlab.data._random import normal, require_draw, sign, uniform
 from ebmlab.errors import DtypeError, ShapeError
 
 __all__ = [
-    "Circle",
     "CrossingLines",
     "InverseSine",
+    "NoisyCircle",
     "Relation",
     "circle",
     "crossing_lines",
@@ -189,7 +189,7 @@ class InverseSine(Relation):
 
 
 @dataclass(frozen=True)
-class Circle(Relation):
+class NoisyCircle(Relation):
     """(x, y) = (cos θ, sin θ) + noise·N(0, I) with θ uniform: two answers for |x| < 1.
 
     p(x, y) = exp(-(r - 1)² / 2σ²) i0e(r / σ²) / 2πσ² with r = ‖(x, y)‖ and i0e(a) = e^{-a} I₀(a);
@@ -249,5 +249,5 @@ class CrossingLines(Relation):
 
 
 inverse_sine = InverseSine()
-circle = Circle()
+circle = NoisyCircle()
 crossing_lines = CrossingLines()

@@ -17,7 +17,7 @@ from ebmlab.errors import ConfigurationError, ShapeError
 
 __all__ = [
     "Checkerboard",
-    "Clusters",
+    "GaussianClusters",
     "KnownToy",
     "Pinwheel",
     "Rings",
@@ -88,7 +88,7 @@ def _pick(count: int, n: int, rng: torch.Generator) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Clusters(KnownToy):
+class GaussianClusters(KnownToy):
     """Equally likely round Gaussians: p(y) = mean_k N(y; μ_k, σ²I).
 
     Args:
@@ -251,10 +251,12 @@ class Spirals(Toy):
         return self.radius * arm + self.noise * normal(n, rng)
 
 
-eight_gaussians = Clusters(
+eight_gaussians = GaussianClusters(
     tuple((2 * math.cos(k * math.pi / 4), 2 * math.sin(k * math.pi / 4)) for k in range(8)), 0.2
 )
-grid_gaussians = Clusters(tuple((i - 2.0, j - 2.0) for i in range(5) for j in range(5)), 0.1)
+grid_gaussians = GaussianClusters(
+    tuple((i - 2.0, j - 2.0) for i in range(5) for j in range(5)), 0.1
+)
 checkerboard = Checkerboard()
 rings = Rings()
 pinwheel = Pinwheel()

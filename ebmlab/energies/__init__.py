@@ -1,6 +1,6 @@
 """Energies: densities, networks, codes, joint embeddings, reconstructions, discrete models."""
 
-from ebmlab.energies._codes.assignment import Assignment, Scored, entropies
+from ebmlab.energies._codes.assignment import Assignment, ClusterEnergy, entropies
 from ebmlab.energies._codes.codes import Cosine, CrossEntropy, SquaredDistance, unit
 from ebmlab.energies._codes.heads import Predicted, Sided
 from ebmlab.energies._codes.joint import JointEmbedding, are_views, sided, view_groups, view_pairs
@@ -31,6 +31,7 @@ __all__ = [
     "Banana",
     "Bernoulli",
     "BinaryCrossEntropy",
+    "ClusterEnergy",
     "Clusters",
     "CodePrediction",
     "Completion",
@@ -57,7 +58,6 @@ __all__ = [
     "Reconstruction",
     "ResNet",
     "Ring",
-    "Scored",
     "Sided",
     "SquaredDistance",
     "Subspace",

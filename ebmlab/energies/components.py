@@ -127,5 +127,5 @@ class Components(Energy):
     def extra_repr(self) -> str:
         """What `print` shows."""
         k, d = self.means.shape
-        kind = type(self.kind).__name__.lower()
+        kind = type(self.kind).__name__.removesuffix("Covariance").lower()
         return f"{k} of dimension {d}, {kind}, regularization={self.regularization}"

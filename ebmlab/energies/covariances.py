@@ -34,7 +34,7 @@ class Covariances(ABC):
         """What adds `size` to every variance."""
 
 
-class Full(Covariances):
+class FullCovariance(Covariances):
     """Σ (K, d, d)."""
 
     def whitening(self, covariances: Tensor) -> tuple[Tensor, Tensor]:
@@ -63,7 +63,7 @@ class Full(Covariances):
         return size * torch.eye(d, dtype=covariances.dtype, device=covariances.device)
 
 
-class Diagonal(Covariances):
+class DiagonalCovariance(Covariances):
     """Variances (K, d)."""
 
     def whitening(self, covariances: Tensor) -> tuple[Tensor, Tensor]:
@@ -89,7 +89,7 @@ class Diagonal(Covariances):
         return torch.full_like(covariances[0], size)
 
 
-class Spherical(Diagonal):
+class SphericalCovariance(DiagonalCovariance):
     """One variance for all d directions, (K,)."""
 
     def whiten(self, whitening: Tensor, offsets: Tensor) -> Tensor:
@@ -112,9 +112,9 @@ def kind_of(covariances: Tensor, k: int, d: int) -> Covariances:
         ShapeError: it is none of (k, d, d), (k, d), (k,).
     """
     kinds: dict[tuple[int, ...], Covariances] = {
-        (k,): Spherical(),
-        (k, d): Diagonal(),
-        (k, d, d): Full(),
+        (k,): SphericalCovariance(),
+        (k, d): DiagonalCovariance(),
+        (k, d, d): FullCovariance(),
     }
     shape = tuple(covariances.shape)
     if shape not in kinds:

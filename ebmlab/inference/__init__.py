@@ -24,7 +24,7 @@ from ebmlab.inference.nearest import Nearest, Quantized
 from ebmlab.inference.projected import Projected
 from ebmlab.inference.refined import Refined
 from ebmlab.inference.sampled import Sampled
-from ebmlab.inference.spaces import Binary, Circle, OneHot, Simplex, Sphere, Vector
+from ebmlab.inference.spaces import Circle, Hypercube, OneHot, Simplex, Sphere, Vector
 from ebmlab.inference.stored import Stored
 
 __all__ = [
@@ -33,7 +33,6 @@ __all__ = [
     "AdaptiveMoments",
     "Amortized",
     "AmortizedCategorical",
-    "Binary",
     "Box",
     "Centered",
     "Circle",
@@ -44,6 +43,7 @@ __all__ = [
     "Factorized",
     "Group",
     "HeavyBall",
+    "Hypercube",
     "Implicit",
     "ImportanceWeighted",
     "LeastSquares",

@@ -12,9 +12,9 @@ from ebmlab.energies import unit
 from ebmlab.errors import ConfigurationError, ShapeError
 
 __all__ = [
-    "Binary",
     "Circle",
     "Finite",
+    "Hypercube",
     "OneHot",
     "Simplex",
     "Smooth",
@@ -260,11 +260,11 @@ class OneHot(Finite):
         return self.point(z.argmax(-1), z.dtype)
 
 
-class Binary(Finite):
+class Hypercube(Finite):
     """{0, 1}^dim, dim <= 62.
 
     Example:
-        >>> Binary(2).atoms()
+        >>> Hypercube(2).atoms()
         tensor([[0., 0.],
                 [0., 1.],
                 [1., 0.],
@@ -273,7 +273,7 @@ class Binary(Finite):
 
     def __post_init__(self) -> None:
         if not 1 <= self.dim <= 62:
-            raise ConfigurationError(f"dim is {self.dim}; Binary needs 1 to 62")
+            raise ConfigurationError(f"dim is {self.dim}; Hypercube needs 1 to 62")
 
     @property
     def size(self) -> int:

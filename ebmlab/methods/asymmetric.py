@@ -51,7 +51,8 @@ def byol(
 
     The moving average, and the predictor before it, prevent collapse (dynamics, not descent).
     x and y are tuples of views; the sum of 2 - 2 cos over both ways is 4 + 4 E. The decay is
-    0.99 for 100 epochs or 0.996 for 1000, and in the paper rises: `teachers.cosine(0.99, steps)`.
+    0.99 for 100 epochs or 0.996 for 1000, and rises in the paper, as in
+    `teachers.rising_cosine(0.99, steps)`.
     The last layers of the authors' projector and predictor have no biases.
 
     Source: Grill et al. 2020, arXiv:2006.07733.

@@ -26,8 +26,8 @@ def swav(
     temperature: float = 0.1,
     epsilon: float = 0.05,
     iterations: int = 3,
-    queue: int = 0,
-    queue_from: int = 0,
+    memory: int = 0,
+    memory_from: int = 0,
     frozen_steps: int = 313,
     views: int | None = 2,
     x_ndim: int = 1,
@@ -46,18 +46,18 @@ def swav(
         temperature: τ of the prediction.
         epsilon: ε of Sinkhorn.
         iterations: of Sinkhorn.
-        queue: past codes of each view that join its batch, where that is smaller than K; 3840 in
+        memory: past codes of each view that join its batch, where that is smaller than K; 3840 in
             the paper.
-        queue_from: commits before that; 15 epochs in the paper, which begins only then to fill it.
+        memory_from: commits before that; 15 epochs in the paper, which fills it only from then on.
         frozen_steps: commits in which the prototypes stay.
-        views: how many views y holds, each with a queue of its own; None: y is one tensor.
+        views: how many views y holds, each with a memory of its own; None: y is one tensor.
         x_ndim: event dimensions: 1 points, 3 images.
 
     Source: Caron et al. 2020, arXiv:2006.09882.
     """
     f = nn.Sequential(encoder, Projector(dim, hidden, projection))
-    past = Memory(queue, projection, views=views) if queue else None
-    infer = Sinkhorn(epsilon, iterations, past, queue_from)
+    past = Memory(memory, projection, views=views) if memory else None
+    infer = Sinkhorn(epsilon, iterations, past, memory_from)
     head = Assignment(Prototypes(projection, prototypes, frozen_steps), temperature)
     energy = JointEmbedding(f, f, FreeEnergy(head, infer), x_ndim=x_ndim)
     return Method(energy, Regularized(), encoder=encoder)
@@ -67,7 +67,7 @@ def deepcluster(
     encoder: nn.Module,
     dim: int,
     *,
-    bank: int,
+    memory: int,
     every: int,
     prototypes: tuple[int, ...] = (3000, 3000, 3000),
     projection: int = 128,
@@ -87,7 +87,7 @@ def deepcluster(
     Args:
         encoder: (n, *event) -> (n, dim), the representation.
         dim: its length.
-        bank: how many codes K-means sees, such as one for each datum and view of y.
+        memory: how many codes K-means sees, such as one for each datum and view of y.
         every: commits from one K-means to the next: an epoch.
         prototypes: number of clusters of each clustering.
         projection: length of the codes.
@@ -102,9 +102,9 @@ def deepcluster(
     f = nn.Sequential(encoder, Projector(dim, hidden, projection))
     heads = []
     for i, k in enumerate(prototypes):
-        centroids = Prototypes(projection, k)
-        infer = Clustered(centroids, Memory(bank, projection), every, iterations, seed + i)
-        heads.append(FreeEnergy(Assignment(centroids, temperature), infer))
+        centers = Prototypes(projection, k)
+        infer = Clustered(centers, Memory(memory, projection), every, iterations, seed + i)
+        heads.append(FreeEnergy(Assignment(centers, temperature), infer))
     head = sum(heads[1:], heads[0]) / len(heads) if len(heads) > 1 else heads[0]
     return Method(JointEmbedding(f, f, head, x_ndim=x_ndim), Regularized(), encoder=encoder)
 
@@ -113,7 +113,7 @@ def deepercluster(
     encoder: nn.Module,
     dim: int,
     *,
-    bank: int,
+    memory: int,
     every: int,
     labels: int = 4,
     clusters: int = 4,
@@ -133,7 +133,7 @@ def deepercluster(
     Args:
         encoder: (n, *event) -> (n, dim), the representation.
         dim: its length.
-        bank: how many codes K-means sees.
+        memory: how many codes K-means sees.
         every: commits from one K-means to the next: 3 epochs in the paper.
         labels: how many angles.
         clusters: how many; with the angles they are labels · clusters super-classes.
@@ -148,7 +148,7 @@ def deepercluster(
     """
     f = nn.Sequential(encoder, Projector(dim, hidden, projection))
     infer = SuperClustered(
-        projection, labels, clusters, parts, bank, every, iterations=iterations, seed=seed
+        projection, labels, clusters, parts, memory, every, iterations=iterations, seed=seed
     )
     head = FreeEnergy(SuperClasses(projection, labels, clusters, parts), infer)
     energy = JointEmbedding(f, nn.Identity(), head, x_ndim=x_ndim, y_ndim=0)
@@ -184,7 +184,7 @@ def dino(
         temperature: τ of the student.
         target_temperature: τ of the teacher, or a function of its clock.
         momentum: of the center.
-        decay: of the teacher; `teachers.cosine(0.996, steps)` in the paper.
+        decay: of the teacher; `teachers.rising_cosine(0.996, steps)` in the paper.
         frozen_steps: commits in which the last layer stays; an epoch in the paper.
         x_ndim: event dimensions: 1 points, 3 images.
 

@@ -66,7 +66,7 @@ def moco(
     dim: int,
     *,
     projection: int = 128,
-    queue: int = 65536,
+    memory: int = 65536,
     temperature: float = 0.2,
     decay: float | Callable[[Tensor], float | Tensor] = 0.999,
     seed: int = 0,
@@ -82,17 +82,17 @@ def moco(
         encoder: (n, *event) -> (n, dim), the representation.
         dim: its length.
         projection: length of the codes compared.
-        queue: how many past codes of the teacher are negatives.
+        memory: how many past codes of the teacher are negatives.
         temperature: τ.
         decay: of the teacher.
-        seed: of the queue's first codes.
+        seed: of the memory's first codes.
         x_ndim: event dimensions: 1 points, 3 images.
 
     Source: He et al. 2020, arXiv:1911.05722; version 2, Chen et al. 2020, arXiv:2003.04297.
     """
     f = nn.Sequential(encoder, MLP(dim, projection, (dim,), nn.ReLU))
     energy = JointEmbedding(f, EMA(f, decay), Cosine(), x_ndim=x_ndim)
-    objective = Contrastive(InfoNCE(temperature), Queue(queue, projection, seed))
+    objective = Contrastive(InfoNCE(temperature), Queue(memory, projection, seed))
     return Method(energy, objective, encoder=encoder)
 
 
@@ -103,7 +103,7 @@ def nnclr(
     projection: int = 256,
     hidden: int = 2048,
     bottleneck: int = 4096,
-    queue: int = 98304,
+    memory: int = 98304,
     temperature: float = 0.1,
     seed: int = 0,
     x_ndim: int = 1,
@@ -118,9 +118,9 @@ def nnclr(
         projection: length of the codes.
         hidden: width of the projector's two hidden layers.
         bottleneck: width of the predictor's hidden layer.
-        queue: how many past codes there are to choose from.
+        memory: how many past codes there are to choose from.
         temperature: τ.
-        seed: of the queue's first codes.
+        seed: of the memory's first codes.
         x_ndim: event dimensions: 1 points, 3 images.
 
     Source: Dwibedi et al. 2021, arXiv:2104.14548.
@@ -128,7 +128,7 @@ def nnclr(
     last = nn.BatchNorm1d(projection)
     f = nn.Sequential(encoder, Projector(dim, hidden, projection, layers=3, last=last))
     predictor = Projector(projection, bottleneck, projection)
-    head = NearestNeighbor(predictor, Memory(queue, projection, seed))
+    head = NearestNeighbor(predictor, Memory(memory, projection, seed))
     objective = Contrastive(InfoNCE(temperature), InBatch())
     return Method(JointEmbedding(f, f, head, x_ndim=x_ndim), objective, encoder=encoder)
 

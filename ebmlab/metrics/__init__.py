@@ -5,8 +5,8 @@ from ebmlab.metrics.autocorrelation import autocorrelation
 from ebmlab.metrics.chains import ess, ess_mean, ess_std, ess_tail, mcse, mcse_std, rhat
 from ebmlab.metrics.collapse import Collapse, CollapseWarning
 from ebmlab.metrics.density import (
-    BranchScores,
-    branch_scores,
+    BranchMatches,
+    branch_matches,
     conditional_nll,
     fit_temperature,
     grid_energies,
@@ -22,7 +22,7 @@ from ebmlab.metrics.table import Summary, summary
 from ebmlab.metrics.two_samples import TwoSampleTest, mmd, mmd_test
 
 __all__ = [
-    "BranchScores",
+    "BranchMatches",
     "Collapse",
     "CollapseWarning",
     "Summary",
@@ -31,7 +31,7 @@ __all__ = [
     "alpha_req",
     "auroc",
     "autocorrelation",
-    "branch_scores",
+    "branch_matches",
     "capacity",
     "code_std",
     "conditional_nll",

@@ -26,8 +26,8 @@ def rhat(samples: Tensor) -> Tensor:
     """Rank-normalized split R-hat: how much wider all chains are than each; 1 is mixed.
 
     R = √((n - 1)/n + Var(means) / mean(variances)) over half-chains of n draws, taken of the
-    normal scores of the draws (chains that differ in place) and of those of |y - median| (chains
-    that differ in width); the larger of the two. Above 1.01 the chains have not mixed.
+    normal quantiles of the draws (chains that differ in place) and of those of |y - median|
+    (chains that differ in width); the larger of the two. Above 1.01 the chains have not mixed.
 
     Args:
         samples: (draws, chains, *event), at least 4 draws. One chain is compared with itself, its
@@ -69,7 +69,7 @@ def _scale_reduction(x: Tensor) -> Tensor:
 
 
 def ess(samples: Tensor) -> Tensor:
-    """The effective sample size of the bulk: of the normal scores of the draws, in half-chains.
+    """The effective sample size of the bulk: of the normal quantiles of the draws, in half-chains.
 
     It exists where the mean does not, and tells how well the center of a coordinate's law is
     known; the extremes are the matter of `ess_tail`. R-hat and the standard errors are to be

@@ -38,7 +38,7 @@ _MENDS = {
     "too weak: assign by Sinkhorn, center the targets, or add the entropy of the mean; raise the "
     "targets' temperature; look whether prototypes are normalized",
     "stuck": "assignments are uniform and teach nothing: lower the temperatures, sharpen the "
-    "targets, look whether scores and prototypes are normalized and get gradients, and whether "
+    "targets, look whether logits and prototypes are normalized and get gradients, and whether "
     "prototypes stay frozen",
 }
 
@@ -53,11 +53,11 @@ class Collapse:
     the energy's head compares.
 
     Metrics: `effective_rank`, `code_std`, `code_spread` (the share of the codes' root mean square
-    that varies, in [0, 1]), `clusters` (the perplexity of the highest scores), and `stuck` (0 or
+    that varies, in [0, 1]), `clusters` (the perplexity of the highest logits), and `stuck` (0 or
     1), as far as they can be told.
 
     Args:
-        outputs: K; None asks the head, where it scores clusters.
+        outputs: K; None asks the head, where it logits clusters.
         few: collapse is an effective rank, or a number of clusters, below `few` times the root
             of the largest that there can be among these rows, and in any case one below 1.1.
         spread: collapse is a `code_spread` below.
@@ -109,18 +109,18 @@ class Collapse:
         self, method: nn.Module, batch: tuple[Tree, Tree], loss: Loss
     ) -> dict[str, float]:
         """Look at a method and its loss of a batch; what `fit(watch=…)` calls."""
-        codes, scores = compared(method, *batch, self.rows)
-        return self.look(codes, {"loss": loss.value, **loss.terms, **loss.metrics}, scores)
+        codes, logits = compared(method, *batch, self.rows)
+        return self.look(codes, {"loss": loss.value, **loss.terms, **loss.metrics}, logits)
 
     def look(
         self,
         codes: Tensor | None = None,
         numbers: Mapping[str, Tensor | float] | None = None,
-        scores: Tensor | None = None,
+        logits: Tensor | None = None,
     ) -> dict[str, float]:
-        """Look at codes (n, d), numbers that may stand at ln K, scores (n, K); return the metrics.
+        """Look at codes (n, d), numbers that may stand at ln K, logits (n, K); return the metrics.
 
-        Codes that are not finite, and those and scores of fewer than two data, are not judged.
+        Codes that are not finite, and those and logits of fewer than two data, are not judged.
         """
         metrics: dict[str, float] = {}
         signs: list[_Sign] = []
@@ -128,11 +128,11 @@ class Collapse:
             metrics |= self._measured(codes)
             signs += self._of_codes(metrics, min(len(codes) - 1, codes.shape[1]))
         outputs = self.outputs
-        if scores is not None:
-            outputs = outputs or scores.shape[1]
-            if len(scores) > 1:
-                metrics["clusters"] = _perplexity(scores.argmax(1))
-                signs += self._of_clusters(metrics["clusters"], min(scores.shape))
+        if logits is not None:
+            outputs = outputs or logits.shape[1]
+            if len(logits) > 1:
+                metrics["clusters"] = _perplexity(logits.argmax(1))
+                signs += self._of_clusters(metrics["clusters"], min(logits.shape))
         if outputs is not None:
             stuck = self._stuck(numbers or {}, outputs)
             metrics["stuck"] = float(bool(stuck))

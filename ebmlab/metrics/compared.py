@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ebmlab._checks import leaves
-from ebmlab.energies import Scored
+from ebmlab.energies import ClusterEnergy
 from ebmlab.energy import Energy
 from ebmlab.protocols import Method
 from ebmlab.types import Tree
@@ -18,10 +18,10 @@ __all__ = ["Compared", "compared"]
 
 
 class Compared(NamedTuple):
-    """Codes (n, dim) of the first view, and their scores (n, K); None where there are none."""
+    """Codes (n, dim) of the first view, and their logits (n, K); None where there are none."""
 
     codes: Tensor | None
-    scores: Tensor | None
+    logits: Tensor | None
 
 
 @torch.no_grad()
@@ -60,8 +60,10 @@ def _read(head: Energy, h: Tree) -> Compared:
     if not isinstance(h, Tensor):
         return Compared(None, None)
     view = h[0] if h.ndim > 2 else h
-    scored = next((part for part in head.modules() if isinstance(part, Scored)), None)
-    return Compared(_flat(view), None if scored is None else scored.scores(view).flatten(0, -2))
+    clusters = next((part for part in head.modules() if isinstance(part, ClusterEnergy)), None)
+    return Compared(
+        _flat(view), None if clusters is None else clusters.logits(view).flatten(0, -2)
+    )
 
 
 def _flat(h: Tensor) -> Tensor | None:

@@ -104,8 +104,8 @@ def normal_scores(x: Tensor) -> Tensor:
     first = torch.where(torch.cat([edge, apart], 1), place, 0).cummax(1).values
     last = torch.where(torch.cat([apart, edge], 1), place, n).flip(1).cummin(1).values.flip(1)
     rank = 0.5 * (first + last).double() + 1
-    scores = torch.special.ndtri((rank - 0.375) / (n + 0.25))
-    return torch.empty_like(values).scatter_(1, order, scores).reshape(x.shape)
+    quantiles = torch.special.ndtri((rank - 0.375) / (n + 0.25))
+    return torch.empty_like(values).scatter_(1, order, quantiles).reshape(x.shape)
 
 
 def ascending(x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Honest scores of a conditional energy with scalar y: exact likelihood and branches on a grid.
+"""How good a conditional energy of a scalar y is: exact likelihood and branches on a grid.
 
 `grid_energies` computes the energies of all (x_i, grid_j) once; everything else reads them.
 """
@@ -14,8 +14,8 @@ from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
 
 __all__ = [
-    "BranchScores",
-    "branch_scores",
+    "BranchMatches",
+    "branch_matches",
     "conditional_nll",
     "fit_temperature",
     "grid_energies",
@@ -158,7 +158,7 @@ def fit_temperature(energies: Tensor, grid: Tensor, at: Tensor) -> float:
     return math.exp(root_scalar(excess, bracket=(low, high), method="brentq", xtol=1e-10).root)
 
 
-class BranchScores(NamedTuple):
+class BranchMatches(NamedTuple):
     """How well the wells of an energy are the right answers.
 
     Attributes:
@@ -170,7 +170,7 @@ class BranchScores(NamedTuple):
     precision: float
 
 
-def branch_scores(
+def branch_matches(
     energies: Tensor,
     grid: Tensor,
     branches: list[Tensor],
@@ -178,7 +178,7 @@ def branch_scores(
     *,
     depth: float = 5.0,
     tolerance: float = 0.05,
-) -> BranchScores:
+) -> BranchMatches:
     """Compare the local minima of E(x_i, ·) with the right answers, counted over all rows.
 
     A minimum is a grid point below its neighbors, moved to the vertex of the parabola through the
@@ -203,8 +203,8 @@ def branch_scores(
     Example:
         >>> grid = torch.linspace(-2, 2, 401)
         >>> wells = (grid.square() - 1).square()[None]
-        >>> branch_scores(wells, grid, [torch.tensor([1.0])], temperature=1.0)
-        BranchScores(recall=1.0, precision=0.5)
+        >>> branch_matches(wells, grid, [torch.tensor([1.0])], temperature=1.0)
+        BranchMatches(recall=1.0, precision=0.5)
     """
     require_positive("temperature", temperature)
     require_positive("tolerance", tolerance)
@@ -226,7 +226,7 @@ def branch_scores(
     if true == 0:
         raise ConfigurationError("branches are all empty: recall is the share of true branches")
     recalled, precise = hits.tolist()
-    return BranchScores(recalled / true, precise / max(len(place), 1))
+    return BranchMatches(recalled / true, precise / max(len(place), 1))
 
 
 def _minima(energies: Tensor, grid: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -61,13 +61,13 @@ def knn_accuracy(
             f"k is {k}, but there are {len(codes)} codes to be neighbors; choose 1 <= k <= n"
         )
     classes, index = labels.unique(return_inverse=True)
-    bank, queries = unit(codes), unit(test_codes)
+    known, queries = unit(codes), unit(test_codes)
     won = []
-    for part in queries.split(max(1, _BLOCK // len(bank))):
-        cosine, neighbor = (part @ bank.mT).topk(k, dim=-1)
+    for part in queries.split(max(1, _BLOCK // len(known))):
+        cosine, neighbor = (part @ known.mT).topk(k, dim=-1)
         # exp(cos / τ) would overflow at low temperatures; a factor of all votes changes none.
         each = ((cosine - cosine[:, :1]) / temperature if weighted else 0 * cosine).exp()
-        votes = torch.zeros(len(part), len(classes), dtype=bank.dtype, device=bank.device)
+        votes = torch.zeros(len(part), len(classes), dtype=known.dtype, device=known.device)
         votes.scatter_add_(-1, index[neighbor], each)
         won.append(classes[votes.argmax(-1)])
     return (torch.cat(won) == test_labels).double().mean().item()

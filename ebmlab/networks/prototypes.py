@@ -1,4 +1,4 @@
-"""Scores of codes against learned directions of length one."""
+"""Logits of codes against learned directions of length one."""
 
 import torch
 from torch import Tensor, nn

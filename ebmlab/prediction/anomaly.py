@@ -8,7 +8,7 @@ from torch import Tensor
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.prediction.candidates import require_apart
-from ebmlab.prediction.scores import scores
+from ebmlab.prediction.chunked import chunked
 from ebmlab.protocols import Method
 from ebmlab.types import Tree
 
@@ -56,6 +56,6 @@ def anomaly(
         raise ConfigurationError(f"draws is {draws}, chunk {chunk}; both must be at least 1")
     means = []
     for part in data.split(chunk):
-        each = [scores(energy, *source(part, rng), rng=rng, chunk=chunk) for _ in range(draws)]
+        each = [chunked(energy, *source(part, rng), rng=rng, chunk=chunk) for _ in range(draws)]
         means.append(torch.stack(each).mean(0))
     return torch.cat(means)

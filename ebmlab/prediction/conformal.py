@@ -12,7 +12,7 @@ from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.prediction.balls import LogVolume, balls_volume
 from ebmlab.prediction.centers import centers
-from ebmlab.prediction.scores import rows_of, scores
+from ebmlab.prediction.chunked import chunked, rows_of
 from ebmlab.prediction.volume import Volume, low_energy_volume
 from ebmlab.types import Tree
 
@@ -52,7 +52,7 @@ class PredictionSet:
         self, x: Tree, y: Tree, *, rng: torch.Generator | None = None, chunk: int = 1024
     ) -> Tensor:
         """Which y_i lie in C(x_i), bool (n,)."""
-        return scores(self.energy, x, y, rng, chunk) <= self.threshold
+        return chunked(self.energy, x, y, rng, chunk) <= self.threshold
 
     def coverage(
         self, x: Tree, y: Tree, *, rng: torch.Generator | None = None, chunk: int = 1024
@@ -155,7 +155,7 @@ def calibrate(
     """
     if not 0 < level < 1:
         raise ConfigurationError(f"level is {level}; it must lie between 0 and 1")
-    found = scores(energy, x, y, rng, chunk)
+    found = chunked(energy, x, y, rng, chunk)
     n = len(found)
     # Rounded, since 100 · 0.55 is a little more than 55 in floating point.
     rank = math.ceil(round((n + 1) * level, 9))

@@ -15,17 +15,17 @@ __all__ = ["MeanEntropy"]
 
 @dataclass(frozen=True)
 class MeanEntropy(Regularizer):
-    """-H(p̄) of the mean p̄ of softmax(scores / τ) over both populations: all outputs are used.
+    """-H(p̄) of the mean p̄ of softmax(logits / τ) over both populations: all outputs are used.
 
     In nats, from -log k where all k outputs have an equal share to 0 where one has all. To
-    sharpen probabilities p is to take their log as scores: softmax(log p / τ) ∝ p^(1/τ), with τ =
+    sharpen probabilities p is to take their log as logits: softmax(log p / τ) ∝ p^(1/τ), with τ =
     0.25 in PAWS. With several ranks the population is that of all of them.
 
     Args:
-        temperature: τ > 0, in the units of the scores.
+        temperature: τ > 0, in the units of the logits.
 
     Raises:
-        ShapeError: scores are not (b, k) with b >= 2.
+        ShapeError: logits are not (b, k) with b >= 2.
 
     Example:
         >>> even, same = 100 * torch.eye(4), torch.tensor([[100.0, 0.0, 0.0, 0.0]]).expand(4, 4)
@@ -41,9 +41,9 @@ class MeanEntropy(Regularizer):
         require_positive("temperature", self.temperature)
 
     def __call__(self, hx: Tensor, hy: Tensor) -> Tensor:
-        """The value for two populations of finite scores (b, k), a scalar."""
+        """The value for two populations of finite logits (b, k), a scalar."""
         with torch.autocast(hx.device.type, enabled=False):
-            scores = [everyone(precise(h)) for h in ((hx,) if hx is hy else (hx, hy))]
-            log_p = (torch.cat(scores) / self.temperature).log_softmax(-1)
+            logits = [everyone(precise(h)) for h in ((hx,) if hx is hy else (hx, hy))]
+            log_p = (torch.cat(logits) / self.temperature).log_softmax(-1)
             log_mean = log_p.logsumexp(0) - math.log(len(log_p))
             return (log_mean.exp() * log_mean).sum()

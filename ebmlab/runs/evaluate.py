@@ -119,10 +119,10 @@ def _alignment(built: Built, images: Tensor) -> float:
 
 def _score(built: Built, images: ImageSet) -> dict[str, float]:
     """The mean energy of held-out images, where it means something by itself."""
-    if built.trainable.score is None:
+    if built.trainable.measure is None:
         return {}
     energies = torch.cat(list(_energies(built, images)))
-    return {built.trainable.score: energies.double().mean().item()}
+    return {built.trainable.measure: energies.double().mean().item()}
 
 
 @torch.no_grad()

@@ -179,26 +179,28 @@ def _descended(method: Method, images: Tensor) -> Tensor:
 
 
 LATENT_METHODS: Mapping[str, Trainable] = {
-    "autoencoder": Trainable(_autoencoder, _images, "mlp", 32, score=_SQUARED),
+    "autoencoder": Trainable(_autoencoder, _images, "mlp", 32, measure=_SQUARED),
     "contractive_autoencoder": Trainable(
-        _contractive_autoencoder, _images, "mlp", 32, score=_SQUARED
+        _contractive_autoencoder, _images, "mlp", 32, measure=_SQUARED
     ),
-    "denoising_autoencoder": Trainable(_denoising_autoencoder, _images, "mlp", 32, score=_SQUARED),
+    "denoising_autoencoder": Trainable(
+        _denoising_autoencoder, _images, "mlp", 32, measure=_SQUARED
+    ),
     "glo": Trainable(_glo, _numbered, None, 32, codes=_descended),
-    "gmm": Trainable(_gmm, _vectors, None, 32, codes=_fits, score="-log p(y), nats"),
+    "gmm": Trainable(_gmm, _vectors, None, 32, codes=_fits, measure="-log p(y), nats"),
     "image_prediction": Trainable(
-        _image_prediction, _halves, None, 16, codes=_seen, score="squared error of a right half"
+        _image_prediction, _halves, None, 16, codes=_seen, measure="squared error of a right half"
     ),
-    "iwae": Trainable(_iwae, _images, "mlp", 32, score=_BOUND),
-    "kmeans": Trainable(_kmeans, _vectors, None, 32, codes=_fits, score=_SQUARED),
-    "lista": Trainable(_lista, _vectors, None, 128, codes=_flat, score="squared error + λ‖z‖₁"),
-    "pca": Trainable(_pca, _vectors, None, 32, codes=_flat, score=_SQUARED),
+    "iwae": Trainable(_iwae, _images, "mlp", 32, measure=_BOUND),
+    "kmeans": Trainable(_kmeans, _vectors, None, 32, codes=_fits, measure=_SQUARED),
+    "lista": Trainable(_lista, _vectors, None, 128, codes=_flat, measure="squared error + λ‖z‖₁"),
+    "pca": Trainable(_pca, _vectors, None, 32, codes=_flat, measure=_SQUARED),
     "psd": Trainable(
-        _psd, _vectors, None, 128, codes=_flat, score="squared error + λ‖z‖₁ + guess"
+        _psd, _vectors, None, 128, codes=_flat, measure="squared error + λ‖z‖₁ + guess"
     ),
     "sparse_coding": Trainable(
-        _sparse_coding, _vectors, None, 128, codes=_inferred, score="squared error + λ‖z‖₁"
+        _sparse_coding, _vectors, None, 128, codes=_inferred, measure="squared error + λ‖z‖₁"
     ),
-    "vae": Trainable(_vae, _images, "mlp", 32, score=_BOUND),
-    "vq_vae": Trainable(_vq_vae, _images, "mlp", 8, codes=_parts, score=_SQUARED),
+    "vae": Trainable(_vae, _images, "mlp", 32, measure=_BOUND),
+    "vq_vae": Trainable(_vq_vae, _images, "mlp", 8, codes=_parts, measure=_SQUARED),
 }

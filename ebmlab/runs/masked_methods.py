@@ -34,6 +34,6 @@ def _masked_autoencoder(s: Setting) -> Method:
 
 MASKED_METHODS: Mapping[str, Trainable] = {
     "masked_autoencoder": Trainable(
-        _masked_autoencoder, _patches, None, 128, score="mean squared error of hidden pixels"
+        _masked_autoencoder, _patches, None, 128, measure="mean squared error of hidden pixels"
     ),
 }

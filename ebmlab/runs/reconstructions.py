@@ -26,7 +26,7 @@ def reconstructed(built: Built, images: Tensor) -> dict[str, Tensor]:
     """
     rng = torch.Generator(images.device).manual_seed(0)
     rows = torch.arange(len(images), device=images.device)
-    if built.trainable.score is None:
+    if built.trainable.measure is None:
         return {}
     x, y = built.trainable.draw(replace(built.setting, images=images), rows, rng)
     energy = built.method.energy

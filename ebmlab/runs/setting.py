@@ -73,7 +73,7 @@ class Trainable:
         dim: length of the codes, number of clusters or atoms, if none is asked for; None where
             they are the backbone's.
         codes: the representation of images, (n, d).
-        score: what the energy of held-out data is, where it says something by itself.
+        measure: what the energy of held-out data is, where it says something by itself.
         several_sizes: whether the backbone must take images of several sizes.
         settles: whether an epoch of commits comes before the first step.
     """
@@ -83,6 +83,6 @@ class Trainable:
     encoder: str | None
     dim: int | None
     codes: Callable[[Method, Tensor], Tensor] = encoded
-    score: str | None = None
+    measure: str | None = None
     several_sizes: bool = False
     settles: bool = False

@@ -11,7 +11,7 @@ from ebmlab.metrics import Collapse
 from ebmlab.runs.build import Batches, Built, build
 from ebmlab.runs.config import CONFIG, Config, read_config, require_same, write_config
 from ebmlab.runs.interrupt import noticed
-from ebmlab.training import Fit, cosine, fit, load, save, settle
+from ebmlab.training import Fit, falling_cosine, fit, load, save, settle
 from ebmlab.training.record import RECORD
 
 __all__ = ["CHECKPOINT", "Trained", "train"]
@@ -82,7 +82,7 @@ def train(config: Config, out: Path, *, resume: bool = False, every: int | None 
             rng=rng,
             batch_size=config.batch_size,
             optimizer=optimizer,
-            schedule=cosine if config.decay else None,
+            schedule=falling_cosine if config.decay else None,
             out=out,
             progress=sys.stderr.isatty(),
             title=f"{config.method} on {config.data}",

@@ -47,14 +47,14 @@ def _simclr(s: Setting) -> Method:
 
 def _moco(s: Setting) -> Method:
     return methods.moco(
-        s.backbone, s.width, projection=s.dim, queue=_past(s), temperature=0.2, decay=0.99,
+        s.backbone, s.width, projection=s.dim, memory=_past(s), temperature=0.2, decay=0.99,
         x_ndim=3,
     )  # fmt: skip
 
 
 def _nnclr(s: Setting) -> Method:
     return methods.nnclr(
-        s.backbone, s.width, projection=s.dim, hidden=HIDDEN, bottleneck=HIDDEN, queue=_past(s),
+        s.backbone, s.width, projection=s.dim, hidden=HIDDEN, bottleneck=HIDDEN, memory=_past(s),
         x_ndim=3,
     )  # fmt: skip
 
@@ -99,14 +99,14 @@ def _swav(s: Setting) -> Method:
 
 def _deepcluster(s: Setting) -> Method:
     return methods.deepcluster(
-        s.backbone, s.width, bank=2 * len(s.images), every=s.epoch,
+        s.backbone, s.width, memory=2 * len(s.images), every=s.epoch,
         prototypes=(_clusters(s),) * 3, projection=s.dim, hidden=HIDDEN, x_ndim=3,
     )  # fmt: skip
 
 
 def _deepercluster(s: Setting) -> Method:
     return methods.deepercluster(
-        s.backbone, s.width, bank=len(s.images), every=s.epoch, parts=CLUSTERS // 4,
+        s.backbone, s.width, memory=len(s.images), every=s.epoch, parts=CLUSTERS // 4,
         projection=s.dim, hidden=HIDDEN,
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ from ebmlab.samplers.elliptical import EllipticalSlice
 from ebmlab.samplers.fused import FusedLangevin
 from ebmlab.samplers.gibbs import Coloring, Gibbs
 from ebmlab.samplers.gibbs_with_gradients import GibbsWithGradients
+from ebmlab.samplers.heated import Heated
 from ebmlab.samplers.hmc import HMC
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.samplers.langevin import Langevin
@@ -18,7 +19,6 @@ from ebmlab.samplers.metric import Dense, Diagonal, Identity, Metric
 from ebmlab.samplers.nuts import NUTS
 from ebmlab.samplers.path import Path
 from ebmlab.samplers.svgd import SVGD
-from ebmlab.samplers.tempered import Tempered
 from ebmlab.samplers.tempering import ParallelTempering
 from ebmlab.samplers.underdamped import Underdamped
 
@@ -39,6 +39,7 @@ __all__ = [
     "FusedLangevin",
     "Gibbs",
     "GibbsWithGradients",
+    "Heated",
     "Identity",
     "Kernel",
     "Langevin",
@@ -46,7 +47,6 @@ __all__ = [
     "MetropolisInfo",
     "ParallelTempering",
     "Path",
-    "Tempered",
     "Underdamped",
     "geometric",
     "linear",

@@ -11,8 +11,8 @@ from torch import Tensor
 from ebmlab._checks import require_positive
 from ebmlab._rows import rows
 from ebmlab.errors import ConfigurationError
+from ebmlab.samplers.heated import Heated
 from ebmlab.samplers.kernel import Kernel
-from ebmlab.samplers.tempered import Tempered
 from ebmlab.types import Potential
 
 __all__ = ["Annealed", "AnnealedState", "geometric", "linear"]
@@ -69,12 +69,12 @@ class Annealed(Kernel):
         inner, info = self._now(state.y, state.steps).move(u, state.inner, noise)
         return AnnealedState(inner.y, inner.energy, state.steps + 1, inner), info
 
-    def _now(self, y: Tensor, steps: Tensor) -> Tempered:
+    def _now(self, y: Tensor, steps: Tensor) -> Heated:
         """The kernel at the temperature of the next step."""
         temperature = self.schedule(steps.to(y.dtype))
         if isinstance(self.kernel, Kernel):
-            return Tempered(self.kernel, temperature)
-        return Tempered(self.kernel(rows(temperature, y)), temperature)
+            return Heated(self.kernel, temperature)
+        return Heated(self.kernel(rows(temperature, y)), temperature)
 
 
 def geometric(start: float, end: float, steps: int) -> Schedule:

@@ -13,10 +13,10 @@ from ebmlab.samplers._steps.start import uniform_like
 from ebmlab.samplers.mala import MetropolisInfo
 from ebmlab.types import State
 
-__all__ = ["BINARY", "Binary", "Categorical", "Space", "gumbel_like", "metropolis"]
+__all__ = ["BINARY", "Binary", "Categorical", "StateSpace", "gumbel_like", "metropolis"]
 
 
-class Space(ABC):
+class StateSpace(ABC):
     """What values the sites of y take, and how they are drawn; y is a floating-point tensor.
 
     Draws are functions of random numbers that were taken before: `choose(logits, draw(y, rng))`.
@@ -64,7 +64,7 @@ class Space(ABC):
 
 
 @dataclass(frozen=True)
-class Binary(Space):
+class Binary(StateSpace):
     """y in {0, 1}, events (*sites); logits are the log odds of 1.
 
     Example:
@@ -118,7 +118,7 @@ class Binary(Space):
 
 
 @dataclass(frozen=True)
-class Categorical(Space):
+class Categorical(StateSpace):
     """One-hot y, events (*sites, k) with k >= 2 states a site; logits have y's shape.
 
     Example:

@@ -9,7 +9,7 @@ from torch import Tensor
 from ebmlab._checks import require_positive
 from ebmlab._rows import finite_rows
 from ebmlab.samplers._steps.start import uniform_like
-from ebmlab.samplers.discrete import BINARY, Space, metropolis
+from ebmlab.samplers.discrete import BINARY, StateSpace, metropolis
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.samplers.mala import MetropolisInfo
 from ebmlab.types import Potential, State
@@ -56,7 +56,7 @@ class DiscreteLangevin(Kernel):
 
     step_size: float | Tensor
     adjusted: bool = True
-    space: Space = BINARY
+    space: StateSpace = BINARY
 
     def __post_init__(self) -> None:
         require_positive("step_size", self.step_size)

@@ -10,7 +10,7 @@ from ebmlab._checks import require_device
 from ebmlab._rows import require_finite, row_sums
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.protocols import Conditionals
-from ebmlab.samplers.discrete import BINARY, Space
+from ebmlab.samplers.discrete import BINARY, StateSpace
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.types import Info, Potential
 
@@ -43,7 +43,7 @@ class Coloring:
     """
 
     colors: tuple[Tensor, ...]
-    space: Space = BINARY
+    space: StateSpace = BINARY
 
     def __post_init__(self) -> None:
         if not self.colors or any(mask.shape != self.colors[0].shape for mask in self.colors):

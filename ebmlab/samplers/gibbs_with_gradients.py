@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ebmlab.samplers._steps.start import uniform_like
-from ebmlab.samplers.discrete import BINARY, Space, gumbel_like, metropolis
+from ebmlab.samplers.discrete import BINARY, StateSpace, gumbel_like, metropolis
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.samplers.mala import MetropolisInfo
 from ebmlab.types import Potential, State
@@ -45,7 +45,7 @@ class GibbsWithGradients(Kernel):
     Source: Grathwohl, Swersky, Hashemi, Duvenaud, Maddison 2021, arXiv:2102.04509.
     """
 
-    space: Space = BINARY
+    space: StateSpace = BINARY
 
     @property
     def block(self) -> int:

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ebmlab._rows import select
 from ebmlab.errors import ConfigurationError
+from ebmlab.samplers.heated import Heated
 from ebmlab.samplers.kernel import Kernel
-from ebmlab.samplers.tempered import Tempered
 from ebmlab.types import Potential
 
 __all__ = ["ParallelTempering", "TemperingInfo", "TemperingState"]
@@ -66,7 +66,7 @@ class ParallelTempering(Kernel):
 
     Args:
         kernel: what moves each replica; or a function that makes it of the temperature, so that
-            hot ones take longer steps: `lambda t: MALA(0.1 * t)` (see `Tempered`).
+            hot ones take longer steps: `lambda t: MALA(0.1 * t)` (see `Heated`).
         temperatures: 1 = T₁ < T₂ < …, at least two; `state.swap_rates` should lie well above 0
             for all pairs, and the hottest cross every barrier.
 
@@ -92,7 +92,7 @@ class ParallelTempering(Kernel):
 
     kernel: Kernel | Callable[[float], Kernel]
     temperatures: Sequence[float]
-    ladder: tuple[Tempered, ...] = field(init=False, repr=False)
+    ladder: tuple[Heated, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         t = self.temperatures
@@ -103,7 +103,7 @@ class ParallelTempering(Kernel):
             )
         each = (self.kernel if isinstance(self.kernel, Kernel) else self.kernel(hot) for hot in t)
         # Made here, once, and frozen as all else.
-        ladder = tuple(Tempered(kernel, hot) for kernel, hot in zip(each, t, strict=True))
+        ladder = tuple(Heated(kernel, hot) for kernel, hot in zip(each, t, strict=True))
         object.__setattr__(self, "ladder", ladder)
 
     @property

@@ -36,7 +36,7 @@ class Completions(NamedTuple):
     """
 
     images: Tensor
-    scores: dict[str, float]
+    results: dict[str, float]
 
 
 def halves(seed: int, device: torch.device) -> tuple[Halves, Halves]:
@@ -86,7 +86,7 @@ def complete(
     assert isinstance(latent.energy, FreeEnergy)
     lowest = FreeEnergy(latent.energy.energy, latent.energy.infer)
     with torch.no_grad():
-        scores = {
+        results = {
             "best_of_codes_error": float(lowest(test.upper, test.lower).mean()),
             "regression_error": float(point.energy(test.upper, test.lower).mean()),
         }
@@ -96,7 +96,7 @@ def complete(
         )
         lower = torch.cat([test.lower[None, :show], point.encode(x)[None], each])
         both = torch.cat([x.expand(len(lower), -1, -1), lower], dim=-1).transpose(0, 1)
-    return Completions(both.reshape(*both.shape[:2], 1, 8, 8).clamp(0, 1), scores)
+    return Completions(both.reshape(*both.shape[:2], 1, 8, 8).clamp(0, 1), results)
 
 
 def embed(
@@ -116,7 +116,7 @@ def embed(
         with torch.no_grad():
             return knn_accuracy(code(train.upper), train.labels, code(test.upper), test.labels)
 
-    scores = {"knn_pixels": accuracy(nn.Identity()), "knn_random_encoder": accuracy(encoder)}
+    results = {"knn_pixels": accuracy(nn.Identity()), "knn_random_encoder": accuracy(encoder)}
     rng = torch.Generator(device).manual_seed(seed)
     fit(
         method,
@@ -128,4 +128,4 @@ def embed(
         progress=progress,
         title="digits: joint embedding",
     )
-    return scores | {"knn_codes": accuracy(encoder)}
+    return results | {"knn_codes": accuracy(encoder)}

@@ -60,7 +60,7 @@ def _above_lowest_y(field: Landscape) -> Landscape:
 
 
 def _temperatures(trained: list[Trained]) -> dict[str, float]:
-    fitted = {t.family.key: t.scores["temperature"] for t in trained}
+    fitted = {t.family.key: t.results["temperature"] for t in trained}
     return fitted | {"joint_embedding": fitted.get("vicreg", fitted.get("joint_embedding", 1.0))}
 
 

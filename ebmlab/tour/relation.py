@@ -1,4 +1,4 @@
-"""One relation, many answers: six families of energies on the same pairs, and their scores."""
+"""One relation, many answers: six families of energies on the same pairs, and their results."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from ebmlab.data.relations import inverse_sine
 from ebmlab.energies import MLP, Uniform
 from ebmlab.energy import Energy
 from ebmlab.metrics import (
-    branch_scores,
+    branch_matches,
     code_std,
     conditional_nll,
     effective_rank,
@@ -25,10 +25,10 @@ from ebmlab.networks import MLP as Net
 from ebmlab.networks import Choice
 from ebmlab.protocols import Method
 from ebmlab.slices import over_pairs
-from ebmlab.training import cosine, fit
+from ebmlab.training import falling_cosine, fit
 from ebmlab.types import Potential
 
-__all__ = ["FAMILIES", "Family", "Problem", "Trained", "draw_problem", "score", "train"]
+__all__ = ["FAMILIES", "Family", "Problem", "Trained", "draw_problem", "judged", "train"]
 
 CODES, DIM, WARM, RATE = 3, 4, 0.05, 1e-2
 LO, HI = -0.1, 1.1
@@ -58,7 +58,7 @@ class Problem(NamedTuple):
         return self.y_scale.apply(self.grid[:, None])[:, 0]
 
     def true_nll(self) -> float:
-        """What the true density scores on the test pairs, in nats: no model can do better."""
+        """What the true density results on the test pairs, in nats: no model can do better."""
         x, y = self.splits["test"]
         return float(-inverse_sine.log_density(x.double(), y.double()).mean())
 
@@ -81,11 +81,11 @@ class Family(NamedTuple):
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained family: its method, its scores, and the temperature that fits it."""
+    """A trained family: its method, its results, and the temperature that fits it."""
 
     family: Family
     method: Method
-    scores: dict[str, float]
+    results: dict[str, float]
 
 
 def _contrastive(problem: Problem) -> Method:
@@ -155,7 +155,7 @@ def draw_problem(seed: int, device: torch.device) -> Problem:
 
 
 def train(family: Family, problem: Problem, *, steps: int, seed: int, progress: bool) -> Trained:
-    """Build, train and score one family; the seed decides its weights and its batches."""
+    """Build, train and judge one family; the seed decides its weights and its batches."""
     x, y = problem.seen("train")
     with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
         torch.manual_seed(seed)
@@ -169,19 +169,19 @@ def train(family: Family, problem: Problem, *, steps: int, seed: int, progress: 
         rng=torch.Generator(x.device).manual_seed(seed),
         batch_size=256,
         lr=RATE,
-        schedule=cosine,
+        schedule=falling_cosine,
         progress=progress,
         title=family.title,
     )
-    scores = score(method.energy, problem) | {"seconds": time.perf_counter() - began}
+    results = judged(method.energy, problem) | {"seconds": time.perf_counter() - began}
     after = _codes(method, problem)
     if before is not None and after is not None:
-        scores |= {
+        results |= {
             "code_std_start": code_std(before),
             "code_std": code_std(after),
             "effective_rank": effective_rank(after),
         }
-    return Trained(family, method, scores)
+    return Trained(family, method, results)
 
 
 @torch.no_grad()
@@ -193,7 +193,7 @@ def _codes(method: Method, problem: Problem) -> Tensor | None:
     return codes if codes.shape[-1] > 1 else None
 
 
-def score(energy: Energy, problem: Problem) -> dict[str, float]:
+def judged(energy: Energy, problem: Problem) -> dict[str, float]:
     """Held-out likelihood by exact normalization on the grid, and the branches found.
 
     The temperature is fitted on the validation pairs, the likelihood measured on the test pairs.
@@ -206,7 +206,7 @@ def score(energy: Energy, problem: Problem) -> dict[str, float]:
         nll = conditional_nll(grid_energies(energy, x, seen_grid), grid, energy(x, y), temperature)
         middle = torch.linspace(0.45, 0.55, 41, device=grid.device)
         rows = grid_energies(energy, problem.x_scale.apply(middle[:, None]), seen_grid)
-    found = branch_scores(rows, grid, inverse_sine.branches(middle), temperature)
+    found = branch_matches(rows, grid, inverse_sine.branches(middle), temperature)
     return {
         "nll": float(nll),
         "nll_above_truth": float(nll) - problem.true_nll(),

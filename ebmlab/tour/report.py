@@ -71,17 +71,17 @@ class Report:
             "machine": {"python": platform.python_version(), "torch": torch.__version__},
             "splits": self.splits,
             "truth": self.truth,
-            "families": {t.family.key: t.scores for t in self.trained},
+            "families": {t.family.key: t.results for t in self.trained},
             "digits": self.digits,
         }
         (self.out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
         (self.out / "index.html").write_text(self._page(), encoding="utf-8")
 
     def table(self) -> str:
-        """The scores of the families, for a terminal."""
+        """The results of the families, for a terminal."""
         rows = [["family", *COLUMNS.values()]]
         rows += [
-            [t.family.title, *(_number(t.scores.get(c)) for c in COLUMNS)] for t in self.trained
+            [t.family.title, *(_number(t.results.get(c)) for c in COLUMNS)] for t in self.trained
         ]
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         lines = [
@@ -115,7 +115,7 @@ class Report:
         head = "".join(f"<th>{name}</th>" for name in ("family", *COLUMNS.values()))
         body = "".join(
             f"<tr><td>{html.escape(t.family.title)}</td>"
-            + "".join(f"<td>{_number(t.scores.get(c))}</td>" for c in COLUMNS)
+            + "".join(f"<td>{_number(t.results.get(c))}</td>" for c in COLUMNS)
             + "</tr>"
             for t in self.trained
         )
@@ -143,13 +143,13 @@ class Report:
             f"<tr><td>{name.replace('_', ' ')}</td><td>{_number(value)}</td></tr>"
             for name, value in self.digits.items()
         )
-        return f"<h2>Real digits, held-out scores</h2><table><tbody>{rows}</tbody></table>"
+        return f"<h2>Real digits, held-out results</h2><table><tbody>{rows}</tbody></table>"
 
 
-METHOD = """<h2>How the scores are made</h2>
+METHOD = """<h2>How the results are made</h2>
 <p>The conditional likelihood is exact: exp(-E/T) is normalized over y on a grid for each x. The
 temperature T is fitted on validation pairs, the likelihood measured on test pairs, and the true
-density's own score subtracted. Branches are the local minima of E(x, ·) within 5 T of the lowest,
+density's own subtracted. Branches are the local minima of E(x, ·) within 5 T of the lowest,
 at 41 x in [0.45, 0.55], compared with the noise-free right answers (tolerance 0.05). A minimum
 over z has one noise width for all branches, while the true width differs from branch to branch:
 its likelihood cannot reach the truth. Codes are those of held-out x.</p>"""

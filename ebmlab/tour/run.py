@@ -20,7 +20,7 @@ SPLIT = ("train", "test")
 def run_tour(
     out: Path, *, seed: int = 0, device: str = "cpu", quick: bool = False, verbose: bool = True
 ) -> Report:
-    """Train, score and draw; write the report after every stage.
+    """Train, judge and draw; write the report after every stage.
 
     Args:
         out: a folder; made where it does not exist.
@@ -78,7 +78,7 @@ def _digits(report: Report, seed: int, device: torch.device, progress: bool) -> 
         f"digits {name}": len(part.labels) for name, part in zip(SPLIT, data, strict=True)
     }
     completions = digits.complete(*data, steps=steps, seed=seed, progress=progress)
-    report.digits |= completions.scores
+    report.digits |= completions.results
     report.pictures.append(pictures.draw_digits(completions, report.out))
     report.write()
     report.digits |= digits.embed(*data, steps=steps, seed=seed, progress=progress)

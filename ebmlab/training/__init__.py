@@ -4,7 +4,7 @@ from ebmlab.training.batches import Batch, Data
 from ebmlab.training.checkpoint import Restored, load, save
 from ebmlab.training.fit import Fit, fit
 from ebmlab.training.guard import Guard
-from ebmlab.training.schedule import Schedule, cosine
+from ebmlab.training.schedule import Schedule, falling_cosine
 from ebmlab.training.settle import settle
 from ebmlab.training.watch import Watch
 
@@ -16,7 +16,7 @@ __all__ = [
     "Restored",
     "Schedule",
     "Watch",
-    "cosine",
+    "falling_cosine",
     "fit",
     "load",
     "save",

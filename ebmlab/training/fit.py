@@ -79,7 +79,7 @@ def fit(
             in `commit`.
         lr: the step size of that AdamW.
         schedule: factor of the optimizer's step sizes as a function of the share of the steps
-            done, such as `cosine`; None keeps them. They are put back at the end.
+            done, such as `falling_cosine`; None keeps them. They are put back at the end.
         out: a folder for `metrics.jsonl`, made anew, one line for each recorded step: step,
             seconds, value, terms, metrics, skipped; null where a number is not finite.
         progress: show a bar.

@@ -6,16 +6,16 @@ from contextlib import contextmanager
 
 import torch
 
-__all__ = ["Schedule", "cosine", "scheduled"]
+__all__ = ["Schedule", "falling_cosine", "scheduled"]
 
 Schedule = Callable[[float], float]
 
 
-def cosine(done: float) -> float:
+def falling_cosine(done: float) -> float:
     """½ (1 + cos πt) of the share t of the steps done: from 1 down to 0.
 
     Example:
-        >>> cosine(0.0), cosine(0.5), cosine(1.0)
+        >>> falling_cosine(0.0), falling_cosine(0.5), falling_cosine(1.0)
         (1.0, 0.5, 0.0)
 
     Source: Loshchilov, Hutter 2017, arXiv:1608.03983.

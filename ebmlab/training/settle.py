@@ -38,7 +38,7 @@ def settle(
 
     Example:
         >>> from ebmlab import methods
-        >>> method = methods.moco(nn.Linear(2, 4), 4, projection=3, queue=64)
+        >>> method = methods.moco(nn.Linear(2, 4), 4, projection=3, memory=64)
         >>> x = torch.randn(96, 2)
         >>> settle(method, (x, x), commits=2, batch_size=32)
         >>> int(method.objective.negatives.memory.count)

@@ -26,10 +26,10 @@ def test_the_tour_writes_a_whole_report(tmp_path, few_steps, capsys):
     drawn = {"train": 512, "validation": 100, "test": 300}
     assert metrics["splits"] == {**drawn, "digits train": 1200, "digits test": 597}
     assert list(metrics["families"]) == KEYS
-    for key, scores in metrics["families"].items():
-        assert {"nll", "branch_recall", "branch_precision"} <= set(scores)
+    for key, results in metrics["families"].items():
+        assert {"nll", "branch_recall", "branch_precision"} <= set(results)
         embeds = key in {"joint_embedding", "vicreg"}
-        assert ("code_std" in scores) == ("effective_rank" in scores) == embeds
+        assert ("code_std" in results) == ("effective_rank" in results) == embeds
     assert {"knn_codes", "knn_pixels", "best_of_codes_error"} <= set(metrics["digits"])
     assert {path.stem for path in (tmp_path / "out").glob("*.png")} == PICTURES
     table = capsys.readouterr().out
@@ -45,12 +45,12 @@ def test_the_page_opens_offline(tmp_path, few_steps):
 
 
 def test_the_same_seed_gives_the_same_scores(tmp_path, few_steps):
-    def scores(out, seed):
+    def results(out, seed):
         run_tour(tmp_path / out, seed=seed, quick=True, verbose=False)
         families = json.loads((tmp_path / out / "metrics.json").read_text())["families"]
         return {key: {**each, "seconds": 0} for key, each in families.items()}
 
-    assert scores("a", 1) == scores("b", 1) != scores("c", 2)
+    assert results("a", 1) == results("b", 1) != results("c", 2)
 
 
 def test_ctrl_c_leaves_a_report_of_what_is_done(tmp_path, few_steps, monkeypatch):
@@ -94,7 +94,7 @@ def test_titles_are_escaped():
 
 
 def test_the_tour_keeps_its_promises(tmp_path):
-    families = {t.family.key: t.scores for t in run_tour(tmp_path, verbose=False).trained}
+    families = {t.family.key: t.results for t in run_tour(tmp_path, verbose=False).trained}
     for key in ("contrastive", "vicreg", "latent"):
         assert families[key]["branch_recall"] >= 0.95
         assert families[key]["branch_precision"] >= 0.9

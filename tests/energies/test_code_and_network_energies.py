@@ -53,16 +53,16 @@ def test_the_usual_cosine_explodes_at_zero():
 
 
 def test_cross_entropy_equals_torch_on_probabilities():
-    scores, target = randn(6, 5, seed=1), randn(6, 5, seed=2).softmax(-1)
-    ours = _value_and_grads(CrossEntropy(0.3), scores, target)
+    logits, target = randn(6, 5, seed=1), randn(6, 5, seed=2).softmax(-1)
+    ours = _value_and_grads(CrossEntropy(0.3), logits, target)
     theirs = _value_and_grads(
-        lambda a, b: functional.cross_entropy(a / 0.3, b, reduction="none"), scores, target
+        lambda a, b: functional.cross_entropy(a / 0.3, b, reduction="none"), logits, target
     )
     torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
     labels = torch.tensor([0, 4, 2, 1, 1, 3])
     torch.testing.assert_close(
-        CrossEntropy()(scores, functional.one_hot(labels, 5).double()),
-        functional.cross_entropy(scores, labels, reduction="none"),
+        CrossEntropy()(logits, functional.one_hot(labels, 5).double()),
+        functional.cross_entropy(logits, labels, reduction="none"),
     )
 
 

@@ -74,9 +74,9 @@ class Uniform(Inference):
         self.sharp = sharp
 
     def __call__(self, energy, x, y, temperature=0.0, *, rng=None):
-        scores = energy.scores(y).detach()
-        share = (self.sharp * scores).softmax(-1)[None]
-        zero = torch.zeros_like(scores[..., 0])
+        logits = energy.logits(y).detach()
+        share = (self.sharp * logits).softmax(-1)[None]
+        zero = torch.zeros_like(logits[..., 0])
         return Posterior(share, torch.ones_like(share[..., 0]), zero, zero)
 
 

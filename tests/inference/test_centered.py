@@ -41,9 +41,9 @@ def test_behind_linear_scores_the_center_is_the_mean_score_of_the_day():
     infer, h = Centered(3, momentum=0.0).double(), randn(6, 3)
     head = FreeEnergy(Assignment(linear), infer)
     head.update(None, h)
-    scores = linear(h).detach()
+    logits = linear(h).detach()
     torch.testing.assert_close(
-        head.posterior(h, h).atoms[0], ((scores - scores.mean(0)) / 0.04).softmax(1)
+        head.posterior(h, h).atoms[0], ((logits - logits.mean(0)) / 0.04).softmax(1)
     )
 
 
@@ -93,7 +93,7 @@ def test_entropies_tell_the_three_states_of_assignments():
 def test_a_cross_entropy_of_prototypes_is_that_of_torch():
     energy, x = Assignment(Prototypes(3, 5), 0.2).double(), randn(6, 3)
     z = randn(6, 5).softmax(1)
-    due = torch.nn.functional.cross_entropy(energy.scores(x) / 0.2, z, reduction="none")
+    due = torch.nn.functional.cross_entropy(energy.logits(x) / 0.2, z, reduction="none")
     torch.testing.assert_close(energy(x, x, z), due)
     half = energy.half()
     value = half(x.half(), x.half(), z.half())

@@ -12,18 +12,18 @@ from ebmlab import FreeEnergy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.inference import (
     AdaptiveMoments,
-    Binary,
     Circle,
     Descent,
     Enumerate,
     HeavyBall,
+    Hypercube,
     OneHot,
     Simplex,
     Sphere,
     Vector,
 )
 
-SPACES = [Vector(3), Sphere(3), Circle(), Simplex(4), OneHot(5), Binary(3)]
+SPACES = [Vector(3), Sphere(3), Circle(), Simplex(4), OneHot(5), Hypercube(3)]
 COMPACT = [space for space in SPACES if not isinstance(space, Vector)]
 
 
@@ -38,7 +38,7 @@ def test_projections_land_in_the_space_and_keep_what_is_there(space):
     space.require("z", inside)
 
 
-@pytest.mark.parametrize("space", [Sphere(3), Simplex(4), OneHot(5), Binary(3)], ids=str)
+@pytest.mark.parametrize("space", [Sphere(3), Simplex(4), OneHot(5), Hypercube(3)], ids=str)
 def test_the_projection_is_the_nearest_point(space):
     z = 2 * randn(40, space.dim, seed=2)
     others = space.uniform(20_000, generator(3), F64)
@@ -95,12 +95,12 @@ def test_volumes_are_those_of_known_bodies():
     assert Simplex(3).log_volume == pytest.approx(math.log(math.sqrt(3) / 2))
     assert Circle().log_volume == pytest.approx(math.log(2 * math.pi))
     assert OneHot(5).log_volume == pytest.approx(math.log(5))
-    assert Binary(3).log_volume == pytest.approx(math.log(8))
+    assert Hypercube(3).log_volume == pytest.approx(math.log(8))
 
 
 def test_atoms_are_all_points_once():
     assert torch.equal(OneHot(3).atoms(), torch.eye(3))
-    every = {tuple(map(int, row)) for row in Binary(4).atoms()}
+    every = {tuple(map(int, row)) for row in Hypercube(4).atoms()}
     assert every == set(itertools.product((0, 1), repeat=4))
     _, lecture = ellipse()
     torch.testing.assert_close(Circle().atoms(48, F64), lecture)
@@ -125,8 +125,8 @@ def test_what_is_not_in_a_space_is_named():
     with pytest.raises(ConfigurationError, match="Enumerate"):
         Descent(space=OneHot(3))
     with pytest.raises(ConfigurationError, match="too many"):
-        Binary(30).atoms()
-    for kind, dim in ((Vector, 0), (Sphere, 1), (Simplex, 0), (Binary, 63)):
+        Hypercube(30).atoms()
+    for kind, dim in ((Vector, 0), (Sphere, 1), (Simplex, 0), (Hypercube, 63)):
         with pytest.raises(ConfigurationError, match=str(dim)):
             kind(dim)
 

@@ -17,21 +17,21 @@ from ebmlab.networks import Memory, Prototypes
 @pytest.mark.parametrize("iterations", [1, 3, 10])
 @pytest.mark.parametrize("epsilon", [0.05, 1.0])
 def test_a_few_iterations_are_the_official_ones(epsilon, iterations):
-    scores = randn(20, 7).tanh()
-    q, _ = balanced(scores, epsilon, iterations)
-    due = official_sinkhorn(scores, epsilon, iterations)
+    logits = randn(20, 7).tanh()
+    q, _ = balanced(logits, epsilon, iterations)
+    due = official_sinkhorn(logits, epsilon, iterations)
     torch.testing.assert_close(q, due, rtol=1e-10, atol=1e-14)
 
 
 def test_many_iterations_use_all_clusters_alike_and_maximize_entropic_transport():
-    scores = randn(20, 7)
-    q, uneven = balanced(scores, 0.5, 2000)
+    logits = randn(20, 7)
+    q, uneven = balanced(logits, 0.5, 2000)
     torch.testing.assert_close(q.sum(0), torch.full((7,), 20 / 7, dtype=F64))
     torch.testing.assert_close(q.sum(1), torch.ones(20, dtype=F64))
     assert uneven < 1e-12
 
     def objective(plan):
-        return (plan * scores).sum() + 0.5 * torch.special.entr(plan).sum()
+        return (plan * logits).sum() + 0.5 * torch.special.entr(plan).sum()
 
     for seed in range(5):
         way = randn(20, 7, seed=seed + 1)
@@ -40,23 +40,23 @@ def test_many_iterations_use_all_clusters_alike_and_maximize_entropic_transport(
 
 
 def test_how_uneven_the_clusters_were_is_told():
-    scores = randn(20, 7)
-    _, uneven = balanced(scores, 0.5, 4)
-    before, _ = balanced(scores, 0.5, 3)
+    logits = randn(20, 7)
+    _, uneven = balanced(logits, 0.5, 4)
+    before, _ = balanced(logits, 0.5, 3)
     torch.testing.assert_close(uneven, (before.sum(0) / 20 - 1 / 7).abs().sum())
 
 
-# The official form is NaN in float16 at these scores: exp(s / ε) overflows above s = 0.55.
+# The official form is NaN in float16 at these logits: exp(s / ε) overflows above s = 0.55.
 @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float32])
 def test_rows_sum_to_one_in_every_precision(kind):
     codes, prototypes = (functional.normalize(randn(n, 16, seed=n), dim=1) for n in (512, 300))
-    scores = (6 * codes @ prototypes.T).to(kind)
-    q, _ = balanced(scores)
+    logits = (6 * codes @ prototypes.T).to(kind)
+    q, _ = balanced(logits)
     assert q.dtype == torch.float32
     assert (q.double().sum(1) - 1).abs().max() <= 1.5e-6
-    torch.testing.assert_close(q.double(), balanced(scores.double())[0], rtol=0, atol=1e-5)
+    torch.testing.assert_close(q.double(), balanced(logits.double())[0], rtol=0, atol=1e-5)
     if kind == torch.float16:
-        assert official_sinkhorn(scores).isnan().any()
+        assert official_sinkhorn(logits).isnan().any()
 
 
 @pytest.mark.parametrize("scale", [1e2, 1e4])
@@ -68,11 +68,11 @@ def test_scores_far_apart_stay_finite(scale):
 
 
 def test_rows_without_weight_do_not_count_and_offsets_change_nothing():
-    scores = randn(20, 7).tanh()
+    logits = randn(20, 7).tanh()
     weights = (torch.arange(20) >= 8).double()
-    scores[:8] += 50.0
-    torch.testing.assert_close(balanced(scores, weights=weights)[0][8:], balanced(scores[8:])[0])
-    torch.testing.assert_close(balanced(scores + 100.0)[0], balanced(scores)[0])
+    logits[:8] += 50.0
+    torch.testing.assert_close(balanced(logits, weights=weights)[0][8:], balanced(logits[8:])[0])
+    torch.testing.assert_close(balanced(logits + 100.0)[0], balanced(logits)[0])
 
 
 def test_views_are_populations_of_their_own():
@@ -91,21 +91,21 @@ def test_all_pairs_share_the_assignment_of_their_y():
     torch.testing.assert_close(head(x[:, None], y[None]), due)
 
 
-def queued(queue_from=0):
+def queued(memory_from=0):
     memory = Memory(6, 3).double()
     return FreeEnergy(
-        Assignment(Prototypes(3, 4)), Sinkhorn(queue=memory, queue_from=queue_from)
+        Assignment(Prototypes(3, 4)), Sinkhorn(memory=memory, memory_from=memory_from)
     ).double()
 
 
-@pytest.mark.parametrize("queue_from", [0, 3])
-def test_the_queue_waits_until_it_is_full_and_its_time_has_come(queue_from):
-    head, y = queued(queue_from), randn(4, 3, seed=5)
+@pytest.mark.parametrize("memory_from", [0, 3])
+def test_the_queue_waits_until_it_is_full_and_its_time_has_come(memory_from):
+    head, y = queued(memory_from), randn(4, 3, seed=5)
     for step in range(5):
-        past = head.infer.queue.codes
+        past = head.infer.memory.codes
         prototypes = head.energy.prototypes
         joined = torch.cat([prototypes(past), prototypes(y)]).detach()
-        used = step >= max(2, queue_from)
+        used = step >= max(2, memory_from)
         due = official_sinkhorn(joined)[6:] if used else official_sinkhorn(joined[6:])
         torch.testing.assert_close(head.posterior(y, y).atoms[0], due)
         head.update(None, randn(4, 3, seed=10 + step))
@@ -113,7 +113,7 @@ def test_the_queue_waits_until_it_is_full_and_its_time_has_come(queue_from):
 
 def test_each_view_is_joined_by_its_own_past():
     memory, y = Memory(6, 3, views=2).double(), randn(2, 4, 3, seed=5)
-    head = FreeEnergy(Assignment(Prototypes(3, 4)), Sinkhorn(queue=memory)).double()
+    head = FreeEnergy(Assignment(Prototypes(3, 4)), Sinkhorn(memory=memory)).double()
     memory.push(randn(2, 7, 3, seed=6))
     prototypes, found = head.energy.prototypes, head.posterior(y, y).atoms[0]
     for view, past, z in zip(y, memory.codes, found, strict=True):
@@ -146,7 +146,7 @@ def test_landscapes_refuse_a_balanced_batch():
         landscape(head.given(torch.zeros(1, 2)), Plane.xy())
 
 
-@pytest.mark.parametrize("bad", [{"epsilon": 0.0}, {"iterations": 0}, {"queue_from": -1}])
+@pytest.mark.parametrize("bad", [{"epsilon": 0.0}, {"iterations": 0}, {"memory_from": -1}])
 def test_numbers_out_of_range_raise(bad):
     with pytest.raises(ConfigurationError, match=next(iter(bad))):
         Sinkhorn(**bad)

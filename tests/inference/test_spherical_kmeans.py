@@ -1,4 +1,4 @@
-"""Spherical K-means, and clusters of a bank of codes that it sets once in a while."""
+"""Spherical K-means, and clusters of a memory of codes that it sets once in a while."""
 
 from itertools import pairwise
 
@@ -17,14 +17,14 @@ from ebmlab.networks import Memory, Prototypes
 
 
 def by_hand(codes, start, iterations):
-    """Lloyd's iterations, one code and one centroid at a time; no centroid loses all its codes."""
-    codes, centroids = functional.normalize(codes, dim=1), start
+    """Lloyd's iterations, one code and one center at a time; no center loses all its codes."""
+    codes, centers = functional.normalize(codes, dim=1), start
     for _ in range(iterations):
-        index = torch.tensor([int((centroids @ h).argmax()) for h in codes])
-        means = [codes[index == k].sum(0) for k in range(len(centroids))]
-        assert all(bool((index == k).any()) for k in range(len(centroids)))
-        centroids = torch.stack([mean / mean.norm() for mean in means])
-    return centroids
+        index = torch.tensor([int((centers @ h).argmax()) for h in codes])
+        means = [codes[index == k].sum(0) for k in range(len(centers))]
+        assert all(bool((index == k).any()) for k in range(len(centers)))
+        centers = torch.stack([mean / mean.norm() for mean in means])
+    return centers
 
 
 @pytest.mark.parametrize("rows", [7, 1000])
@@ -47,7 +47,7 @@ def test_no_iteration_lowers_the_likeness():
     assert likeness[-1] > likeness[0] + 1
 
 
-def test_a_dead_centroid_takes_the_code_least_like_its_own():
+def test_a_dead_center_takes_the_code_least_like_its_own():
     # Five copies of one direction: two of three starts are alike, and the second of them is dead.
     codes = torch.tensor([[1.0, 0.0]] * 5 + [[0.8, 0.6], [0.0, 1.0]], dtype=F64)
     for seed in range(20):
@@ -55,42 +55,42 @@ def test_a_dead_centroid_takes_the_code_least_like_its_own():
         assert set(map(tuple, found.round(decimals=6).tolist())) == {(1, 0), (0.8, 0.6), (0, 1)}
 
 
-def test_the_same_generator_gives_the_same_centroids():
+def test_the_same_generator_gives_the_same_centers():
     codes = randn(50, 3)
     first, again, other = (spherical_kmeans(codes, 5, 3, generator(seed)) for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
 
-def test_fewer_codes_than_centroids_raise():
+def test_fewer_codes_than_centers_raise():
     with pytest.raises(ShapeError, match=r"\(3, 2\); 4 clusters"):
         spherical_kmeans(randn(3, 2), 4, 1, generator())
 
 
 def head(every=2, k=3, size=20):
-    centroids = Prototypes(2, k)
+    centers = Prototypes(2, k)
     return FreeEnergy(
-        Assignment(centroids, 0.1), Clustered(centroids, Memory(size, 2), every, seed=3)
+        Assignment(centers, 0.1), Clustered(centers, Memory(size, 2), every, seed=3)
     ).double()
 
 
-def test_centroids_are_those_of_the_bank_every_so_many_commits():
+def test_centers_are_those_of_the_bank_every_so_many_commits():
     free, seen = head(), []
     start = free.energy.prototypes.weight.clone()
     for step in range(1, 5):
         seen.append(randn(2, 4, 2, seed=step))
         free.update(None, seen[-1])
-        bank = torch.cat([codes.reshape(-1, 2) for codes in seen])[-20:]
+        memory = torch.cat([codes.reshape(-1, 2) for codes in seen])[-20:]
         if step == 1:
             assert torch.equal(free.energy.prototypes.weight, start)
         elif step == 2:
-            due = spherical_kmeans(bank, 3, 10, stream(3, 2, rank=0))
+            due = spherical_kmeans(memory, 3, 10, stream(3, 2, rank=0))
             torch.testing.assert_close(free.energy.prototypes.weight, due)
-    ring = free.infer.bank.codes
-    assert {tuple(row) for row in ring.tolist()} == {tuple(row) for row in bank.tolist()}
+    ring = free.infer.memory.codes
+    assert {tuple(row) for row in ring.tolist()} == {tuple(row) for row in memory.tolist()}
 
 
-def test_z_is_the_nearest_centroid_which_no_gradient_moves():
+def test_z_is_the_nearest_center_which_no_gradient_moves():
     free, y = head(), randn(7, 2)
     z = free.posterior(y, y).atoms[0]
     cosines = functional.normalize(y, dim=1) @ free.energy.prototypes.weight.T
@@ -100,7 +100,7 @@ def test_z_is_the_nearest_centroid_which_no_gradient_moves():
     assert free.energy.prototypes.weight.grad is None
 
 
-def test_until_there_are_enough_codes_centroids_stay():
+def test_until_there_are_enough_codes_centers_stay():
     free = head(every=1, k=6)
     start = free.energy.prototypes.weight.clone()
     free.update(None, randn(5, 2))
@@ -141,6 +141,6 @@ def test_counts_below_one_raise(bad):
 
 
 @pytest.mark.parametrize("shape", [(2, 2), (4, 3)])
-def test_a_bank_that_does_not_fit_the_centroids_raises(shape):
-    with pytest.raises(ConfigurationError, match="the bank keeps codes"):
+def test_a_bank_that_does_not_fit_the_centers_raises(shape):
+    with pytest.raises(ConfigurationError, match="the memory keeps codes"):
         Clustered(Prototypes(2, 3), Memory(*shape), every=1)

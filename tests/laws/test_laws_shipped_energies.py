@@ -170,7 +170,7 @@ ENERGIES = {
     ),
     "Whitened": lambda: (Whitened(SquaredDistance(), eps=0.1), X3, Y3),
     "Assignment": lambda: (clusters(), X2, Y2, SHARES),
-    "Assignment of scores": lambda: (Assignment(), X3, Y3, SHARES),
+    "Assignment of logits": lambda: (Assignment(), X3, Y3, SHARES),
     "NearestNeighbor": lambda: (NearestNeighbor(net(3, 3), Memory(5, 3)), X3, Y3),
     "SuperClasses": lambda: (SuperClasses(3, 2, 1, 3), X3, LABELS, SHARES),
     "Supported": lambda: (
@@ -336,7 +336,7 @@ ENERGY_EXEMPTIONS = {
     "Predicted": ({"differentiable": ("x",)}, "the gradient is stopped at the target's code"),
     "Completion of patches": ({"second": False}, "fused attention has first derivatives only"),
     "Assignment": ({"differentiable": ("x", "z")}, "y enters through z alone"),
-    "Assignment of scores": ({"differentiable": ("x", "z")}, "the same"),
+    "Assignment of logits": ({"differentiable": ("x", "z")}, "the same"),
     "FreeEnergy, Sinkhorn": ({"differentiable": ("x",)}, "no gradient passes the clusters of y"),
     "FreeEnergy, Sinkhorn, queue": ({"differentiable": ("x",)}, "the same"),
     "FreeEnergy, Centered": ({"differentiable": ("x",)}, "the same"),

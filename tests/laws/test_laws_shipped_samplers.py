@@ -22,9 +22,9 @@ from ebmlab.samplers import (
     FusedLangevin,
     Gibbs,
     GibbsWithGradients,
+    Heated,
     Langevin,
     ParallelTempering,
-    Tempered,
     Underdamped,
     linear,
 )
@@ -44,7 +44,7 @@ SAMPLERS = {
     "NUTS": lambda: (NUTS(1.0, max_depth=4), 1.0),
     "EllipticalSlice": lambda: (EllipticalSlice(), 1.0),
     "Underdamped": lambda: (Underdamped(0.2), 1.0),
-    "Tempered": lambda: (Tempered(MALA(2.0), 4.0), 4.0),
+    "Heated": lambda: (Heated(MALA(2.0), 4.0), 4.0),
     "Annealed": lambda: (Annealed(MALA(0.5), linear(1.0, 1.0, 2)), 1.0),
     "ParallelTempering": lambda: (ParallelTempering(lambda t: MALA(0.5 * t), (1.0, 2.0)), 1.0),
 }

@@ -23,13 +23,13 @@ def built(name):
 
 def swav_loss(method, x, y, past=None, temperature=0.1):
     f, weight = method.energy.online, method.energy.head.energy.prototypes.weight
-    scores = [functional.normalize(f(view), dim=1) @ weight.T for view in x]
+    logits = [functional.normalize(f(view), dim=1) @ weight.T for view in x]
     targets = []
-    for i, own in enumerate(scores[: len(y)]):
+    for i, own in enumerate(logits[: len(y)]):
         everything = own if past is None else torch.cat([past[i] @ weight.T, own])
         targets.append(official_sinkhorn(everything)[-len(own) :])
     return over_pairs(
-        lambda i, j: cross_entropy(scores[i], targets[j], temperature), len(x), len(y)
+        lambda i, j: cross_entropy(logits[i], targets[j], temperature), len(x), len(y)
     )
 
 
@@ -74,7 +74,7 @@ def test_the_other_views_queue_is_another_loss():
 def test_swavs_queue_is_used_from_its_time_on_only():
     x, y = RECIPES["swav, queue"][1]()
     method = small(
-        methods.swav, prototypes=4, projection=3, hidden=6, queue=5, queue_from=2, frozen_steps=0
+        methods.swav, prototypes=4, projection=3, hidden=6, memory=5, memory_from=2, frozen_steps=0
     )
     with_past(method, x, y)
     judge(method, x, y, swav_loss(method, x, y))
@@ -82,15 +82,15 @@ def test_swavs_queue_is_used_from_its_time_on_only():
     judge(method, x, y, swav_loss(method, x, y, past))
 
 
-def test_deepcluster_predicts_the_nearest_centroids_of_several_clusterings():
+def test_deepcluster_predicts_the_nearest_centers_of_several_clusterings():
     method, x, y = built("deepcluster")
     f, losses = method.energy.online, []
     for head in method.energy.head.energy.terms:
         weight = head.energy.prototypes.weight
-        scores = [functional.normalize(f(view), dim=1) @ weight.T for view in x]
+        logits = [functional.normalize(f(view), dim=1) @ weight.T for view in x]
         losses.append(
             over_pairs(
-                lambda i, j, s=scores: functional.cross_entropy(s[i] / 0.1, s[j].argmax(1)), 2, 2
+                lambda i, j, s=logits: functional.cross_entropy(s[i] / 0.1, s[j].argmax(1)), 2, 2
             )
         )
         assert not weight.requires_grad

@@ -14,7 +14,7 @@ from ebmlab.energies import BinaryCrossEntropy, Gaussian
 from ebmlab.networks import MLP, GaussianHead
 from ebmlab.partition import annealed_evidence, evidence
 from ebmlab.samplers import HMC
-from ebmlab.training import cosine
+from ebmlab.training import falling_cosine
 
 needs_data = pytest.mark.skipif("EBMLAB_DATA" not in os.environ, reason="needs EBMLAB_DATA")
 DIM = 20
@@ -32,7 +32,7 @@ def networks() -> tuple[nn.Module, nn.Module]:
 
 def trained(method: Method, images: Tensor) -> Method:
     optimizer = torch.optim.Adam(method.parameters(), lr=3e-3)
-    options = {"batch_size": 20, "schedule": cosine, "progress": False, "rng": generator()}
+    options = {"batch_size": 20, "schedule": falling_cosine, "progress": False, "rng": generator()}
     fit(method, (None, images), steps=1500, optimizer=optimizer, **options)
     return method
 

@@ -17,12 +17,12 @@ from ebmlab.objectives import DenoisingScore
 from ebmlab.protocols import Loss, Method
 
 
-def looks(watch, codes, numbers=None, times=5, scores=None):
+def looks(watch, codes, numbers=None, times=5, logits=None):
     """The messages of all warnings over some looks."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", CollapseWarning)
         for _ in range(times):
-            watch.look(codes, numbers, scores)
+            watch.look(codes, numbers, logits)
     return [str(warning.message) for warning in caught]
 
 
@@ -110,13 +110,13 @@ def test_data_that_fall_into_few_clusters_are_told_and_those_of_many_are_not():
     one[:, 7] += 50
     two[:, 0] += torch.where(torch.arange(100) < 50, 50.0, 0.0)
     two[:, 1] += 25
-    (told,) = looks(Collapse(), HEALTHY, times=9, scores=one)
+    (told,) = looks(Collapse(), HEALTHY, times=9, logits=one)
     assert "few clusters: 1.00 of 100" in told
     assert "Sinkhorn" in told
-    (told,) = looks(Collapse(), None, scores=two)
+    (told,) = looks(Collapse(), None, logits=two)
     assert "few clusters: 2.00 of 100" in told
-    for scores in (wide, two[:, :2], wide[:1], wide[:, :1]):
-        assert looks(Collapse(), HEALTHY, scores=scores) == []
+    for logits in (wide, two[:, :2], wide[:1], wide[:, :1]):
+        assert looks(Collapse(), HEALTHY, logits=logits) == []
     assert Collapse().look(None, None, two)["clusters"] == pytest.approx(2.0)
 
 
@@ -144,11 +144,11 @@ def test_compared_codes_are_those_before_the_head_and_nothing_moves():
     method = methods.vicreg(f, 4, projector=p)
     views = randn(20, 5).float(), randn(20, 5, seed=1).float()
     state = {k: v.clone() for k, v in method.state_dict().items()}
-    codes, scores = compared(nn.ModuleDict({"wrapped": method}), views, views, rows=7)
+    codes, logits = compared(nn.ModuleDict({"wrapped": method}), views, views, rows=7)
     assert all(torch.equal(v, state[k]) for k, v in method.state_dict().items())
     assert all(m.training for m in method.modules())
     assert all(m.track_running_stats for m in method.modules() if isinstance(m, nn.BatchNorm1d))
-    assert scores is None
+    assert logits is None
     assert not codes.requires_grad
     torch.testing.assert_close(codes, deepcopy(p)(deepcopy(f)(views[0][:7])).detach())
     alone = compared(method, views, views, rows=1).codes

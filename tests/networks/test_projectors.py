@@ -15,27 +15,27 @@ PROJECTION = {"projection": 5, "hidden": 7}
 # scale and shift, "r" and "g" ReLU and GELU, "b" a bias that nothing cancels.
 PROJECTORS = {
     "simclr": ({"projection": 5}, "3 n r 5 b"),
-    "moco": ({"projection": 5, "queue": 4}, "3 b r 5 b"),
-    "nnclr": ({"queue": 4, **PROJECTION}, "7 n r 7 n r 5 n"),
+    "moco": ({"projection": 5, "memory": 4}, "3 b r 5 b"),
+    "nnclr": ({"memory": 4, **PROJECTION}, "7 n r 7 n r 5 n"),
     "byol": (PROJECTION, "7 n r 5 b"),
     "simsiam": ({"projection": 5}, "5 n r 5 n r 5 s"),
     "barlow_twins": (PROJECTION, "7 n r 7 n r 5"),
     "lejepa": (PROJECTION, "7 n r 7 n r 5 b"),
     "w_mse": (PROJECTION, "7 n r 5 b"),
     "swav": ({"prototypes": 4, **PROJECTION}, "7 n r 5 b"),
-    "deepcluster": ({"bank": 4, "every": 1, "prototypes": (4,), **PROJECTION}, "7 n r 5 b"),
+    "deepcluster": ({"memory": 4, "every": 1, "prototypes": (4,), **PROJECTION}, "7 n r 5 b"),
     "dino": ({"outputs": 4, "hidden": 7, "bottleneck": 5}, "7 b g 7 b g 5 b"),
     "paws": ({"classes": 2, **PROJECTION}, "7 n r 7 n r 5 b"),
 }
 PREDICTORS = {
     "byol": (PROJECTION, "7 n r 5 b"),
     "simsiam": ({"projection": 5, "bottleneck": 2}, "2 n r 5 b"),
-    "nnclr": ({"queue": 4, "bottleneck": 9, **PROJECTION}, "9 n r 5 b"),
+    "nnclr": ({"memory": 4, "bottleneck": 9, **PROJECTION}, "9 n r 5 b"),
 }
 DEFAULTS = {
     "simclr": {"projection": 128, "temperature": 0.5},
-    "moco": {"projection": 128, "queue": 65536, "temperature": 0.2, "decay": 0.999},
-    "nnclr": {"projection": 256, "hidden": 2048, "bottleneck": 4096, "queue": 98304},
+    "moco": {"projection": 128, "memory": 65536, "temperature": 0.2, "decay": 0.999},
+    "nnclr": {"projection": 256, "hidden": 2048, "bottleneck": 4096, "memory": 98304},
     "byol": {"projection": 256, "hidden": 4096, "decay": 0.99},
     "simsiam": {"projection": 2048, "bottleneck": 512},
     "barlow_twins": {"projection": 8192, "hidden": 8192, "off_diagonal": 0.0051},

@@ -11,9 +11,9 @@ from ebmlab.networks import Directions, Memory, Prototypes
 
 @pytest.mark.parametrize("layer", [Prototypes, Directions])
 def test_scores_are_cosines(layer):
-    scores, h = layer(3, 5).double(), randn(2, 6, 3)
-    due = functional.cosine_similarity(h[..., None, :], scores.weight, dim=-1)
-    torch.testing.assert_close(scores(h), due)
+    logits, h = layer(3, 5).double(), randn(2, 6, 3)
+    due = functional.cosine_similarity(h[..., None, :], logits.weight, dim=-1)
+    torch.testing.assert_close(logits(h), due)
 
 
 def test_only_commits_put_prototypes_back_to_length_one():
@@ -35,12 +35,12 @@ def test_directions_have_no_slope_along_themselves():
 
 @pytest.mark.parametrize("layer", [Prototypes, Directions])
 def test_weights_are_frozen_for_some_commits(layer):
-    scores, h = layer(3, 5, frozen_steps=2).double(), randn(6, 3).requires_grad_()
+    logits, h = layer(3, 5, frozen_steps=2).double(), randn(6, 3).requires_grad_()
     for step in range(4):
-        grad_h, grad = torch.autograd.grad(scores(h).square().sum(), [h, scores.weight])
+        grad_h, grad = torch.autograd.grad(logits(h).square().sum(), [h, logits.weight])
         assert bool((grad == 0).all()) == (step < 2)
         assert grad_h.abs().max() > 0
-        scores.step()
+        logits.step()
 
 
 @pytest.mark.parametrize("layer", [Prototypes, Directions])

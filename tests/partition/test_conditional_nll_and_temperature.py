@@ -12,7 +12,7 @@ from scipy import stats
 from ebmlab import FunctionEnergy
 from ebmlab.data import relations
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
-from ebmlab.metrics import branch_scores, conditional_nll, fit_temperature, grid_energies
+from ebmlab.metrics import branch_matches, conditional_nll, fit_temperature, grid_energies
 
 
 def _gaussian_rows(n=100, scale=0.5, factor=1.0):
@@ -136,14 +136,14 @@ def test_density_scores_refuse_what_does_not_fit():
         with pytest.raises(NonFiniteError, match="row 2"):
             fit_temperature(refused, GRID, at)
         with pytest.raises(NonFiniteError, match="row 2"):
-            branch_scores(refused, GRID, answers, 1.0)
+            branch_matches(refused, GRID, answers, 1.0)
     with pytest.raises(ShapeError, match="branches holds 3"):
-        branch_scores(energies, GRID, answers[:3], 1.0)
+        branch_matches(energies, GRID, answers[:3], 1.0)
     with pytest.raises(ConfigurationError, match="all empty"):
-        branch_scores(energies, GRID, [torch.zeros(0)] * 4, 1.0)
+        branch_matches(energies, GRID, [torch.zeros(0)] * 4, 1.0)
     for setting in ({"tolerance": 0.0}, {"depth": -1.0}):
         with pytest.raises(ConfigurationError, match=next(iter(setting))):
-            branch_scores(energies, GRID, answers, 1.0, **setting)
+            branch_matches(energies, GRID, answers, 1.0, **setting)
 
 
 def test_the_true_energy_of_the_inverse_problem_is_at_temperature_one():

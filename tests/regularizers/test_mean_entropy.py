@@ -32,13 +32,13 @@ def test_it_is_least_where_all_outputs_are_used_and_zero_where_one_is():
 
 
 def test_gradients_are_finite_where_probabilities_underflow():
-    scores = torch.tensor([[0.0, 800.0], [0.0, 900.0]], requires_grad=True)
-    value = MeanEntropy()(scores, scores)
-    (grad,) = torch.autograd.grad(value, scores)
+    logits = torch.tensor([[0.0, 800.0], [0.0, 900.0]], requires_grad=True)
+    value = MeanEntropy()(logits, logits)
+    (grad,) = torch.autograd.grad(value, logits)
     assert grad.isfinite().all()
     # Control: by p log p it is NaN.
-    p = scores.softmax(-1).mean(0)
-    (bare,) = torch.autograd.grad((p * p.log()).sum(), scores)
+    p = logits.softmax(-1).mean(0)
+    (bare,) = torch.autograd.grad((p * p.log()).sum(), logits)
     assert bare.isnan().any()
 
 

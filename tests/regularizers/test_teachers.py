@@ -11,7 +11,7 @@ from ebmlab.energies import Cosine, JointEmbedding
 from ebmlab.errors import ConfigurationError
 from ebmlab.objectives import Regularized
 from ebmlab.protocols import Method
-from ebmlab.teachers import EMA, Detached, cosine
+from ebmlab.teachers import EMA, Detached, rising_cosine
 
 
 def _student(value: float = 0.0) -> nn.Linear:
@@ -189,7 +189,7 @@ def test_a_detached_target_leaves_the_gradient_of_the_online_side_alone():
 
 
 def test_a_decay_rises_along_a_cosine_and_stays_at_one():
-    decay = cosine(0.9, steps=8)
+    decay = rising_cosine(0.9, steps=8)
     found = [float(decay(torch.tensor(t))) for t in range(11)]
     due = [1 - 0.05 * (1 + math.cos(math.pi * min(t, 8) / 8)) for t in range(11)]
     assert found == pytest.approx(due, abs=1e-12)
@@ -198,7 +198,7 @@ def test_a_decay_rises_along_a_cosine_and_stays_at_one():
 
 def test_a_rising_decay_moves_a_teacher_of_any_precision():
     student = nn.Linear(2, 2).half()
-    teacher = EMA(student, cosine(0.5, steps=4))
+    teacher = EMA(student, rising_cosine(0.5, steps=4))
     start = teacher.module.weight.clone()
     _set(student, 2.0)
     teacher.step()
@@ -208,4 +208,4 @@ def test_a_rising_decay_moves_a_teacher_of_any_precision():
 @pytest.mark.parametrize("bad", [(1.5, 10), (-0.1, 10), (0.9, 0)])
 def test_a_rising_decay_out_of_range_raises(bad):
     with pytest.raises(ConfigurationError, match="start is"):
-        cosine(*bad)
+        rising_cosine(*bad)

@@ -28,13 +28,13 @@ from ebmlab.energies import Gaussian, Uniform
 from ebmlab.errors import ConfigurationError, NonFiniteError
 from ebmlab.samplers import MALA, GibbsWithGradients, Langevin, run
 from ebmlab.samplers.annealed import Annealed, geometric, linear
+from ebmlab.samplers.heated import Heated
 from ebmlab.samplers.path import Path
-from ebmlab.samplers.tempered import Tempered
 from ebmlab.samplers.underdamped import Underdamped
 from ebmlab.types import Potential, State
 
 
-class Lukewarm(Tempered):
+class Lukewarm(Heated):
     """Forgets that the gradient is to be tempered as the energy is."""
 
     def move(self, u, state, noise):
@@ -53,7 +53,11 @@ def tilted(y: Tensor) -> Tensor:
 def test_a_tempered_kernel_samples_at_its_temperature(temperature):
     start = math.sqrt(temperature) * randn(20_000, 2, seed=1)
     chain = run(
-        Tempered(MALA(1.0 * temperature), temperature), bowl, start, steps=20, rng=generator(2)
+        Heated(MALA(1.0 * temperature), temperature),
+        bowl,
+        start,
+        steps=20,
+        rng=generator(2),
     )
     assert has_variance(chain.state.y, temperature)
     assert not has_variance(chain.state.y, 1.0)
@@ -68,16 +72,16 @@ def test_a_skewed_law_is_kept_and_another_temperature_or_gradient_is_seen():
         return 2 * log_gamma(y)
 
     start = log_gamma_draws(20_000, seed=5)
-    chain = run(Tempered(MALA(0.5), 2.0), double, start, steps=20, rng=generator(6))
+    chain = run(Heated(MALA(0.5), 2.0), double, start, steps=20, rng=generator(6))
     assert fits(chain.state.y[:, 0], log_gamma_cdf)
-    cold = run(Tempered(MALA(0.5), 1.0), double, start, steps=20, rng=generator(6))
+    cold = run(Heated(MALA(0.5), 1.0), double, start, steps=20, rng=generator(6))
     assert not fits(cold.state.y[:, 0], log_gamma_cdf)
-    hot = Tempered(Langevin(0.2), 3.0)
+    hot = Heated(Langevin(0.2), 3.0)
     assert has_variance(_spread(hot), 3 / (1 - 0.2 / 3 / 2))
     assert not has_variance(_spread(Lukewarm(Langevin(0.2), 3.0)), 3 / (1 - 0.2 / 3 / 2))
 
 
-def _spread(kernel: Tempered) -> Tensor:
+def _spread(kernel: Heated) -> Tensor:
     start = math.sqrt(3) * randn(20_000, 2, seed=1)
     return run(kernel, bowl, start, steps=60, rng=generator(2)).state.y
 
@@ -85,14 +89,14 @@ def _spread(kernel: Tempered) -> Tensor:
 def test_temperature_and_step_size_are_langevin_s_own():
     # ε T on u / T is y - ε ∇u + √(2εT) ξ.
     plain = run(Langevin(0.1, 5.0), log_gamma, randn(9, 2), steps=20, rng=generator(1))
-    hot = run(Tempered(Langevin(0.5), 5.0), log_gamma, randn(9, 2), steps=20, rng=generator(1))
+    hot = run(Heated(Langevin(0.5), 5.0), log_gamma, randn(9, 2), steps=20, rng=generator(1))
     torch.testing.assert_close(hot.state, plain.state)
 
 
 def test_momenta_are_carried_and_temperatures_may_differ_by_chain():
     temperature = torch.linspace(0.5, 8, 20_000, dtype=F64)
     start = temperature.sqrt()[:, None] * randn(20_000, 2, seed=1)
-    chain = run(Tempered(Underdamped(0.5), temperature), bowl, start, steps=20, rng=generator(2))
+    chain = run(Heated(Underdamped(0.5), temperature), bowl, start, steps=20, rng=generator(2))
     assert has_variance(chain.state.y / temperature.sqrt()[:, None], 1.0)
     # Of BAOAB on ½ y² / T the whitened momentum has variance 1 - ε² / 4T.
     narrow = (1 - 0.25 / (4 * temperature)).sqrt()[:, None]
@@ -105,7 +109,7 @@ def test_a_kernel_of_discrete_y_is_tempered_too():
     def u(y: Tensor) -> Tensor:
         return y @ f64([2.0, -1.0, 0.5]) + 2 * y[:, 0] * y[:, 1]
 
-    kernel, start = Tempered(GibbsWithGradients(), 3.0), torch.zeros(20_000, 3, dtype=F64)
+    kernel, start = Heated(GibbsWithGradients(), 3.0), torch.zeros(20_000, 3, dtype=F64)
     y = run(kernel, u, start, steps=40, rng=generator(1)).state.y
     counts = torch.bincount((y @ f64([4.0, 2.0, 1.0])).long(), minlength=8).numpy()
     for temperature in (3.0, 1.0):
@@ -154,7 +158,7 @@ def test_annealing_finds_the_lower_well_where_descent_does_not():
     cooling = Annealed(lambda t: MALA(0.05 * t), geometric(1.5, 0.05, steps=400))
     chain = run(cooling, tilted, start, steps=400, rng=generator(3))
     assert (chain.state.y > 0).double().mean() > 0.85
-    cold = run(Tempered(MALA(0.0025), 0.05), tilted, start, steps=400, rng=generator(3))
+    cold = run(Heated(MALA(0.0025), 0.05), tilted, start, steps=400, rng=generator(3))
     assert (cold.state.y > 0).double().mean() < 0.02
 
 
@@ -172,14 +176,17 @@ def test_schedules_begin_end_and_stay(schedule):
         with pytest.raises(ConfigurationError, match=f"end is {wrong}"):
             schedule(1.0, wrong, 5)
         with pytest.raises(ConfigurationError, match=f"temperature is {wrong}"):
-            Tempered(MALA(0.1), wrong)
+            Heated(MALA(0.1), wrong)
     with pytest.raises(ConfigurationError, match="steps is 1"):
         schedule(2.0, 1.0, 1)
 
 
 def test_a_bad_start_or_a_bad_way_is_named():
     u = Potential(lambda y: 4 * (y + 1).sqrt().sum(-1))
-    for sampler in (Tempered(Langevin(0.5), 2.0), Annealed(Langevin(0.5), linear(2.0, 1.0, 5))):
+    for sampler in (
+        Heated(Langevin(0.5), 2.0),
+        Annealed(Langevin(0.5), linear(2.0, 1.0, 5)),
+    ):
         with pytest.raises(NonFiniteError, match=r"chain 1 .*step 0"):
             run(sampler, u, f64([[0.0], [-2.0]]), steps=1, rng=generator())
         with pytest.raises(NonFiniteError, match=r"chain \d at step \d"):

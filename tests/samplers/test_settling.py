@@ -10,7 +10,7 @@ from ebmlab.metrics import rhat
 from ebmlab.samplers import HMC, NUTS, ChEESHMC, Dense, Diagonal, Identity, run, warmup
 from ebmlab.samplers._steps.start import begin
 from ebmlab.samplers._warmup.curvature import Local, bend, local, shared
-from ebmlab.samplers._warmup.settling import settle
+from ebmlab.samplers._warmup.settling import come_in
 from ebmlab.samplers._warmup.stragglers import near
 from ebmlab.samplers._warmup.tuning import Tuning
 from ebmlab.types import Potential
@@ -86,7 +86,7 @@ def test_chains_come_to_rest_at_the_energies_of_the_target_and_not_below():
     u = quadratic(torch.logspace(-2, 6, 20, dtype=F64))
     start = begin(u, 4 * torch.rand(256, 20, dtype=F64, generator=generator()) - 2)
     metric = local(Identity(), start.y)
-    end = settle(u, start, metric, 50, generator(1), lambda _: None)
+    end = come_in(u, start, metric, 50, generator(1), lambda _: None)
     # The energy of 20 standard normal numbers has mean 10 and variance 10.
     assert has_mean(end.state.energy, 10.0, 10.0**0.5)
     assert not has_mean(start.energy, 10.0, 10.0**0.5)
@@ -97,7 +97,7 @@ def test_chains_come_to_rest_at_the_energies_of_the_target_and_not_below():
 def test_a_metric_that_is_not_local_stays_and_all_steps_are_made():
     u, metric = quadratic(f64([1.0, 100.0])), Diagonal(f64([1.0, 0.1]))
     counted = []
-    end = settle(u, begin(u, randn(4, 2)), metric, 7, generator(), counted.append)
+    end = come_in(u, begin(u, randn(4, 2)), metric, 7, generator(), counted.append)
     assert end.metric is metric
     assert end.steps == len(counted) == 7
 

@@ -9,7 +9,7 @@ from whole_data_support import simclr
 
 from ebmlab import FreeEnergy, Plane, landscape, run
 from ebmlab.data.views import Crop, Rotate
-from ebmlab.data.views.crop import Box
+from ebmlab.data.views.crop import Window
 from ebmlab.energies import (
     Assignment,
     JointEmbedding,
@@ -29,7 +29,7 @@ def cropped_and_turned(image):
 
     def at(left, angle):
         one = torch.ones_like(left)
-        boxes = Box(one, left, 6 * one, 6 * one)
+        boxes = Window(one, left, 6 * one, 6 * one)
         cut = Crop(8).apply(image.expand(len(left), -1, -1, -1), boxes)
         return Rotate().apply(cut, (angle,))
 

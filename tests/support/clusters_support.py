@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ebmlab import methods
-from ebmlab.teachers import EMA, cosine
+from ebmlab.teachers import EMA, rising_cosine
 
 N, DIM = 6, 5
 
@@ -68,25 +68,25 @@ CLUSTERS = {"prototypes": 4, **SIZES}
 # Recipes: name -> (a method, x and y of n data).
 RECIPES = {
     "simclr": (lambda: small(methods.simclr, projection=3), two),
-    "moco": (lambda: small(methods.moco, projection=3, queue=7, decay=0.9), pair),
-    "nnclr": (lambda: small(methods.nnclr, bottleneck=4, queue=10, **SIZES), two),
+    "moco": (lambda: small(methods.moco, projection=3, memory=7, decay=0.9), pair),
+    "nnclr": (lambda: small(methods.nnclr, bottleneck=4, memory=10, **SIZES), two),
     "byol": (
-        lambda: small(methods.byol, decay=cosine(0.9, 10), **SIZES),
+        lambda: small(methods.byol, decay=rising_cosine(0.9, 10), **SIZES),
         two,
     ),
     "swav": (lambda: small(methods.swav, prototypes=4, frozen_steps=0, **SIZES), crops),
     "swav, queue": (
-        lambda: small(methods.swav, prototypes=4, frozen_steps=0, queue=5, **SIZES),
+        lambda: small(methods.swav, prototypes=4, frozen_steps=0, memory=5, **SIZES),
         crops,
     ),
     "deepcluster": (
-        lambda: small(methods.deepcluster, bank=16, every=1, prototypes=(3, 2), **SIZES),
+        lambda: small(methods.deepcluster, memory=16, every=1, prototypes=(3, 2), **SIZES),
         two,
     ),
     "deepercluster": (
         lambda: small(
             methods.deepercluster,
-            bank=16,
+            memory=16,
             every=1,
             labels=2,
             clusters=2,
@@ -115,9 +115,9 @@ def judge(method, x, y, expected):
 
 
 @torch.no_grad()
-def official_sinkhorn(scores: Tensor, epsilon: float = 0.05, iterations: int = 3) -> Tensor:
+def official_sinkhorn(logits: Tensor, epsilon: float = 0.05, iterations: int = 3) -> Tensor:
     """exp(s / ε)ᵀ, its rows and columns scaled in turn."""
-    q = (scores / epsilon).exp().T
+    q = (logits / epsilon).exp().T
     q = q / q.sum()
     for _ in range(iterations):
         q = q / q.sum(1, keepdim=True) / q.shape[0]
@@ -125,9 +125,9 @@ def official_sinkhorn(scores: Tensor, epsilon: float = 0.05, iterations: int = 3
     return (q * q.shape[1]).T
 
 
-def cross_entropy(scores, target, temperature):
+def cross_entropy(logits, target, temperature):
     """-Σ_k t_k log softmax(s / τ)_k, averaged over rows."""
-    return -(target * functional.log_softmax(scores / temperature, dim=1)).sum(1).mean()
+    return -(target * functional.log_softmax(logits / temperature, dim=1)).sum(1).mean()
 
 
 def over_pairs(term, x_count, y_count):

@@ -14,7 +14,7 @@ from torch.nn import functional
 from ebmlab.energies import Ising, Potts
 from ebmlab.energy import Energy
 from ebmlab.samplers import Categorical, Coloring
-from ebmlab.samplers.discrete import BINARY, Space
+from ebmlab.samplers.discrete import BINARY, StateSpace
 
 EXPECTED = 25.0
 
@@ -55,7 +55,7 @@ class Listed:
 
     energy: Energy
     states: Tensor
-    space: Space
+    space: StateSpace
     colors: tuple[Tensor, ...]
 
     @cached_property

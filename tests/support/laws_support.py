@@ -131,13 +131,13 @@ def queued():
     """Balanced clusters of a batch and a full queue."""
     queue = Memory(5, 2)
     queue.push(normal(5, 2, seed=13))
-    return Sinkhorn(0.5, queue=queue)
+    return Sinkhorn(0.5, memory=queue)
 
 
 def clustered():
     """Clusters of stored codes, and their energy."""
-    centroids = Prototypes(2, 3)
-    return Clustered(centroids, Memory(8, 2), every=2), Assignment(centroids, 0.5)
+    centers = Prototypes(2, 3)
+    return Clustered(centers, Memory(8, 2), every=2), Assignment(centers, 0.5)
 
 
 def numbered(rows):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ebmlab.energy import Energy
 from ebmlab.errors import DeviceError
 from ebmlab.protocols import Loss, Method, Objective, Stepped
-from ebmlab.training import cosine, fit
+from ebmlab.training import falling_cosine, fit
 
 
 def test_it_is_the_loop_that_users_write_bit_for_bit():
@@ -154,6 +154,6 @@ def test_a_schedule_sets_the_step_sizes_and_puts_them_back():
 
     method, (x, y) = line(), pairs()
     optimizer = Watching(method.parameters(), lr=0.2)
-    fit(method, (x, y), steps=4, optimizer=optimizer, schedule=cosine, progress=False)
+    fit(method, (x, y), steps=4, optimizer=optimizer, schedule=falling_cosine, progress=False)
     assert seen == pytest.approx([0.2 * 0.5 * (1 + math.cos(math.pi * t / 4)) for t in range(4)])
     assert optimizer.param_groups[0]["lr"] == 0.2

@@ -21,18 +21,18 @@ def views(size, rng):
 def clustering():
     torch.manual_seed(0)
     return methods.deepcluster(
-        nn.Linear(2, 8), 8, bank=128, every=2, prototypes=(16,), projection=4, hidden=8
+        nn.Linear(2, 8), 8, memory=128, every=2, prototypes=(16,), projection=4, hidden=8
     )
 
 
 def test_settling_moves_state_and_no_weight_and_leaves_modes_and_gradients_alone():
     method = clustering().eval()
-    centroids = method.energy.head.energy.prototypes.weight
-    weights = {n: p.clone() for n, p in method.named_parameters() if p is not centroids}
-    before = centroids.clone()
+    centers = method.energy.head.energy.prototypes.weight
+    weights = {n: p.clone() for n, p in method.named_parameters() if p is not centers}
+    before = centers.clone()
     settle(method, views, commits=2, batch_size=32)
     assert int(method.energy.head.infer.clock) == 2
-    assert not torch.equal(centroids, before)
+    assert not torch.equal(centers, before)
     named = dict(method.named_parameters())
     assert all(torch.equal(named[name], weight) for name, weight in weights.items())
     assert all(p.grad is None for p in method.parameters())

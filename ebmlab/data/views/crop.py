@@ -11,12 +11,12 @@ from ebmlab.data.views.separable import separable
 from ebmlab.data.views.view import Augmentation, require_range
 from ebmlab.errors import ConfigurationError
 
-__all__ = ["Box", "Crop"]
+__all__ = ["Crop", "Window"]
 
 _TRIES = 10
 
 
-class Box(NamedTuple):
+class Window(NamedTuple):
     """Where each crop lies, in whole pixels: four tensors (n,)."""
 
     top: Tensor
@@ -68,7 +68,7 @@ class Crop(Augmentation):
     def _both(self) -> tuple[int, int]:
         return (self.size, self.size) if isinstance(self.size, int) else self.size
 
-    def draw(self, images: Tensor, rng: torch.Generator) -> Box:
+    def draw(self, images: Tensor, rng: torch.Generator) -> Window:
         """A box for each image."""
         n, (h, w) = len(images), images.shape[-2:]
         u = torch.rand(2 * _TRIES + 2, n, generator=rng, device=rng.device)
@@ -85,14 +85,14 @@ class Crop(Augmentation):
             for i, room in ((-2, h - high), (-1, w - wide))
         )
         # A uniform number just below 1 may be rounded up to the end.
-        return Box(torch.minimum(top, h - high), torch.minimum(left, w - wide), high, wide)
+        return Window(torch.minimum(top, h - high), torch.minimum(left, w - wide), high, wide)
 
     def _largest(self, h: int, w: int) -> tuple[int, int]:
         """Height and width of the largest box within the ratios."""
         narrow, broad = self.ratio
         return max(1, min(h, round(w / narrow))), max(1, min(w, round(h * broad)))
 
-    def apply(self, images: Tensor, draws: Box) -> Tensor:
+    def apply(self, images: Tensor, draws: Window) -> Tensor:
         """The boxes, resized."""
         (height, width), (h, w) = self._both, images.shape[-2:]
         top, left, high, wide = (part.to(images.dtype) for part in draws)

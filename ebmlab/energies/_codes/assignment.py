@@ -10,20 +10,20 @@ from ebmlab.energies._codes.inner import inner
 from ebmlab.energy import Energy
 from ebmlab.types import Tree
 
-__all__ = ["Assignment", "Scored", "entropies"]
+__all__ = ["Assignment", "ClusterEnergy", "entropies"]
 
 
-class Scored(Energy):
-    """An energy of clusters z whose codes have scores: what inferences of clusters look at."""
+class ClusterEnergy(Energy):
+    """An energy of clusters z whose codes have logits: what inferences of clusters look at."""
 
     takes_z = True
 
     @abstractmethod
-    def scores(self, h: Tensor) -> Tensor:
+    def logits(self, h: Tensor) -> Tensor:
         """How well codes (*batch, dim) suit each of K clusters: (*batch, K)."""
 
 
-class Assignment(Scored):
+class Assignment(ClusterEnergy):
     """E(hx, hy, z) = -Σ_k z_k log softmax(s(hx) / τ)_k: x's code predicts the cluster z of y's.
 
     z lies on the simplex of K clusters and is inferred from hy, whence alone y enters:
@@ -31,8 +31,8 @@ class Assignment(Scored):
     so that a point of the simplex may stand for a distribution of clusters.
 
     Args:
-        scores: s, (n, dim) -> (n, K), such as `Prototypes`; None where the codes are the scores.
-        temperature: τ > 0, in the units of the scores.
+        logits: s, (n, dim) -> (n, K), such as `Prototypes`; None where the codes are the logits.
+        temperature: τ > 0, in the units of the logits.
 
     Example:
         >>> energy = Assignment(temperature=1.0)
@@ -42,23 +42,23 @@ class Assignment(Scored):
     Source: Caron et al. 2020, arXiv:2006.09882.
     """
 
-    def __init__(self, scores: nn.Module | None = None, temperature: float = 0.1) -> None:
+    def __init__(self, logits: nn.Module | None = None, temperature: float = 0.1) -> None:
         super().__init__()
         require_positive("temperature", temperature)
-        self.prototypes = nn.Identity() if scores is None else scores
+        self.prototypes = nn.Identity() if logits is None else logits
         self.temperature = temperature
 
-    def scores(self, h: Tensor) -> Tensor:
+    def logits(self, h: Tensor) -> Tensor:
         """s(h), (*batch, K)."""
         return self.prototypes(h)
 
     def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
         """Cross-entropies in nats (*batch)."""
         x, y, z = require_tensor("x", x), require_tensor("y", y), require_tensor("z", z)
-        scores = self.scores(x)
+        logits = self.logits(x)
         with torch.autocast(x.device.type, enabled=False):
-            kind = torch.promote_types(scores.dtype, torch.float32)
-            log_p = (scores.to(kind) / self.temperature).log_softmax(-1)
+            kind = torch.promote_types(logits.dtype, torch.float32)
+            log_p = (logits.to(kind) / self.temperature).log_softmax(-1)
             energy = -inner(z.to(kind), log_p).to(x.dtype)
         return energy.expand(common_batch({"x": energy.shape, "y": y.shape[:-1]}))
 

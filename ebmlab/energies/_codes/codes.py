@@ -73,10 +73,10 @@ class Cosine(Energy):
 
 
 class CrossEntropy(Energy):
-    """E(x, y) = -Σ_k y_k log softmax(x / τ)_k of scores x and target probabilities y.
+    """E(x, y) = -Σ_k y_k log softmax(x / τ)_k of logits x and target probabilities y.
 
     Args:
-        temperature: τ > 0, in the units of the scores.
+        temperature: τ > 0, in the units of the logits.
 
     Example:
         >>> CrossEntropy()(torch.zeros(1, 4), torch.tensor([[0.0, 1.0, 0.0, 0.0]]))

@@ -1,24 +1,24 @@
-"""What inferences of clusters share: the target's scores, and z as one atom."""
+"""What inferences of clusters share: the target's logits, and z as one atom."""
 
 import torch
 from torch import Tensor
 
 from ebmlab._checks import require_tensor
-from ebmlab.energies import Scored
+from ebmlab.energies import ClusterEnergy
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import Posterior
 from ebmlab.types import Tree
 
-__all__ = ["one_atom", "require_scored", "target_codes"]
+__all__ = ["one_atom", "require_clusters", "target_codes"]
 
 
-def require_scored(energy: Energy, who: str) -> Scored:
-    """The energy, or an error where it has no scores."""
-    if isinstance(energy, Scored):
+def require_clusters(energy: Energy, who: str) -> ClusterEnergy:
+    """The energy, or an error where it has no logits."""
+    if isinstance(energy, ClusterEnergy):
         return energy
     raise ConfigurationError(
-        f"{who} assigns clusters by an energy's scores, but {type(energy).__name__} has none: "
+        f"{who} assigns clusters by an energy's logits, but {type(energy).__name__} has none: "
         "make it the head of a joint embedding, FreeEnergy(Assignment(…), …)"
     )
 

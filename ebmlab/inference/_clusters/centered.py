@@ -11,7 +11,7 @@ from ebmlab._ranks import averaged
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import Bound, Inference, Posterior
-from ebmlab.inference._clusters.assigning import one_atom, require_scored, target_codes
+from ebmlab.inference._clusters.assigning import one_atom, require_clusters, target_codes
 from ebmlab.types import Tree
 
 __all__ = ["Centered"]
@@ -24,14 +24,14 @@ class Centered(nn.Module, Inference):
     Each commit moves c' = m c + (1 - m) mean hy, over the batch of all ranks. No gradient passes.
 
     Args:
-        dim: length of the codes, which are the scores themselves in DINO.
+        dim: length of the codes, which are the logits themselves in DINO.
         temperature: τ > 0, or a function of the clock (0-d tensor: commits so far) that returns
             it.
         momentum: m in [0, 1].
 
     Raises:
         ConfigurationError: τ or m out of range; the free energy's temperature is not 0; the
-            energy has no scores.
+            energy has no logits.
 
     Example:
         >>> from ebmlab import FreeEnergy
@@ -75,11 +75,11 @@ class Centered(nn.Module, Inference):
     ) -> Posterior:
         """The sharpened shares of the clusters."""
         self.require_point(temperature)
-        scored, h = require_scored(energy, "Centered"), target_codes(y)
+        clusters, h = require_clusters(energy, "Centered"), target_codes(y)
         sharp = self.temperature(self.clock) if callable(self.temperature) else self.temperature
-        scores = scored.scores(h - self.center.to(h.dtype))
-        kind = torch.promote_types(scores.dtype, torch.float32)
-        return one_atom((scores.to(kind) / sharp).softmax(-1), h)
+        logits = clusters.logits(h - self.center.to(h.dtype))
+        kind = torch.promote_types(logits.dtype, torch.float32)
+        return one_atom((logits.to(kind) / sharp).softmax(-1), h)
 
     @torch.no_grad()
     def update(self, x: Tree, y: Tree) -> None:

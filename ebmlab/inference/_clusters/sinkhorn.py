@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 from ebmlab._checks import require_positive
 from ebmlab._ranks import gathered, rank_count, totaled
-from ebmlab.energies import Scored
+from ebmlab.energies import ClusterEnergy
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.free_energy import Bound, Inference, Posterior
-from ebmlab.inference._clusters.assigning import one_atom, require_scored, target_codes
+from ebmlab.inference._clusters.assigning import one_atom, require_clusters, target_codes
 from ebmlab.networks import Memory
 from ebmlab.types import Tree
 
@@ -23,7 +23,7 @@ _FLOOR = 1e-30
 
 @torch.no_grad()
 def balanced(
-    scores: Tensor, epsilon: float = 0.05, iterations: int = 3, weights: Tensor | None = None
+    logits: Tensor, epsilon: float = 0.05, iterations: int = 3, weights: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """Assignments Q of rows to clusters that use all clusters alike: Sinkhorn and Knopp's scaling.
 
@@ -33,8 +33,8 @@ def balanced(
     single precision or better.
 
     Args:
-        scores: (b, K), the rows of this rank; all ranks are balanced together.
-        epsilon: ε > 0, in the units of the scores.
+        logits: (b, K), the rows of this rank; all ranks are balanced together.
+        epsilon: ε > 0, in the units of the logits.
         iterations: how often both are scaled.
         weights: of the rows (b); None for 1 each.
 
@@ -49,14 +49,14 @@ def balanced(
 
     Source: Cuturi 2013, arXiv:1306.0895; Caron et al. 2020, arXiv:2006.09882.
     """
-    kind = torch.promote_types(scores.dtype, torch.float32)
-    top = scores.amax(-1, keepdim=True)
-    matrix = scores.to(kind, copy=True).sub_(top).div_(epsilon).exp_()
+    kind = torch.promote_types(logits.dtype, torch.float32)
+    top = logits.amax(-1, keepdim=True)
+    matrix = logits.to(kind, copy=True).sub_(top).div_(epsilon).exp_()
     # Rows begin with the mass of exp(s / ε) itself, up to one factor, as in the authors' code.
     height = top.squeeze(-1).to(kind)
     weight = torch.ones_like(height) if weights is None else weights.to(kind)
     own = torch.where(weight > 0, height, -torch.inf).amax()
-    highest = gathered("scores", own[None]).amax()
+    highest = gathered("logits", own[None]).amax()
     v = weight * ((height - highest) / epsilon).clamp(max=0).exp()
     u, rows = torch.zeros_like(matrix[0]), torch.ones_like(v)
     uneven, due = u, totaled(weight.sum()) / len(u)
@@ -76,17 +76,17 @@ class Sinkhorn(nn.Module, Inference):
     gradient passes. F is the energy at z, and so an upper bound of its minimum over z.
 
     Args:
-        epsilon: ε > 0, in the units of the scores; the smaller, the harder.
+        epsilon: ε > 0, in the units of the logits; the smaller, the harder.
         iterations: rounds of scaling.
-        queue: past codes, each commit's pushed, that enlarge the population once the queue is
-            full; they are scored anew by the clusters of the day. One with views enlarges each
+        memory: past codes, each commit's pushed, that enlarge the population once the memory is
+            full; they are clusters anew by the clusters of the day. One with views enlarges each
             view of y by its own codes, y then being (…, views, b, dim).
-        queue_from: commits before the queue is used.
+        memory_from: commits before the memory is used.
 
     Raises:
-        ConfigurationError: ε, iterations or queue_from out of range; T is not 0; the energy has
-            no scores.
-        ShapeError: y is one code without a batch, or has not the views of the queue.
+        ConfigurationError: ε, iterations or memory_from out of range; T is not 0; the energy has
+            no logits.
+        ShapeError: y is one code without a batch, or has not the views of the memory.
 
     Example:
         >>> from ebmlab import FreeEnergy
@@ -107,17 +107,17 @@ class Sinkhorn(nn.Module, Inference):
         self,
         epsilon: float = 0.05,
         iterations: int = 3,
-        queue: Memory | None = None,
-        queue_from: int = 0,
+        memory: Memory | None = None,
+        memory_from: int = 0,
     ) -> None:
         super().__init__()
         require_positive("epsilon", epsilon)
-        if iterations < 1 or queue_from < 0:
+        if iterations < 1 or memory_from < 0:
             raise ConfigurationError(
-                f"iterations is {iterations}, queue_from {queue_from}; at least 1 and 0 are due"
+                f"iterations is {iterations}, memory_from {memory_from}; at least 1 and 0 are due"
             )
         self.epsilon, self.iterations = epsilon, iterations
-        self.queue, self.queue_from = queue, queue_from
+        self.memory, self.memory_from = memory, memory_from
         self.register_buffer("clock", torch.zeros((), dtype=torch.long))
 
     @torch.no_grad()
@@ -132,30 +132,30 @@ class Sinkhorn(nn.Module, Inference):
     ) -> Posterior:
         """The assignments, and how uneven the clusters were before the last iteration."""
         self.require_point(temperature)
-        scored, h = require_scored(energy, "Sinkhorn"), target_codes(y)
+        clusters, h = require_clusters(energy, "Sinkhorn"), target_codes(y)
         if h.ndim < 2:
             raise ShapeError(f"y has shape {tuple(h.shape)}; a population (…, b, dim) is due")
-        scores = scored.scores(h)
-        populations = scores.reshape(-1, *scores.shape[-2:])
-        if self.queue is None:
+        logits = clusters.logits(h)
+        populations = logits.reshape(-1, *logits.shape[-2:])
+        if self.memory is None:
             found = [balanced(own, self.epsilon, self.iterations) for own in populations]
         else:
-            found = self._joined(populations, scored, h, self.queue)
+            found = self._joined(populations, clusters, h, self.memory)
         z, uneven = (_stacked(part) for part in zip(*found, strict=True))
-        q = one_atom(z.reshape(scores.shape), h)
-        uneven = uneven.to(h.dtype).reshape(*scores.shape[:-2], 1)
+        q = one_atom(z.reshape(logits.shape), h)
+        uneven = uneven.to(h.dtype).reshape(*logits.shape[:-2], 1)
         return q._replace(residual=uneven.expand(q.residual.shape))
 
     def _joined(
-        self, populations: Tensor, scored: Scored, h: Tensor, queue: Memory
+        self, populations: Tensor, clusters: ClusterEnergy, h: Tensor, memory: Memory
     ) -> list[tuple[Tensor, Tensor]]:
         """What `balanced` says of each population (b, K) together with its view's past codes."""
-        queue.require_kinds(h)
-        scores = scored.scores(queue.codes.to(h.dtype))
-        past = scores.reshape(-1, *scores.shape[-2:])
+        memory.require_kinds(h)
+        logits = clusters.logits(memory.codes.to(h.dtype))
+        past = logits.reshape(-1, *logits.shape[-2:])
         size, b = past.shape[1], populations.shape[1]
-        used = (queue.count >= size) & (self.clock >= self.queue_from)
-        # Every rank holds the whole queue, and lends each of its codes an equal share.
+        used = (memory.count >= size) & (self.clock >= self.memory_from)
+        # Every rank holds the whole memory, and lends each of its codes an equal share.
         share = (used / rank_count()).expand(size)
         weights = torch.cat([share, share.new_ones(b)])
         found = []
@@ -167,9 +167,9 @@ class Sinkhorn(nn.Module, Inference):
 
     @torch.no_grad()
     def update(self, x: Tree, y: Tree) -> None:
-        """Push the codes into the queue."""
-        if self.queue is not None:
-            self.queue.push(target_codes(y))
+        """Push the codes into the memory."""
+        if self.memory is not None:
+            self.memory.push(target_codes(y))
         self.clock += 1
 
     def extra_repr(self) -> str:

@@ -8,14 +8,14 @@ from torch import nn
 from ebmlab._checks import require_positive
 from ebmlab.energy import Energy
 from ebmlab.free_energy import Bound, Inference, Posterior
-from ebmlab.inference._clusters.assigning import one_atom, require_scored, target_codes
+from ebmlab.inference._clusters.assigning import one_atom, require_clusters, target_codes
 from ebmlab.types import Tree
 
 __all__ = ["SoftNearest"]
 
 
 class SoftNearest(nn.Module, Inference):
-    """z ∝ exp(s(hy) / t): with log-probabilities as scores, p sharpened to p^{1/t}.
+    """z ∝ exp(s(hy) / t): with log-probabilities as logits, p sharpened to p^{1/t}.
 
     With the log-probabilities of `energies.Supported`, which come from the soft nearest neighbors
     in a labeled support, this is PAWS's target. No gradient passes.
@@ -24,7 +24,7 @@ class SoftNearest(nn.Module, Inference):
         sharpen: t in (0, 1] sharpens.
 
     Raises:
-        ConfigurationError: t is not positive; T is not 0; the energy has no scores.
+        ConfigurationError: t is not positive; T is not 0; the energy has no logits.
 
     Example:
         >>> from ebmlab.energies import Assignment
@@ -54,10 +54,10 @@ class SoftNearest(nn.Module, Inference):
     ) -> Posterior:
         """The sharpened shares."""
         self.require_point(temperature)
-        scored, h = require_scored(energy, "SoftNearest"), target_codes(y)
-        scores = scored.scores(h)
-        kind = torch.promote_types(scores.dtype, torch.float32)
-        return one_atom((scores.to(kind) / self.sharpen).softmax(-1), h)
+        clusters, h = require_clusters(energy, "SoftNearest"), target_codes(y)
+        logits = clusters.logits(h)
+        kind = torch.promote_types(logits.dtype, torch.float32)
+        return one_atom((logits.to(kind) / self.sharpen).softmax(-1), h)
 
     def extra_repr(self) -> str:
         """What `print` shows."""

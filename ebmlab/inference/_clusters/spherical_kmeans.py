@@ -11,27 +11,27 @@ __all__ = ["nearest_directions", "spherical_kmeans"]
 _ROWS = 8192
 
 
-def nearest_directions(codes: Tensor, centroids: Tensor) -> Tensor:
-    """Which centroid (k, d) has the largest cosine with each code (n, d): (n,)."""
-    return torch.cat([(part @ centroids.mT).argmax(1) for part in codes.split(_ROWS)])
+def nearest_directions(codes: Tensor, centers: Tensor) -> Tensor:
+    """Which center (k, d) has the largest cosine with each code (n, d): (n,)."""
+    return torch.cat([(part @ centers.mT).argmax(1) for part in codes.split(_ROWS)])
 
 
 @torch.no_grad()
 def spherical_kmeans(codes: Tensor, k: int, iterations: int, rng: torch.Generator) -> Tensor:
-    """k unit centroids of codes: Lloyd's iterations that maximize Σ max_k cos(h, c_k).
+    """k unit centers of codes: Lloyd's iterations that maximize Σ max_k cos(h, c_k).
 
-    Starts at k different codes. A centroid without codes takes the code that is least like its
+    Starts at k different codes. A center without codes takes the code that is least like its
     own, the next one the next. Deterministic given rng, in blocks of codes, so that n × k is
     never laid out.
 
     Args:
         codes: (n, d), n >= k, of any length but 0.
-        k: how many centroids.
+        k: how many centers.
         iterations: of assigning and averaging.
         rng: picks the start.
 
     Raises:
-        ShapeError: fewer codes than centroids.
+        ShapeError: fewer codes than centers.
 
     Example:
         >>> codes = torch.tensor([[1.0, 0.1], [1.0, -0.1], [0.1, 3.0], [-0.1, 3.0]])
@@ -44,18 +44,18 @@ def spherical_kmeans(codes: Tensor, k: int, iterations: int, rng: torch.Generato
         raise ShapeError(f"codes have shape {tuple(codes.shape)}; {k} clusters need as many rows")
     codes = functional.normalize(codes.to(torch.promote_types(codes.dtype, torch.float32)), dim=1)
     order = torch.randperm(len(codes), generator=rng, device=rng.device)[:k]
-    centroids = codes[order.to(codes.device)]
+    centers = codes[order.to(codes.device)]
     for _ in range(iterations):
-        centroids = _moved(codes, centroids)
-    return centroids
+        centers = _moved(codes, centers)
+    return centers
 
 
-def _moved(codes: Tensor, centroids: Tensor) -> Tensor:
-    k = len(centroids)
-    total, count = torch.zeros_like(centroids), centroids.new_zeros(k)
+def _moved(codes: Tensor, centers: Tensor) -> Tensor:
+    k = len(centers)
+    total, count = torch.zeros_like(centers), centers.new_zeros(k)
     likeness = []
     for part in codes.split(_ROWS):
-        best, index = (part @ centroids.mT).max(1)
+        best, index = (part @ centers.mT).max(1)
         # A product of matrices adds in one order, where scattered sums do not on every device.
         chosen = functional.one_hot(index, k).to(part.dtype)
         total += chosen.mT @ part

@@ -20,7 +20,7 @@ __all__ = ["SuperClustered"]
 class SuperClustered(nn.Module, Inference):
     """z = (a, c): the nearest of all clusters, then the nearest part of super-class (y, a).
 
-    Every so many commits K-means sets the clusters from a bank of codes, whatever their label,
+    Every so many commits K-means sets the clusters from a memory of codes, whatever their label,
     and in each super-class its parts from the codes that fell into it. A super-class with fewer
     codes than parts keeps its parts.
 
@@ -29,7 +29,7 @@ class SuperClustered(nn.Module, Inference):
         labels: how many y there are.
         clusters: how many a.
         parts: how many c in each super-class.
-        size: of the bank, in codes.
+        size: of the memory, in codes.
         every: commits from one K-means to the next: an epoch.
         iterations: of K-means.
         seed: of its starts; the same on all ranks.
@@ -73,7 +73,7 @@ class SuperClustered(nn.Module, Inference):
         self.labels, self.every = labels, every
         self.iterations, self.seed = iterations, seed
         # The last number of a row is its label.
-        self.bank = Memory(size, dim + 1, seed)
+        self.memory = Memory(size, dim + 1, seed)
         rng = stream(seed, rank=0)
         self.register_buffer("coarse", _directions(rng, clusters, dim))
         self.register_buffer("fine", _directions(rng, labels * clusters, parts, dim))
@@ -106,12 +106,12 @@ class SuperClustered(nn.Module, Inference):
 
     @torch.no_grad()
     def update(self, x: Tree, y: Tree) -> None:
-        """Push codes and labels into the bank; when it is time, cluster what it holds."""
+        """Push codes and labels into the memory; when it is time, cluster what it holds."""
         h, label = require_tensor("x", x).detach(), require_index("y", y)
-        self.bank.push(torch.cat([h, label[..., None].to(h.dtype)], -1))
+        self.memory.push(torch.cat([h, label[..., None].to(h.dtype)], -1))
         self.clock += 1
         if int(self.clock) % self.every == 0:
-            self._cluster(self.bank.codes[: int(self.bank.count)])
+            self._cluster(self.memory.codes[: int(self.memory.count)])
 
     def _cluster(self, rows: Tensor) -> None:
         codes, label = rows[:, :-1], rows[:, -1].round().long()

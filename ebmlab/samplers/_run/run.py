@@ -11,8 +11,8 @@ from ebmlab.errors import ConfigurationError
 from ebmlab.kernels.compiled import CompiledPotential
 from ebmlab.protocols import Sampler
 from ebmlab.samplers._run.blocks import Blocks, Compiled, Stepwise
+from ebmlab.samplers._run.lookout import Lookout
 from ebmlab.samplers._run.progress import Bar
-from ebmlab.samplers._run.watch import Watch
 from ebmlab.samplers._steps.start import started
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.types import Chain, Potential, as_potential
@@ -74,7 +74,7 @@ def run(
     if steps < 1 or thin < 0:
         raise ConfigurationError(f"steps is {steps}, thin {thin}; they must be >= 1 and >= 0")
     u, state = started(sampler, as_potential(u), y, rng)
-    watch = Watch(sampler, u, state, rng)
+    lookout = Lookout(sampler, u, state, rng)
     kept = steps // thin if thin else 0
     samples = state.y.new_empty(kept, *state.y.shape)
     energies = state.energy.new_empty(kept, *state.energy.shape)
@@ -101,7 +101,7 @@ def run(
                 samples[step // thin - 1] = block.ys[k]
                 energies[step // thin - 1] = block.energies[k]
             done += blocks.length
-            watch.see(state, total, done, last=done == steps)
+            lookout.see(state, total, done, last=done == steps)
             bar.update(blocks.length)
     assert total is not None
     kept = done // thin if thin else 0

@@ -13,7 +13,7 @@ from ebmlab.samplers.hmc import HMC
 from ebmlab.samplers.metric import Metric
 from ebmlab.types import Potential, State
 
-__all__ = ["Settled", "settle"]
+__all__ = ["Settled", "come_in"]
 
 LEAPS = 4
 WIDEST = 1.0
@@ -24,14 +24,14 @@ REST = 10
 
 
 class Settled(NamedTuple):
-    """What `settle` returns."""
+    """What `come_in` returns."""
 
     state: State
     metric: Metric
     steps: int
 
 
-def settle(
+def come_in(
     u: Potential,
     state: State,
     metric: Metric,

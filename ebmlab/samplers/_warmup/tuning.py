@@ -15,7 +15,7 @@ from ebmlab.samplers._warmup.adaptation import DualAveraging, first_guess
 from ebmlab.samplers._warmup.curvature import Local, local, shared
 from ebmlab.samplers._warmup.length import Length
 from ebmlab.samplers._warmup.moments import Moments
-from ebmlab.samplers._warmup.settling import settle
+from ebmlab.samplers._warmup.settling import come_in
 from ebmlab.samplers._warmup.stragglers import near
 from ebmlab.samplers.chees import ChEESHMC
 from ebmlab.samplers.metric import Dense, Identity, Metric
@@ -83,7 +83,7 @@ class Tuning:
         """
         self.bends = kind is Dense and self.state.y.numel() * self.dim <= LARGEST
         start, first = self._by_itself()
-        end, metric, made = settle(self.u, start, first, steps, self.rng, self.moved)
+        end, metric, made = come_in(self.u, start, first, steps, self.rng, self.moved)
         self.state = self.sampler.init(self.u, end.y, self.rng)
         self._require_bounded()
         if isinstance(metric, Local):
@@ -100,7 +100,7 @@ class Tuning:
         behind = ~near(self.state.energy, self.dim) | (self.accepted < STUCK)
         if self.bends and bool(behind.any()):
             start, metric = self._by_itself()
-            end = settle(
+            end = come_in(
                 self.u, start, metric, FETCHING, self.rng, lambda _: None, rest=FETCHING
             ).state
             y = torch.where(rows(behind, end.y), end.y, self.state.y)

@@ -1,4 +1,4 @@
-"""`Tempered`: any kernel at any temperature."""
+"""`Heated`: any kernel at any temperature."""
 
 import operator
 from collections.abc import Callable
@@ -13,11 +13,11 @@ from ebmlab._rows import rows
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.types import Potential
 
-__all__ = ["Tempered"]
+__all__ = ["Heated"]
 
 
 @dataclass(frozen=True, eq=False)
-class Tempered(Kernel):
+class Heated(Kernel):
     """Samples exp(-u / T) by a kernel's moves on u / T; states hold u and ∇u as they are.
 
     Hot laws are wide, √T times as wide on a Gaussian: a step size that suits u suits u / T times
@@ -34,7 +34,7 @@ class Tempered(Kernel):
     Example:
         >>> from ebmlab.samplers import MALA, run
         >>> rng, u = torch.Generator().manual_seed(0), lambda y: 0.5 * y.square().sum(-1)
-        >>> hot = Tempered(MALA(3.0), temperature=4.0)
+        >>> hot = Heated(MALA(3.0), temperature=4.0)
         >>> run(hot, u, torch.zeros(1000, 2), steps=50, rng=rng).state.y.var() > 3
         tensor(True)
     """

@@ -8,11 +8,11 @@ from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
 from ebmlab.types import Tree
 
-__all__ = ["rows_of", "scores"]
+__all__ = ["chunked", "rows_of"]
 
 
 @torch.no_grad()
-def scores(
+def chunked(
     energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None = None, chunk: int = 1024
 ) -> Tensor:
     """F(x_i, y_i) of all data, (n,), `chunk` at a time; x is None or has the same n.
@@ -24,7 +24,7 @@ def scores(
 
     Example:
         >>> from ebmlab.energies import SquaredDistance
-        >>> scores(SquaredDistance(), torch.zeros(3, 2), torch.ones(3, 2), chunk=2)
+        >>> chunked(SquaredDistance(), torch.zeros(3, 2), torch.ones(3, 2), chunk=2)
         tensor([2., 2., 2.])
     """
     if energy.couples:

@@ -12,12 +12,12 @@ from ebmlab.protocols import Sampler
 from ebmlab.samplers._run.blocks import Tally
 from ebmlab.types import Potential
 
-__all__ = ["Watch"]
+__all__ = ["Lookout"]
 
 CHECK_EVERY = 100
 
 
-class Watch:
+class Lookout:
     """Sums and minima of the energies tell that something went wrong; a replay tells where.
 
     Args:
