@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from ebmlab._slopes import slope
@@ -14,12 +15,14 @@ __all__ = [
     "Minimum",
     "Posterior",
     "Potential",
+    "Rng",
     "State",
     "Tree",
     "as_potential",
 ]
 
 Tree = Tensor | tuple[Tensor, ...] | None
+Rng = torch.Generator | None
 
 
 class Potential:

@@ -37,7 +37,7 @@ class BinaryCrossEntropy(Energy):
         super().__init__()
         self.x_ndim = self.y_ndim = self.ndim = ndim
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Negative log-likelihoods in nats (*batch)."""
         x, y = require_tensor("x", x), require_tensor("y", y)
         # Beyond the threshold softplus is linear, to the last digit of float64.
@@ -80,7 +80,7 @@ class GaussianNLL(Energy):
         """σ, 0-d."""
         return torch.as_tensor(self.log_std).exp()
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Negative log-likelihoods in nats (*batch)."""
         x, y = require_tensor("x", x), require_tensor("y", y)
         log_std = (

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from ebmlab._checks import Ndim, over_batch, require_tensor
 from ebmlab.energies._codes.codes import SquaredDistance
 from ebmlab.energy import Energy
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["Reconstruction"]
 
@@ -60,8 +60,8 @@ class Reconstruction(Energy):
             return over_batch(partial(self.decoder, None), (z, self.z_event))
         return over_batch(self.decoder, (require_tensor("x", x), self.x_event), (z, self.z_event))
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None, rng: Rng = None) -> Tensor:
         """The distance from what is decoded, plus the prior."""
         z = require_tensor("z", z)
-        energy = self.distance(self.decode(x, z), y)
-        return energy if self.prior is None else energy + self.prior(None, z)
+        energy = self.distance(self.decode(x, z), y, rng=rng)
+        return energy if self.prior is None else energy + self.prior(None, z, rng=rng)

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from ebmlab._checks import over_batch, require_tensor
+from ebmlab.algebra import Scaled, Sum, Tempered
 from ebmlab.energies import BinaryCrossEntropy, CrossEntropy, JointEmbedding, Reconstruction
-from ebmlab.energy import Energy, Scaled, Sum, Tempered
+from ebmlab.energy import Energy
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.types import Tree
 

@@ -31,7 +31,7 @@ class Predictions(NamedTuple):
 
     y: Tensor
     energies: Tensor
-    z: Tensor | None
+    z: Tree
 
 
 @torch.no_grad()

@@ -45,7 +45,7 @@ class SquaredDistance(Energy):
         super().__init__()
         self.x_ndim = self.y_ndim = self.ndim = ndim
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Squared distances (*batch)."""
         x, y = require_tensor("x", x), require_tensor("y", y)
         difference = x - y
@@ -66,7 +66,7 @@ class Cosine(Energy):
         tensor([-1.])
     """
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Negative cosines (*batch)."""
         x, y = require_tensor("x", x), require_tensor("y", y)
         return inner(unit(x, -1.0), unit(y))
@@ -88,7 +88,7 @@ class CrossEntropy(Energy):
         require_positive("temperature", temperature)
         self.temperature = temperature
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Cross-entropies in nats (*batch)."""
         x, y = require_tensor("x", x), require_tensor("y", y)
         return -torch.einsum("...k,...k->...", y, (x / self.temperature).log_softmax(-1))
