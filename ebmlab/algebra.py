@@ -11,7 +11,7 @@ from ebmlab._checks import require_positive
 from ebmlab.codes import Codes
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
-from ebmlab.types import Posterior, Tree
+from ebmlab.types import Decode, Posterior, Tree
 
 __all__ = ["Scaled", "Sum", "Tempered"]
 
@@ -65,6 +65,10 @@ class _Weighted(Energy):
         """What the base does to each code by itself, done."""
         inner = codes.over(self.energy).apart()
         return codes if inner.head is self.energy else inner.over(self.over(inner.head))
+
+    def decoding(self) -> Decode | None:
+        """The base's."""
+        return self.energy.decoding()
 
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior] | None = None) -> None:
         """Update the base."""
@@ -131,6 +135,11 @@ class Sum(Energy):
             for term in _experts(self)
         ]
         return sum(values[1:], values[0])
+
+    def decoding(self) -> Decode | None:
+        """That of the one term that decodes."""
+        found = [decode for term in _experts(self) if (decode := term.decoding()) is not None]
+        return found[0] if len(found) == 1 else None
 
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior] | None = None) -> None:
         """Update every term."""

@@ -20,7 +20,7 @@ from ebmlab._randomness import replayed
 from ebmlab._slopes import slope
 from ebmlab.codes import Codes
 from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.types import Posterior, Potential, Tree
+from ebmlab.types import Decode, Posterior, Potential, Tree
 
 __all__ = ["Energy"]
 
@@ -37,6 +37,7 @@ class Energy(Flagged, nn.Module, ABC):
             where x is a tuple of tensors of different kinds; None in it marks what has no batch.
         takes_x: False where E does not depend on x: x may be None, or lends its batch only.
         takes_z: True where a latent z is needed.
+        squares: True where E(x, y, z) is ‖y - decoding()(x, z)‖², and nothing else.
         stochastic: True where `forward` needs `rng`; so are energies that hold such a part.
         couples: True where the energy of a datum depends on the others of its batch; likewise.
 
@@ -60,6 +61,7 @@ class Energy(Flagged, nn.Module, ABC):
     z_ndim: int = 1
     takes_x: bool = True
     takes_z: bool = False
+    squares: bool = False
 
     @abstractmethod
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
@@ -177,6 +179,13 @@ class Energy(Flagged, nn.Module, ABC):
     def apart(self, codes: Codes) -> Codes:
         """Codes under this head, each worked on by itself as far as the head does that."""
         return codes
+
+    def decoding(self) -> Decode | None:
+        """The function (x, z) -> y that y is compared with, z None where there is none; or None.
+
+        Where the energy compares with logits, it gives the probabilities that they stand for.
+        """
+        return None
 
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior] | None = None) -> None:
         """Move state that no gradient moves (centers, a codebook), after the optimizer's step.

@@ -13,7 +13,7 @@ from ebmlab._derived import Flagged
 from ebmlab.codes import Codes
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
-from ebmlab.types import Posterior, Rng, Tree
+from ebmlab.types import Decode, Posterior, Rng, Tree
 
 __all__ = ["Bound", "FreeEnergy", "Inference", "Posterior"]
 
@@ -59,8 +59,12 @@ class Inference(Flagged, nn.Module, ABC):
         return self.choose(energy, x, y, temperature, rng)
 
     def capacity(self) -> float:
-        """The most nats that z can carry, infinite where no such number is known."""
+        """The most nats that z can carry: log K of K codes; infinite where no number is known."""
         return torch.inf
+
+    def possible(self) -> Tensor | None:
+        """The values of z (k, *event), the most probable first, where they are listed."""
+        return None
 
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior]) -> None:
         """Move state that no gradient moves (a center, prior weights), after the optimizer's step.
@@ -147,6 +151,10 @@ class FreeEnergy(Energy):
                 "posterior each: pass one view of x and one of y"
             )
         return self.infer(codes.head, *groups[0], self.temperature, rng=rng)
+
+    def decoding(self) -> Decode | None:
+        """The energy's."""
+        return self.energy.decoding()
 
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior] | None = None) -> None:
         """Update energy and inference; z is inferred, once, where one of them asks for it."""

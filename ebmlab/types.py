@@ -11,6 +11,7 @@ from ebmlab.errors import ShapeError
 
 __all__ = [
     "Chain",
+    "Decode",
     "Info",
     "Minimum",
     "Posterior",
@@ -23,6 +24,7 @@ __all__ = [
 
 Tree = Tensor | tuple[Tensor, ...] | None
 Rng = torch.Generator | None
+Decode = Callable[[Tree, Tree], Tensor]
 
 
 class Potential:

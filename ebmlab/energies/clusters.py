@@ -9,7 +9,7 @@ from ebmlab._checks import require_generator, require_index, require_tensor
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.networks import Codebook
-from ebmlab.types import Posterior, Tree
+from ebmlab.types import Decode, Posterior, Tree
 
 __all__ = ["Clusters", "kmeans_plus_plus"]
 
@@ -48,7 +48,13 @@ class Clusters(Energy):
         super().__init__()
         self.codebook = Codebook(centers, decay=decay, restart=restart)
 
-    def decode(self, x: Tree, z: Tensor) -> Tensor:
+    squares = True
+
+    def decoding(self) -> Decode:
+        """The center of this number."""
+        return self.decode
+
+    def decode(self, x: Tree, z: Tree) -> Tensor:
         """The centers of these numbers, (*batch, d)."""
         return self.codebook(require_index("z", z))
 

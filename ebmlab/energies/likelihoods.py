@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from ebmlab._checks import require_positive, require_tensor
 from ebmlab.energy import Energy
-from ebmlab.types import Tree
+from ebmlab.types import Decode, Tree
 
 __all__ = ["BinaryCrossEntropy", "GaussianNLL"]
 
@@ -36,6 +36,10 @@ class BinaryCrossEntropy(Energy):
     def __init__(self, ndim: int = 1) -> None:
         super().__init__()
         self.x_ndim = self.y_ndim = self.ndim = ndim
+
+    def decoding(self) -> Decode:
+        """The probabilities of 1."""
+        return lambda x, z: require_tensor("x", x).sigmoid()
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Negative log-likelihoods in nats (*batch)."""

@@ -84,6 +84,17 @@ class Enumerate(Inference):
             return energies.new_full((len(energies),), -math.log(len(energies))).reshape(shape)
         return self.log_weights.to(energies.dtype).reshape(shape)
 
+    def capacity(self) -> float:
+        """Log K for K atoms."""
+        return math.log(len(self.atoms))
+
+    def possible(self) -> Tensor:
+        """The atoms of prior weight above 0; of equal ones the first is first."""
+        if self.log_weights is None:
+            return self.atoms
+        order = self.log_weights.argsort(descending=True, stable=True)
+        return self.atoms[order[: int(self.log_weights.isfinite().sum())]]
+
     def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
         """The atoms and their posterior weights; at T = 0 the best atom."""
         batch = data_batch(energy, x, y)

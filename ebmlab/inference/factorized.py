@@ -1,5 +1,6 @@
 """z of several discrete parts, chosen part by part: iterated conditional modes and mean field."""
 
+import math
 import warnings
 from typing import ClassVar
 
@@ -113,6 +114,10 @@ class Factorized(Inference):
             raise ConfigurationError(
                 "starts hold codes or probabilities: >= 0, and of sum 1 over the codes of a part"
             )
+
+    def capacity(self) -> float:
+        """Log K for each part."""
+        return self.parts * math.log(self.values)
 
     def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
         """One atom: the best z found at T = 0, the mean of the best q found at T > 0."""

@@ -1,5 +1,6 @@
 """z as the nearest code of a codebook: vector quantization."""
 
+import math
 from collections.abc import Callable
 from typing import ClassVar, NamedTuple
 
@@ -95,6 +96,10 @@ class Nearest(Inference):
         one = h.new_ones(h.shape[: h.ndim - energy.z_ndim])
         zero = torch.zeros_like(one)
         return Posterior(codes[None], one[None], zero, zero, encoded=h)
+
+    def capacity(self) -> float:
+        """Log K for K codes; z may have several parts, each of which carries as much."""
+        return math.log(len(self.codebook.codes))
 
     def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
         """The nearest code for each datum, or for each of its parts."""

@@ -6,7 +6,7 @@ from torch import Tensor
 from ebmlab._checks import require_positive, require_tensor
 from ebmlab.energies._codes.inner import inner
 from ebmlab.energy import Energy
-from ebmlab.types import Tree
+from ebmlab.types import Decode, Tree
 
 __all__ = ["Cosine", "CrossEntropy", "SquaredDistance", "unit"]
 
@@ -41,9 +41,15 @@ class SquaredDistance(Energy):
     Source: Hadsell, Chopra, LeCun 2006.
     """
 
+    squares = True
+
     def __init__(self, ndim: int = 1) -> None:
         super().__init__()
         self.x_ndim = self.y_ndim = self.ndim = ndim
+
+    def decoding(self) -> Decode:
+        """X itself."""
+        return lambda x, z: require_tensor("x", x)
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Squared distances (*batch)."""
@@ -87,6 +93,10 @@ class CrossEntropy(Energy):
         super().__init__()
         require_positive("temperature", temperature)
         self.temperature = temperature
+
+    def decoding(self) -> Decode:
+        """The probabilities."""
+        return lambda x, z: (require_tensor("x", x) / self.temperature).softmax(-1)
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Cross-entropies in nats (*batch)."""

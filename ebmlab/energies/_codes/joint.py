@@ -12,7 +12,7 @@ from ebmlab.codes import Codes, different
 from ebmlab.energies._codes.codes import Cosine
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
-from ebmlab.types import Posterior, Rng, Tree
+from ebmlab.types import Decode, Posterior, Rng, Tree
 
 __all__ = ["Embedding", "JointEmbedding", "encoded_views"]
 
@@ -90,6 +90,19 @@ class JointEmbedding(Embedding):
             return encoded_views(self.head, x, leaves(y), f, g, paired=False)
         x, y = require_tensor("x", x), require_tensor("y", y)
         return encoded_views(self.head, (x,), (y,), f, g, paired=True)
+
+    def decoding(self) -> Decode | None:
+        """The head's, of the code of x; None where y is encoded too."""
+        inner = self.head.decoding() if isinstance(self.target, nn.Identity) else None
+        if inner is None:
+            return None
+        f = partial(_encoded, self.online, self.x_event)
+        return lambda x, z: inner(f(require_tensor("x", x)), z)
+
+    @property
+    def squares(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether the head's energy is a squared distance."""
+        return self.head.squares
 
 
 def encoded_views(
