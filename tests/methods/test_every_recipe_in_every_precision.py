@@ -12,6 +12,7 @@ from ebmlab.inference import Enumerate
 from ebmlab.networks import MLP as Network
 from ebmlab.networks import Choice, GaussianHead
 from ebmlab.protocols import Method
+from ebmlab.samplers import Langevin
 
 N, DIM = 16, 6
 
@@ -177,7 +178,8 @@ NOT_ALONE = {
 }  # fmt: skip
 # Random numbers differ between precisions: their losses are of one size, not the same.
 DRAW = {
-    "denoising_autoencoder", "denoising_score", "igebm", "iwae", "lejepa", "noise_contrastive", "vae",
+    "denoising_autoencoder", "denoising_score", "igebm", "iwae", "lejepa", "noise_contrastive",
+    "vae",
 }  # fmt: skip
 
 
@@ -223,14 +225,14 @@ def test_every_recipe_trains_in_every_precision(name):
     for kind, near in (("float32", 1e-3), ("bfloat16", 0.2), ("float16", 0.05), ("autocast", 0.2)):
         got = torch.tensor(steps(name, kind))
         assert bool(got.isfinite().all()), (kind, got)
-        near = 1.0 if name in DRAW else near
-        assert torch.allclose(got, due, rtol=near, atol=near), (kind, got, due)
+        rtol = 1.0 if name in DRAW else near
+        assert torch.allclose(got, due, rtol=rtol, atol=rtol), (kind, got, due)
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_batch_of_one_trains_or_is_refused_with_a_reason(name):
     if name in NOT_ALONE:
-        with pytest.raises(ShapeError, match="batch|rows"):
+        with pytest.raises(ShapeError, match=r"batch|rows"):
             steps(name, "float32", n=1, count=1)
         return
     assert torch.tensor(steps(name, "float32", n=1, count=2)).isfinite().all()
