@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import common_batch, require_positive, require_tensor
-from ebmlab.energies._codes.inner import inner
+from ebmlab.energies._codes.inner import mean_log
 from ebmlab.energy import Energy
 from ebmlab.types import Tree
 
@@ -59,7 +59,7 @@ class Assignment(ClusterEnergy):
         with torch.autocast(x.device.type, enabled=False):
             kind = torch.promote_types(logits.dtype, torch.float32)
             log_p = (logits.to(kind) / self.temperature).log_softmax(-1)
-            energy = -inner(z.to(kind), log_p).to(x.dtype)
+            energy = -mean_log(z.to(kind), log_p)
         return energy.expand(common_batch({"x": energy.shape, "y": y.shape[:-1]}))
 
     def extra_repr(self) -> str:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_positive, require_tensor
-from ebmlab.energies._codes.inner import inner
+from ebmlab.energies._codes.inner import inner, mean_log
 from ebmlab.energy import Energy
 from ebmlab.types import Tree
 
@@ -25,7 +25,8 @@ def unit(h: Tensor, length: float = 1.0) -> Tensor:
     largest = h.detach().abs().amax(-1, keepdim=True)
     h = h / largest.masked_fill(largest == 0, 1.0)
     # Now ‖h‖ is at least 1, or 0.
-    return h * (length / torch.linalg.vector_norm(h, dim=-1, keepdim=True).clamp(min=1))
+    norm = torch.linalg.vector_norm(h, dim=-1, keepdim=True)
+    return h * (length / norm.masked_fill(norm == 0, 1.0))
 
 
 class SquaredDistance(Energy):
@@ -91,7 +92,9 @@ class CrossEntropy(Energy):
     def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
         """Cross-entropies in nats (*batch)."""
         x, y = require_tensor("x", x), require_tensor("y", y)
-        return -torch.einsum("...k,...k->...", y, (x / self.temperature).log_softmax(-1))
+        with torch.autocast(x.device.type, enabled=False):
+            kind = torch.promote_types(x.dtype, torch.float32)
+            return -mean_log(y.to(kind), (x.to(kind) / self.temperature).log_softmax(-1))
 
     def extra_repr(self) -> str:
         """What `print` shows."""

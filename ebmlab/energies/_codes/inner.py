@@ -1,11 +1,11 @@
-"""Inner products of rows that broadcast."""
+"""Inner products and weighed means of rows that broadcast."""
 
 import torch
 from torch import Tensor
 
 from ebmlab._checks import common_batch
 
-__all__ = ["inner"]
+__all__ = ["inner", "mean_log"]
 
 
 def inner(a: Tensor, b: Tensor) -> Tensor:
@@ -20,3 +20,16 @@ def inner(a: Tensor, b: Tensor) -> Tensor:
     if product.numel() <= max(a.numel(), b.numel()):
         return (a * b).sum(-1)
     return torch.einsum("...k,...k->...", a, b)
+
+
+def mean_log(weights: Tensor, logs: Tensor) -> Tensor:
+    """Σ_k w_k l_k of logarithms, (*batch), where 0 · (-∞) is 0; a -∞ passes no gradient.
+
+    Example:
+        >>> logs = torch.tensor([-torch.inf, -1.0])
+        >>> mean_log(torch.tensor([[0.0, 1.0], [0.5, 0.5]]), logs)
+        tensor([-1., -inf])
+    """
+    never = logs.isneginf()
+    met = inner((weights > 0).to(logs.dtype), never.to(logs.dtype)) > 0
+    return inner(weights, logs.masked_fill(never, 0.0)).masked_fill(met, -torch.inf)
