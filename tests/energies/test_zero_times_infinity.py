@@ -54,9 +54,9 @@ def test_a_cluster_that_cannot_be_costs_nothing_where_it_is_not_asked_for(name, 
     (right,) = torch.autograd.grad(due.sum(), x)
     torch.testing.assert_close(slope, right)
     torch.testing.assert_close(of_z.reshape(2, 3)[:, kept], -log_p.expand(2, 2))
-    assert (of_z[..., 1] == 0).all()
+    assert of_z.isfinite().all()
     # Where it is asked for the energy is infinite. Control: the bare sum is NaN in either case.
-    asked = CROSS_ENTROPIES[name](x, f64([[0.0, 1e-9, 1.0 - 1e-9]]))
+    asked = CROSS_ENTROPIES[name](x, f64([[0.0, 1e-6, 1.0 - 1e-6]]))
     assert asked.isposinf().all()
     assert torch.einsum("bk,nk->bn", TARGETS, x.log_softmax(-1)).isnan().all()
 

@@ -56,10 +56,8 @@ class Assignment(ClusterEnergy):
         """Cross-entropies in nats (*batch)."""
         x, y, z = require_tensor("x", x), require_tensor("y", y), require_tensor("z", z)
         logits = self.logits(x)
-        with torch.autocast(x.device.type, enabled=False):
-            kind = torch.promote_types(logits.dtype, torch.float32)
-            log_p = (logits.to(kind) / self.temperature).log_softmax(-1)
-            energy = -mean_log(z.to(kind), log_p)
+        precise = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        energy = -mean_log(z, (precise / self.temperature).log_softmax(-1))
         return energy.expand(common_batch({"x": energy.shape, "y": y.shape[:-1]}))
 
     def extra_repr(self) -> str:

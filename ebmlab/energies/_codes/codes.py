@@ -92,9 +92,8 @@ class CrossEntropy(Energy):
     def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
         """Cross-entropies in nats (*batch)."""
         x, y = require_tensor("x", x), require_tensor("y", y)
-        with torch.autocast(x.device.type, enabled=False):
-            kind = torch.promote_types(x.dtype, torch.float32)
-            return -mean_log(y.to(kind), (x.to(kind) / self.temperature).log_softmax(-1))
+        precise = x.to(torch.promote_types(x.dtype, torch.float32))
+        return -mean_log(y, (precise / self.temperature).log_softmax(-1))
 
     def extra_repr(self) -> str:
         """What `print` shows."""

@@ -23,13 +23,17 @@ def inner(a: Tensor, b: Tensor) -> Tensor:
 
 
 def mean_log(weights: Tensor, logs: Tensor) -> Tensor:
-    """Σ_k w_k l_k of logarithms, (*batch), where 0 · (-∞) is 0; a -∞ passes no gradient.
+    """Σ_k w_k l_k of logarithms, (*batch), in float32 or better, where 0 · (-∞) is 0.
+
+    The lowest finite number stands for -∞, and passes no gradient; a sum near it is -∞.
 
     Example:
         >>> logs = torch.tensor([-torch.inf, -1.0])
         >>> mean_log(torch.tensor([[0.0, 1.0], [0.5, 0.5]]), logs)
         tensor([-1., -inf])
     """
-    never = logs.isneginf()
-    met = inner((weights > 0).to(logs.dtype), never.to(logs.dtype)) > 0
-    return inner(weights, logs.masked_fill(never, 0.0)).masked_fill(met, -torch.inf)
+    kind = torch.promote_types(logs.dtype, torch.float32)
+    lowest = torch.finfo(kind).min
+    with torch.autocast(logs.device.type, enabled=False):
+        mean = inner(weights.to(kind), logs.to(kind).clamp(min=lowest))
+        return mean.masked_fill(mean < 1e-8 * lowest, -torch.inf)

@@ -29,6 +29,7 @@ class SuperClasses(Energy):
         DtypeError: y is not of whole numbers.
 
     Example:
+        >>> import torch
         >>> energy = SuperClasses(8, labels=4, clusters=2, parts=3)
         >>> z = torch.eye(6)[:2]
         >>> energy(torch.zeros(2, 8), torch.tensor([0, 3]), z).shape
