@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ebmlab._checks import require_positive, require_tensor
+from ebmlab._limits import weighed
 from ebmlab.energy import Energy
 from ebmlab.types import Decode, Tree
 
@@ -45,7 +46,8 @@ class BinaryCrossEntropy(Energy):
         """Negative log-likelihoods in nats (*batch)."""
         x, y = require_tensor("x", x), require_tensor("y", y)
         # Beyond the threshold softplus is linear, to the last digit of float64.
-        return _summed(functional.softplus(x, threshold=40) - x * y, self.ndim)
+        one, zero = (functional.softplus(a, threshold=40) for a in (-x, x))
+        return _summed(weighed(y, one) + weighed(1 - y, zero), self.ndim)
 
     def extra_repr(self) -> str:
         """What `print` shows."""

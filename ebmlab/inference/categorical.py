@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import require_generator, require_positive
+from ebmlab._limits import weighed
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.free_energy import Bound, Inference, Posterior
@@ -102,5 +103,5 @@ def _through(choose: Tensor, soft: Tensor) -> Tensor:
 def _information(logits: Tensor, batch: int) -> Tensor:
     """KL(softmax || uniform), summed over the parts: (*batch)."""
     log_q = logits.log_softmax(-1)
-    nats = (log_q.exp() * log_q).sum(-1) + math.log(logits.shape[-1])
+    nats = weighed(log_q.exp(), log_q).sum(-1) + math.log(logits.shape[-1])
     return nats.flatten(batch).sum(-1) if nats.ndim > batch else nats

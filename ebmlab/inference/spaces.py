@@ -204,7 +204,7 @@ class Simplex(Smooth):
         counts = torch.arange(1, self.dim + 1, dtype=z.dtype, device=z.device)
         thresholds = (largest.cumsum(-1) - 1) / counts
         support = (largest > thresholds).sum(-1, keepdim=True).clamp(min=1)
-        return (z - thresholds.gather(-1, support - 1)).clamp(min=0)
+        return (z - thresholds.gather(-1, support - 1)).relu()
 
     def stationary(self, z: Tensor, grad: Tensor) -> Tensor:
         """z - P(z - ∇u), which is 0 at a constrained minimum, corners included."""

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_positive, require_tensor
-from ebmlab.energies._codes.inner import inner
+from ebmlab.energies._codes.inner import inner, mean_log
 from ebmlab.energy import Energy
 from ebmlab.types import Decode, Tree
 
@@ -25,7 +25,8 @@ def unit(h: Tensor, length: float = 1.0) -> Tensor:
     largest = h.detach().abs().amax(-1, keepdim=True)
     h = h / largest.masked_fill(largest == 0, 1.0)
     # Now ‖h‖ is at least 1, or 0.
-    return h * (length / torch.linalg.vector_norm(h, dim=-1, keepdim=True).clamp(min=1))
+    norm = torch.linalg.vector_norm(h, dim=-1, keepdim=True)
+    return h * (length / norm.masked_fill(norm == 0, 1.0))
 
 
 class SquaredDistance(Energy):
@@ -101,7 +102,8 @@ class CrossEntropy(Energy):
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Cross-entropies in nats (*batch)."""
         x, y = require_tensor("x", x), require_tensor("y", y)
-        return -torch.einsum("...k,...k->...", y, (x / self.temperature).log_softmax(-1))
+        precise = x.to(torch.promote_types(x.dtype, torch.float32))
+        return -mean_log(y, (precise / self.temperature).log_softmax(-1))
 
     def extra_repr(self) -> str:
         """What `print` shows."""

@@ -15,8 +15,8 @@ from ebmlab.types import Tree
 
 __all__ = ["Sinkhorn", "balanced"]
 
-# Far below any share that matters, and far enough above 0 for its inverse to be finite.
-_FLOOR = 1e-30
+# Logits of a row that are more ε apart leave the exponentials of single precision.
+_REACH = 67.0
 
 
 @torch.no_grad()
@@ -28,7 +28,8 @@ def balanced(
     Q maximizes Σ Q_bk s_bk + ε H(Q) subject to Σ_k Q_bk = 1 and equal Σ_b Q_bk, in the limit of
     many iterations; each makes the clusters equal and then the rows. Only two vectors of scales
     move; the matrix exp(s / ε) is laid out once, every row divided by its largest entry, in
-    single precision or better.
+    single precision or better. Where the logits of a row lie too far apart for that, all is done
+    in logarithms and double precision.
 
     Args:
         logits: (b, K), the rows of this rank; all ranks are balanced together.
@@ -48,23 +49,50 @@ def balanced(
     Source: Cuturi 2013, arXiv:1306.0895; Caron et al. 2020, arXiv:2006.09882.
     """
     kind = torch.promote_types(logits.dtype, torch.float32)
-    top = logits.amax(-1, keepdim=True)
-    matrix = logits.to(kind, copy=True).sub_(top).div_(epsilon).exp_()
+    top = logits.amax(-1, keepdim=True).to(kind)
+    matrix = logits.to(kind) - top
+    weight = torch.ones_like(top[:, 0]) if weights is None else weights.to(kind)
+    own = torch.stack([top.where(weight[:, None] > 0, -torch.inf).amax(), -matrix.amin()])
+    highest, widest = gathered("logits", own[None]).amax(0)
+    scaled = _by_products
+    if widest > _REACH * epsilon:
+        scaled, top, weight = _by_logarithms, top.double(), weight.double()
+        matrix = logits.double() - top
     # Rows begin with the mass of exp(s / ε) itself, up to one factor, as in the authors' code.
-    height = top.squeeze(-1).to(kind)
-    weight = torch.ones_like(height) if weights is None else weights.to(kind)
-    own = torch.where(weight > 0, height, -torch.inf).amax()
-    highest = gathered("logits", own[None]).amax()
-    v = weight * ((height - highest) / epsilon).clamp(max=0).exp()
-    u, rows = torch.zeros_like(matrix[0]), torch.ones_like(v)
-    uneven, due = u, totaled(weight.sum()) / len(u)
+    mass = ((top.squeeze(-1) - highest) / epsilon).clamp(max=0)
+    q, uneven = scaled(matrix.div_(epsilon), mass, weight, iterations)
+    return q.to(kind), uneven.abs().sum().to(kind)
+
+
+def _by_products(
+    logs: Tensor, mass: Tensor, weight: Tensor, iterations: int
+) -> tuple[Tensor, Tensor]:
+    matrix, v, due = logs.exp_(), weight * mass.exp(), totaled(weight.sum()) / logs.shape[1]
+    u, rows = torch.zeros_like(matrix[0]), v
+    total = u
     for _ in range(iterations):
-        clusters = totaled(matrix.mT @ v).clamp(min=_FLOOR)
-        uneven, u = (u * clusters / due - 1) / len(u), due / clusters
+        clusters = totaled(matrix.mT @ v)
+        total, u = u * clusters, due / clusters
         rows = matrix @ u
         v = weight / rows
     matrix *= u
-    return matrix.div_(rows[:, None]), uneven.abs().sum()
+    return matrix.div_(rows[:, None]), (total / due - 1) / len(u)
+
+
+def _by_logarithms(
+    logs: Tensor, mass: Tensor, weight: Tensor, iterations: int
+) -> tuple[Tensor, Tensor]:
+    """The same of logarithms: each sum of exponentials is taken about its largest."""
+    weight, due = weight.log(), (totaled(weight.sum()) / logs.shape[1]).log()
+    v, u = weight + mass, torch.full_like(logs[0], -torch.inf)
+    total = u
+    for _ in range(iterations):
+        clusters = gathered("sums", (logs + v[:, None]).logsumexp(0, keepdim=True)).logsumexp(0)
+        total = u + clusters
+        # A cluster that no row can enter stays empty: its infinities must not meet.
+        u = due - clusters.clamp(min=torch.finfo(clusters.dtype).min)
+        v = weight - (logs + u).logsumexp(1)
+    return (logs + u).softmax(1), ((total - due).exp() - 1) / len(u)
 
 
 class Sinkhorn(Assigning):
