@@ -30,11 +30,6 @@ class Program:
 
     Args:
         function: of tensors and of what holds them; no host sync, no branch on values.
-
-    Example:
-        >>> double = Program(lambda y: 2 * y)
-        >>> double(torch.ones(2))
-        tensor([2., 2.])
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
