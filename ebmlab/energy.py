@@ -14,6 +14,7 @@ from ebmlab._checks import (
     require_same_kind,
 )
 from ebmlab._randomness import replayed
+from ebmlab._shown import Shown
 from ebmlab._slopes import slope
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.types import Posterior, Potential, Tree
@@ -21,7 +22,7 @@ from ebmlab.types import Posterior, Potential, Tree
 __all__ = ["Energy", "Scaled", "Sum", "Tempered"]
 
 
-class Energy(nn.Module, ABC):
+class Energy(Shown, ABC):
     """How badly x, y and z fit together: E(x, y, z), low where they are compatible.
 
     A subclass writes `forward` and, where they differ from the defaults, the class attributes.

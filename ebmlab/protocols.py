@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
+from ebmlab._shown import Shown
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.types import Minimum, Potential, Tree
@@ -97,7 +98,7 @@ class Regularizer(ABC):
         """A scalar from two populations (batch, dim)."""
 
 
-class Stepped(nn.Module, ABC):
+class Stepped(Shown, ABC):
     """A module that moves once per optimizer step: teachers, unit prototypes, clocks."""
 
     @abstractmethod
@@ -121,7 +122,7 @@ class Loss(NamedTuple):
     commit: Callable[[], None] = nothing
 
 
-class Objective(nn.Module, ABC):
+class Objective(Shown, ABC):
     """What shapes an energy: a loss of (energy, x, y). Objectives add and scale.
 
     A subclass writes `forward`. Calling the objective embeds (where `on_codes`), computes, and
