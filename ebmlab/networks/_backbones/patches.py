@@ -1,6 +1,7 @@
 """Images cut into square patches, and put together again."""
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from ebmlab.errors import ShapeError
@@ -26,8 +27,7 @@ def patched(images: Tensor, patch: int) -> Tensor:
             f"images have shape {tuple(images.shape)}; (*batch, c, h, w) with h and w multiples "
             f"of the patch, {patch}, is due"
         )
-    cut = images.unflatten(-1, (-1, patch)).unflatten(-3, (-1, patch))
-    return cut.movedim((-4, -2), (-5, -4)).movedim(-3, -1).flatten(-3).flatten(-3, -2)
+    return rearrange(images, "... c (i p) (j q) -> ... (i j) (p q c)", p=patch, q=patch)
 
 
 def assembled(patches: Tensor, indices: Tensor, grid: tuple[int, int], patch: int) -> Tensor:
@@ -48,8 +48,7 @@ def assembled(patches: Tensor, indices: Tensor, grid: tuple[int, int], patch: in
     n, _, entries = patches.shape
     blank = patches.new_zeros(n, grid[0] * grid[1], entries)
     full = blank.scatter(1, indices[..., None].expand_as(patches), patches)
-    cut = full.unflatten(-1, (patch, patch, -1)).unflatten(1, grid)
-    return cut.permute(0, 5, 1, 3, 2, 4).flatten(4).flatten(2, 3)
+    return rearrange(full, "n (i j) (p q c) -> n c (i p) (j q)", i=grid[0], p=patch, q=patch)
 
 
 def hidden_patches(visible: Tensor, count: int) -> Tensor:
