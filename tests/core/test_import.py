@@ -25,7 +25,6 @@ HEAVY = (
     "torch.distributed",
     "torch._dynamo",
     "tqdm",
-    "plotly",
     "triton",
 )
 
