@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ebmlab._checks import (
     Ndim,
@@ -17,6 +17,7 @@ from ebmlab._checks import (
 )
 from ebmlab._derived import Flagged, precise
 from ebmlab._randomness import replayed
+from ebmlab._shown import Shown
 from ebmlab._slopes import slope
 from ebmlab.codes import Codes
 from ebmlab.errors import ConfigurationError, ShapeError
@@ -25,7 +26,7 @@ from ebmlab.types import Decode, Posterior, Potential, Tree
 __all__ = ["Energy"]
 
 
-class Energy(Flagged, nn.Module, ABC):
+class Energy(Flagged, Shown, ABC):
     """How badly x, y and z fit together: E(x, y, z), low where they are compatible.
 
     A subclass writes `forward` and, where they differ from the defaults, the class attributes.

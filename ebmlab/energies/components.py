@@ -44,6 +44,7 @@ class Components(Energy):
     Source: Dempster, Laird, Rubin 1977; Cappé, Moulines 2009, arXiv:0712.4273 (minibatches).
     """
 
+    shows = ("means", "covariances", "regularization")
     takes_x, takes_z = False, True
     z_ndim = 0
     means: Tensor
@@ -127,9 +128,3 @@ class Components(Energy):
         self.covariances.copy_(covariances)
         self.whitening.copy_(whitening)
         self.counts.copy_(kept + found)
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        k, d = self.means.shape
-        kind = type(self.kind).__name__.removesuffix("Covariance").lower()
-        return f"{k} of dimension {d}, {kind}, regularization={self.regularization}"

@@ -27,9 +27,9 @@ def ksd(
     multiquadric kernel k = q^β, q = c² + r², β = -1/2 (its slow decay sees samples that leave the
     support, which a Gaussian kernel misses),
     h(x, y) = q^β s(x)·s(y) + 2β q^{β-1} ((x - y)·(s(y) - s(x)) - d) - 4β(β - 1) q^{β-2} r².
-    Unbiased: its mean over independent samples of exp(-u) is 0, so that it may fall below 0; no
-    normalizing constant and no draws from the density are needed. How mass is shared among modes
-    far apart it hardly sees, for no score tells.
+    Unbiased: its mean over independent samples of exp(-u) is 0, so it may be negative; no
+    normalizing constant and no draws from the density are needed. It hardly sees how mass is
+    shared among modes far apart, which no score tells.
 
     Args:
         samples: (n, *event), n >= 2; those of a run are `chain.samples.flatten(0, 1)`. Draws that
@@ -59,7 +59,7 @@ def ksd(
         raise ConfigurationError(f"chunk is {chunk}; it must be >= 1")
     if samples.ndim < 1 or len(samples) < 2 or samples[0].numel() == 0:
         raise ShapeError(
-            f"samples has shape {tuple(samples.shape)}; (n, *event) with n >= 2 is due"
+            f"samples has shape {tuple(samples.shape)}; expected (n, *event) with n >= 2"
         )
     scores = _scores(samples.detach(), as_potential(u), chunk)
     places = samples.detach().reshape(len(samples), -1).double()

@@ -4,12 +4,13 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import require_non_negative
+from ebmlab._shown import Shown
 from ebmlab.errors import ConfigurationError, ShapeError
 
 __all__ = ["LISTA"]
 
 
-class LISTA(nn.Module):
+class LISTA(Shown):
     """z' = shrink(S z + W y, |θ|), some times from z = 0: codes (n, k) of y (n, dim).
 
     shrink moves each entry towards 0 by |θ| and stops there. Untrained, with W = 2 Dᵀ / L,
@@ -32,6 +33,8 @@ class LISTA(nn.Module):
 
     Source: Gregor, LeCun 2010, "Learning fast approximations of sparse coding".
     """
+
+    shows = ("encode", "steps", "shared")
 
     def __init__(
         self, atoms: Tensor, steps: int = 3, weight: float = 1.0, *, shared: bool = False
@@ -66,8 +69,3 @@ class LISTA(nn.Module):
     def _shrink(self, z: Tensor, own: int) -> Tensor:
         threshold = self.threshold[own].abs()
         return (z - threshold).relu() - (-z - threshold).relu()
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        _, k, dim = self.encode.shape
-        return f"{dim} -> {k}, steps={self.steps}, shared={self.shared}"
