@@ -4,15 +4,17 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_generator, require_index, require_tensor
-from ebmlab.energy import Energy
-from ebmlab.errors import ConfigurationError
+from ebmlab._distances import nearest_rows, squared_distances
+from ebmlab._precise import precise, scale_of
+from ebmlab.energies._searched import Searched
+from ebmlab.errors import ConfigurationError, DtypeError, NonFiniteError, ShapeError
 from ebmlab.networks import Codebook
 from ebmlab.types import Posterior, Tree
 
 __all__ = ["Clusters", "kmeans_plus_plus"]
 
 
-class Clusters(Energy):
+class Clusters(Searched):
     """E(y, z) = ‖y - c_z‖², z in {0, …, K - 1}: reconstruction by a table of centers.
 
     The M-step sets each center to the mean of its data, of all ranks: with z enumerated at T = 0,
@@ -51,13 +53,23 @@ class Clusters(Energy):
         return self.codebook(require_index("z", z))
 
     def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
-        """‖y‖² - 2 y·c + ‖c‖², about the mean of the centers, where it rounds least."""
-        y = require_tensor("y", y)
+        """The squared distance, in float32 or better."""
+        y, z = require_tensor("y", y), require_index("z", z)
         self.codebook.require_vectors("y", y)
-        origin = self.codebook.codes.detach().mean(0)
-        a, b = y - origin, self.decode(x, require_tensor("z", z)) - origin
-        cross = torch.einsum("...d,...d->...", a, b)
-        return torch.linalg.vecdot(a, a) + torch.linalg.vecdot(b, b) - 2 * cross
+        batch, codes = torch.broadcast_shapes(y.shape[:-1], z.shape), self.codebook.codes
+        if batch.numel() <= max(y.shape[:-1].numel(), z.numel()):
+            away = precise(y) - codes[z]
+            return torch.linalg.vecdot(away, away)
+        every = squared_distances(y.reshape(-1, y.shape[-1]), codes)
+        every = every.reshape(*y.shape[:-1], -1).expand(*batch, -1)
+        return every.gather(-1, z.expand(batch)[..., None])[..., 0]
+
+    def lowest(self, x: Tree, y: Tree, atoms: Tensor) -> Tensor:
+        """Which of these centers (k,) is nearest to each y."""
+        y, atoms = require_tensor("y", y), require_index("atoms", atoms)
+        self.codebook.require_vectors("y", y)
+        found = nearest_rows(y.reshape(-1, y.shape[-1]), self.codebook.codes[atoms])
+        return found.reshape(y.shape[:-1])
 
     @torch.no_grad()
     def refit(self, x: Tree, y: Tree, q: Posterior) -> None:
@@ -77,12 +89,13 @@ def kmeans_plus_plus(data: Tensor, k: int, rng: torch.Generator) -> Tensor:
     nearest of those before, or uniformly where no distance is left.
 
     Args:
-        data: (n, d), finite.
+        data: (n, d), of any scale.
         k: how many, 1 <= k <= n.
         rng: on the data's device.
 
     Raises:
         ConfigurationError: k lies outside 1 … n.
+        ShapeError, DtypeError, NonFiniteError: data are not (n, d), not floating point, not finite.
 
     Example:
         >>> data = torch.tensor([[0.0], [0.0], [9.0], [9.0]])
@@ -92,13 +105,33 @@ def kmeans_plus_plus(data: Tensor, k: int, rng: torch.Generator) -> Tensor:
     Source: Arthur, Vassilvitskii 2007, "k-means++".
     """
     rng = require_generator(rng, "kmeans_plus_plus", data.device)
+    _require_points(data)
     if not 1 <= k <= len(data):
         raise ConfigurationError(f"k is {k} for {len(data)} data; it must lie in 1 … n")
-    weight = torch.ones_like(data[:, 0])
+    points = precise(data)
+    width = scale_of((points.amax(0) - points.amin(0)).amax())
+    weight = torch.ones_like(points[:, 0], dtype=torch.float64)
     chosen: list[Tensor] = []
-    nearest = torch.full_like(weight, torch.inf)
+    nearest = torch.full_like(points[:, 0], torch.inf)
     for _ in range(k):
-        chosen.append(data[torch.multinomial(weight, 1, generator=rng)])
-        nearest = nearest.minimum((data - chosen[-1]).square().sum(1))
-        weight = torch.where(nearest.sum() > 0, nearest, torch.ones_like(nearest))
-    return torch.cat(chosen)
+        chosen.append(_drawn(weight, rng))
+        away = (points - points[chosen[-1]]).div_(width)
+        nearest = nearest.minimum(torch.linalg.vecdot(away, away))
+        weight = torch.where((nearest > 0).any(), nearest, 1.0)
+    return data[torch.cat(chosen)]
+
+
+def _require_points(data: Tensor) -> None:
+    if data.ndim != 2 or data.numel() == 0:
+        raise ShapeError(f"data has shape {tuple(data.shape)}; (n, d) is expected")
+    if not data.is_floating_point():
+        raise DtypeError(f"data has dtype {data.dtype}; convert it with .float()")
+    if not bool(data.isfinite().all()):
+        raise NonFiniteError(f"data {tuple(data.shape)} holds NaN or infinity; leave it out")
+
+
+def _drawn(weight: Tensor, rng: torch.Generator) -> Tensor:
+    """One row (1,) by weights (n,), of any number of rows; one without weight is never drawn."""
+    total = weight.cumsum(0, dtype=torch.float64)
+    level = torch.rand(1, generator=rng, dtype=torch.float64, device=rng.device) * total[-1]
+    return torch.searchsorted(total, level, right=True).clamp(max=len(weight) - 1)

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ebmlab._checks import require_positive
+from ebmlab._precise import SINGLE, Precise, precise
 from ebmlab._ranks import averaged
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
@@ -17,7 +18,7 @@ from ebmlab.types import Tree
 __all__ = ["Centered"]
 
 
-class Centered(nn.Module, Inference):
+class Centered(Precise, Inference):
     """z = softmax(s(hy - c) / τ), where the center c is a moving average of the codes.
 
     The center keeps one cluster from taking all data, and a low τ keeps z from being uniform.
@@ -45,6 +46,7 @@ class Centered(nn.Module, Inference):
     """
 
     bound: ClassVar[Bound] = "upper"
+    floors: ClassVar = {"center": SINGLE}
     center: Tensor
     clock: Tensor
 
@@ -77,15 +79,13 @@ class Centered(nn.Module, Inference):
         self.require_point(temperature)
         clusters, h = require_clusters(energy, "Centered"), target_codes(y)
         sharp = self.temperature(self.clock) if callable(self.temperature) else self.temperature
-        logits = clusters.logits(h - self.center.to(h.dtype))
-        kind = torch.promote_types(logits.dtype, torch.float32)
-        return one_atom((logits.to(kind) / sharp).softmax(-1), h)
+        logits = clusters.logits((h - self.center).to(h.dtype))
+        return one_atom((precise(logits) / sharp).softmax(-1), h)
 
     @torch.no_grad()
     def update(self, x: Tree, y: Tree) -> None:
         """Move the center and the clock."""
-        h = target_codes(y).reshape(-1, len(self.center)).to(self.center.dtype)
-        mean, _ = averaged(h)
+        mean, _ = averaged(target_codes(y).reshape(-1, len(self.center)))
         self.center.lerp_(mean.to(self.center.dtype), 1 - self.momentum)
         self.clock += 1
 

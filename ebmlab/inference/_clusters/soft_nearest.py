@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from ebmlab._checks import require_positive
+from ebmlab._precise import precise
 from ebmlab.energy import Energy
 from ebmlab.free_energy import Bound, Inference, Posterior
 from ebmlab.inference._clusters.assigning import one_atom, require_clusters, target_codes
@@ -56,8 +57,7 @@ class SoftNearest(nn.Module, Inference):
         self.require_point(temperature)
         clusters, h = require_clusters(energy, "SoftNearest"), target_codes(y)
         logits = clusters.logits(h)
-        kind = torch.promote_types(logits.dtype, torch.float32)
-        return one_atom((logits.to(kind) / self.sharpen).softmax(-1), h)
+        return one_atom((precise(logits) / self.sharpen).softmax(-1), h)
 
     def extra_repr(self) -> str:
         """What `print` shows."""
