@@ -8,7 +8,7 @@ from ebmlab._precise import precise, precise_type
 __all__ = ["nearest_rows", "squared_distances"]
 
 # Products held at a time while the nearest are sought: what stays in the processor's cache.
-_BLOCK = {"cpu": 2**17}
+_BLOCK = {"cpu": 2**18}
 _LARGE_BLOCK = 2**24
 
 
@@ -21,7 +21,7 @@ def squared_distances(x: Tensor, y: Tensor) -> Tensor:
         >>> squared_distances(torch.tensor([[1e4], [1e4 + 1]]), torch.tensor([[1e4]])).T
         tensor([[0., 1.]])
     """
-    origin = y.detach().median(0).values
+    origin = _middle(y.detach())
     a, b = (x - origin).double(), (y - origin).double()
     norms = torch.linalg.vecdot(a, a)[:, None] + torch.linalg.vecdot(b, b)
     products = torch.addmm(norms, a, b.mT, alpha=-2).clamp(min=0)
@@ -41,28 +41,31 @@ def nearest_rows(x: Tensor, y: Tensor) -> Tensor:
         tensor([0, 1])
     """
     x, y = precise(x), precise(y)
-    size = _BLOCK.get(x.device.type, _LARGE_BLOCK) // len(y)
-    with torch.autocast(x.device.type, enabled=False):
-        origin = y.median(0).values
-        b = y - origin
-        norms = torch.linalg.vecdot(b, b)
-        # What the sums of d products, and the differences from the origin, round off at most.
-        unit = (x.shape[1] + 8) * torch.finfo(x.dtype).eps
-        found = [_candidates(p - origin, b, norms, unit) for p in x.split(max(1, size))]
-        best, close = (torch.cat(part) for part in zip(*found, strict=True))
-        doubtful = close.nonzero()[:, 0]
-        for rows in doubtful.split(max(1, size)):
-            away = torch.cdist(x[rows], y, compute_mode="donot_use_mm_for_euclid_dist")
-            best[rows] = away.argmin(1)
+    size = max(1, _BLOCK.get(x.device.type, _LARGE_BLOCK) // len(y))
+    origin = _middle(y)
+    b = y - origin
+    norms = torch.linalg.vecdot(b, b)
+    # What the sums of d products, and the differences from the origin, round off at most.
+    unit = (x.shape[1] + 8) * torch.finfo(x.dtype).eps
+    found = [_candidates(p - origin, b.mT, (1 - unit) * norms) for p in x.split(size)]
+    best, ahead, reach = (torch.cat(part) for part in zip(*found, strict=True))
+    # NaN is doubtful too.
+    doubtful = (~(ahead > 2 * unit * (norms[best] + reach))).nonzero()[:, 0]
+    for rows in doubtful.split(size):
+        away = torch.cdist(x[rows], y, compute_mode="donot_use_mm_for_euclid_dist")
+        best[rows] = away.argmin(1)
     return best
 
 
-def _candidates(a: Tensor, b: Tensor, norms: Tensor, unit: float) -> tuple[Tensor, Tensor]:
-    """The nearest row by the product, and whether another is as near but for rounding (n,)."""
-    # Lower bounds, up to a number of the row.
-    low = torch.addmm((1 - unit) * norms, a, b.mT, alpha=-2)
-    least, best = low.min(1)
-    limit = least + 2 * unit * (norms[best] + torch.linalg.vecdot(a, a))
-    second = low.scatter_(1, best[:, None], torch.inf).amin(1)
-    # NaN is doubtful too.
-    return best, ~(second > limit)
+def _candidates(a: Tensor, b: Tensor, least: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The column of b with the lowest bound, how far it is ahead, and ‖a‖²: (n,) each."""
+    with torch.autocast(a.device.type, enabled=False):
+        low = torch.addmm(least, a, b, alpha=-2)
+        lowest, best = low.min(1)
+        second = low.scatter_(1, best[:, None], torch.inf).amin(1)
+        return best, second - lowest, torch.linalg.vecdot(a, a)
+
+
+def _middle(points: Tensor) -> Tensor:
+    """A point in the midst of most, which no outlier moves: products round least about it."""
+    return points[:: -(-len(points) // 64)].median(0).values

@@ -6,7 +6,7 @@ from torch import Tensor
 from ebmlab._checks import require_generator, require_index, require_tensor
 from ebmlab._distances import nearest_rows, squared_distances
 from ebmlab._precise import precise, scale_of
-from ebmlab.energies._searched import Searched
+from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, DtypeError, NonFiniteError, ShapeError
 from ebmlab.networks import Codebook
 from ebmlab.types import Posterior, Tree
@@ -14,7 +14,7 @@ from ebmlab.types import Posterior, Tree
 __all__ = ["Clusters", "kmeans_plus_plus"]
 
 
-class Clusters(Searched):
+class Clusters(Energy):
     """E(y, z) = ‖y - c_z‖², z in {0, …, K - 1}: reconstruction by a table of centers.
 
     The M-step sets each center to the mean of its data, of all ranks: with z enumerated at T = 0,
@@ -56,16 +56,17 @@ class Clusters(Searched):
         """The squared distance, in float32 or better."""
         y, z = require_tensor("y", y), require_index("z", z)
         self.codebook.require_vectors("y", y)
-        batch, codes = torch.broadcast_shapes(y.shape[:-1], z.shape), self.codebook.codes
-        if batch.numel() <= max(y.shape[:-1].numel(), z.numel()):
-            away = precise(y) - codes[z]
-            return torch.linalg.vecdot(away, away)
-        every = squared_distances(y.reshape(-1, y.shape[-1]), codes)
-        every = every.reshape(*y.shape[:-1], -1).expand(*batch, -1)
-        return every.gather(-1, z.expand(batch)[..., None])[..., 0]
+        rows, batch = y.reshape(-1, y.shape[-1]), torch.broadcast_shapes(y.shape[:-1], z.shape)
+        if len(rows) == 1 or z.numel() == 1 or len(rows) * z.numel() > batch.numel():
+            return (precise(y) - self.codebook(z)).square().sum(-1)
+        # Every dimension of the batch is y's or z's alone.
+        n = len(batch)
+        sides = [(1,) * (n - len(own)) + own for own in (y.shape[:-1], z.shape)]
+        every = squared_distances(rows, self.codebook(z.flatten())).reshape(sides[0] + sides[1])
+        return every.permute([i for j in range(n) for i in (j, n + j)]).reshape(batch)
 
     def lowest(self, x: Tree, y: Tree, atoms: Tensor) -> Tensor:
-        """Which of these centers (k,) is nearest to each y."""
+        """Which of the centers of these numbers (k,) is nearest to each y: (*batch)."""
         y, atoms = require_tensor("y", y), require_index("atoms", atoms)
         self.codebook.require_vectors("y", y)
         found = nearest_rows(y.reshape(-1, y.shape[-1]), self.codebook.codes[atoms])
@@ -95,7 +96,7 @@ def kmeans_plus_plus(data: Tensor, k: int, rng: torch.Generator) -> Tensor:
 
     Raises:
         ConfigurationError: k lies outside 1 … n.
-        ShapeError, DtypeError, NonFiniteError: data are not (n, d), not floating point, not finite.
+        ShapeError, DtypeError, NonFiniteError: data are not (n, d), of floats, all finite.
 
     Example:
         >>> data = torch.tensor([[0.0], [0.0], [9.0], [9.0]])
@@ -116,7 +117,7 @@ def kmeans_plus_plus(data: Tensor, k: int, rng: torch.Generator) -> Tensor:
     for _ in range(k):
         chosen.append(_drawn(weight, rng))
         away = (points - points[chosen[-1]]).div_(width)
-        nearest = nearest.minimum(torch.linalg.vecdot(away, away))
+        nearest = nearest.minimum(away.square().sum(1))
         weight = torch.where((nearest > 0).any(), nearest, 1.0)
     return data[torch.cat(chosen)]
 

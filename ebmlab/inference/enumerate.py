@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ebmlab._checks import require_non_negative
 from ebmlab._precise import SINGLE, Precise, precise
 from ebmlab._ranks import averaged
-from ebmlab.energies._searched import Searched
+from ebmlab.energies import Clusters
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.free_energy import Bound, Inference, Posterior
@@ -123,7 +123,7 @@ class Enumerate(Precise, Inference):
         self, energy: Energy, x: Tree, y: Tree, atoms: Tensor, rng: torch.Generator | None
     ) -> tuple[Tensor, Tensor]:
         """Which atom is the lowest of those in front of the batch, and its energy: (1, *batch)."""
-        if isinstance(energy, Searched) and self.log_weights is None:
+        if isinstance(energy, Clusters) and self.log_weights is None:
             energy.check(x, y, atoms)
             best = energy.lowest(x, y, self.atoms)[None]
             return best, energy(x, y, self.atoms[best], rng=rng)

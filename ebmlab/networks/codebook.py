@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import require_non_negative
-from ebmlab._distances import nearest_rows
+from ebmlab._distances import nearest_rows, squared_distances
 from ebmlab._precise import SINGLE, Precise, precise
 from ebmlab._ranks import gathered, rank_count, rank_number, totaled
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
@@ -88,7 +88,7 @@ class Codebook(Precise):
 
     @torch.no_grad()
     def nearest(self, y: Tensor) -> Tensor:
-        """The number of the code nearest to each y (*batch, d), of equal ones the first: (*batch)."""
+        """The code nearest to each y (*batch, d), of equal ones the first, by number: (*batch)."""
         self.require_vectors("y", y)
         return nearest_rows(y.reshape(-1, y.shape[-1]), self.codes).reshape(y.shape[:-1])
 
@@ -121,16 +121,20 @@ class Codebook(Precise):
         self, data: Tensor, index: Tensor, weights: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Σ w (K) and Σ w (y - c) (K, d) of each code, and Σ w ‖y - c‖² of each datum (n)."""
-        # In single precision a count of ones stops at 2²⁴.
-        found = torch.zeros_like(self.counts, dtype=torch.float64)
-        total = data.new_zeros(self.codes.shape)
-        gaps = torch.zeros_like(data[:, 0])
-        for codes, share in zip(index, weights, strict=True):
-            away = data - self.codes[codes]
-            gaps += share * torch.linalg.vecdot(away, away)
-            found.index_add_(0, codes, share.double())
-            total.index_add_(0, codes, away.mul_(share[:, None]))
-        return found.to(self.counts.dtype), total, gaps
+        k = len(self.codes)
+        if len(index) == 1:
+            away = data - self.codes[index[0]]
+            gaps = weights[0] * away.square().sum(1)
+            # In single precision a count of ones stops at 2²⁴.
+            found = data.new_zeros(k, dtype=torch.float64)
+            found.index_add_(0, index[0], weights[0].double())
+            total = torch.zeros_like(self.codes, dtype=data.dtype)
+            total.index_add_(0, index[0], away.mul_(weights[0, :, None]))
+            return found.to(data.dtype), total, gaps
+        shares = data.new_zeros(k, len(data)).scatter_add_(0, index, weights)
+        found, origin = shares.sum(1), data.mean(0)
+        total = shares @ (data - origin) - found[:, None] * (self.codes - origin)
+        return found, total, (shares.mT * squared_distances(data, self.codes)).sum(1)
 
     def _restart(self, data: Tensor, gaps: Tensor, threshold: Tensor) -> None:
         far, rows = _farthest(data, gaps, len(self.codes))
