@@ -22,7 +22,7 @@ def squared_distances(x: Tensor, y: Tensor) -> Tensor:
         tensor([[0., 1.]])
     """
     origin = _middle(y.detach())
-    a, b = (x - origin).double(), (y - origin).double()
+    a, b = x.double() - origin, y.double() - origin
     norms = torch.linalg.vecdot(a, a)[:, None] + torch.linalg.vecdot(b, b)
     products = torch.addmm(norms, a, b.mT, alpha=-2).clamp(min=0)
     return products.to(precise_type(torch.promote_types(x.dtype, y.dtype)))
@@ -42,28 +42,28 @@ def nearest_rows(x: Tensor, y: Tensor) -> Tensor:
     """
     x, y = precise(x), precise(y)
     size = max(1, _BLOCK.get(x.device.type, _LARGE_BLOCK) // len(y))
-    origin = _middle(y)
-    b = y - origin
-    norms = torch.linalg.vecdot(b, b)
     # What the sums of d products, and the differences from the origin, round off at most.
     unit = (x.shape[1] + 8) * torch.finfo(x.dtype).eps
-    found = [_candidates(p - origin, b.mT, (1 - unit) * norms) for p in x.split(size)]
-    best, ahead, reach = (torch.cat(part) for part in zip(*found, strict=True))
-    # NaN is doubtful too.
-    doubtful = (~(ahead > 2 * unit * (norms[best] + reach))).nonzero()[:, 0]
-    for rows in doubtful.split(size):
-        away = torch.cdist(x[rows], y, compute_mode="donot_use_mm_for_euclid_dist")
-        best[rows] = away.argmin(1)
+    with torch.autocast(x.device.type, enabled=False):
+        origin = _middle(y)
+        b = y - origin
+        norms = torch.linalg.vecdot(b, b)
+        found = [_candidates(p - origin, b.mT, (1 - unit) * norms) for p in x.split(size)]
+        best, ahead, reach = (torch.cat(part) for part in zip(*found, strict=True))
+        # NaN is doubtful too.
+        doubtful = (~(ahead > 2 * unit * (norms[best] + reach))).nonzero()[:, 0]
+        for rows in doubtful.split(size):
+            away = torch.cdist(x[rows], y, compute_mode="donot_use_mm_for_euclid_dist")
+            best[rows] = away.argmin(1)
     return best
 
 
 def _candidates(a: Tensor, b: Tensor, least: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The column of b with the lowest bound, how far it is ahead, and ‖a‖²: (n,) each."""
-    with torch.autocast(a.device.type, enabled=False):
-        low = torch.addmm(least, a, b, alpha=-2)
-        lowest, best = low.min(1)
-        second = low.scatter_(1, best[:, None], torch.inf).amin(1)
-        return best, second - lowest, torch.linalg.vecdot(a, a)
+    low = torch.addmm(least, a, b, alpha=-2)
+    lowest, best = low.min(1)
+    second = low.scatter_(1, best[:, None], torch.inf).amin(1)
+    return best, second - lowest, torch.linalg.vecdot(a, a)
 
 
 def _middle(points: Tensor) -> Tensor:
