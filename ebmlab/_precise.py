@@ -23,7 +23,7 @@ def precise(t: Tensor) -> Tensor:
         >>> precise(torch.ones(2, dtype=torch.bfloat16)).dtype
         torch.float32
     """
-    return t.to(precise_type(t.dtype))
+    return t if t.itemsize >= 4 else t.float()
 
 
 def scale_of(t: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """`Clusters`: the squared distance from one of K centers, z being which; and how to start them."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -9,7 +11,7 @@ from ebmlab._precise import precise, scale_of
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, DtypeError, NonFiniteError, ShapeError
 from ebmlab.networks import Codebook
-from ebmlab.types import Posterior, Tree
+from ebmlab.types import Decode, Posterior, Tree
 
 __all__ = ["Clusters", "kmeans_plus_plus"]
 
@@ -39,7 +41,7 @@ class Clusters(Energy):
     Source: Lloyd 1982, "Least squares quantization in PCM".
     """
 
-    takes_x, takes_z, refits = False, True, True
+    takes_x, takes_z = False, True
     z_ndim = 0
 
     def __init__(
@@ -48,11 +50,17 @@ class Clusters(Energy):
         super().__init__()
         self.codebook = Codebook(centers, decay=decay, restart=restart)
 
-    def decode(self, x: Tree, z: Tensor) -> Tensor:
+    squares = True
+
+    def decoding(self) -> Decode:
+        """The center of this number."""
+        return self.decode
+
+    def decode(self, x: Tree, z: Tree) -> Tensor:
         """The centers of these numbers, (*batch, d)."""
         return self.codebook(require_index("z", z))
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """The squared distance, in float32 or better."""
         y, z = require_tensor("y", y), require_index("z", z)
         self.codebook.require_vectors("y", y)
@@ -73,12 +81,15 @@ class Clusters(Energy):
         return found.reshape(y.shape[:-1])
 
     @torch.no_grad()
-    def refit(self, x: Tree, y: Tree, q: Posterior) -> None:
+    def update(self, x: Tree, y: Tree, q: Callable[[], Posterior] | None = None) -> None:
         """Move each center towards the mean of its data."""
+        if q is None:
+            return
+        known = q()
         y, dim = require_tensor("y", y), self.codebook.codes.shape[1]
-        batch = torch.broadcast_shapes(y.shape[:-1], q.atoms.shape[1:])
-        shape = (len(q.atoms), *batch)
-        index, weights = (t.expand(shape).flatten(1) for t in (q.atoms, q.weights))
+        batch = torch.broadcast_shapes(y.shape[:-1], known.atoms.shape[1:])
+        shape = (len(known.atoms), *batch)
+        index, weights = (t.expand(shape).flatten(1) for t in (known.atoms, known.weights))
         self.codebook.learn(y.expand(*batch, dim).reshape(-1, dim), index, weights)
 
 

@@ -102,7 +102,7 @@ def test_prior_weights_are_learned_in_half_precision(half):
     energy, y = Components(torch.tensor([[-3.0], [3.0]]), torch.ones(2)).to(half), randn(7, 1)
     y = (y.sign() * 3).to(half)
     for _ in range(1000):
-        infer.refit(None, y, infer(energy, None, y, 1.0))
+        infer.update(None, y, lambda: infer(energy, None, y, 1.0))
     share = (y < 0).float().mean()
     assert float(infer.log_weights.exp()[0]) == pytest.approx(float(share), abs=1e-3)
     assert (float(infer.count), infer.log_weights.dtype) == (7001, SINGLE)

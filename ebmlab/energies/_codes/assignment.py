@@ -52,7 +52,7 @@ class Assignment(ClusterEnergy):
         """s(h), (*batch, K)."""
         return self.prototypes(h)
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Cross-entropies in nats (*batch)."""
         x, y, z = require_tensor("x", x), require_tensor("y", y), require_tensor("z", z)
         logits = self.logits(x)

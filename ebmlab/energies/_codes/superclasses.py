@@ -51,7 +51,7 @@ class SuperClasses(Energy):
         self.coarse = nn.Linear(dim, labels * clusters)
         self.fine = nn.Linear(dim, labels * clusters * parts)
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Cross-entropies of both levels in nats (*batch)."""
         h, label, z = require_tensor("x", x), require_index("y", y), require_tensor("z", z)
         coarse = self.coarse(h).log_softmax(-1)[..., None]

@@ -9,16 +9,15 @@ from torch import Tensor
 from ebmlab._checks import require_positive
 from ebmlab._precise import SINGLE, Precise, precise
 from ebmlab._ranks import averaged
-from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
-from ebmlab.free_energy import Bound, Inference, Posterior
-from ebmlab.inference._clusters.assigning import one_atom, require_clusters, target_codes
+from ebmlab.free_energy import Posterior
+from ebmlab.inference._clusters.assigning import Assigning, Logits, target_codes
 from ebmlab.types import Tree
 
 __all__ = ["Centered"]
 
 
-class Centered(Precise, Inference):
+class Centered(Precise, Assigning):
     """z = softmax(s(hy - c) / τ), where the center c is a moving average of the codes.
 
     The center keeps one cluster from taking all data, and a low τ keeps z from being uniform.
@@ -45,7 +44,6 @@ class Centered(Precise, Inference):
     Source: Caron et al. 2021, arXiv:2104.14294.
     """
 
-    bound: ClassVar[Bound] = "upper"
     floors: ClassVar = {"center": SINGLE}
     center: Tensor
     clock: Tensor
@@ -65,25 +63,13 @@ class Centered(Precise, Inference):
         self.register_buffer("center", torch.zeros(dim))
         self.register_buffer("clock", torch.zeros((), dtype=torch.long))
 
-    @torch.no_grad()
-    def __call__(
-        self,
-        energy: Energy,
-        x: Tree,
-        y: Tree,
-        temperature: float = 0.0,
-        *,
-        rng: torch.Generator | None = None,
-    ) -> Posterior:
+    def assign(self, logits: Logits, h: Tensor) -> tuple[Tensor, None]:
         """The sharpened shares of the clusters."""
-        self.require_point(temperature)
-        clusters, h = require_clusters(energy, "Centered"), target_codes(y)
         sharp = self.temperature(self.clock) if callable(self.temperature) else self.temperature
-        logits = clusters.logits((h - self.center).to(h.dtype))
-        return one_atom((precise(logits) / sharp).softmax(-1), h)
+        return (precise(logits((h - self.center).to(h.dtype))) / sharp).softmax(-1), None
 
     @torch.no_grad()
-    def update(self, x: Tree, y: Tree) -> None:
+    def update(self, x: Tree, y: Tree, q: Callable[[], Posterior]) -> None:
         """Move the center and the clock."""
         mean, _ = averaged(target_codes(y).reshape(-1, len(self.center)))
         self.center.lerp_(mean.to(self.center.dtype), 1 - self.momentum)

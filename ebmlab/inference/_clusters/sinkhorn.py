@@ -1,17 +1,15 @@
 """Balanced clusters: optimal transport between a batch and the prototypes."""
 
-from typing import ClassVar
+from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ebmlab._checks import require_positive
 from ebmlab._ranks import gathered, rank_count, totaled
-from ebmlab.energies import ClusterEnergy
-from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.free_energy import Bound, Inference, Posterior
-from ebmlab.inference._clusters.assigning import one_atom, require_clusters, target_codes
+from ebmlab.free_energy import Posterior
+from ebmlab.inference._clusters.assigning import Assigning, Logits, target_codes
 from ebmlab.networks import Memory
 from ebmlab.types import Tree
 
@@ -69,7 +67,7 @@ def balanced(
     return matrix.div_(rows[:, None]), uneven.abs().sum()
 
 
-class Sinkhorn(nn.Module, Inference):
+class Sinkhorn(Assigning):
     """z = the balanced assignment of y's codes to the clusters, over the batch of all ranks.
 
     The population is the last batch dimension; any before it (views) are other populations. No
@@ -99,8 +97,7 @@ class Sinkhorn(nn.Module, Inference):
     Source: Caron et al. 2020, arXiv:2006.09882; Asano, Rupprecht, Vedaldi 2020, arXiv:1911.05371.
     """
 
-    bound: ClassVar[Bound] = "upper"
-    couples: ClassVar[bool] = True
+    couples = True
     clock: Tensor
 
     def __init__(
@@ -120,39 +117,26 @@ class Sinkhorn(nn.Module, Inference):
         self.memory, self.memory_from = memory, memory_from
         self.register_buffer("clock", torch.zeros((), dtype=torch.long))
 
-    @torch.no_grad()
-    def __call__(
-        self,
-        energy: Energy,
-        x: Tree,
-        y: Tree,
-        temperature: float = 0.0,
-        *,
-        rng: torch.Generator | None = None,
-    ) -> Posterior:
+    def assign(self, logits: Logits, h: Tensor) -> tuple[Tensor, Tensor]:
         """The assignments, and how uneven the clusters were before the last iteration."""
-        self.require_point(temperature)
-        clusters, h = require_clusters(energy, "Sinkhorn"), target_codes(y)
         if h.ndim < 2:
-            raise ShapeError(f"y has shape {tuple(h.shape)}; a population (…, b, dim) is due")
-        logits = clusters.logits(h)
-        populations = logits.reshape(-1, *logits.shape[-2:])
+            raise ShapeError(f"y has shape {tuple(h.shape)}; a population (…, b, dim) is expected")
+        found = logits(h)
+        populations = found.reshape(-1, *found.shape[-2:])
         if self.memory is None:
-            found = [balanced(own, self.epsilon, self.iterations) for own in populations]
+            parts = [balanced(own, self.epsilon, self.iterations) for own in populations]
         else:
-            found = self._joined(populations, clusters, h, self.memory)
-        z, uneven = (_stacked(part) for part in zip(*found, strict=True))
-        q = one_atom(z.reshape(logits.shape), h)
-        uneven = uneven.to(h.dtype).reshape(*logits.shape[:-2], 1)
-        return q._replace(residual=uneven.expand(q.residual.shape))
+            parts = self._joined(populations, logits, h, self.memory)
+        z, uneven = (_stacked(part) for part in zip(*parts, strict=True))
+        return z.reshape(found.shape), uneven.reshape(*found.shape[:-2], 1)
 
     def _joined(
-        self, populations: Tensor, clusters: ClusterEnergy, h: Tensor, memory: Memory
+        self, populations: Tensor, logits: Logits, h: Tensor, memory: Memory
     ) -> list[tuple[Tensor, Tensor]]:
         """What `balanced` says of each population (b, K) together with its view's past codes."""
         memory.require_kinds(h)
-        logits = clusters.logits(memory.codes.to(h.dtype))
-        past = logits.reshape(-1, *logits.shape[-2:])
+        past = logits(memory.codes.to(h.dtype))
+        past = past.reshape(-1, *past.shape[-2:])
         size, b = past.shape[1], populations.shape[1]
         used = (memory.count >= size) & (self.clock >= self.memory_from)
         # Every rank holds the whole memory, and lends each of its codes an equal share.
@@ -166,7 +150,7 @@ class Sinkhorn(nn.Module, Inference):
         return found
 
     @torch.no_grad()
-    def update(self, x: Tree, y: Tree) -> None:
+    def update(self, x: Tree, y: Tree, q: Callable[[], Posterior]) -> None:
         """Push the codes into the memory."""
         if self.memory is not None:
             self.memory.push(target_codes(y))

@@ -1,5 +1,6 @@
 """Clusters of all the data, and parts of them within each label."""
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
@@ -13,7 +14,7 @@ from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import Bound, Inference, Posterior
 from ebmlab.inference._clusters.spherical_kmeans import nearest_directions, spherical_kmeans
 from ebmlab.networks import Memory
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["SuperClustered"]
 
@@ -51,6 +52,7 @@ class SuperClustered(Precise, Inference):
     """
 
     bound: ClassVar[Bound] = "upper"
+    point: ClassVar[bool] = True
     floors: ClassVar = {"coarse": SINGLE, "fine": SINGLE}
     coarse: Tensor
     fine: Tensor
@@ -82,17 +84,8 @@ class SuperClustered(Precise, Inference):
         self.register_buffer("clock", torch.zeros((), dtype=torch.long))
 
     @torch.no_grad()
-    def __call__(
-        self,
-        energy: Energy,
-        x: Tree,
-        y: Tree,
-        temperature: float = 0.0,
-        *,
-        rng: torch.Generator | None = None,
-    ) -> Posterior:
+    def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
         """The nearest cluster and the nearest part, one-hot."""
-        self.require_point(temperature)
         codes, label = require_tensor("x", x).detach(), require_index("y", y)
         clusters, parts = len(self.coarse), self.fine.shape[1]
         h = precise(codes)
@@ -108,7 +101,7 @@ class SuperClustered(Precise, Inference):
         return Posterior(z[None], torch.ones_like(zero)[None], zero, zero)
 
     @torch.no_grad()
-    def update(self, x: Tree, y: Tree) -> None:
+    def update(self, x: Tree, y: Tree, q: Callable[[], Posterior]) -> None:
         """Push codes and labels into the memory; when it is time, cluster what it holds."""
         # In half precision labels above 256 would be others.
         h, label = precise(require_tensor("x", x).detach()), require_index("y", y)
