@@ -29,9 +29,9 @@ class _Plane(Precise, nn.Linear):
         del self.bias
         self.register_buffer("bias", torch.zeros(dim))
 
-    def forward(self, z: Tensor) -> Tensor:
-        """The point of the plane (n, dim) at coordinates z (n, k)."""
-        return functional.linear(z, self.weight, self.bias.to(self.weight.dtype))
+    def forward(self, input: Tensor) -> Tensor:
+        """The points of the plane (n, dim) at these coordinates (n, k)."""
+        return functional.linear(input, self.weight, self.bias.to(self.weight.dtype))
 
 
 class Subspace(Precise, Reconstruction):
