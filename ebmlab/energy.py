@@ -15,7 +15,8 @@ from ebmlab._checks import (
     require_one_kind,
     require_same_kind,
 )
-from ebmlab._derived import Flagged, precise
+from ebmlab._derived import Flagged
+from ebmlab._precise import precise
 from ebmlab._randomness import replayed
 from ebmlab._shown import Shown
 from ebmlab._slopes import slope
@@ -185,6 +186,13 @@ class Energy(Flagged, Shown, ABC):
         """The function (x, z) -> y that y is compared with, z None where there is none; or None.
 
         Where the energy compares with logits, it gives the probabilities that they stand for.
+        """
+        return None
+
+    def lowest(self, x: Tree, y: Tree, atoms: Tensor) -> Tensor | None:
+        """Which of the z in atoms (k, *event) is lowest, (*batch), if that needs no trying of all.
+
+        None where all have to be tried.
         """
         return None
 

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
+from ebmlab._precise import precise
 from ebmlab.errors import ConfigurationError
-from ebmlab.metrics.populations import population, precise
+from ebmlab.metrics.populations import population
 
 __all__ = ["alpha_req", "effective_rank", "rankme"]
 

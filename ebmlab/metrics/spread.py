@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_positive
+from ebmlab._precise import precise
 from ebmlab.energies import unit
 from ebmlab.errors import ShapeError
-from ebmlab.metrics.populations import population, precise
+from ebmlab.metrics.populations import population
 
 __all__ = ["alignment", "code_std", "dimension_std", "uniformity"]
 

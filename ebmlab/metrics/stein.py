@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_positive
+from ebmlab._distances import squared_distances
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
 from ebmlab.types import Potential, as_potential
 
@@ -63,7 +64,7 @@ def ksd(
         )
     scores = _scores(samples.detach(), as_potential(u), chunk)
     places = samples.detach().reshape(len(samples), -1).double()
-    # Distances by matrix products lose digits far from the origin.
+    # Products lose digits far from the origin.
     tiles = list(zip((places - places.mean(0)).split(chunk), scores.split(chunk), strict=True))
     total = places.new_zeros(())
     for i, (y, s) in enumerate(tiles):
@@ -90,7 +91,7 @@ def _scores(samples: Tensor, u: Potential, chunk: int) -> Tensor:
 
 def _stein(x: Tensor, sx: Tensor, y: Tensor, sy: Tensor, scale: float) -> Tensor:
     """h (n, m) of the pairs of rows of x (n, d) and y (m, d)."""
-    squared = (x.square().sum(1)[:, None] + y.square().sum(1) - 2 * x @ y.mT).clamp(min=0)
+    squared = squared_distances(x, y)
     apart = x @ sy.mT - (y * sy).sum(1) - (x * sx).sum(1)[:, None] + sx @ y.mT
     q = scale**2 + squared
     k = q**_BETA

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_generator, require_positive
+from ebmlab._distances import squared_distances
 from ebmlab.errors import ConfigurationError, DeviceError, NonFiniteError, ShapeError
 
 __all__ = ["TwoSampleTest", "mmd", "mmd_test"]
@@ -171,5 +172,5 @@ def _statistics(points: Tensor, belongs: Tensor, widths: Sequence[float], chunk:
 
 
 def _gaussians(x: Tensor, y: Tensor, widths: Sequence[float]) -> Tensor:
-    squared = (x.square().sum(1)[:, None] + y.square().sum(1) - 2 * x @ y.mT).clamp(min=0)
+    squared = squared_distances(x, y)
     return torch.stack([(-squared / (2 * width**2)).exp() for width in widths]).mean(0)

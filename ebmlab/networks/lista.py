@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import require_non_negative
+from ebmlab._precise import precise
 from ebmlab._shown import Shown
 from ebmlab.errors import ConfigurationError, ShapeError
 
@@ -48,7 +49,7 @@ class LISTA(Shown):
             raise ConfigurationError(f"steps is {steps}; it must be at least 1")
         require_non_negative("weight", weight)
         self.steps, self.shared = steps, shared
-        d = atoms.detach()
+        d = precise(atoms.detach())
         step = 0.5 / torch.linalg.matrix_norm(d, 2).square()
         mutual = torch.eye(len(d)).to(d) - 2 * step * d @ d.T
         own = 1 if shared else steps
@@ -56,6 +57,7 @@ class LISTA(Shown):
         # The first step starts at 0, where S says nothing.
         self.mutual = nn.Parameter(mutual.repeat(1 if shared else steps - 1, 1, 1))
         self.threshold = nn.Parameter((step * weight * torch.ones_like(d[:, 0])).repeat(own, 1))
+        self.to(atoms.dtype)
 
     def forward(self, y: Tensor) -> Tensor:
         """Codes (n, k) of y (n, dim)."""
