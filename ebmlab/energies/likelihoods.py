@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ebmlab._checks import require_positive, require_tensor
+from ebmlab._checks import require_positive
+from ebmlab._events import require_alike
 from ebmlab.energy import Energy
 from ebmlab.types import Tree
 
@@ -39,7 +40,7 @@ class BinaryCrossEntropy(Energy):
 
     def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
         """Negative log-likelihoods in nats (*batch)."""
-        x, y = require_tensor("x", x), require_tensor("y", y)
+        x, y = require_alike(x, y, self.ndim)
         # Beyond the threshold softplus is linear, to the last digit of float64.
         return _summed(functional.softplus(x, threshold=40) - x * y, self.ndim)
 
@@ -82,7 +83,7 @@ class GaussianNLL(Energy):
 
     def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
         """Negative log-likelihoods in nats (*batch)."""
-        x, y = require_tensor("x", x), require_tensor("y", y)
+        x, y = require_alike(x, y, self.ndim)
         log_std = (
             self.log_std if isinstance(self.log_std, Tensor) else y.new_full((), self.log_std)
         )

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_positive, require_tensor
+from ebmlab._checks import require_positive
+from ebmlab._events import require_alike
 from ebmlab.energies._codes.inner import inner
 from ebmlab.energy import Energy
 from ebmlab.types import Tree
@@ -47,7 +48,7 @@ class SquaredDistance(Energy):
 
     def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
         """Squared distances (*batch)."""
-        x, y = require_tensor("x", x), require_tensor("y", y)
+        x, y = require_alike(x, y, self.ndim)
         difference = x - y
         if self.ndim == 0:
             return difference.square()
@@ -68,7 +69,7 @@ class Cosine(Energy):
 
     def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
         """Negative cosines (*batch)."""
-        x, y = require_tensor("x", x), require_tensor("y", y)
+        x, y = require_alike(x, y)
         return inner(unit(x, -1.0), unit(y))
 
 
@@ -90,7 +91,7 @@ class CrossEntropy(Energy):
 
     def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
         """Cross-entropies in nats (*batch)."""
-        x, y = require_tensor("x", x), require_tensor("y", y)
+        x, y = require_alike(x, y)
         return -torch.einsum("...k,...k->...", y, (x / self.temperature).log_softmax(-1))
 
     def extra_repr(self) -> str:
