@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable, Sequence
-from numbers import Real
+from numbers import Integral, Real
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from ebmlab._kinds import explained, name_of, require_a, require_floats
 from ebmlab.errors import ConfigurationError, DeviceError, DtypeError, ShapeError
 from ebmlab.types import Tree
 
@@ -15,12 +16,10 @@ __all__ = [
     "common_batch",
     "leading_shape",
     "leaves",
-    "name_of",
     "named_device",
     "over_batch",
-    "require_a",
+    "require_counts",
     "require_device",
-    "require_floats",
     "require_generator",
     "require_index",
     "require_non_negative",
@@ -100,33 +99,6 @@ def require_tensor(name: str, tree: Tree) -> Tensor:
         return tree
     got = "None" if tree is None else f"a tuple of {len(leaves(tree, name))}"
     raise ShapeError(f"{name} is {got}; expected one tensor")
-
-
-Kind = TypeVar("Kind")
-
-
-def require_a(kind: type[Kind], what: str, value: object, mend: str) -> Kind:
-    """The value, which must be of this class."""
-    if isinstance(value, kind):
-        return value
-    whole = isinstance(value, type)
-    got = f"the class {value.__name__}" if whole else f"a {type(value).__name__}"
-    raise ConfigurationError(f"{what} is {got}; expected a {kind.__name__}: {mend}")
-
-
-def require_floats(name: str, t: Tensor) -> Tensor:
-    """The tensor, which must be of floating point."""
-    if t.is_floating_point():
-        return t
-    raise DtypeError(f"{name} has dtype {t.dtype}; expected floating point: {_floats(t)}")
-
-
-def _floats(t: Tensor) -> str:
-    if t.is_complex():
-        return "torch.view_as_real gives the two parts"
-    if t.dtype == torch.uint8:
-        return "images of 0 … 255 become .float() / 255"
-    return ".float(), or one_hot(…).float() of labels"
 
 
 def require_index(name: str, tree: Tree) -> Tensor:
@@ -237,6 +209,13 @@ def require_non_negative(name: str, value: float | Tensor) -> None:
         raise ConfigurationError(f"{name} is {value}; it must be finite and not negative")
 
 
+def require_counts(**counts: int) -> None:
+    """Raise unless each is a whole number of at least 1."""
+    for name, count in counts.items():
+        if not isinstance(count, Integral) or count < 1:
+            raise ConfigurationError(f"{name} is {count}; it must be at least 1, and whole")
+
+
 def _finite(value: float) -> bool:
     return isinstance(value, Real) and math.isfinite(value)
 
@@ -280,7 +259,7 @@ def over_batch(
             # Subclasses say what they mean: memory that is exhausted, errors of this library.
             if type(error) not in (RuntimeError, ValueError):
                 raise
-            raise _explained(error, name_of(function), names, inputs, rows) from error
+            raise explained(error, name_of(function), names, inputs, rows) from error
     if len(batch) == 1:
         return out
     if isinstance(out, tuple):
@@ -291,37 +270,6 @@ def over_batch(
 def _flat(t: Tensor, ndim: int, batch: torch.Size) -> Tensor:
     event = t.shape[t.ndim - ndim :]
     return t.expand(*batch, *event).reshape(-1, *event)
-
-
-def name_of(function: Callable) -> str:
-    """What a function, or else its class, is called."""
-    return getattr(function, "__name__", type(function).__name__)
-
-
-def _explained(
-    error: Exception,
-    who: str,
-    names: Sequence[str],
-    inputs: Sequence[tuple[Tensor, int]],
-    rows: Sequence[Tensor],
-) -> ShapeError | DtypeError:
-    """What a function that failed was handed, and how that came from what arrived."""
-    read, mends = [], []
-    for name, (t, ndim), row in zip(names, inputs, rows, strict=True):
-        events = f"{name}_ndim" if len(name) == 1 else "x_ndim or y_ndim"
-        read.append(
-            f"{name} {tuple(t.shape)}, read as (*batch, *event) with {events} = {ndim} and "
-            f"passed on as {tuple(row.shape)}"
-        )
-        if ndim and not t.is_floating_point():
-            mends.append(f"{name} is {t.dtype}: {_floats(t)}")
-        elif ndim < 3 <= t.ndim - 1:
-            mends.append(f"for images set {events} = 3")
-        elif ndim == 3 and t.shape[-1] in (1, 3) and t.shape[-3] not in (1, 3):
-            mends.append("channels come first: .movedim(-1, -3)")
-    kind = DtypeError if any(n and not t.is_floating_point() for t, n in inputs) else ShapeError
-    mend = "; ".join(mends) or "compare its widths with those of the event"
-    return kind(f"{who} could not take {'; '.join(read)}. It said: {error}. Mend: {mend}")
 
 
 def _restored(out: Tensor, batch: torch.Size, who: str) -> Tensor:

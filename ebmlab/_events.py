@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from ebmlab._checks import name_of, require_floats, require_tensor
+from ebmlab._checks import require_tensor
+from ebmlab._kinds import name_of, require_floats
 from ebmlab.errors import ShapeError
 from ebmlab.types import Tree
 

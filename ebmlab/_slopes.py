@@ -5,18 +5,15 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ebmlab.errors import ConfigurationError, DtypeError, GradientError
+from ebmlab._kinds import require_a
+from ebmlab.errors import DtypeError, GradientError
 
 __all__ = ["require_floating", "slope"]
 
 
 def require_floating(y: Tensor) -> None:
     """Raise unless y can carry a gradient."""
-    if not isinstance(y, Tensor):
-        raise ConfigurationError(
-            f"y is a {type(y).__name__}; expected a Tensor: torch.as_tensor makes one"
-        )
-    if not y.is_floating_point():
+    if not require_a(Tensor, "y", y, "torch.as_tensor makes one").is_floating_point():
         raise DtypeError(
             f"y has dtype {y.dtype} and no gradient exists; use a sampler for discrete y, or "
             "convert y with .float()"
