@@ -1,15 +1,19 @@
 """What single tensors, pairs of codes, and losses of a batch must look like."""
 
+import warnings
 from collections.abc import Callable
 
 from torch import Tensor
 
-from ebmlab._checks import require_tensor
+from ebmlab._checks import leaves, require_tensor
 from ebmlab._kinds import name_of, require_floats
 from ebmlab.errors import ShapeError
 from ebmlab.types import Tree
 
-__all__ = ["per_datum", "require_alike", "require_images", "require_vectors"]
+__all__ = ["per_datum", "require_alike", "require_vectors", "warn_of_bytes"]
+
+# No image in [0, 1], standardized or augmented, holds such numbers; those in 0 … 255 do.
+BRIGHT = 32.0
 
 
 def require_vectors(name: str, tree: Tree, dim: int, who: str) -> Tensor:
@@ -18,18 +22,6 @@ def require_vectors(name: str, tree: Tree, dim: int, who: str) -> Tensor:
     if t.shape[-1] != dim:
         raise ShapeError(
             f"{name} has shape {tuple(t.shape)}; {who} expects it to be (*batch, {dim})"
-        )
-    return require_floats(name, t)
-
-
-def require_images(name: str, tree: Tree, channels: int, who: str) -> Tensor:
-    """The one tensor (*batch, channels, height, width) of floating point that a tree must be."""
-    t = require_tensor(name, tree)
-    if t.shape[-3] != channels:
-        last = f"; channels come first: {name}.movedim(-1, -3)" * (t.shape[-1] == channels)
-        raise ShapeError(
-            f"{name} has shape {tuple(t.shape)}; {who} expects it to be (*batch, {channels}, "
-            f"height, width){last}"
         )
     return require_floats(name, t)
 
@@ -67,3 +59,16 @@ def per_datum(loss: Callable[[Tensor, Tensor], Tensor], e_pos: Tensor, e_neg: Te
             "datum: compare e_pos[:, None] with e_neg, and reduce over k, as by .mean(1)"
         )
     return losses
+
+
+def warn_of_bytes(named: dict[str, Tree], stacklevel: int) -> None:
+    """Warn once where images (n, c, h, w) are in 0 … 255."""
+    for name, tree in named.items():
+        for leaf in leaves(tree):
+            if leaf.ndim == 4 and float(leaf.max()) > BRIGHT:
+                warnings.warn(
+                    f"{name} {tuple(leaf.shape)} holds values up to {float(leaf.max()):.4g}; "
+                    "images are expected in [0, 1]: divide by 255",
+                    stacklevel=stacklevel + 1,
+                )
+                return

@@ -18,8 +18,8 @@ def require_a(kind: type[Kind], what: str, value: object, mend: str) -> Kind:
     if isinstance(value, kind):
         return value
     whole = isinstance(value, type)
-    got = f"the class {value.__name__}" if whole else f"a {type(value).__name__}"
-    raise ConfigurationError(f"{what} is {got}; expected a {kind.__name__}: {mend}")
+    got = f"the class {value.__name__}" if whole else f"of type {type(value).__name__}"
+    raise ConfigurationError(f"{what} is {got}; expected {kind.__name__}: {mend}")
 
 
 def require_floats(name: str, t: Tensor) -> Tensor:

@@ -104,7 +104,7 @@ def as_potential(u: Callable[[Tensor], Tensor]) -> Potential:
             "energy.given(x), or energy.given() where there is no x"
         )
     if not callable(u):
-        raise ConfigurationError(f"u is a {who}; expected a function (n, *event) -> (n,)")
+        raise ConfigurationError(f"u is of type {who}; expected a function (n, *event) -> (n,)")
     return Potential(u, origin=u)
 
 

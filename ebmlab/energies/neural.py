@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from ebmlab import networks
 from ebmlab._checks import over_batch, require_tensor
-from ebmlab._events import require_images, require_vectors
+from ebmlab._events import require_vectors
 from ebmlab._slopes import require_floating
 from ebmlab.energy import Energy
 from ebmlab.types import Tree
@@ -87,14 +87,13 @@ class _Images(Energy):
     x_ndim = y_ndim = 3
     takes_x = False
 
-    def __init__(self, channels: int, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.channels, self.network = channels, network
+        self.network = network
 
     def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
         """The network's output (*batch)."""
-        y = require_images("y", y, self.channels, type(self).__name__)
-        return over_batch(self.network, (y, 3), names="y").squeeze(-1)
+        return over_batch(self.network, (require_tensor("y", y), 3), names="y").squeeze(-1)
 
 
 class ConvNet(_Images):
@@ -111,7 +110,7 @@ class ConvNet(_Images):
     """
 
     def __init__(self, channels: int, width: int = 32, stages: int = 3) -> None:
-        super().__init__(channels, networks.ConvNet(channels, 1, width, stages))
+        super().__init__(networks.ConvNet(channels, 1, width, stages))
 
 
 class ResNet(_Images):
@@ -143,7 +142,7 @@ class ResNet(_Images):
         f = networks.ResNet(
             depth, channels, small=small, width=width, norm=_each_image, activation=nn.SiLU
         )
-        super().__init__(channels, nn.Sequential(f, nn.Linear(f.dim, 1)))
+        super().__init__(nn.Sequential(f, nn.Linear(f.dim, 1)))
 
 
 def _each_image(channels: int) -> nn.Module:

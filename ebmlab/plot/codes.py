@@ -119,7 +119,7 @@ def spectrum(
         [0.333, 0.333, 0.333]
     """
     if not populations:
-        raise ConfigurationError("populations is empty; at least one named population is due")
+        raise ConfigurationError("populations is empty; expected at least one named population")
     ax = prepared(ax, (4.6, 3.2))
     for i, (name, each) in enumerate(populations.items()):
         share = _shares(name, each)
@@ -138,7 +138,7 @@ def spectrum(
 
 def _shares(name: str, each: Tensor) -> np.ndarray:
     if each.ndim != 2 or len(each) < 2 or each.shape[1] == 0:
-        raise ShapeError(f"{name} has shape {tuple(each.shape)}; codes (n, d), n >= 2, are due")
+        raise ShapeError(f"{name} has shape {tuple(each.shape)}; expected codes (n, d), n >= 2")
     resolution = torch.finfo(each.dtype).eps * max(each.shape)
     values = numbers(each)
     singular = np.linalg.svd(values - values.mean(0), compute_uv=False)

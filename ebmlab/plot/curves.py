@@ -57,7 +57,7 @@ def free_energy(
         )
     if len(warmth) == 0 or not (np.isfinite(warmth) & (warmth >= 0)).all():
         raise ConfigurationError(
-            f"temperatures are {warmth.tolist()}; at least one is due, all finite, none negative"
+            f"temperatures are {warmth.tolist()}; expected at least one, all finite, none negative"
         )
     ax = _opened(prepared(ax, (4.6, 3.2)))
     warm = warmth > 0
@@ -119,7 +119,7 @@ def curves(
         ['train', 'test']
     """
     if not values:
-        raise ConfigurationError("values is empty; at least one named curve is due")
+        raise ConfigurationError("values is empty; expected at least one named curve")
     many = len(values) > MANY
     ax = _opened(prepared(ax, (6.8 if many else 4.6, 3.0)))
     for k, (name, each) in enumerate(values.items()):

@@ -1,13 +1,13 @@
 """What every pass over a method shares: its generator, its batches, its mode, its guard."""
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import nn
 
-from ebmlab._checks import leaves, require_generator
+from ebmlab._checks import require_generator
+from ebmlab._events import warn_of_bytes
 from ebmlab._kinds import require_a
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, GradientError, ShapeError
@@ -16,9 +16,6 @@ from ebmlab.training.batches import Batch, Data, batches
 from ebmlab.training.guard import Guard
 
 __all__ = ["Passes", "passing"]
-
-# No image in [0, 1], standardized or augmented, holds such numbers; those in 0 … 255 do.
-BRIGHT = 32.0
 
 
 class Passes:
@@ -49,8 +46,7 @@ class Passes:
         self.method, self.optimizer = method, optimizer
         self.rng = _generator_for(method, rng)
         self.guard = Guard(method, patience)
-        self._batches = batches(data, batch_size, self.rng)
-        self._looked = False
+        self._batches = _looked_at(batches(data, batch_size, self.rng))
 
     def step(self, number: int) -> tuple[Batch, Loss]:
         """One batch and its loss; no gradients are left.
@@ -62,9 +58,6 @@ class Passes:
             NonFiniteError: the guard's patience has ended.
         """
         batch = next(self._batches)
-        if not self._looked:
-            _warn_of_bytes(batch)
-            self._looked = True
         loss = self._loss(batch)
         if self.optimizer is not None:
             loss.value.backward()
@@ -101,16 +94,12 @@ def _generator_for(method: nn.Module, rng: torch.Generator | None) -> torch.Gene
     return require_generator(rng, type(method).__name__, rng.device if own is None else device)
 
 
-def _warn_of_bytes(batch: Batch) -> None:
-    """Warn of images in 0 … 255, by the first batch alone."""
-    for name, tree in zip("xy", batch, strict=True):
-        for leaf in leaves(tree):
-            if leaf.ndim == 4 and leaf.is_floating_point() and bool(leaf.amax() > BRIGHT):
-                warnings.warn(
-                    f"{name} holds images {tuple(leaf.shape)} with values up to "
-                    f"{float(leaf.amax()):.4g}; networks here expect [0, 1]: divide by 255",
-                    stacklevel=4,
-                )
+def _looked_at(source: Iterator[Batch]) -> Iterator[Batch]:
+    """The batches; the first one is looked at."""
+    first = next(source)
+    warn_of_bytes(dict(zip("xy", first, strict=True)), stacklevel=4)
+    yield first
+    yield from source
 
 
 @contextmanager

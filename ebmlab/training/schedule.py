@@ -44,8 +44,8 @@ def scheduled(
         return
     if not (schedule is None or callable(schedule)):
         raise ConfigurationError(
-            f"schedule is a {type(schedule).__name__}; expected a function of the share of the "
-            "steps done, or a scheduler of torch.optim.lr_scheduler"
+            f"schedule is of type {type(schedule).__name__}; expected a function of the share of "
+            "the steps done, or a scheduler of torch.optim.lr_scheduler"
         )
     groups = optimizer.param_groups if optimizer is not None and schedule is not None else []
     own = [group["lr"] for group in groups]

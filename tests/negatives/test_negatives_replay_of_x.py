@@ -145,5 +145,5 @@ def test_labels_tuples_and_one_x_for_all_own_their_slots():
 def test_an_x_that_is_not_one_for_each_point_is_refused():
     with pytest.raises(ShapeError, match="expected one x for each of 4 y"):
         Replay(marked(4), Count(), 1, x=torch.zeros(3, 2))
-    with pytest.raises(ConfigurationError, match="pool is a ndarray; expected a Tensor"):
+    with pytest.raises(ConfigurationError, match="pool is of type ndarray; expected Tensor"):
         Replay(marked(4).numpy(), Count(), 1)

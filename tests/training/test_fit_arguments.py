@@ -50,7 +50,9 @@ def test_losses_that_cannot_be_descended_are_refused():
         run(line(Wrong(lambda e: e.mean().detach())))
     with pytest.raises(ShapeError, match=r"each has shape \(64,\)"):
         run(line(Wrong(torch.mean)))
-    with pytest.raises(ConfigurationError, match="what Bare returned is a Tensor; expected a Loss"):
+    with pytest.raises(
+        ConfigurationError, match="what Bare returned is of type Tensor; expected Loss"
+    ):
         run(Bare())
 
 
