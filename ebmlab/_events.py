@@ -65,10 +65,11 @@ def warn_of_bytes(named: dict[str, Tree], stacklevel: int) -> None:
     """Warn once where images (n, c, h, w) are in 0 … 255."""
     for name, tree in named.items():
         for leaf in leaves(tree):
-            if leaf.ndim == 4 and float(leaf.max()) > BRIGHT:
+            top = float(leaf.detach().max()) if leaf.ndim == 4 else 0.0
+            if top > BRIGHT:
                 warnings.warn(
-                    f"{name} {tuple(leaf.shape)} holds values up to {float(leaf.max()):.4g}; "
-                    "images are expected in [0, 1]: divide by 255",
+                    f"{name} {tuple(leaf.shape)} holds values up to {top:.4g}; images are "
+                    "expected in [0, 1]: divide by 255",
                     stacklevel=stacklevel + 1,
                 )
                 return

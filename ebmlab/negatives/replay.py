@@ -101,6 +101,7 @@ class Replay(nn.Module, Negatives):
 
     def __call__(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Draw:
         """Energies (b, 1) of the chains after their steps; `commit` writes them back."""
+        energy.check(x, y)
         y = require_tensor("y", y)
         require_device("the pool", self.pool.device, {"y": y})
         rng = require_generator(rng, "Replay", y.device)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ebmlab.errors import ConfigurationError
 from ebmlab.plot.style import DATA, PALETTE, style
+from ebmlab.plot.style import points as placed
 
 __all__ = ["space"]
 
@@ -52,11 +53,11 @@ def space(
             "space needs three-dimensional axes: figure.add_subplot(projection='3d')"
         )
     if sheet is not None:
-        grid = points("sheet", sheet, 3, 3)
+        grid = placed("sheet", sheet, 3, 3)
         ax.plot_surface(*np.moveaxis(grid, -1, 0), color=PALETTE[5], alpha=0.15, linewidth=0)
         ax.plot_wireframe(*np.moveaxis(grid, -1, 0), color=PALETTE[0], linewidth=0.4, alpha=0.6)
     if points is not None:
-        dots = points("points", points, 2, 3)
+        dots = placed("points", points, 2, 3)
         ax.scatter(*dots.T, s=5, c=DATA, edgecolors="none", depthshade=True)
     ax.view_init(elevation, azimuth)
     ax.set_box_aspect((1.3, 1, 1), zoom=1.0)  # pyright: ignore[reportArgumentType]

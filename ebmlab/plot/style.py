@@ -129,9 +129,9 @@ def numbers(values: Tensor | Sequence[float]) -> np.ndarray:
 def points(name: str, values: Tensor, ndim: int = 2, dim: int = 2) -> np.ndarray:
     """Points of a plane, or of a space, with `ndim` dimensions in all; raise unless they are."""
     if values.ndim != ndim or values.shape[-1] != dim or len(values) == 0:
-        expected = f"(n, {dim})" if ndim == 2 else f"(rows, columns, {dim})"
+        lead = "n" if ndim == 2 else "steps, chains" if dim == 2 else "rows, columns"
         place = "; Plane.coordinates gives the place of any y on a plane" * (dim == 2)
         raise ShapeError(
-            f"{name} has shape {tuple(values.shape)}; expected {expected}, not empty{place}"
+            f"{name} has shape {tuple(values.shape)}; expected ({lead}, {dim}), not empty{place}"
         )
     return numbers(values)
