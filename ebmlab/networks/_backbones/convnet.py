@@ -36,7 +36,7 @@ class ConvNet(nn.Sequential):
         super().__init__(*layers, *head)
         self.channels = channels
 
-    def forward(self, images: Tensor) -> Tensor:
-        """The codes (n, outputs)."""
-        require_channels("ConvNet", images, self.channels)
-        return super().forward(images)
+    def forward(self, input: Tensor) -> Tensor:
+        """The codes (n, outputs) of images."""
+        require_channels("ConvNet", input, self.channels)
+        return super().forward(input)
