@@ -1,12 +1,14 @@
 """Checks of shapes, types and devices, raised early and in one wording."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from numbers import Integral, Real
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from ebmlab._kinds import explained, name_of, require_a, require_floats
 from ebmlab.errors import ConfigurationError, DeviceError, DtypeError, ShapeError
 from ebmlab.types import Tree
 
@@ -16,6 +18,7 @@ __all__ = [
     "leaves",
     "named_device",
     "over_batch",
+    "require_counts",
     "require_device",
     "require_generator",
     "require_index",
@@ -31,29 +34,28 @@ Ndim = int | tuple[int | None, ...]
 
 def leading_shape(name: str, tree: Tree, ndim: Ndim) -> torch.Size:
     """The batch shape of x, y or z: all dimensions before the event's `ndim` last ones."""
-    if tree is None:
-        return torch.Size()
-    if isinstance(tree, tuple):
-        each = ndim if isinstance(ndim, tuple) else (ndim,) * len(tree)
-        if len(each) != len(tree):
-            raise ShapeError(f"{name} holds {len(tree)} tensors, but {len(each)} are due")
-        parts = [
-            leading_shape(f"{name}[{i}]", leaf, n)
-            for i, (leaf, n) in enumerate(zip(tree, each, strict=True))
-            if n is not None
-        ]
-        return common_batch({f"{name}[{i}]": part for i, part in enumerate(parts)})
-    if isinstance(ndim, tuple):
-        raise ShapeError(f"{name} is one tensor, but a tuple of {len(ndim)} is due")
-    if tree.ndim < ndim:
-        raise ShapeError(
-            f"{name} has shape {tuple(tree.shape)}, but its event alone has {ndim} dimensions; "
-            f"{name} is (*batch, *event)"
-        )
-    shape = tree.shape[: tree.ndim - ndim]
-    if 0 in shape:
-        raise ShapeError(f"{name} has shape {tuple(tree.shape)}: the batch is empty")
-    return shape
+    if isinstance(tree, Tensor):
+        if isinstance(ndim, tuple):
+            raise ShapeError(f"{name} is one tensor; expected a tuple of {len(ndim)}")
+        if tree.ndim < ndim:
+            raise ShapeError(
+                f"{name} has shape {tuple(tree.shape)}, but its event alone has {ndim} "
+                f"dimensions; {name} is (*batch, *event)"
+            )
+        shape = tree.shape[: tree.ndim - ndim]
+        if 0 in shape:
+            raise ShapeError(f"{name} has shape {tuple(tree.shape)}: the batch is empty")
+        return shape
+    parts = leaves(tree, name)
+    each = ndim if isinstance(ndim, tuple) else (ndim,) * len(parts)
+    if tree is not None and len(each) != len(parts):
+        raise ShapeError(f"{name} holds {len(parts)} tensors; expected {len(each)}")
+    shapes = {
+        f"{name}[{i}]": leading_shape(f"{name}[{i}]", leaf, n)
+        for i, (leaf, n) in enumerate(zip(parts, each, strict=False))
+        if n is not None
+    }
+    return common_batch(shapes)
 
 
 def common_batch(shapes: dict[str, torch.Size]) -> torch.Size:
@@ -77,19 +79,26 @@ def common_batch(shapes: dict[str, torch.Size]) -> torch.Size:
     return torch.Size(sizes)
 
 
-def leaves(tree: Tree) -> tuple[Tensor, ...]:
-    """The tensors of a tree."""
+def leaves(tree: Tree, name: str = "this") -> tuple[Tensor, ...]:
+    """The tensors of a tree.
+
+    Raises:
+        ConfigurationError: it is no tree: a list, an array of numpy.
+    """
+    if isinstance(tree, tuple):
+        return tree
     if tree is None:
         return ()
-    return tree if isinstance(tree, tuple) else (tree,)
+    mend = "torch.as_tensor makes tensors, tuple(…) a tuple of a list of them"
+    return (require_a(Tensor, name, tree, mend),)
 
 
 def require_tensor(name: str, tree: Tree) -> Tensor:
     """The one tensor that a tree must be here."""
     if isinstance(tree, Tensor):
         return tree
-    got = "None" if tree is None else f"a tuple of {len(tree)}"
-    raise ShapeError(f"{name} must be one tensor here, but {got} arrived")
+    got = "None" if tree is None else f"a tuple of {len(leaves(tree, name))}"
+    raise ShapeError(f"{name} is {got}; expected one tensor")
 
 
 def require_index(name: str, tree: Tree) -> Tensor:
@@ -101,24 +110,32 @@ def require_index(name: str, tree: Tree) -> Tensor:
 
 
 def require_same_kind(named: dict[str, Tree]) -> None:
-    """Raise unless all tensors share one device and all floating ones one dtype."""
-    first: tuple[str, Tensor] | None = None
-    precise: tuple[str, Tensor] | None = None
+    """Raise unless tensors share a device, floating ones a dtype, and none is complex.
+
+    Under autocast single and half precision meet.
+    """
+    first = precise = device = dtype = None
     for name, tree in named.items():
-        for leaf in leaves(tree):
-            first = first or (name, leaf)
-            if leaf.device != first[1].device:
+        for leaf in leaves(tree, name):
+            if device is None:
+                first, device = name, leaf.device
+            elif leaf.device != device:
                 raise DeviceError(
-                    f"{name} is on {leaf.device}, {first[0]} on {first[1].device}; "
-                    "move one with .to()"
+                    f"{name} is on {leaf.device}, {first} on {device}; move one with .to()"
                 )
-            if leaf.is_floating_point():
-                precise = precise or (name, leaf)
-                if leaf.dtype != precise[1].dtype:
+            if leaf.is_complex():
+                require_floats(name, leaf)
+            if leaf.dtype != dtype and leaf.is_floating_point():
+                if dtype is not None and not _mixes(leaf, dtype):
                     raise DtypeError(
-                        f"{name} is {leaf.dtype}, {precise[0]} is {precise[1].dtype}; "
-                        "convert one with .to(dtype)"
+                        f"{name} is {leaf.dtype}, {precise} is {dtype}; convert one with "
+                        ".to(dtype)"
                     )
+                precise, dtype = name, leaf.dtype
+
+
+def _mixes(t: Tensor, dtype: torch.dtype) -> bool:
+    return torch.float64 not in {t.dtype, dtype} and torch.is_autocast_enabled(t.device.type)
 
 
 def require_device(who: str, device: torch.device, named: dict[str, Tree]) -> None:
@@ -133,22 +150,33 @@ def require_device(who: str, device: torch.device, named: dict[str, Tree]) -> No
 
 def require_one_kind(module: nn.Module, named: dict[str, Tree]) -> None:
     """Raise where inputs and a module's own tensors differ in device or in single or double."""
-    own = next(_floating(module), None)
+    own = _floating(module, "_parameters")
+    own = _floating(module, "_buffers") if own is None else own
     if own is None:
         return
-    who, full = type(module).__name__, {torch.float32, torch.float64}
+    who = type(module).__name__
     require_device(who, own.device, named)
     for name, tree in named.items():
         for leaf in leaves(tree):
-            if leaf.dtype != own.dtype and {leaf.dtype, own.dtype} == full:
+            if leaf.dtype != own.dtype and {leaf.dtype, own.dtype} == _FULL:
                 raise DtypeError(
                     f"{name} is {leaf.dtype}, {who} holds {own.dtype}; convert one with .to(dtype)"
                 )
 
 
-def _floating(module: nn.Module) -> Iterator[Tensor]:
-    for tensors in (module.parameters(), module.buffers()):
-        yield from (tensor for tensor in tensors if tensor.is_floating_point())
+_FULL = {torch.float32, torch.float64}
+
+
+def _floating(module: nn.Module, kind: str) -> Tensor | None:
+    """The first tensor of floating point, which each call asks for: `parameters()` is slow."""
+    for tensor in getattr(module, kind).values():
+        if tensor is not None and tensor.is_floating_point():
+            return tensor
+    for child in module.children():
+        found = _floating(child, kind)
+        if found is not None:
+            return found
+    return None
 
 
 def require_generator(
@@ -159,57 +187,96 @@ def require_generator(
         raise ConfigurationError(
             f"{who} draws random numbers: pass rng=torch.Generator({str(device)!r}).manual_seed(…)"
         )
+    require_a(torch.Generator, f"{who}: rng", rng, "torch.Generator(device).manual_seed(seed)")
     if rng.device.type != device.type:
         raise DeviceError(f"{who}: rng is on {rng.device}, the tensors on {device}")
     return rng
 
 
 def named_device(name: str) -> torch.device:
-    """The device of this name, or raise if it is not to be had here."""
+    """The device of this name, or raise if it is unavailable."""
     try:
         device = torch.device(name)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         why = str(error).splitlines()[0]
-        raise ConfigurationError(f"device {name!r} is not to be had here: {why}") from error
+        raise ConfigurationError(f"device {name!r} is unavailable: {why}") from error
     return device
 
 
 def require_positive(name: str, value: float | Tensor) -> None:
     """Raise unless a number is finite and > 0; tensors are trusted, so that nothing waits."""
-    if not isinstance(value, Tensor) and not (math.isfinite(value) and value > 0):
+    if not isinstance(value, Tensor) and not (_finite(value) and value > 0):
         raise ConfigurationError(f"{name} is {value}; it must be finite and positive")
 
 
 def require_non_negative(name: str, value: float | Tensor) -> None:
     """Raise unless a number is finite and >= 0; tensors are trusted."""
-    if not isinstance(value, Tensor) and not (math.isfinite(value) and value >= 0):
+    if not isinstance(value, Tensor) and not (_finite(value) and value >= 0):
         raise ConfigurationError(f"{name} is {value}; it must be finite and not negative")
+
+
+def require_counts(**counts: int) -> None:
+    """Raise unless each is a whole number of at least 1."""
+    for name, count in counts.items():
+        if not isinstance(count, Integral) or count < 1:
+            raise ConfigurationError(f"{name} is {count}; it must be at least 1, and whole")
+
+
+def _finite(value: float) -> bool:
+    return isinstance(value, Real) and math.isfinite(value)
 
 
 Out = TypeVar("Out", Tensor, tuple[Tensor, ...])
 
 
-def over_batch(function: Callable[..., Out], *inputs: tuple[Tensor, int]) -> Out:
+def over_batch(
+    function: Callable[..., Out], *inputs: tuple[Tensor, int], names: Sequence[str] = ()
+) -> Out:
     """Call a function of single-batch tensors on tensors with any leading dimensions.
 
     Each input is (tensor, event dimensions). Leading dimensions are broadcast together, flattened
     to one, and restored on the output (on each of a tuple), so that modules which know one batch
     dimension serve all.
+
+    Args:
+        function: takes (n, *event) of each input.
+        inputs: (tensor, event dimensions) each.
+        names: of the inputs, "x", "y" or "z", for the messages.
+
+    Raises:
+        ShapeError, DtypeError: torch, or the function, could not take what arrived; says how it
+            was read.
     """
-    shapes = [leading_shape(f"input {i}", t, n) for i, (t, n) in enumerate(inputs)]
-    batch = common_batch({f"input {i}": shape for i, shape in enumerate(shapes)})
-    if len(batch) == 1 and all(shape == batch for shape in shapes):
-        return function(*(tensor for tensor, _ in inputs))
+    names = names or [f"its input {i}" for i in range(len(inputs))]
+    shapes = [leading_shape(name, t, n) for name, (t, n) in zip(names, inputs, strict=True)]
+    batch = shapes[0]
+    if any(shape != batch for shape in shapes):
+        batch = common_batch(dict(zip(names, shapes, strict=True)))
     rows = [
-        t.expand(*batch, *t.shape[t.ndim - n :]).reshape(-1, *t.shape[t.ndim - n :])
-        for t, n in inputs
+        t if shape == batch and len(batch) == 1 else _flat(t, n, batch)
+        for (t, n), shape in zip(inputs, shapes, strict=True)
     ]
-    who = getattr(function, "__name__", type(function).__name__)
-    out = function(*rows)
+    if torch.compiler.is_compiling():
+        out = function(*rows)
+    else:
+        try:
+            out = function(*rows)
+        except (RuntimeError, ValueError) as error:
+            # Subclasses say what they mean: memory that is exhausted, errors of this library.
+            if type(error) not in (RuntimeError, ValueError):
+                raise
+            raise explained(error, name_of(function), names, inputs, rows) from error
+    if len(batch) == 1:
+        return out
     if isinstance(out, tuple):
-        return tuple(_restored(part, batch, who) for part in out)
-    return _restored(out, batch, who)
+        return tuple(_restored(part, batch, name_of(function)) for part in out)
+    return _restored(out, batch, name_of(function))
+
+
+def _flat(t: Tensor, ndim: int, batch: torch.Size) -> Tensor:
+    event = t.shape[t.ndim - ndim :]
+    return t.expand(*batch, *event).reshape(-1, *event)
 
 
 def _restored(out: Tensor, batch: torch.Size, who: str) -> Tensor:

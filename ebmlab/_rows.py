@@ -7,7 +7,15 @@ from torch import Tensor
 
 from ebmlab.errors import NonFiniteError
 
-__all__ = ["depth_limit", "finite_rows", "require_finite", "row_sums", "rows", "select"]
+__all__ = [
+    "depth_limit",
+    "fingerprints",
+    "finite_rows",
+    "require_finite",
+    "row_sums",
+    "rows",
+    "select",
+]
 
 Parts = TypeVar("Parts", bound=tuple)
 
@@ -20,6 +28,22 @@ def row_sums(t: Tensor) -> Tensor:
 def finite_rows(t: Tensor) -> Tensor:
     """Which rows of (rows, *event) are finite throughout: (rows,)."""
     return t.reshape(len(t), -1).isfinite().all(1)
+
+
+def fingerprints(t: Tensor) -> Tensor:
+    """A whole number for each row of (rows, *event), by which rows are told apart: (rows,).
+
+    It is a sum of scrambled entries modulo 2^64, the same for a row wherever it stands, in any
+    precision; 0.0 and -0.0 are one number.
+
+    Source: Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators".
+    """
+    bits = (t.reshape(len(t), -1).double() + 0.0).view(torch.int64)
+    column = torch.arange(1, bits.shape[1] + 1, device=t.device)
+    mixed = bits + column * -7046029254386353131
+    for shift, factor in ((30, -4658895280553007687), (27, -7723592293110705685)):
+        mixed = (mixed ^ ((mixed >> shift) & (2 ** (64 - shift) - 1))) * factor
+    return (mixed ^ ((mixed >> 31) & (2**33 - 1))).sum(1)
 
 
 def rows(value: Tensor, like: Tensor) -> Tensor:

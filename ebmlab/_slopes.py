@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ebmlab._kinds import require_a
 from ebmlab.errors import DtypeError, GradientError
 
 __all__ = ["require_floating", "slope"]
@@ -12,7 +13,7 @@ __all__ = ["require_floating", "slope"]
 
 def require_floating(y: Tensor) -> None:
     """Raise unless y can carry a gradient."""
-    if not y.is_floating_point():
+    if not require_a(Tensor, "y", y, "torch.as_tensor makes one").is_floating_point():
         raise DtypeError(
             f"y has dtype {y.dtype} and no gradient exists; use a sampler for discrete y, or "
             "convert y with .float()"

@@ -55,4 +55,5 @@ class FunctionEnergy(Energy):
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """f of the variables it takes."""
         known = {"x": (x, self.x_ndim), "y": (y, self.y_ndim), "z": (z, self.z_ndim)}
-        return over_batch(self.function, *(known[name] for name in self.variables))
+        inputs = (known[name] for name in self.variables)
+        return over_batch(self.function, *inputs, names=self.variables)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._slopes import slope
-from ebmlab.errors import ShapeError
+from ebmlab.errors import ConfigurationError, ShapeError
 
 __all__ = [
     "Chain",
@@ -88,14 +88,29 @@ def _one_per_row(energy: Any, y: Tensor) -> Tensor:
         got = tuple(energy.shape) if isinstance(energy, Tensor) else type(energy).__name__
         raise ShapeError(
             f"a potential must return one energy per row: y has shape {tuple(y.shape)}, so "
-            f"({len(y)},) is due, but {got} came back; reduce over the event dimensions only"
+            f"({len(y)},) is expected, but {got} came back; reduce over the event dimensions only"
         )
     return energy
 
 
 def as_potential(u: Callable[[Tensor], Tensor]) -> Potential:
-    """Wrap a callable (chains, *event) -> (chains,) as a `Potential`; potentials pass."""
-    return u if isinstance(u, Potential) else Potential(u, origin=u)
+    """Wrap a callable (chains, *event) -> (chains,) as a `Potential`; potentials pass.
+
+    Raises:
+        ConfigurationError: u is an energy, or nothing that can be called.
+    """
+    if isinstance(u, Potential):
+        return u
+    who = type(u).__name__
+    # Energies are built of potentials, not known to them.
+    if hasattr(u, "given"):
+        raise ConfigurationError(
+            f"u is an energy of x and y, {who}; expected a potential, a function of y alone: pass "
+            "energy.given(x), or energy.given() where there is no x"
+        )
+    if not callable(u):
+        raise ConfigurationError(f"u is of type {who}; expected a function (n, *event) -> (n,)")
+    return Potential(u, origin=u)
 
 
 class State(NamedTuple):

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import over_batch, require_non_negative, require_tensor
+from ebmlab._checks import over_batch, require_non_negative
+from ebmlab._events import require_alike
 from ebmlab.codes import Codes
 from ebmlab.energies._codes.codes import SquaredDistance
 from ebmlab.energies._codes.joint import Embedding
@@ -94,8 +95,8 @@ class PatchError(Energy):
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Mean squared errors (*batch)."""
-        difference = require_tensor("x", x) - self.target(require_tensor("y", y))
-        return difference.square().mean((-2, -1))
+        x, y = require_alike(x, y, 2)
+        return (x - self.target(y)).square().mean((-2, -1))
 
     def extra_repr(self) -> str:
         """What `print` shows."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ebmlab._checks import require_positive, require_tensor
+from ebmlab._events import require_alike
 from ebmlab._limits import weighed
 from ebmlab.energy import Energy
 from ebmlab.types import Decode, Tree
@@ -46,7 +47,7 @@ class BinaryCrossEntropy(Energy):
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Negative log-likelihoods in nats (*batch)."""
-        x, y = require_tensor("x", x), require_tensor("y", y)
+        x, y = require_alike(x, y, self.ndim)
         # Beyond the threshold softplus is linear, to the last digit of float64.
         one, zero = (functional.softplus(a, threshold=40) for a in (-x, x))
         return _summed(weighed(y, one) + weighed(1 - y, zero), self.ndim)
@@ -87,7 +88,7 @@ class GaussianNLL(Energy):
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Negative log-likelihoods in nats (*batch)."""
-        x, y = require_tensor("x", x), require_tensor("y", y)
+        x, y = require_alike(x, y, self.ndim)
         log_std = (
             self.log_std if isinstance(self.log_std, Tensor) else y.new_full((), self.log_std)
         )

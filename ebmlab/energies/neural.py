@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from ebmlab import networks
 from ebmlab._checks import over_batch, require_tensor
+from ebmlab._events import require_vectors
 from ebmlab._slopes import require_floating
 from ebmlab.energy import Energy
 from ebmlab.types import Tree
@@ -20,6 +21,9 @@ class MLP(Energy):
         x_dim: length of x; 0 makes an energy of y alone.
         hidden: widths of the hidden layers.
 
+    Raises:
+        ShapeError: y or x has another width.
+
     Example:
         >>> MLP(2, x_dim=3)(torch.zeros(4, 1, 3), torch.zeros(1, 5, 2)).shape
         torch.Size([4, 5])
@@ -28,18 +32,20 @@ class MLP(Energy):
     def __init__(self, dim: int, x_dim: int = 0, hidden: tuple[int, ...] = (128, 128)) -> None:
         super().__init__()
         self.takes_x = x_dim > 0
+        self.dim, self.x_dim = dim, x_dim
         self.network = networks.MLP(dim + x_dim, 1, hidden)
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """The network's output (*batch)."""
-        y = require_tensor("y", y)
+        y = require_vectors("y", y, self.dim, "MLP")
         if not self.takes_x:
             return over_batch(self.network, (y, 1)).squeeze(-1)
 
         def joined(a: Tensor, b: Tensor) -> Tensor:
             return self.network(torch.cat([a, b], dim=-1))
 
-        return over_batch(joined, (require_tensor("x", x), 1), (y, 1)).squeeze(-1)
+        x = require_vectors("x", x, self.x_dim, "MLP")
+        return over_batch(joined, (x, 1), (y, 1)).squeeze(-1)
 
     def value_and_grad(
         self, x: Tree, y: Tensor, z: Tree = None, *, rng: torch.Generator | None = None
@@ -51,9 +57,9 @@ class MLP(Energy):
             require_floating(y)
             self.check(x, y, z)
         with torch.no_grad():
-            h = y
+            h = require_vectors("y", y, self.dim, "MLP")
             if self.takes_x:
-                x = require_tensor("x", x)
+                x = require_vectors("x", x, self.x_dim, "MLP")
                 h = torch.cat([x.expand(*y.shape[:-1], x.shape[-1]), y], dim=-1)
             h, grad = _backward_by_hand(self.network, h)
         return h.squeeze(-1), grad[..., -y.shape[-1] :]
@@ -75,7 +81,22 @@ def _backward_by_hand(network: nn.Sequential, h: Tensor) -> tuple[Tensor, Tensor
     return h, grad
 
 
-class ConvNet(Energy):
+class _Images(Energy):
+    """A network of images, normalized in no way over the batch, as an energy."""
+
+    x_ndim = y_ndim = 3
+    takes_x = False
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
+        """The network's output (*batch)."""
+        return over_batch(self.network, (require_tensor("y", y), 3), names="y").squeeze(-1)
+
+
+class ConvNet(_Images):
     """E(y) = network(y) of images (*batch, channels, height, width) of any size.
 
     Args:
@@ -88,19 +109,11 @@ class ConvNet(Energy):
         torch.Size([2, 3])
     """
 
-    x_ndim = y_ndim = 3
-    takes_x = False
-
     def __init__(self, channels: int, width: int = 32, stages: int = 3) -> None:
-        super().__init__()
-        self.network = networks.ConvNet(channels, 1, width, stages)
-
-    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        """The network's output (*batch)."""
-        return over_batch(self.network, (require_tensor("y", y), 3)).squeeze(-1)
+        super().__init__(networks.ConvNet(channels, 1, width, stages))
 
 
-class ResNet(Energy):
+class ResNet(_Images):
     """E(y) = w · f(y) + b of images (*batch, channels, height, width), f a residual network.
 
     Each layer is normalized over channels and pixels of one image (never over the batch: the
@@ -123,21 +136,13 @@ class ResNet(Energy):
     Source: Du, Mordatch 2019, arXiv:1903.08689.
     """
 
-    x_ndim = y_ndim = 3
-    takes_x = False
-
     def __init__(
         self, channels: int, width: int = 64, depth: int = 18, *, small: bool = True
     ) -> None:
-        super().__init__()
         f = networks.ResNet(
             depth, channels, small=small, width=width, norm=_each_image, activation=nn.SiLU
         )
-        self.network = nn.Sequential(f, nn.Linear(f.dim, 1))
-
-    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        """The network's output (*batch)."""
-        return over_batch(self.network, (require_tensor("y", y), 3)).squeeze(-1)
+        super().__init__(nn.Sequential(f, nn.Linear(f.dim, 1)))
 
 
 def _each_image(channels: int) -> nn.Module:

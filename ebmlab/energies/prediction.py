@@ -43,7 +43,7 @@ class CodePrediction(Energy):
 
     def predict(self, y: Tree) -> Tensor:
         """f(y), shape (*batch, dim)."""
-        return over_batch(self.encoder, (require_tensor("y", y), self.event))
+        return over_batch(self.encoder, (require_tensor("y", y), self.event), names="y")
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Weighted squared distances (*batch)."""

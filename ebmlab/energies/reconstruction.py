@@ -54,12 +54,12 @@ class Reconstruction(Energy):
 
     def decode(self, x: Tree, z: Tree) -> Tensor:
         """The prediction (*batch, *event) for x and z; leading dimensions broadcast."""
-        z = require_tensor("z", z)
+        latent = (require_tensor("z", z), self.z_event)
         if not self.takes_x:
-            return over_batch(self.decoder, (z, self.z_event))
+            return over_batch(self.decoder, latent, names="z")
         if x is None:
-            return over_batch(partial(self.decoder, None), (z, self.z_event))
-        return over_batch(self.decoder, (require_tensor("x", x), self.x_event), (z, self.z_event))
+            return over_batch(partial(self.decoder, None), latent, names="z")
+        return over_batch(self.decoder, (require_tensor("x", x), self.x_event), latent, names="xz")
 
     @property
     def squares(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]

@@ -30,7 +30,7 @@ def encoded(encoder: nn.Module, energy: Energy, x: Tree, y: Tree) -> tuple[Tenso
     if energy.takes_x and x is not None:
         inputs.insert(0, (require_tensor("x", x), _single(energy.x_ndim)))
     require_one_kind(encoder, {"y": y})
-    out = over_batch(encoder, *inputs)
+    out = over_batch(encoder, *inputs, names="xy"[-len(inputs) :])
     return out if isinstance(out, tuple) else (out, None)
 
 

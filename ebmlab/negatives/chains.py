@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_generator, require_tensor
+from ebmlab._checks import require_counts, require_generator, require_tensor
 from ebmlab._randomness import fork
 from ebmlab.energy import Energy
-from ebmlab.errors import ConfigurationError
 from ebmlab.negatives.coupling import batch_norm
 from ebmlab.negatives.health import health
 from ebmlab.protocols import Draw, Negatives, Sampler
@@ -43,8 +42,7 @@ class FromData(Negatives):
     steps: int
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ConfigurationError(f"steps is {self.steps}; it must be at least 1")
+        require_counts(steps=self.steps)
 
     def __call__(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Draw:
         """Energies (b, 1) at the chains' ends."""

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from ebmlab._checks import require_non_negative, require_positive
+from ebmlab._checks import require_counts, require_non_negative, require_positive
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.protocols import Draw, Negatives
@@ -35,8 +35,7 @@ class Hard(nn.Module, Negatives):
 
     def __init__(self, negatives: Negatives, k: int = 1) -> None:
         super().__init__()
-        if k < 1:
-            raise ConfigurationError(f"k is {k}; it must be at least 1")
+        require_counts(k=k)
         self.negatives, self.k = negatives, k
 
     def __call__(

@@ -5,6 +5,8 @@ import warnings
 import torch
 from torch import Tensor
 
+from ebmlab._rows import fingerprints
+
 __all__ = ["health"]
 
 # Of the farthest datum of the batch, from its mean.
@@ -50,8 +52,5 @@ def health(y: Tensor, start: Tensor, end: Tensor) -> dict[str, Tensor]:
 
 
 def _repeated(end: Tensor) -> Tensor:
-    """The share of rows that equal an earlier one, told by one irregular projection."""
-    rows = end.flatten(1).double()
-    weights = torch.arange(1, rows.shape[1] + 1, dtype=rows.dtype, device=rows.device).sqrt()
-    ranked = (rows @ weights.cos()).sort().values
-    return (ranked.diff() == 0).to(end.dtype).sum() / len(rows)
+    """The share of rows that equal an earlier one."""
+    return (fingerprints(end).sort().values.diff() == 0).to(end.dtype).sum() / len(end)

@@ -3,10 +3,10 @@
 import torch
 from torch import nn
 
-from ebmlab._checks import require_device, require_generator, require_tensor
+from ebmlab._checks import require_counts, require_device, require_generator, require_tensor
 from ebmlab.energies import Density
 from ebmlab.energy import Energy
-from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.errors import ShapeError
 from ebmlab.negatives.coupling import batch_norm
 from ebmlab.protocols import Draw, Negatives
 from ebmlab.types import Tree
@@ -37,8 +37,7 @@ class Noise(nn.Module, Negatives):
 
     def __init__(self, density: Density, k: int = 1) -> None:
         super().__init__()
-        if k < 1:
-            raise ConfigurationError(f"k is {k}; it must be at least 1")
+        require_counts(k=k)
         self.density, self.k = density, k
 
     def __call__(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Draw:

@@ -5,7 +5,16 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import require_device, require_generator, require_tensor
+from ebmlab._checks import (
+    Ndim,
+    leaves,
+    require_counts,
+    require_device,
+    require_generator,
+    require_same_kind,
+    require_tensor,
+)
+from ebmlab._rows import fingerprints, rows
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.negatives.chains import chains
@@ -18,9 +27,17 @@ __all__ = ["Replay"]
 class Replay(nn.Module, Negatives):
     """Persistent chains: a pool of points that a few steps move on at every draw.
 
-    A draw takes distinct slots, restarts some of them at birth, runs the chains, and writes them
-    back to the same slots when the loss is committed. Each slot carries the number of its lineage
-    (new at every birth) and its age in steps. All state is in buffers.
+    A draw takes a slot of its own for each datum, starts some of them anew, runs the chains, and
+    writes them back to the same slots when the loss is committed. Each slot carries the number of
+    its lineage (new at every birth) and its age in steps. All state is in buffers.
+
+    Where the energy takes x, a chain is one of p(y | x), and its slot belongs to that x: only a
+    datum with exactly the same x goes on from it, so that row i of the energies is E(x_i, y_i) of
+    a chain that never ran under another x. A datum whose x has no slot left starts a chain anew,
+    in a slot that belongs to no x yet, or else in one drawn at random, which then changes hands.
+    Chains last where x comes again (labels, the rows of a data set) and the pool holds as many
+    slots for each x as a batch may: where `continued` is low, they do not, and this is `FromData`
+    with other starts. Codes x that training moves never come again.
 
     Args:
         pool: where the chains start, (size, *event).
@@ -28,13 +45,17 @@ class Replay(nn.Module, Negatives):
         steps: transitions per draw.
         rebirth: the probability in [0, 1] that a slot drawn starts anew.
         birth: gives n new points from (n, rng); None draws from the first pool.
+        x: the x that each point of the pool belongs to, (size, *event) or a tuple of such, as of
+            data (x, pool); None leaves all slots free.
 
     Raises:
-        ShapeError: the pool is smaller than a batch, or its points are not like y.
+        ShapeError: the pool is smaller than a batch, its points are not like y, or x is not one
+            for each of them.
         ConfigurationError: rebirth lies outside [0, 1], or steps < 1.
 
-    Metrics: `age` (mean steps since birth over the pool), those of `health`, `acceptance`, and
-    `batch_norm` (1 where it couples data and negatives).
+    Metrics: `age` (mean steps since birth over the pool), `continued` (the share of the draw that
+    went on from its slot), those of `health`, `acceptance`, and `batch_norm` (1 where it couples
+    data and negatives).
 
     Example:
         >>> from ebmlab.energies import MLP
@@ -44,11 +65,13 @@ class Replay(nn.Module, Negatives):
         >>> draw.commit(); int(replay.age.sum())
         20
 
-    Source: Tieleman 2008 (persistent chains); Du, Mordatch 2019, arXiv:1903.08689 (replay).
+    Source: Tieleman 2008 (persistent chains); Du, Mordatch 2019, arXiv:1903.08689 (replay); Mnih,
+    Larochelle, Hinton 2011, arXiv:1202.3748 (each x has a distribution, and chains, of its own).
     """
 
     pool: Tensor
     first: Tensor
+    owner: Tensor
     age: Tensor
     lineage: Tensor
     born: Tensor
@@ -60,22 +83,25 @@ class Replay(nn.Module, Negatives):
         steps: int,
         rebirth: float = 0.05,
         birth: Callable[[int, torch.Generator], Tensor] | None = None,
+        x: Tree = None,
     ) -> None:
         super().__init__()
-        if not 0 <= rebirth <= 1 or steps < 1:
-            raise ConfigurationError(
-                f"rebirth is {rebirth}, steps {steps}; they must lie in [0, 1] and be >= 1"
-            )
+        require_counts(steps=steps)
+        if not 0 <= rebirth <= 1:
+            raise ConfigurationError(f"rebirth is {rebirth}; it must lie in [0, 1]")
+        require_same_kind({"pool": pool})
         self.sampler, self.steps, self.rebirth, self.birth = sampler, steps, rebirth, birth
         size = len(pool)
         self.register_buffer("pool", pool.detach().clone())
         self.register_buffer("first", pool.detach().clone())
+        self.register_buffer("owner", _owners(x, size, pool.device))
         self.register_buffer("age", torch.zeros(size, dtype=torch.long, device=pool.device))
         self.register_buffer("lineage", torch.arange(size, device=pool.device))
         self.register_buffer("born", torch.tensor(size, device=pool.device))
 
     def __call__(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Draw:
         """Energies (b, 1) of the chains after their steps; `commit` writes them back."""
+        energy.check(x, y)
         y = require_tensor("y", y)
         require_device("the pool", self.pool.device, {"y": y})
         rng = require_generator(rng, "Replay", y.device)
@@ -85,23 +111,41 @@ class Replay(nn.Module, Negatives):
                 f"y has shape {tuple(y.shape)}, the pool {tuple(self.pool.shape)}: the pool must "
                 "hold at least one batch of points like y"
             )
-        slots = torch.randperm(len(self.pool), generator=rng, device=y.device)[:n]
-        anew = torch.rand(n, generator=rng, device=y.device) < self.rebirth
-        start = torch.where(
-            anew.reshape(-1, *[1] * (y.ndim - 1)), self._births(n, rng), self.pool[slots]
-        )
+        owners = _owners(x if energy.takes_x else None, n, y.device, energy.x_ndim)
+        slots, lost = self._slots(owners, rng)
+        anew = lost | (torch.rand(n, generator=rng, device=y.device) < self.rebirth)
+        start = torch.where(rows(anew, y), self._births(n, rng), self.pool[slots])
         draw, end = chains(energy, x, y, start.to(y.dtype), self.sampler, self.steps, rng)
-        metrics = draw.metrics | {"age": self.age.float().mean()}
+        went_on = anew.logical_not().float().mean()
+        metrics = draw.metrics | {"age": self.age.float().mean(), "continued": went_on}
         # Other draws may be committed first: what this one continues is noted now.
         age, lineage = torch.where(anew, 0, self.age[slots]) + self.steps, self.lineage[slots]
 
         def commit() -> None:
             self.pool[slots] = end.to(self.pool.dtype)
+            self.owner[slots] = owners
             self.age[slots] = age
             self.lineage[slots] = torch.where(anew, self.born + anew.cumsum(0) - 1, lineage)
             self.born += anew.sum()
 
         return Draw(draw.energies, metrics, commit)
+
+    def _slots(self, owners: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """A slot for each datum, no two the same, and where it holds no chain of that datum's x.
+
+        The slots of one x are taken in a random order, one after the other.
+        """
+        shuffled = torch.randperm(len(self.pool), generator=rng, device=owners.device)
+        order = shuffled[self.owner[shuffled].argsort(stable=True)]
+        held = self.owner[order]
+        place = torch.searchsorted(held, owners) + _occurrence(owners)
+        lost = place >= torch.searchsorted(held, owners, right=True)
+        found = order[place.clamp(max=len(order) - 1)]
+        # For the others: slots of no x, then those of any x, and none that was just taken.
+        rank = (self.owner != NOBODY).long()
+        rank.scatter_reduce_(0, found, torch.where(lost, 0, 2), "amax")
+        spare = shuffled[rank[shuffled].argsort(stable=True)]
+        return torch.where(lost, spare[lost.cumsum(0) - 1], found), lost
 
     def extra_repr(self) -> str:
         """What `print` shows."""
@@ -113,3 +157,33 @@ class Replay(nn.Module, Negatives):
             return self.birth(n, rng)
         index = torch.randint(len(self.first), (n,), generator=rng, device=self.first.device)
         return self.first[index]
+
+
+# The owner of slots that belong to no x, which is all of them where the energy takes none.
+NOBODY = 0
+
+
+def _owners(x: Tree, n: int, device: torch.device, ndim: Ndim | None = None) -> Tensor:
+    """A number for each of n x, the same for the same x only; what has no batch is in none."""
+    parts = leaves(x, "x")
+    each = tuple(leaf.ndim - 1 for leaf in parts) if ndim is None else ndim
+    each = each if isinstance(each, tuple) else (each,) * len(parts)
+    flat = [
+        leaf.reshape(leaf.shape[: leaf.ndim - k].numel(), -1).double()
+        for leaf, k in zip(parts, each, strict=x is not None)
+        if k is not None
+    ]
+    if not flat:
+        return torch.full((n,), NOBODY, device=device)
+    if any(len(part) not in (1, n) for part in flat):
+        shapes = ", ".join(str(tuple(leaf.shape)) for leaf in parts)
+        raise ShapeError(f"x has shape {shapes}; expected one x for each of {n} y")
+    return fingerprints(torch.cat([part.expand(n, -1) for part in flat], dim=1))
+
+
+def _occurrence(values: Tensor) -> Tensor:
+    """How many equal values stand before each: 0 for the first."""
+    order = values.argsort(stable=True)
+    ranked = values[order]
+    count = torch.arange(len(values), device=values.device) - torch.searchsorted(ranked, ranked)
+    return torch.empty_like(order).scatter_(0, order, count)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ebmlab._events import per_datum
 from ebmlab.codes import Codes
 from ebmlab.energy import Energy
 from ebmlab.losses import MarginLoss
@@ -60,7 +61,7 @@ class Contrastive(CodeObjective):
         All energies of all negatives are too many to keep until the next pair is done.
         """
         e_pos, draw = head(x, y, rng=rng), self.negatives(head, x, y, rng)
-        value = self.loss(e_pos, draw.energies).mean()
+        value = per_datum(self.loss, e_pos, draw.energies).mean()
         means = e_pos.detach().mean(), draw._replace(energies=draw.energies.detach().mean())
         return value, *means
 

@@ -119,7 +119,7 @@ def spectrum(
         [0.333, 0.333, 0.333]
     """
     if not populations:
-        raise ConfigurationError("populations is empty; pass at least one named population")
+        raise ConfigurationError("populations is empty; expected at least one named population")
     ax = prepared(ax, (4.6, 3.2))
     for i, (name, each) in enumerate(populations.items()):
         share = _shares(name, each)

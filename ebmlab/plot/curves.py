@@ -119,7 +119,7 @@ def curves(
         ['train', 'test']
     """
     if not values:
-        raise ConfigurationError("values is empty; pass at least one named curve")
+        raise ConfigurationError("values is empty; expected at least one named curve")
     many = len(values) > MANY
     ax = _opened(prepared(ax, (6.8 if many else 4.6, 3.0)))
     for k, (name, each) in enumerate(values.items()):

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from ebmlab._checks import require_counts
 from ebmlab.errors import ConfigurationError
 from ebmlab.plot import layers
 from ebmlab.plot.scale import bar, heights, scale
@@ -124,8 +125,7 @@ def landscapes(
             f"{len(lines)} trajectories arrived; expected one of each per panel"
         )
     columns = min(len(fields), 4 if columns is None else columns)
-    if columns < 1:
-        raise ConfigurationError(f"columns is {columns}; it must be at least 1")
+    require_counts(columns=columns)
     rows = math.ceil(len(fields) / columns)
     figure = Figure(figsize=(2.3 * columns + 0.9, 2.25 * rows + 0.4), layout="compressed")
     above = [heights(field) for field in fields]

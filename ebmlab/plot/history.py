@@ -39,7 +39,7 @@ def history(
         ['loss', 'rank']
     """
     if not columns:
-        raise ConfigurationError("columns is empty; pass at least one")
+        raise ConfigurationError("columns is empty; expected at least one")
     # Four panels make a square rather than a row and one below.
     wide = 2 if len(columns) == 4 else min(_COLUMNS, len(columns))
     high = math.ceil(len(columns) / wide)

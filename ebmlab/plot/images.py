@@ -4,11 +4,14 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from einops import rearrange
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab._checks import require_counts
+from ebmlab._events import warn_of_bytes
+from ebmlab.errors import ShapeError
 from ebmlab.plot.style import numbers, prepared, style
 
 __all__ = ["images"]
@@ -46,10 +49,11 @@ def images(
     """
     if batch.ndim != 4 or batch.shape[1] not in (1, 3) or 0 in batch.shape:
         raise ShapeError(
-            f"batch has shape {tuple(batch.shape)}; images are (n, c, h, w) with c 1 or 3"
+            f"batch has shape {tuple(batch.shape)}; images are (n, c, h, w) with c 1 or 3: "
+            "channels come first, .movedim(-1, 1)"
         )
-    if columns < 1:
-        raise ConfigurationError(f"columns is {columns}; it must be at least 1")
+    require_counts(columns=columns)
+    warn_of_bytes({"batch": torch.as_tensor(batch)}, stacklevel=3)
     pixels = numbers(batch).transpose(0, 2, 3, 1).clip(0, 1)
     n, height, width, _ = pixels.shape
     columns, rows = min(columns, n), math.ceil(n / columns)

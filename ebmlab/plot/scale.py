@@ -12,6 +12,7 @@ from matplotlib.colorbar import Colorbar
 from matplotlib.colors import Normalize
 from matplotlib.ticker import MaxNLocator
 
+from ebmlab._kinds import require_a
 from ebmlab.errors import ConfigurationError, NonFiniteError
 from ebmlab.plot.style import ENERGY, numbers
 from ebmlab.slices import Landscape
@@ -27,7 +28,8 @@ def heights(landscape: Landscape) -> np.ndarray:
     Raises:
         NonFiniteError: an energy is -∞, or none is finite.
     """
-    energy = numbers(landscape.energy)
+    mend = "ebmlab.landscape(energy.given(x), Plane.xy()) makes one"
+    energy = numbers(require_a(Landscape, "landscape", landscape, mend).energy)
     if not np.isfinite(energy).any() or np.isneginf(energy).any():
         raise NonFiniteError(
             f"the landscape's energy {energy.shape} holds -inf or nothing finite; choose a window "

@@ -6,8 +6,9 @@ from matplotlib.ticker import MaxNLocator
 from mpl_toolkits.mplot3d.axes3d import Axes3D
 from torch import Tensor
 
-from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.plot.style import DATA, PALETTE, numbers, style
+from ebmlab.errors import ConfigurationError
+from ebmlab.plot.style import DATA, PALETTE, style
+from ebmlab.plot.style import points as placed
 
 __all__ = ["space"]
 
@@ -52,11 +53,11 @@ def space(
             "space needs three-dimensional axes: figure.add_subplot(projection='3d')"
         )
     if sheet is not None:
-        grid = _places("sheet", sheet, 3)
+        grid = placed("sheet", sheet, 3, 3)
         ax.plot_surface(*np.moveaxis(grid, -1, 0), color=PALETTE[5], alpha=0.15, linewidth=0)
         ax.plot_wireframe(*np.moveaxis(grid, -1, 0), color=PALETTE[0], linewidth=0.4, alpha=0.6)
     if points is not None:
-        dots = _places("points", points, 2)
+        dots = placed("points", points, 2, 3)
         ax.scatter(*dots.T, s=5, c=DATA, edgecolors="none", depthshade=True)
     ax.view_init(elevation, azimuth)
     ax.set_box_aspect((1.3, 1, 1), zoom=1.0)  # pyright: ignore[reportArgumentType]
@@ -68,10 +69,3 @@ def space(
     if title is not None:
         ax.set_title(title, y=0.96)
     return ax
-
-
-def _places(name: str, values: Tensor, ndim: int) -> np.ndarray:
-    if values.ndim != ndim or values.shape[-1] != 3 or len(values) == 0:
-        due = "(n, 3)" if ndim == 2 else "(rows, columns, 3)"
-        raise ShapeError(f"{name} has shape {tuple(values.shape)}; expected {due}, not empty")
-    return numbers(values)

@@ -118,18 +118,20 @@ def prepared(ax: Axes | None, size: tuple[float, float] = (4.2, 3.5)) -> Axes:
 
 
 def numbers(values: Tensor | Sequence[float]) -> np.ndarray:
-    """Tensors of any device and precision, with or without gradients, as float64 arrays."""
+    """Tensors of any device and precision, with or without gradients, or arrays, in float64."""
     if isinstance(values, Tensor):
         return values.detach().cpu().double().numpy()
+    if isinstance(values, np.ndarray):
+        return values.astype(np.float64)
     return np.asarray([float(value) for value in values])
 
 
-def points(name: str, values: Tensor, ndim: int = 2) -> np.ndarray:
-    """Points of a plane, (n, 2) or with `ndim` dimensions in all; raise unless they are."""
-    if values.ndim != ndim or values.shape[-1] != 2 or len(values) == 0:
-        due = "(n, 2)" if ndim == 2 else "(steps, chains, 2)"
+def points(name: str, values: Tensor, ndim: int = 2, dim: int = 2) -> np.ndarray:
+    """Points of a plane, or of a space, with `ndim` dimensions in all; raise unless they are."""
+    if values.ndim != ndim or values.shape[-1] != dim or len(values) == 0:
+        lead = "n" if ndim == 2 else "steps, chains" if dim == 2 else "rows, columns"
+        place = "; Plane.coordinates gives the place of any y on a plane" * (dim == 2)
         raise ShapeError(
-            f"{name} has shape {tuple(values.shape)}, expected {due}, not empty; "
-            "Plane.coordinates gives the place of any y on a plane"
+            f"{name} has shape {tuple(values.shape)}; expected ({lead}, {dim}), not empty{place}"
         )
     return numbers(values)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_positive
+from ebmlab._checks import require_counts, require_positive
 from ebmlab._precise import precise
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, DtypeError, NonFiniteError
@@ -105,7 +105,7 @@ def landscape(
     """Evaluate a potential on a grid of a plane, without gradients and in bounded memory.
 
     Args:
-        u: any callable (n, *event) -> (n,).
+        u: any callable (n, *event) -> (n,), as `energy.given(x)`.
         plane: where; its tensors' device and dtype are those of the points.
         lo: where the window begins, in the plane's coordinates; a pair is (a, b).
         hi: where it ends.
@@ -131,8 +131,7 @@ def landscape(
     columns, rows = resolution if isinstance(resolution, tuple) else (resolution, resolution)
     if min(columns, rows) < 2:
         raise ConfigurationError(f"resolution is {resolution}; it must be at least 2")
-    if chunk < 1:
-        raise ConfigurationError(f"chunk is {chunk}; it must be at least 1")
+    require_counts(chunk=chunk)
     potential = as_potential(u)
     if isinstance(potential.origin, Energy) and potential.origin.couples:
         raise ConfigurationError(

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from ebmlab._checks import require_counts
 from ebmlab.energy import Energy, replayed
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.types import Potential
@@ -39,8 +40,7 @@ def over_pairs(energy: Energy, x_dim: int = 1, *, rng: torch.Generator | None = 
         )
     if energy.takes_z:
         raise ConfigurationError(f"{who} has a free z; reduce it with FreeEnergy first")
-    if x_dim < 1:
-        raise ConfigurationError(f"x_dim is {x_dim}; it must be at least 1")
+    require_counts(x_dim=x_dim)
     replay = replayed(rng, who) if energy.stochastic else lambda: None
 
     def joint(points: Tensor) -> Tensor:

@@ -6,9 +6,10 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_same_kind
+from ebmlab._checks import require_same_kind, require_tensor
+from ebmlab._kinds import require_floats
 from ebmlab._precise import precise
-from ebmlab.errors import ConfigurationError, DtypeError, NonFiniteError, ShapeError
+from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
 
 __all__ = ["Plane"]
 
@@ -36,16 +37,14 @@ class Plane:
     axes: Tensor
 
     def __post_init__(self) -> None:
+        require_same_kind({"origin": self.origin, "axes": self.axes})
+        require_floats("origin", self.origin)
+        require_floats("axes", self.axes)
         if self.axes.shape != (2, *self.origin.shape):
             raise ShapeError(
                 f"axes has shape {tuple(self.axes.shape)}, but the origin is "
-                f"{tuple(self.origin.shape)}; two directions (2, *event) are due"
+                f"{tuple(self.origin.shape)}; expected two directions, (2, *event)"
             )
-        named = {"origin": self.origin, "axes": self.axes}
-        for name, tensor in named.items():
-            if not tensor.is_floating_point():
-                raise DtypeError(f"{name} is {tensor.dtype}; convert it with .float()")
-        require_same_kind({**named})
         first, second = precise(self.axes.detach().reshape(2, -1))
         normal = second - first * (first @ second) / (first @ first)
         if not bool(normal.norm() > 100 * torch.finfo(first.dtype).eps * second.norm()):
@@ -81,10 +80,10 @@ class Plane:
             >>> plane.coordinates(torch.tensor([[2.0, 2.0, 7.0]])).round(decimals=4)
             tensor([[2., 1.]])
         """
+        require_same_kind({"p": p, "q": q, "r": r})
         if not p.shape == q.shape == r.shape:
             shapes = ", ".join(str(tuple(point.shape)) for point in (p, q, r))
             raise ShapeError(f"p, q and r have shapes {shapes}; they are points of one space")
-        require_same_kind({"p": p, "q": q, "r": r})
         return cls(p, torch.stack([q - p, r - p]))
 
     @classmethod
@@ -103,10 +102,11 @@ class Plane:
             tensor([[1., 0.],
                     [0., 1.]])
         """
+        require_floats("data", require_tensor("data", data))
         if data.ndim < 2 or len(data) < 3 or data[0].numel() < 2:
             raise ShapeError(
-                f"data has shape {tuple(data.shape)}; at least 3 points of 2 entries are due: "
-                "(n, *event)"
+                f"data has shape {tuple(data.shape)}; expected (n, *event), at least 3 points "
+                "of 2 entries"
             )
         if not bool(data.isfinite().all()):
             raise NonFiniteError(f"data {tuple(data.shape)} holds NaN or infinity")

@@ -33,7 +33,8 @@ def require_reached(
     """Raise unless there is a finite gradient for every parameter but those `unreached`."""
     law = "gradients reach every parameter"
     lost = [name for name, grad in grads.items() if grad is None and name not in unreached]
-    require(not lost, law, f"{what} sends no gradient to {', '.join(lost)}")
+    mend = f"if none should get there, pass unreached={tuple(lost)}"
+    require(not lost, law, f"{what} sends no gradient to {', '.join(lost)}; {mend}")
     found = [name for name in unreached if grads.get(name) is not None]
     require(not found, law, f"{what} does reach {', '.join(found)}, declared unreached")
     broken = [name for name, g in grads.items() if g is not None and not g.isfinite().all()]

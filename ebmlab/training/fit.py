@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
+from torch.optim.lr_scheduler import LRScheduler
 
-from ebmlab._checks import require_positive
-from ebmlab.errors import ConfigurationError, GradientError
-from ebmlab.protocols import Loss
-from ebmlab.training.batches import Batch, Data, batches
-from ebmlab.training.guard import Guard
-from ebmlab.training.passes import checked_loss, generator_for, training
+from ebmlab._checks import require_counts, require_positive
+from ebmlab._kinds import require_a
+from ebmlab.errors import ConfigurationError
+from ebmlab.training.batches import Data
+from ebmlab.training.passes import Passes, passing
 from ebmlab.training.record import recording
 from ebmlab.training.schedule import Schedule, scheduled
 from ebmlab.training.watch import Watch, watched
@@ -48,7 +48,7 @@ def fit(
     batch_size: int = 128,
     optimizer: torch.optim.Optimizer | None = None,
     lr: float = 1e-3,
-    schedule: Schedule | None = None,
+    schedule: Schedule | LRScheduler | None = None,
     out: str | Path | None = None,
     progress: bool = True,
     title: str = "training",
@@ -79,7 +79,9 @@ def fit(
             in `commit`.
         lr: the step size of that AdamW.
         schedule: factor of the optimizer's step sizes as a function of the share of the steps
-            done, such as `falling_cosine`; None keeps them. They are put back at the end.
+            done, such as `falling_cosine`: they are put back at the end. Or a scheduler of
+            `torch.optim.lr_scheduler` around `optimizer`, stepped once after each step, skipped
+            ones too. None keeps them.
         out: a folder for `metrics.jsonl`, made anew, one line for each recorded step: step,
             seconds, value, terms, metrics, skipped; null where a number is not finite.
         progress: show a bar.
@@ -110,13 +112,12 @@ def fit(
         >>> run.history["value"][-1] < 1e-4
         True
     """
-    _require_counts(steps=steps, batch_size=batch_size, patience=patience, every=every)
+    require_counts(steps=steps, batch_size=batch_size, patience=patience, every=every)
     if not 0 <= start <= steps:
         raise ConfigurationError(f"start is {start}; it must lie in 0 … steps, {steps}")
-    rng = generator_for(method, rng)
     optimizer = _optimizer(method, optimizer, lr)
-    source = batches(data, batch_size, rng)
-    guard = Guard(method, patience)
+    sized = scheduled(optimizer, schedule, steps)
+    passes = Passes(method, data, batch_size, rng, optimizer, patience)
     from tqdm.auto import tqdm
 
     bar = tqdm(
@@ -127,12 +128,12 @@ def fit(
         initial=start,
         total=steps,
     )
-    sized, step = scheduled(optimizer, schedule, steps), start
-    with training(method), recording(out, start) as record, sized as resize, bar:
+    step, guard = start, passes.guard
+    with passing(method), recording(out, start) as record, sized as (resize, resized), bar:
         for step in bar:
             resize(step)
-            batch = next(source)
-            loss = _step(method, batch, rng, optimizer, guard, step)
+            batch, loss = passes.step(step)
+            resized()
             last = (after is not None and after(step)) or step == steps
             if last or step % every == 0:
                 record.add(step, watched(watch, method, batch, loss), guard.skipped)
@@ -140,33 +141,7 @@ def fit(
                 bar.set_postfix(value=value, skipped=guard.skipped, refresh=False)
             if last:
                 break
-    return Fit(record.history, step, guard.skipped, optimizer, rng)
-
-
-def _step(
-    method: nn.Module,
-    batch: Batch,
-    rng: torch.Generator,
-    optimizer: torch.optim.Optimizer | None,
-    guard: Guard,
-    step: int,
-) -> Loss:
-    """One step, taken where the guard lets it pass; no gradients are left."""
-    loss = checked_loss(method, batch, rng)
-    if optimizer is not None:
-        _backward(loss)
-    if guard.passes(loss.value, step):
-        if optimizer is not None:
-            optimizer.step()
-        loss.commit()
-    method.zero_grad()
-    return loss
-
-
-def _require_counts(**counts: int) -> None:
-    for name, count in counts.items():
-        if count < 1:
-            raise ConfigurationError(f"{name} is {count}; it must be >= 1")
+    return Fit(record.history, step, guard.skipped, optimizer, passes.rng)
 
 
 def _optimizer(
@@ -176,6 +151,10 @@ def _optimizer(
     if optimizer is None:
         require_positive("lr", lr)
         return torch.optim.AdamW(trainable, lr=lr, weight_decay=0.0) if trainable else None
+    mend = (
+        "torch.optim.SGD(method.parameters(), lr=…); several step sizes are its parameter groups"
+    )
+    require_a(torch.optim.Optimizer, "optimizer", optimizer, mend)
     own = {id(parameter) for parameter in method.parameters()}
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
     if not held <= own or not any(id(parameter) in held for parameter in trainable):
@@ -185,12 +164,3 @@ def _optimizer(
             "method.parameters(), after any move to a device"
         )
     return optimizer
-
-
-def _backward(loss: Loss) -> None:
-    if not loss.value.requires_grad:
-        raise GradientError(
-            "the loss carries no gradient to any parameter; look for .detach() or "
-            "torch.no_grad(), or freeze the parameters with .requires_grad_(False)"
-        )
-    loss.value.backward()

@@ -1,4 +1,4 @@
-"""What every pass over a method shares: its generator, its mode, and a loss that is one."""
+"""What every pass over a method shares: its generator, its batches, its mode, its guard."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,25 +7,103 @@ import torch
 from torch import nn
 
 from ebmlab._checks import require_generator
-from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab._events import warn_of_bytes
+from ebmlab._kinds import require_a
+from ebmlab.energy import Energy
+from ebmlab.errors import ConfigurationError, GradientError, ShapeError
 from ebmlab.protocols import Loss
-from ebmlab.training.batches import Batch
+from ebmlab.training.batches import Batch, Data, batches
+from ebmlab.training.guard import Guard
 
-__all__ = ["checked_loss", "generator_for", "training"]
+__all__ = ["Passes", "passing"]
 
 
-def generator_for(method: nn.Module, rng: torch.Generator | None) -> torch.Generator:
-    """The generator, which must be on the method's device; a new one seeded with 0 for None."""
+class Passes:
+    """Batch after batch through a method, each one committed where the guard lets it pass.
+
+    Args:
+        method: (x, y, rng) -> `Loss`.
+        data: as `batches` takes it.
+        batch_size: rows in a batch.
+        rng: a generator on the method's device; None is a new one, seeded with 0.
+        optimizer: steps on the gradients; None takes none.
+        patience: of the guard.
+    """
+
+    def __init__(
+        self,
+        method: nn.Module,
+        data: Data,
+        batch_size: int,
+        rng: torch.Generator | None,
+        optimizer: torch.optim.Optimizer | None = None,
+        patience: int = 1,
+    ) -> None:
+        if isinstance(method, Energy):
+            raise ConfigurationError(
+                f"method is an energy, {type(method).__name__}; expected Method(energy, objective)"
+            )
+        self.method, self.optimizer = method, optimizer
+        self.rng = _generator_for(method, rng)
+        self.guard = Guard(method, patience)
+        self._batches = _looked_at(batches(data, batch_size, self.rng))
+
+    def step(self, number: int) -> tuple[Batch, Loss]:
+        """One batch and its loss; no gradients are left.
+
+        Raises:
+            ConfigurationError: the method returned no `Loss`.
+            ShapeError: its value is no scalar.
+            GradientError: its value carries no gradient, and there is an optimizer.
+            NonFiniteError: the guard's patience has ended.
+        """
+        batch = next(self._batches)
+        loss = self._loss(batch)
+        if self.optimizer is not None:
+            loss.value.backward()
+        if self.guard.passes(loss.value, number):
+            if self.optimizer is not None:
+                self.optimizer.step()
+            loss.commit()
+        self.method.zero_grad()
+        return batch, loss
+
+    def _loss(self, batch: Batch) -> Loss:
+        returned = f"what {type(self.method).__name__} returned"
+        mend = "Method(energy, objective) gives it"
+        loss = require_a(Loss, returned, self.method(*batch, self.rng), mend)
+        if loss.value.ndim:
+            raise ShapeError(
+                f"the loss has shape {tuple(loss.value.shape)}; expected a scalar: .mean() makes "
+                "one"
+            )
+        if self.optimizer is not None and not loss.value.requires_grad:
+            raise GradientError(
+                "the loss carries no gradient to any parameter; look for .detach() or "
+                "torch.no_grad(), or freeze the parameters with .requires_grad_(False)"
+            )
+        return loss
+
+
+def _generator_for(method: nn.Module, rng: torch.Generator | None) -> torch.Generator:
     own = next(method.parameters(), None)
     own = next(method.buffers(), None) if own is None else own
     device = torch.device("cpu") if own is None else own.device
     if rng is None:
         return torch.Generator(device).manual_seed(0)
-    return rng if own is None else require_generator(rng, type(method).__name__, device)
+    return require_generator(rng, type(method).__name__, rng.device if own is None else device)
+
+
+def _looked_at(source: Iterator[Batch]) -> Iterator[Batch]:
+    """The batches; the first one is looked at."""
+    first = next(source)
+    warn_of_bytes(dict(zip("xy", first, strict=True)), stacklevel=4)
+    yield first
+    yield from source
 
 
 @contextmanager
-def training(method: nn.Module) -> Iterator[None]:
+def passing(method: nn.Module) -> Iterator[None]:
     """Training mode and no gradients; afterwards each module's own mode, and no gradients."""
     modes = {module: module.training for module in method.modules()}
     method.train()
@@ -36,23 +114,3 @@ def training(method: nn.Module) -> Iterator[None]:
         method.zero_grad()
         for module, mode in modes.items():
             module.training = mode
-
-
-def checked_loss(method: nn.Module, batch: Batch, rng: torch.Generator) -> Loss:
-    """The scalar loss of a batch.
-
-    Raises:
-        ConfigurationError: the method returned no `Loss`.
-        ShapeError: its value is no scalar.
-    """
-    loss = method(*batch, rng)
-    if not isinstance(loss, Loss):
-        raise ConfigurationError(
-            f"{type(method).__name__} returned a {type(loss).__name__}; training needs a Loss: "
-            "Method(energy, objective) gives it"
-        )
-    if loss.value.ndim:
-        raise ShapeError(
-            f"the loss has shape {tuple(loss.value.shape)}; it must be a scalar: .mean() mends it"
-        )
-    return loss

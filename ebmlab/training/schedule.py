@@ -5,6 +5,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
+from ebmlab.errors import ConfigurationError
 
 __all__ = ["Schedule", "falling_cosine", "scheduled"]
 
@@ -25,9 +28,25 @@ def falling_cosine(done: float) -> float:
 
 @contextmanager
 def scheduled(
-    optimizer: torch.optim.Optimizer | None, schedule: Schedule | None, steps: int
-) -> Iterator[Callable[[int], None]]:
-    """Gives what sets the step sizes before each step (1, 2, …); they are put back at the end."""
+    optimizer: torch.optim.Optimizer | None, schedule: Schedule | LRScheduler | None, steps: int
+) -> Iterator[tuple[Callable[[int], object], Callable[[], object]]]:
+    """Gives what is called before each step (1, 2, …), and what is called after it.
+
+    A function's factors are taken off the step sizes at the end; a scheduler of torch keeps its
+    place, so that another run goes on from there.
+
+    Raises:
+        ConfigurationError: a scheduler moves another optimizer, or waits for a number.
+    """
+    if isinstance(schedule, LRScheduler):
+        _require_ours(schedule, optimizer)
+        yield _nothing, schedule.step
+        return
+    if not (schedule is None or callable(schedule)):
+        raise ConfigurationError(
+            f"schedule is of type {type(schedule).__name__}; expected a function of the share of "
+            "the steps done, or a scheduler of torch.optim.lr_scheduler"
+        )
     groups = optimizer.param_groups if optimizer is not None and schedule is not None else []
     own = [group["lr"] for group in groups]
 
@@ -37,7 +56,23 @@ def scheduled(
             group["lr"] = lr * schedule((step - 1) / steps)
 
     try:
-        yield at
+        yield at, _nothing
     finally:
         for group, lr in zip(groups, own, strict=True):
             group["lr"] = lr
+
+
+def _nothing(*_: int) -> None:
+    return
+
+
+def _require_ours(schedule: LRScheduler, optimizer: torch.optim.Optimizer | None) -> None:
+    who = type(schedule).__name__
+    if isinstance(schedule, ReduceLROnPlateau):
+        raise ConfigurationError(
+            f"schedule is a {who}, which waits for a number: step it yourself between runs of fit"
+        )
+    if schedule.optimizer is not optimizer:
+        raise ConfigurationError(
+            f"schedule is a {who} of another optimizer: pass optimizer=, the one it was made with"
+        )

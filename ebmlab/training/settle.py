@@ -3,10 +3,9 @@
 import torch
 from torch import nn
 
-from ebmlab.errors import ConfigurationError
-from ebmlab.training.batches import Data, batches
-from ebmlab.training.guard import Guard
-from ebmlab.training.passes import checked_loss, generator_for, training
+from ebmlab._checks import require_counts
+from ebmlab.training.batches import Data
+from ebmlab.training.passes import Passes, passing
 
 __all__ = ["settle"]
 
@@ -44,12 +43,8 @@ def settle(
         >>> int(method.objective.negatives.memory.count)
         64
     """
-    if commits < 1:
-        raise ConfigurationError(f"commits is {commits}; it must be >= 1")
-    rng = generator_for(method, rng)
-    source, guard = batches(data, batch_size, rng), Guard(method, patience=1)
-    with training(method):
+    require_counts(commits=commits)
+    passes = Passes(method, data, batch_size, rng)
+    with passing(method):
         for number in range(1, commits + 1):
-            loss = checked_loss(method, next(source), rng)
-            guard.passes(loss.value, number)
-            loss.commit()
+            passes.step(number)

@@ -11,7 +11,7 @@ WRONG = {
     "dim for none": (("train", "siamese", "--dim", "8"), "leave --dim out"),
     "no epochs": (("train", "simclr", "--epochs", "0"), "epochs is 0; it must be at least 1"),
     "no step": (("train", "vae", "--lr", "-1"), "lr is -1"),
-    "no device": (("train", "simclr", "--device", "warp"), "'warp' is not to be had"),
+    "no device": (("train", "simclr", "--device", "warp"), "'warp' is unavailable"),
     "no run to go on with": (("train", "vae", "--resume"), "holds no run"),
     "no run to judge": (("evaluate", "nowhere"), "nowhere holds no run"),
     "no run to draw": (("plot", "nowhere"), "nowhere holds no run"),

@@ -44,7 +44,7 @@ def test_views_that_are_one_tensor_are_encoded_once():
     ("x", "y", "message"),
     [
         (randn(2, 5), (randn(2, 5), randn(2, 5), SUPPORT, LABELS), "x holds 1 views, y 2"),
-        ((randn(2, 5),) * 2, (randn(2, 5),) * 2, "2 tensors, but 4 are due"),
+        ((randn(2, 5),) * 2, (randn(2, 5),) * 2, "2 tensors; expected 4"),
         ((randn(2, 5),) * 2, (randn(2, 5), randn(2, 5), SUPPORT, LABELS[:4]), "one label each"),
         ((randn(2, 5),) * 2, (randn(3, 5), randn(3, 5), SUPPORT, LABELS), "batches differ"),
     ],

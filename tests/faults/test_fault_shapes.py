@@ -36,7 +36,7 @@ def test_fault_1_an_energy_of_shape_b_by_1_is_refused_with_a_latent(infer):
 def test_fault_1_a_batch_of_one_and_a_plain_potential_are_no_way_round():
     refused(ShapeError, lambda: _pair_energy(lambda e: e)(_normal(1, 2), _normal(1, 2)), "(1, 1)")
     u = Potential(lambda y: y[:, :1])
-    refused(ShapeError, lambda: u(_normal(4, 2)), "(4, 2)", "(4, 1)", "(4,) is due")
+    refused(ShapeError, lambda: u(_normal(4, 2)), "(4, 2)", "(4, 1)", "(4,) is expected")
     assert Potential(lambda y: y[:, 0])(_normal(4, 2)).shape == (4,)
 
 
@@ -54,7 +54,7 @@ def test_fault_2_a_scalar_energy_is_refused_with_a_latent(infer):
 
 def test_fault_2_a_batch_of_one_and_a_plain_potential_are_no_way_round():
     refused(ShapeError, lambda: _pair_energy(torch.sum)(_normal(1, 2), _normal(1, 2)), "()")
-    refused(ShapeError, lambda: Potential(torch.sum)(_normal(1, 2)), "(1,) is due", "()")
+    refused(ShapeError, lambda: Potential(torch.sum)(_normal(1, 2)), "(1,) is expected", "()")
     refused(ShapeError, lambda: Potential(lambda y: 0.0)(_normal(1, 2)), "float")
 
 

@@ -70,7 +70,7 @@ def test_tables_refuse_what_is_no_number():
     assert free.takes_x
     with pytest.raises(DtypeError, match="x has dtype"):
         free(torch.zeros(3, dtype=F64), y)
-    with pytest.raises(ShapeError, match="x must be one tensor"):
+    with pytest.raises(ShapeError, match=r"x is .*; expected one tensor"):
         free(None, y)
     with pytest.raises(EbmlabError, match="temperature"):
         FreeEnergy(energy, Stored(randn(6, 2)), 1.0)(torch.zeros(3).long(), y)

@@ -1,4 +1,5 @@
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -7,7 +8,7 @@ from torch import Tensor, nn
 
 from ebmlab.errors import ConfigurationError, GradientError, ShapeError
 from ebmlab.protocols import Loss, Objective
-from ebmlab.training import fit
+from ebmlab.training import fit, settle
 
 
 @pytest.mark.parametrize("name", ["steps", "batch_size", "patience", "every"])
@@ -50,10 +51,29 @@ def test_losses_that_cannot_be_descended_are_refused():
         run(line(Wrong(lambda e: e.mean().detach())))
     with pytest.raises(ShapeError, match=r"each has shape \(64,\)"):
         run(line(Wrong(torch.mean)))
-    with pytest.raises(ConfigurationError, match="Bare returned a Tensor; training needs a Loss"):
+    with pytest.raises(
+        ConfigurationError, match="what Bare returned is of type Tensor; expected Loss"
+    ):
         run(Bare())
 
 
 class Bare(nn.Module):
     def forward(self, x, y, rng) -> Tensor:
         return (x - y).square().mean()
+
+
+@pytest.mark.parametrize(
+    "use", [partial(fit, steps=1, progress=False), partial(settle, commits=1)]
+)
+def test_a_seed_is_no_generator_and_an_energy_no_method(use):
+    with pytest.raises(ConfigurationError, match="rng is of type int; expected Generator"):
+        use(line(), pairs(), rng=0)
+    with pytest.raises(ConfigurationError, match=r"an energy, Line; expected Method\("):
+        use(line().energy, pairs())
+    use(line(), pairs(), rng=torch.Generator())
+
+
+@pytest.mark.parametrize(("name", "value"), [("steps", 2.5), ("every", "2"), ("lr", "1e-3")])
+def test_numbers_of_another_type_are_refused(name, value):
+    with pytest.raises(ConfigurationError, match=f"{name} is {value}"):
+        fit(line(), pairs(), **{"steps": 1, "progress": False, name: value})

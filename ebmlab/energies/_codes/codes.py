@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_positive, require_tensor
+from ebmlab._events import require_alike
+from ebmlab._precise import precise
 from ebmlab.energies._codes.inner import inner, mean_log
 from ebmlab.energy import Energy
 from ebmlab.types import Decode, Tree
@@ -54,7 +56,7 @@ class SquaredDistance(Energy):
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Squared distances (*batch)."""
-        x, y = require_tensor("x", x), require_tensor("y", y)
+        x, y = require_alike(x, y, self.ndim)
         difference = x - y
         if self.ndim == 0:
             return difference.square()
@@ -75,7 +77,7 @@ class Cosine(Energy):
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Negative cosines (*batch)."""
-        x, y = require_tensor("x", x), require_tensor("y", y)
+        x, y = require_alike(x, y)
         return inner(unit(x, -1.0), unit(y))
 
 
@@ -101,9 +103,8 @@ class CrossEntropy(Energy):
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Cross-entropies in nats (*batch)."""
-        x, y = require_tensor("x", x), require_tensor("y", y)
-        precise = x.to(torch.promote_types(x.dtype, torch.float32))
-        return -mean_log(y, (precise / self.temperature).log_softmax(-1))
+        x, y = require_alike(x, y)
+        return -mean_log(y, (precise(x) / self.temperature).log_softmax(-1))
 
     def extra_repr(self) -> str:
         """What `print` shows."""

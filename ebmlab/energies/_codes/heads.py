@@ -90,7 +90,7 @@ class Predicted(Sided):
 
     def of_x(self, h: Tensor) -> Tensor:
         """The predictions."""
-        return over_batch(self.predictor, (h, 1))
+        return over_batch(self.predictor, (h, 1), names="x")
 
     def of_y(self, h: Tensor) -> Tensor:
         """The codes, which may stand still."""

@@ -84,8 +84,9 @@ class JointEmbedding(Embedding):
         """Every tensor encoded once: codes of one view by one encoder are one tensor."""
         if isinstance(x, tuple) != isinstance(y, tuple):
             raise ShapeError("views: x and y must both be tuples of views, or both one tensor")
-        f = partial(_encoded, self.online, self.x_event)
-        g = f if self.online is self.target else partial(_encoded, self.target, self.y_event)
+        f = partial(_encoded, self.online, self.x_event, "x")
+        same = self.online is self.target
+        g = f if same else partial(_encoded, self.target, self.y_event, "y")
         if isinstance(x, tuple):
             return encoded_views(self.head, x, leaves(y), f, g, paired=False)
         x, y = require_tensor("x", x), require_tensor("y", y)
@@ -96,7 +97,7 @@ class JointEmbedding(Embedding):
         inner = self.head.decoding() if isinstance(self.target, nn.Identity) else None
         if inner is None:
             return None
-        f = partial(_encoded, self.online, self.x_event)
+        f = partial(_encoded, self.online, self.x_event, "x")
         return lambda x, z: inner(f(require_tensor("x", x)), z)
 
     @property
@@ -126,5 +127,5 @@ def encoded_views(
     return Codes(head, tuple(hx), tuple(hy), pairs)
 
 
-def _encoded(encoder: nn.Module, ndim: int, view: Tensor) -> Tensor:
-    return over_batch(encoder, (view, ndim))
+def _encoded(encoder: nn.Module, ndim: int, name: str, view: Tensor) -> Tensor:
+    return over_batch(encoder, (view, ndim), names=name)

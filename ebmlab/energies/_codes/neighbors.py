@@ -46,7 +46,7 @@ class NearestNeighbor(Sided):
 
     def of_y(self, h: Tensor) -> Tensor:
         """The predictions."""
-        return over_batch(self.predictor, (h, 1))
+        return over_batch(self.predictor, (h, 1), names="y")
 
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior] | None = None) -> None:
         """Push the codes of x, of one of its views where there are several."""

@@ -6,10 +6,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_tensor
+from ebmlab._events import require_vectors
 from ebmlab._slopes import require_floating, slope
 from ebmlab.energy import Energy
-from ebmlab.errors import ShapeError
 from ebmlab.types import Tree
 
 __all__ = ["Density", "rejection"]
@@ -45,13 +44,7 @@ class Density(Energy):
             return self.slope(self._vectors(y))
 
     def _vectors(self, y: Tree) -> Tensor:
-        y = require_tensor("y", y)
-        if y.shape[-1] != self.dim:
-            raise ShapeError(
-                f"y has shape {tuple(y.shape)}, but {type(self).__name__} is an energy of "
-                f"(*batch, {self.dim})"
-            )
-        return y
+        return require_vectors("y", y, self.dim, type(self).__name__)
 
     @abstractmethod
     def potential(self, y: Tensor) -> Tensor:

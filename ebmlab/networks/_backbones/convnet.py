@@ -1,6 +1,8 @@
 """A small convolutional network for images of any size."""
 
-from torch import nn
+from torch import Tensor, nn
+
+from ebmlab.networks._backbones.images import require_channels
 
 __all__ = ["ConvNet"]
 
@@ -16,6 +18,9 @@ class ConvNet(nn.Sequential):
         width: channels of the first stage; they double where the size halves.
         stages: how many; images smaller than 2**stages shrink to a pixel.
 
+    Raises:
+        ShapeError, DtypeError: images have other channels, or are whole numbers.
+
     Example:
         >>> import torch
         >>> ConvNet(3, 16)(torch.zeros(2, 3, 32, 20)).shape
@@ -29,3 +34,9 @@ class ConvNet(nn.Sequential):
             layers += [nn.Conv2d(here, 2 * here, 3, stride=2, padding=1), nn.SiLU()]
         head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width * 2**stages, outputs)]
         super().__init__(*layers, *head)
+        self.channels = channels
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The codes (n, outputs) of images."""
+        require_channels("ConvNet", input, self.channels)
+        return super().forward(input)

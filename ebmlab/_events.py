@@ -1,0 +1,75 @@
+"""What single tensors, pairs of codes, and losses of a batch must look like."""
+
+import warnings
+from collections.abc import Callable
+
+from torch import Tensor
+
+from ebmlab._checks import leaves, require_tensor
+from ebmlab._kinds import name_of, require_floats
+from ebmlab.errors import ShapeError
+from ebmlab.types import Tree
+
+__all__ = ["per_datum", "require_alike", "require_vectors", "warn_of_bytes"]
+
+# No image in [0, 1], standardized or augmented, holds such numbers; those in 0 … 255 do.
+BRIGHT = 32.0
+
+
+def require_vectors(name: str, tree: Tree, dim: int, who: str) -> Tensor:
+    """The one tensor (*batch, dim) of floating point that a tree must be here."""
+    t = require_tensor(name, tree)
+    if t.shape[-1] != dim:
+        raise ShapeError(
+            f"{name} has shape {tuple(t.shape)}; {who} expects it to be (*batch, {dim})"
+        )
+    return require_floats(name, t)
+
+
+def require_alike(x: Tree, y: Tree, ndim: int = 1) -> tuple[Tensor, Tensor]:
+    """x and y, which must be tensors of floating point with one and the same event shape."""
+    x = require_floats("x", require_tensor("x", x))
+    y = require_floats("y", require_tensor("y", y))
+    if ndim and x.shape[-ndim:] != y.shape[-ndim:]:
+        last = "dimension" if ndim == 1 else f"{ndim} dimensions"
+        raise ShapeError(
+            f"x has shape {tuple(x.shape)}, y {tuple(y.shape)}; expected the same last {last} of "
+            "both: only batches broadcast"
+        )
+    return x, y
+
+
+def per_datum(loss: Callable[[Tensor, Tensor], Tensor], e_pos: Tensor, e_neg: Tensor) -> Tensor:
+    """The losses (b,) of energies (b,) of data and (b, k) of negatives.
+
+    Raises:
+        ShapeError: the energies or the losses have other shapes, which would broadcast.
+    """
+    if e_neg.shape[:-1] != e_pos.shape:
+        raise ShapeError(
+            f"negatives have energies {tuple(e_neg.shape)}, data {tuple(e_pos.shape)}; expected "
+            "(b, k) and (b,): k negatives for each datum"
+        )
+    losses = loss(e_pos, e_neg)
+    if not isinstance(losses, Tensor) or losses.shape != e_pos.shape:
+        got = tuple(losses.shape) if isinstance(losses, Tensor) else type(losses).__name__
+        raise ShapeError(
+            f"{name_of(loss)} returned {got} for energies {tuple(e_pos.shape)} of data and "
+            f"{tuple(e_neg.shape)} of negatives; expected {tuple(e_pos.shape)}, a loss for each "
+            "datum: compare e_pos[:, None] with e_neg, and reduce over k, as by .mean(1)"
+        )
+    return losses
+
+
+def warn_of_bytes(named: dict[str, Tree], stacklevel: int) -> None:
+    """Warn once where images (n, c, h, w) are in 0 … 255."""
+    for name, tree in named.items():
+        for leaf in leaves(tree):
+            top = float(leaf.detach().max()) if leaf.ndim == 4 else 0.0
+            if top > BRIGHT:
+                warnings.warn(
+                    f"{name} {tuple(leaf.shape)} holds values up to {top:.4g}; images are "
+                    "expected in [0, 1]: divide by 255",
+                    stacklevel=stacklevel + 1,
+                )
+                return
