@@ -170,6 +170,12 @@ class Energy(nn.Module, ABC):
         """Encode once: (head, hx, hy) with head(hx, hy) = E(x, y); by default (self, x, y)."""
         return self, x, y
 
+    def encode(self, y: Tree) -> Tensor:
+        """What stands for y where there is no encoder: z inferred, see `FreeEnergy`."""
+        raise ConfigurationError(
+            f"{type(self).__name__} has no z to encode y by: pass Method(…, encoder=f)"
+        )
+
     def update(self, x: Tree, y: Tree) -> None:
         """Move state that no gradient moves (center, codebook), after the optimizer's step."""
         return
@@ -245,6 +251,10 @@ class _Weighted(Energy):
         """Embed the base; the weight moves to its head."""
         head, hx, hy = self.energy.embed(x, y)
         return (self if head is self.energy else self.over(head)), hx, hy
+
+    def encode(self, y: Tree) -> Tensor:
+        """Encode by the base: weights do not move its minimum."""
+        return self.energy.encode(y)
 
     def update(self, x: Tree, y: Tree) -> None:
         """Update the base."""

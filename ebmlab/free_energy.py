@@ -46,6 +46,10 @@ class Inference(ABC):
     ) -> Posterior:
         """Infer z for each datum of the batch; temperature 0 minimizes."""
 
+    def encode(self, energy: Energy, y: Tree) -> Tensor:
+        """What stands for y where there is no encoder, (*batch, …): the z of lowest energy."""
+        return self(energy, None, y).atoms[0]
+
     def update(self, x: Tree, y: Tree) -> None:
         """Move state that data alone move (a center, a queue), after the optimizer's step."""
         return
@@ -120,6 +124,15 @@ class FreeEnergy(Energy):
     def posterior(self, x: Tree, y: Tree, *, rng: torch.Generator | None = None) -> Posterior:
         """q(z | x, y), as weighted atoms."""
         return self.infer(self.energy, x, y, self.temperature, rng=rng)
+
+    def encode(self, y: Tree) -> Tensor:
+        """What stands for y, as the inference finds it at temperature 0."""
+        if self.energy.takes_x:
+            raise ConfigurationError(
+                f"z of {type(self.energy).__name__} depends on x too: take posterior(x, y).atoms, "
+                "or pass Method(…, encoder=f)"
+            )
+        return self.infer.encode(self.energy, y)
 
     def embed(self, x: Tree, y: Tree) -> tuple[Energy, Tree, Tree]:
         """Embed what is below; z is then inferred from codes."""

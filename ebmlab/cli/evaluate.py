@@ -37,3 +37,5 @@ def evaluate(
     about = ", ".join(f"{key} {value}" for key, value in result.settings.items())
     rows = [[name, number(value)] for name, value in result.numbers.items()]
     sys.stdout.write(f"{about}\n\n{aligned([['held-out images', 'value'], *rows])}\n")
+    if result.advice is not None:
+        sys.stdout.write(f"\n{result.advice}\n")

@@ -10,6 +10,7 @@ from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
 from ebmlab.free_energy import Bound, Inference, Posterior
 from ebmlab.inference._atoms import data_batch
+from ebmlab.inference._solvers.descent import Descent
 from ebmlab.protocols import Stepped
 from ebmlab.types import Tree
 
@@ -20,8 +21,8 @@ class Stored(Stepped, Inference):
     """z = table[x], where x is the number of the datum: learned with the model, no encoder.
 
     Gradients of the energy move the rows of the batch. (Optimizers with momentum move the others
-    along.) After each optimizer step every row is put back into the ball ‖z‖ <= radius. For data
-    without a number, infer z by a solver over the same energy.
+    along.) After each optimizer step every row is put back into the ball ‖z‖ <= radius. `encode`
+    finds z for data without a number.
 
     Args:
         table: the first z, (n, *event); becomes a Parameter.
@@ -71,6 +72,11 @@ class Stored(Stepped, Inference):
         zero = z.new_zeros(batch)
         atoms = z.expand(*batch, *z.shape[z.ndim - energy.z_ndim :])[None]
         return Posterior(atoms, torch.ones_like(zero)[None], zero, zero)
+
+    def encode(self, energy: Energy, y: Tree) -> Tensor:
+        """The z of lowest energy for data without a number: descended to from 0."""
+        start = torch.zeros_like(self.table[:1])
+        return Descent(start, steps=100).encode(energy, y)
 
     @torch.no_grad()
     def step(self) -> None:

@@ -13,6 +13,7 @@ from ebmlab.energies import (
 )
 from ebmlab.energy import Energy
 from ebmlab.losses import HeldDifference, InfoNCE, SquareSquare
+from ebmlab.methods.cards import card
 from ebmlab.negatives import InBatch, Noise, Queue, Replay
 from ebmlab.networks import MLP, Memory, Projector
 from ebmlab.objectives import Contrastive
@@ -22,6 +23,7 @@ from ebmlab.teachers import EMA
 __all__ = ["igebm", "moco", "nnclr", "noise_contrastive", "siamese", "simclr"]
 
 
+@card(energy="‖f(x) - f(y)‖²", objective="square-square, batch", collapse="negatives")
 def siamese(encoder: nn.Module, margin: float = 1.0, *, x_ndim: int = 1) -> Method:
     """DrLIM: squared distance of codes; other pairs of the batch are pushed beyond a margin.
 
@@ -33,6 +35,7 @@ def siamese(encoder: nn.Module, margin: float = 1.0, *, x_ndim: int = 1) -> Meth
     return Method(energy, Contrastive(SquareSquare(margin), InBatch()), encoder=encoder)
 
 
+@card(energy="-cos(f(x), f(y))", objective="InfoNCE, both views", collapse="negatives")
 def simclr(
     encoder: nn.Module,
     dim: int,
@@ -61,6 +64,7 @@ def simclr(
     return Method(JointEmbedding(f, f, Cosine(), x_ndim=x_ndim), objective, encoder=encoder)
 
 
+@card(energy="-cos(f(x), f'(y))", objective="InfoNCE, queue", collapse="negatives")
 def moco(
     encoder: nn.Module,
     dim: int,
@@ -96,6 +100,9 @@ def moco(
     return Method(energy, objective, encoder=encoder)
 
 
+@card(
+    energy="-cos(p(f(x)), nearest(f(y)))", objective="InfoNCE in the batch", collapse="negatives"
+)
 def nnclr(
     encoder: nn.Module,
     dim: int,
@@ -133,6 +140,7 @@ def nnclr(
     return Method(JointEmbedding(f, f, head, x_ndim=x_ndim), objective, encoder=encoder)
 
 
+@card(energy="any E(x, y)", objective="InfoNCE, noise", collapse="negatives")
 def noise_contrastive(energy: Energy, density: Density, k: int = 16) -> Method:
     """Tell the right y from k draws of a known density: E tends to -log p(y | x) + log q(y) + c.
 
@@ -143,6 +151,7 @@ def noise_contrastive(energy: Energy, density: Density, k: int = 16) -> Method:
     return Method(energy, Contrastive(InfoNCE(), Noise(density, k)))
 
 
+@card(energy="any E(y)", objective="E(y) - E(chains) + E²", collapse="negatives by Langevin")
 def igebm(
     energy: Energy, pool: Tensor, sampler: Sampler, steps: int = 60, alpha: float = 1.0
 ) -> Method:

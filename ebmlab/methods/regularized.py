@@ -8,6 +8,7 @@ from ebmlab.energies import (
     Whitened,
 )
 from ebmlab.errors import ConfigurationError
+from ebmlab.methods.cards import card
 from ebmlab.networks import Expander, Projector
 from ebmlab.objectives import Regularized
 from ebmlab.protocols import Method
@@ -16,6 +17,7 @@ from ebmlab.regularizers import BarlowTwins, SIGReg, VICReg
 __all__ = ["barlow_twins", "lejepa", "vicreg", "w_mse"]
 
 
+@card(energy="‖f(x) - f(y)‖²", objective="mean + variance + cov", collapse="variance of the codes")
 def vicreg(
     encoder: nn.Module,
     dim: int,
@@ -50,6 +52,7 @@ def vicreg(
     return Method(energy, objective, encoder=encoder)
 
 
+@card(energy="‖f(x) - f(y)‖²", objective="cross-correlation → 1", collapse="its diagonal")
 def barlow_twins(
     encoder: nn.Module,
     dim: int,
@@ -80,6 +83,7 @@ def barlow_twins(
     return Method(energy, objective, encoder=encoder)
 
 
+@card(energy="‖f(x) - f(y)‖²", objective="mean + λ SIGReg", collapse="codes are N(0, I)")
 def lejepa(
     encoder: nn.Module,
     dim: int,
@@ -122,6 +126,7 @@ def lejepa(
     return Method(energy, objective, encoder=encoder)
 
 
+@card(energy="-cos(W f(x), W f(y))", collapse="whitening W")
 def w_mse(
     encoder: nn.Module,
     dim: int,

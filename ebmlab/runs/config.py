@@ -21,7 +21,7 @@ class Config:
     """All arguments of a run; its batches, weights and views follow from them.
 
     Args:
-        method: a recipe's name.
+        method: its name.
         data: an image set's name.
         epochs: visits of each training image.
         batch_size: images in a step.

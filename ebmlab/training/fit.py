@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from ebmlab._checks import require_positive
+from ebmlab._progress import progress_bar
 from ebmlab.errors import ConfigurationError, GradientError
 from ebmlab.protocols import Loss
 from ebmlab.training.batches import Batch, Data, batches
@@ -82,7 +83,7 @@ def fit(
             done, such as `falling_cosine`; None keeps them. They are put back at the end.
         out: a folder for `metrics.jsonl`, made anew, one line for each recorded step: step,
             seconds, value, terms, metrics, skipped; null where a number is not finite.
-        progress: show a bar.
+        progress: show a bar, on a terminal or in a notebook.
         title: what the bar says.
         patience: raise after that many skipped steps in a row.
         every: record every so many steps, and the last.
@@ -117,19 +118,10 @@ def fit(
     optimizer = _optimizer(method, optimizer, lr)
     source = batches(data, batch_size, rng)
     guard = Guard(method, patience)
-    from tqdm.auto import tqdm
-
-    bar = tqdm(
-        range(start + 1, steps + 1),
-        desc=title,
-        unit="step",
-        disable=not progress,
-        initial=start,
-        total=steps,
-    )
     sized, step = scheduled(optimizer, schedule, steps), start
-    with training(method), recording(out, start) as record, sized as resize, bar:
-        for step in bar:
+    shown = progress_bar(title, steps, progress, start=start)
+    with training(method), recording(out, start) as record, sized as resize, shown as bar:
+        for step in range(start + 1, steps + 1):
             resize(step)
             batch = next(source)
             loss = _step(method, batch, rng, optimizer, guard, step)
@@ -138,6 +130,7 @@ def fit(
                 record.add(step, watched(watch, method, batch, loss), guard.skipped)
                 value = record.history["value"][-1]
                 bar.set_postfix(value=value, skipped=guard.skipped, refresh=False)
+            bar.update()
             if last:
                 break
     return Fit(record.history, step, guard.skipped, optimizer, rng)
