@@ -7,60 +7,47 @@ from collections.abc import Mapping
 
 from ebmlab import methods
 from ebmlab.cli.table import aligned
-from ebmlab.cli.terminal import legible
-from ebmlab.methods.cards import Card, Recipe, card_of
+from ebmlab.methods.cards import Recipe, card_of
 from ebmlab.runs import PRESETS
 from ebmlab.runs.names import named
 
 __all__ = ["described", "listed", "markdown"]
 
-RECIPES: Mapping[str, Recipe] = {name: getattr(methods, name) for name in methods.__all__}
-
 
 def _family(name: str) -> str:
     """The module that a recipe is written in."""
-    return RECIPES[name].__module__.rpartition(".")[2]
+    return getattr(methods, name).__module__.rpartition(".")[2]
 
 
-def _card(name: str) -> Card:
-    card = card_of(RECIPES[name])
-    assert card is not None
-    return card
-
-
-def _families() -> list[tuple[str, list[str]]]:
-    """Names of methods by family, both in the order of the alphabet."""
-    names = sorted(RECIPES, key=lambda name: (_family(name), name))
-    return [(family, list(group)) for family, group in itertools.groupby(names, _family)]
+RECIPES: Mapping[str, Recipe] = {
+    name: getattr(methods, name)
+    for name in sorted(methods.__all__, key=lambda name: (_family(name), name))
+}
 
 
 def listed() -> str:
     """All methods, two lines each, with a star where `ebmlab train` offers one."""
-    rows = [
-        ["", "method", "energy E(x, y, z)", "z"],
-        ["", "", "objective", "prevents collapse"],
-    ]
-    for _, names in _families():
-        for name in names:
-            card, star = _card(name), " *"[name in PRESETS]
-            rows += [[star, name, card.energy, card.z], ["", "", card.objective, card.collapse]]
-    first, rule, second, *body = aligned(
-        [[legible(cell) for cell in r] for r in rows]
-    ).splitlines()
+    rows: list[tuple[str, ...]] = [("", "", "objective", "prevents collapse")]
+    for name, recipe in RECIPES.items():
+        energy, z, objective, collapse = card_of(recipe)
+        star = "*" if name in PRESETS else ""
+        rows += [(star, name, energy, z), ("", "", objective, collapse)]
+    heading = ("", "method", "energy E(x, y, z)", "z")
+    first, rule, second, *body = aligned([heading, *rows]).splitlines()
     lines, rest = [first, second, rule], iter(body)
-    for family, names in _families():
-        lines += ["", family, *itertools.islice(rest, 2 * len(names))]
-    lines += ["", "* ebmlab train offers it; ebmlab methods NAME tells all about one"]
-    return "\n".join(lines)
+    for family, names in itertools.groupby(RECIPES, _family):
+        lines += ["", family, *itertools.islice(rest, 2 * len(list(names)))]
+    return "\n".join(
+        [*lines, "", "* ebmlab train offers it; ebmlab methods NAME tells all about one"]
+    )
 
 
 def markdown() -> str:
     """The table of all methods in README.md."""
     rows = [["method", "energy", "z", "objective", "what prevents collapse"], ["---"] * 5]
-    rows += [[f"`{name}`", *_card(name)] for _, names in _families() for name in names]
-    return "\n".join(
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows
-    )
+    rows += [[f"`{name}`", *card_of(recipe)] for name, recipe in RECIPES.items()]
+    lines = [" | ".join(cell.replace("|", "\\|") for cell in row) for row in rows]
+    return "\n".join(f"| {line} |" for line in lines)
 
 
 def described(name: str) -> str:
@@ -74,8 +61,7 @@ def described(name: str) -> str:
         energy     any E(y)
     """
     recipe = named("method", name, RECIPES)
-    widest = max(map(len, Card._fields))
-    lines = [f"{field.ljust(widest)}  {text}" for field, text in _card(name)._asdict().items()]
+    fields = [f"{field.ljust(9)}  {text}" for field, text in card_of(recipe)._asdict().items()]
     bare = [
         parameter.replace(annotation=inspect.Parameter.empty)
         for parameter in inspect.signature(recipe).parameters.values()
@@ -83,4 +69,4 @@ def described(name: str) -> str:
     call = f"{name}{inspect.Signature(bare)}"
     wrapped = textwrap.fill(call, 79, subsequent_indent="    ", break_on_hyphens=False)
     head = f"ebmlab.methods.{name}, of the {_family(name)} ones"
-    return "\n".join([head, "", *lines, "", wrapped, "", inspect.getdoc(recipe) or ""])
+    return "\n".join([head, "", *fields, "", wrapped, "", inspect.getdoc(recipe) or ""])

@@ -2,10 +2,8 @@
 
 import sys
 import warnings
-from typing import TextIO
 
-from ebmlab.cli.exits import INTERRUPTED
-from ebmlab.cli.terminal import abandon, prepare
+from ebmlab.cli.terminal import INTERRUPTED, abandon, prepare
 from ebmlab.errors import EbmlabError
 
 __all__ = ["main"]
@@ -23,14 +21,7 @@ def main() -> None:
         _ended()
 
 
-def _warned(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
+def _warned(message: Warning | str, *where: object) -> None:
     """A warning as one line, in front of which a bar makes room."""
     from tqdm import tqdm
 

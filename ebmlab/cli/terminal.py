@@ -4,37 +4,41 @@ import codecs
 import io
 import os
 import sys
-import unicodedata
 from pathlib import Path
+from unicodedata import normalize
 
-__all__ = ["abandon", "legible", "prepare"]
+__all__ = ["INTERRUPTED", "abandon", "prepare"]
 
-_SPELLED = {
-    "λ": "lambda",
-    "‖": "||",
-    "²": "^2",
-    "∇": "grad ",
-    "∂": "d",
-    "–": "-",
-    "→": "->",
-    "·": "*",
-}
-_PLAIN = "ebmlab.plain"
+# What shells report of a program that Ctrl-C ended.
+INTERRUPTED = 130
+
+_SPELLED = {"‖": "||", "²": "^2", "∇": "grad ", "∂": "d", "–": "-", "→": "->", "·": "*"}
+_SPELLED |= {"α": "alpha", "β": "beta", "ε": "epsilon", "λ": "lambda", "μ": "mu", "ξ": "xi"}
+_SPELLED |= {"π": "pi", "ρ": "rho", "σ": "sigma", "τ": "tau", "Σ": "sum "}
 
 
 def prepare() -> None:
     """Make both streams take any text: what is closed is replaced, and missing letters spelled.
 
-    What a closed stream would say is lost, but for errors, which then go to standard output.
+    What would go to a closed standard output is lost; errors take it where theirs is closed.
     """
-    codecs.register_error(_PLAIN, _plain)
+    codecs.register_error("ebmlab.spelled", _spelled)
     if sys.stdout is None:
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     if sys.stderr is None:
         sys.stderr = sys.stdout
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors=_PLAIN)
+            stream.reconfigure(errors="ebmlab.spelled")
+
+
+def _spelled(error: UnicodeError) -> tuple[str, int]:
+    """Letters that an encoding lacks in those of ascii, or as question marks."""
+    assert isinstance(error, UnicodeEncodeError)
+    letters = error.object[error.start : error.end]
+    plain = (normalize("NFKD", letter).encode("ascii", "ignore").decode() for letter in letters)
+    pairs = zip(letters, plain, strict=True)
+    return "".join(_SPELLED.get(letter) or ascii or "?" for letter, ascii in pairs), error.end
 
 
 def abandon() -> None:
@@ -44,27 +48,3 @@ def abandon() -> None:
             stream.flush()
         except OSError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def legible(text: str) -> str:
-    """The text in letters that standard output has.
-
-    Example:
-        >>> _spelled("τ"), _spelled("₁"), _spelled("╭")
-        ('tau', '1', '?')
-    """
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    return text.encode(encoding, _PLAIN).decode(encoding)
-
-
-def _plain(error: UnicodeError) -> tuple[str, int]:
-    assert isinstance(error, UnicodeEncodeError)
-    return "".join(map(_spelled, error.object[error.start : error.end])), error.end
-
-
-def _spelled(letter: str) -> str:
-    """A letter in ascii: its name where it is Greek, a question mark where there is nothing."""
-    name = unicodedata.name(letter, "")
-    greek = name.rpartition(" ")[2].lower() if name.startswith("GREEK SMALL") else ""
-    plain = unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode()
-    return _SPELLED.get(letter) or greek or plain or "?"

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from ebmlab.cli.exits import INTERRUPTED
 from ebmlab.cli.table import number
+from ebmlab.cli.terminal import INTERRUPTED
 
 __all__ = ["train"]
 
@@ -53,10 +53,10 @@ def train(
         seed: of weights, order and views.
         device: where to compute: cpu, cuda, …
     """
-    from ebmlab.runs import Config, preset
+    from ebmlab.runs import Config, preset_of
     from ebmlab.runs import train as trained
 
-    row = preset(method)
+    preset = preset_of(method)
     config = Config(
         method,
         data,
@@ -64,8 +64,8 @@ def train(
         batch_size,
         lr,
         decay,
-        row.encoder if encoder is None else encoder,
-        row.dim if dim is None else dim,
+        preset.encoder if encoder is None else encoder,
+        preset.dim if dim is None else dim,
         limit,
         seed,
         device,

@@ -5,7 +5,7 @@
 
 from ebmlab.methods.asymmetric import *
 from ebmlab.methods.autoencoders import *
-from ebmlab.methods.cards import card_of
+from ebmlab.methods.cards import is_recipe
 from ebmlab.methods.clustering import *
 from ebmlab.methods.clusters import *
 from ebmlab.methods.contrastive import *
@@ -19,4 +19,4 @@ from ebmlab.methods.sparse import *
 from ebmlab.methods.stored import *
 from ebmlab.methods.variational import *
 
-__all__ = [name for name, value in sorted(globals().items()) if card_of(value)]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = [name for name, value in sorted(globals().items()) if is_recipe(value)]  # pyright: ignore[reportUnsupportedDunderAll]

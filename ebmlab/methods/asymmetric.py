@@ -4,10 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from ebmlab.energies import (
-    JointEmbedding,
-    Predicted,
-)
+from ebmlab.energies import JointEmbedding, Predicted
 from ebmlab.methods.cards import card
 from ebmlab.networks import Projector
 from ebmlab.objectives import Regularized

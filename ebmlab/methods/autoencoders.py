@@ -56,7 +56,7 @@ def autoencoder(
     return Method(_encoded(encoder, decoder, distance), Regularized(), encoder=encoder)
 
 
-@card(energy="‖g(z) - y‖²", z="f(y + σξ)", collapse="noise")
+@card(energy="‖g(z) - y‖²", z="f(y + σξ)", collapse="noise on y")
 def denoising_autoencoder(
     encoder: nn.Module, decoder: nn.Module, sigma: float, *, distance: Energy | None = None
 ) -> Method:
@@ -75,7 +75,9 @@ def denoising_autoencoder(
     return Method(_encoded(encoder, decoder, distance), Denoising(sigma), encoder=encoder)
 
 
-@card(energy="‖g(z) - y‖²", z="f(y)", objective="mean + λ ‖∂f/∂y‖²", collapse="slope of f")
+@card(
+    energy="‖g(z) - y‖²", z="f(y)", objective="mean + λ ‖∂f/∂y‖²", collapse="penalty on f's slope"
+)
 def contractive_autoencoder(
     encoder: nn.Module,
     decoder: nn.Module,

@@ -5,7 +5,7 @@ from typing import NamedTuple, TypeVar
 
 from ebmlab.protocols import Method
 
-__all__ = ["Card", "Recipe", "card", "card_of"]
+__all__ = ["Card", "Recipe", "card", "card_of", "is_recipe"]
 
 Recipe = Callable[..., Method]
 _R = TypeVar("_R", bound=Recipe)
@@ -34,9 +34,8 @@ def card(
 
     Example:
         >>> from ebmlab import methods
-        >>> card_of(methods.simclr)
-        Card(energy='-cos(f(x), f(y))', z='–', objective='InfoNCE, both views',
-             collapse='negatives')
+        >>> card_of(methods.simclr).objective
+        'InfoNCE, both views'
     """
 
     def carded(recipe: _R) -> _R:
@@ -46,6 +45,11 @@ def card(
     return carded
 
 
-def card_of(recipe: object) -> Card | None:
-    """The card of a recipe; None for all else."""
-    return getattr(recipe, "card", None) if callable(recipe) else None
+def card_of(recipe: Recipe) -> Card:
+    """The card of a recipe."""
+    return recipe.__dict__["card"]
+
+
+def is_recipe(value: object) -> bool:
+    """Whether this is a function with a card."""
+    return isinstance(getattr(value, "card", None), Card)

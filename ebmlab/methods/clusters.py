@@ -15,7 +15,10 @@ __all__ = ["gmm", "kmeans", "vq_vae"]
 
 
 @card(
-    energy="‖c_z - y‖²", z="nearest of K", objective="mean energy, Lloyd", collapse="K values of z"
+    energy="‖c_z - y‖²",
+    z="nearest of K",
+    objective="mean energy, Lloyd",
+    collapse="few values of z",
 )
 def kmeans(
     centers: Tensor,
@@ -46,7 +49,7 @@ def kmeans(
     energy="-log N(y; μ_z, Σ_z)",
     z="summed, weights w_z",
     objective="-log p(y), EM",
-    collapse="normalization",
+    collapse="p(y) is normalized",
 )
 def gmm(
     means: Tensor,
@@ -80,7 +83,7 @@ def gmm(
     energy="‖g(c_z) - y‖²",
     z="code nearest to f(y)",
     objective="mean + β ‖f - sg c‖²",
-    collapse="K codes",
+    collapse="few codes",
 )
 def vq_vae(
     encoder: nn.Module,

@@ -4,13 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from ebmlab.energies import (
-    Cosine,
-    Density,
-    JointEmbedding,
-    NearestNeighbor,
-    SquaredDistance,
-)
+from ebmlab.energies import Cosine, Density, JointEmbedding, NearestNeighbor, SquaredDistance
 from ebmlab.energy import Energy
 from ebmlab.losses import HeldDifference, InfoNCE, SquareSquare
 from ebmlab.methods.cards import card

@@ -2,12 +2,7 @@
 
 from torch import Tensor, nn
 
-from ebmlab.energies import (
-    JointEmbedding,
-    Predicted,
-    Reconstruction,
-    SquaredDistance,
-)
+from ebmlab.energies import JointEmbedding, Predicted, Reconstruction, SquaredDistance
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import FreeEnergy, Inference

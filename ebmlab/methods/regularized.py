@@ -2,11 +2,7 @@
 
 from torch import nn
 
-from ebmlab.energies import (
-    JointEmbedding,
-    SquaredDistance,
-    Whitened,
-)
+from ebmlab.energies import JointEmbedding, SquaredDistance, Whitened
 from ebmlab.errors import ConfigurationError
 from ebmlab.methods.cards import card
 from ebmlab.networks import Expander, Projector
@@ -52,7 +48,9 @@ def vicreg(
     return Method(energy, objective, encoder=encoder)
 
 
-@card(energy="‖f(x) - f(y)‖²", objective="cross-correlation → 1", collapse="its diagonal")
+@card(
+    energy="‖f(x) - f(y)‖²", objective="cross-correlation → 1", collapse="variance on its diagonal"
+)
 def barlow_twins(
     encoder: nn.Module,
     dim: int,

@@ -18,7 +18,7 @@ __all__ = ["iwae", "vae"]
     energy="-log p(y | z)",
     z="a draw of N(f(y))",
     objective="mean + KL(q ‖ N(0, 1))",
-    collapse="normalization",
+    collapse="p(y) is normalized",
 )
 def vae(encoder: nn.Module, decoder: nn.Module, distance: Energy, samples: int = 1) -> Method:
     """Variational autoencoder: F(y) = E_q[distance(g(z), y)] + KL(q ‖ N(0, 1)) >= -log p(y).
@@ -43,7 +43,7 @@ def vae(encoder: nn.Module, decoder: nn.Module, distance: Energy, samples: int =
     energy="-log p(y | z)",
     z="K draws of N(f(y))",
     objective="-log mean p(y, z)/q(z)",
-    collapse="normalization",
+    collapse="p(y) is normalized",
 )
 def iwae(
     encoder: nn.Module,

@@ -92,19 +92,20 @@ def evaluate(
 
 
 def advice(codes: float, pixels: float, epochs: int) -> str | None:
-    """What to try after so many epochs, where kNN finds fewer classes by codes than by pixels.
+    """What to try after so many epochs where kNN does better on pixels than on codes.
 
     Example:
-        >>> advice(0.953, 0.975, epochs=5)
-        'kNN is better on pixels (0.975) than on these codes (0.953): train longer, by --resume
-         --epochs 20, or try another encoder or method'
         >>> advice(0.98, 0.975, epochs=20)
+        >>> print(advice(0.953, 0.975, epochs=5))
+        kNN does better on pixels (0.975) than on these codes (0.953): train for more than 5 epochs
+        (--resume --epochs …), with another encoder, or by another method
     """
     if codes >= pixels:
         return None
     return (
-        f"kNN is better on pixels ({pixels:.3f}) than on these codes ({codes:.3f}): train longer, "
-        f"by --resume --epochs {4 * epochs}, or try another encoder or method"
+        f"kNN does better on pixels ({pixels:.3f}) than on these codes ({codes:.3f}): train for "
+        f"more than {epochs} epochs (--resume --epochs …), with another encoder, or by another "
+        "method"
     )
 
 

@@ -20,6 +20,7 @@ _SPARSE = "squared error + λ‖z‖₁"
 
 
 def _to(s: Setting, outputs: int) -> nn.Module:
+    assert s.backbone is not None
     return nn.Sequential(s.backbone, nn.Linear(s.width, outputs))
 
 
@@ -83,54 +84,26 @@ def _searched(s: Setting, **more: Any) -> dict[str, Any]:
     return _sparse(s, tolerance=1e-2, **more)
 
 
-# fmt: off  # a row has one line, or as few as can be
+# A row has one line, or as few as can be.
+# fmt: off
 LATENT_PRESETS = (
     Preset(methods.autoencoder, IMAGES, "mlp", 32, _auto, _SQUARED),
-    Preset(
-        methods.contractive_autoencoder,
-        IMAGES,
-        "mlp",
-        32,
-        lambda s: _auto(s, weight=0.01, probes=1),
-        _SQUARED,
-    ),
-    Preset(
-        methods.denoising_autoencoder, IMAGES, "mlp", 32, lambda s: _auto(s, sigma=0.2), _SQUARED
-    ),
-    Preset(
-        methods.glo,
-        NUMBERED,
-        None,
-        32,
-        lambda s: {
-            "decoder": _from(s),
-            "n": len(s.images),
-            "dim": s.dim,
-            "rng": s.rng,
-            "distance": SquaredDistance(3),
-        },
-    ),
+    Preset(methods.contractive_autoencoder, IMAGES, "mlp", 32,
+           lambda s: _auto(s, weight=0.01, probes=1), _SQUARED),
+    Preset(methods.denoising_autoencoder, IMAGES, "mlp", 32,
+           lambda s: _auto(s, sigma=0.2), _SQUARED),
+    Preset(methods.glo, NUMBERED, None, 32, lambda s: {
+           "decoder": _from(s), "n": len(s.images), "dim": s.dim, "rng": s.rng,
+           "distance": SquaredDistance(3)}),
     Preset(methods.gmm, VECTORS, None, 32, _mixed, "-log p(y), nats"),
     Preset(methods.image_prediction, HALVES, None, 16, _halved, "squared error of a right half"),
     Preset(methods.iwae, IMAGES, "mlp", 32, lambda s: _variational(s, samples=8), _BOUND),
-    Preset(
-        methods.kmeans,
-        VECTORS,
-        None,
-        32,
-        lambda s: {"centers": _starts(s), "decay": 1.0},
-        _SQUARED,
-    ),
+    Preset(methods.kmeans, VECTORS, None, 32,
+           lambda s: {"centers": _starts(s), "decay": 1.0}, _SQUARED),
     Preset(methods.lista, VECTORS, None, 128, _sparse, _SPARSE),
     Preset(methods.pca, VECTORS, None, 32, lambda s: {"dim": s.pixels, "k": s.dim}, _SQUARED),
-    Preset(
-        methods.psd,
-        VECTORS,
-        None,
-        128,
-        lambda s: _searched(s, encoder=MLP(s.pixels, s.dim, (HIDDEN,))),
-        f"{_SPARSE} + guess",
-    ),
+    Preset(methods.psd, VECTORS, None, 128,
+           lambda s: _searched(s, encoder=MLP(s.pixels, s.dim, (HIDDEN,))), f"{_SPARSE} + guess"),
     Preset(methods.sparse_coding, VECTORS, None, 128, _searched, _SPARSE),
     Preset(methods.vae, IMAGES, "mlp", 32, _variational, _BOUND),
     Preset(methods.vq_vae, IMAGES, "mlp", 8, _quantized, _SQUARED),

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ebmlab.errors import ConfigurationError
 from ebmlab.methods.cards import Recipe
 from ebmlab.protocols import Method
 from ebmlab.types import Tree
@@ -26,7 +25,7 @@ class Setting:
         batch_size: images in a step.
         epoch: steps in an epoch.
         dim: length of the codes.
-        network: the backbone, (n, c, h, w) -> (n, width); None where the method takes none.
+        backbone: the network, (n, c, h, w) -> (n, width); None where the method takes none.
         width: its length.
         rng: for what the recipe draws at the start.
     """
@@ -37,16 +36,9 @@ class Setting:
     batch_size: int
     epoch: int
     dim: int
-    network: nn.Module | None
+    backbone: nn.Module | None
     width: int
     rng: torch.Generator
-
-    @property
-    def backbone(self) -> nn.Module:
-        """The network of a method that takes one."""
-        if self.network is None:
-            raise ConfigurationError("this setting has no encoder, and the method takes one")
-        return self.network
 
     @property
     def shape(self) -> torch.Size:

@@ -9,23 +9,23 @@ from ebmlab.runs.names import named
 from ebmlab.runs.preset import Preset
 from ebmlab.runs.view_presets import VIEW_PRESETS
 
-__all__ = ["PRESETS", "preset"]
+__all__ = ["PRESETS", "preset_of"]
 
 PRESETS: Mapping[str, Preset] = {
-    row.recipe.__name__: row
-    for row in sorted((*VIEW_PRESETS, *LATENT_PRESETS), key=lambda row: row.recipe.__name__)
+    preset.recipe.__name__: preset
+    for preset in sorted((*VIEW_PRESETS, *LATENT_PRESETS), key=lambda p: p.recipe.__name__)
 }
 
 
-def preset(name: str) -> Preset:
+def preset_of(method: str) -> Preset:
     """The preset of this method.
 
     Raises:
         ConfigurationError: there is none, or the method is not one of plain images.
     """
-    if name in methods.__all__ and name not in PRESETS:
+    if method in methods.__all__ and method not in PRESETS:
         raise ConfigurationError(
-            f"{name} is not a method of plain images: call ebmlab.methods.{name} and ebmlab.fit "
-            f"with parts of your own; train offers {', '.join(PRESETS)}"
+            f"{method} is not a method of plain images: call ebmlab.methods.{method} and "
+            f"ebmlab.fit with parts of your own; train offers {', '.join(PRESETS)}"
         )
-    return named("method", name, PRESETS)
+    return named("method", method, PRESETS)

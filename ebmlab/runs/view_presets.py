@@ -42,114 +42,42 @@ def _whitened(s: Setting) -> dict[str, Any]:
     return _encoded(s, dim=s.width, projection=min(s.dim, most), hidden=HIDDEN, rows=None)
 
 
-# fmt: off  # a row has one line, or as few as can be
+# A row has one line, or as few as can be.
+# fmt: off
 VIEW_PRESETS = (
     Preset(methods.barlow_twins, PAIR, "conv", 512, lambda s: _projected(s, hidden=s.dim)),
     Preset(methods.byol, PAIR, "conv", 128, lambda s: _projected(s, hidden=HIDDEN)),
-    Preset(
-        methods.deepcluster,
-        PAIR,
-        "conv",
-        128,
-        lambda s: _projected(
-            s,
-            memory=2 * len(s.images),
-            every=s.epoch,
-            hidden=HIDDEN,
-            prototypes=(min(CLUSTERS, len(s.images)),) * 3,
-        ),
-        settles=True,
-    ),
-    Preset(
-        methods.deepercluster,
-        TURNED,
-        "conv",
-        128,
-        lambda s: _projected(
-            s, memory=len(s.images), every=s.epoch, parts=CLUSTERS // 4, hidden=HIDDEN
-        ),
-        settles=True,
-    ),
-    Preset(
-        methods.dino,
-        TEACHER_CROPS,
-        "conv",
-        128,
-        lambda s: _encoded(
-            s,
-            dim=s.width,
-            outputs=4 * CLUSTERS,
-            hidden=HIDDEN,
-            bottleneck=s.dim,
-            decay=0.99,
-            frozen_steps=s.epoch,
-        ),
-        several_sizes=True,
-    ),
+    Preset(methods.deepcluster, PAIR, "conv", 128, lambda s: _projected(
+        s, memory=2 * len(s.images), every=s.epoch, hidden=HIDDEN,
+        prototypes=(min(CLUSTERS, len(s.images)),) * 3), settles=True),
+    Preset(methods.deepercluster, TURNED, "conv", 128, lambda s: _projected(
+        s, memory=len(s.images), every=s.epoch, parts=CLUSTERS // 4, hidden=HIDDEN), settles=True),
+    Preset(methods.dino, TEACHER_CROPS, "conv", 128, lambda s: _encoded(
+        s, dim=s.width, outputs=4 * CLUSTERS, hidden=HIDDEN, bottleneck=s.dim, decay=0.99,
+        frozen_steps=s.epoch), several_sizes=True),
     Preset(methods.jepa, PAIR, "conv", 8, _jepa),
     Preset(methods.joint_embedding, PAIR, "conv", None, _encoded),
     Preset(methods.lejepa, PAIR, "conv", 64, lambda s: _projected(s, hidden=HIDDEN)),
     # Patches of plain ground are many here: divided by their spread they would be noise.
-    Preset(
-        methods.masked_autoencoder,
-        PATCHES,
-        None,
-        128,
-        lambda s: {
-            "size": s.shape[-1],
-            "patch": patch_of(s.shape[-1]),
-            "channels": s.shape[0],
-            "dim": s.dim,
-            "depth": 4,
-            "heads": math.gcd(s.dim, HEADS),
-            "decoder_dim": 64,
-            "decoder_depth": 2,
-            "decoder_heads": HEADS,
-            "normalized": False,
-        },
-        "mean squared error of hidden pixels",
-    ),
-    Preset(
-        methods.moco,
-        PAIR,
-        "conv",
-        128,
-        lambda s: _projected(s, memory=_past(s), temperature=0.2, decay=0.99),
-    ),
-    Preset(
-        methods.nnclr,
-        PAIR,
-        "conv",
-        128,
-        lambda s: _projected(s, hidden=HIDDEN, bottleneck=HIDDEN, memory=_past(s)),
-    ),
-    Preset(
-        methods.paws,
-        SUPPORTED,
-        "conv",
-        128,
-        lambda s: _projected(s, classes=int(s.labels.max()) + 1, hidden=HIDDEN),
-    ),
+    Preset(methods.masked_autoencoder, PATCHES, None, 128, lambda s: {
+        "size": s.shape[-1], "patch": patch_of(s.shape[-1]), "channels": s.shape[0],
+        "dim": s.dim, "depth": 4, "heads": math.gcd(s.dim, HEADS), "decoder_dim": 64,
+        "decoder_depth": 2, "decoder_heads": HEADS, "normalized": False},
+        "mean squared error of hidden pixels"),
+    Preset(methods.moco, PAIR, "conv", 128, lambda s: _projected(
+        s, memory=_past(s), temperature=0.2, decay=0.99)),
+    Preset(methods.nnclr, PAIR, "conv", 128, lambda s: _projected(
+        s, hidden=HIDDEN, bottleneck=HIDDEN, memory=_past(s))),
+    Preset(methods.paws, SUPPORTED, "conv", 128, lambda s: _projected(
+        s, classes=int(s.labels.max()) + 1, hidden=HIDDEN)),
     Preset(methods.siamese, PAIR, "conv", None, _encoded),
     Preset(methods.simclr, PAIR, "conv", 128, _projected),
-    Preset(
-        methods.simsiam, PAIR, "conv", 512, lambda s: _projected(s, bottleneck=max(1, s.dim // 4))
-    ),
-    Preset(
-        methods.swav,
-        CROPS,
-        "conv",
-        128,
-        lambda s: _projected(s, prototypes=CLUSTERS, hidden=HIDDEN, frozen_steps=s.epoch),
-        several_sizes=True,
-    ),
-    Preset(
-        methods.vicreg,
-        PAIR,
-        "conv",
-        512,
-        lambda s: _encoded(s, dim=s.dim, projector=Expander(s.width, s.dim, s.dim)),
-    ),
+    Preset(methods.simsiam, PAIR, "conv", 512, lambda s: _projected(
+        s, bottleneck=max(1, s.dim // 4))),
+    Preset(methods.swav, CROPS, "conv", 128, lambda s: _projected(
+        s, prototypes=CLUSTERS, hidden=HIDDEN, frozen_steps=s.epoch), several_sizes=True),
+    Preset(methods.vicreg, PAIR, "conv", 512, lambda s: _encoded(
+        s, dim=s.dim, projector=Expander(s.width, s.dim, s.dim))),
     Preset(methods.w_mse, PAIR, "conv", 64, _whitened),
 )
 # fmt: on
