@@ -15,7 +15,7 @@ def named(what: str, name: str, table: Mapping[str, _T]) -> _T:
     """The entry of this name.
 
     Raises:
-        ConfigurationError: there is none; the most similar name is proposed, or all are listed.
+        ConfigurationError: there is none; similar names are proposed, or all are listed.
 
     Example:
         >>> named("data", "Digit", {"digits": 1, "mnist": 2})
@@ -24,6 +24,6 @@ def named(what: str, name: str, table: Mapping[str, _T]) -> _T:
     """
     if name in table:
         return table[name]
-    similar = difflib.get_close_matches(name.lower(), table, n=1)
-    hint = f"did you mean {similar[0]}?" if similar else f"there are {', '.join(table)}"
+    similar = " or ".join(difflib.get_close_matches(name.lower(), table))
+    hint = f"did you mean {similar}?" if similar else f"there are {', '.join(table)}"
     raise ConfigurationError(f"{what} is {name!r}; {hint}")
