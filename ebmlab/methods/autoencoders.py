@@ -62,7 +62,7 @@ def denoising_autoencoder(
 ) -> Method:
     """Denoising autoencoder: distance(g(f(y + σξ)), y), the clean y from a noisy one.
 
-    Noise prevents that wide codes copy.
+    The noise keeps a wide code from copying y.
 
     Args:
         encoder: f, to (n, dim).
@@ -88,7 +88,7 @@ def contractive_autoencoder(
 ) -> Method:
     """Contractive autoencoder: distance(g(f(y)), y) + λ ‖∂f/∂y‖²_F.
 
-    The cost of every direction that f follows prevents that wide codes copy.
+    The price of every direction that f follows keeps a wide code from copying y.
 
     Args:
         encoder: f, to (n, dim), twice differentiable.

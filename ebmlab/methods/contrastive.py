@@ -21,7 +21,7 @@ __all__ = ["igebm", "moco", "nnclr", "noise_contrastive", "siamese", "simclr"]
 def siamese(encoder: nn.Module, margin: float = 1.0, *, x_ndim: int = 1) -> Method:
     """DrLIM: squared distance of codes; other pairs of the batch are pushed beyond a margin.
 
-    In the paper the energy is the distance itself, so that margins are those of its square here.
+    The paper's energy is the distance itself; margins here are of its square.
 
     Source: Bromley et al. 1993; Hadsell, Chopra, LeCun 2006.
     """

@@ -19,7 +19,7 @@ __all__ = ["jepa", "joint_embedding", "latent_prediction", "regression"]
 def regression(predictor: nn.Module, *, x_ndim: int = 1, y_ndim: int = 1) -> Method:
     """Predict one y: E = ‖f(x) - y‖², pushed down on the data.
 
-    Cannot collapse, since y itself is the target; cannot say that several y are right either.
+    It cannot collapse, since y itself is the target; nor can it say that several y are right.
     """
     energy = JointEmbedding(
         predictor, nn.Identity(), SquaredDistance(y_ndim), x_ndim=x_ndim, y_ndim=y_ndim

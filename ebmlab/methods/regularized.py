@@ -115,7 +115,7 @@ def lejepa(
     """
     if views < 2 or not 0 <= weight <= 1:
         raise ConfigurationError(
-            f"views is {views}, weight {weight}; at least 2 views and a weight in [0, 1] are due"
+            f"views is {views}, weight {weight}; give at least 2 views and a weight in [0, 1]"
         )
     f = nn.Sequential(encoder, Projector(dim, hidden, projection, layers=3))
     energy = JointEmbedding(f, f, SquaredDistance(), x_ndim=x_ndim)
@@ -136,7 +136,7 @@ def w_mse(
 ) -> Method:
     """W-MSE: views agree in cosine after their codes were whitened.
 
-    Whitening, which only codes that vary in all directions bear, prevents collapse. The paper's
+    Whitening, which needs codes that vary in all directions, prevents collapse. The paper's
     loss 2 - 2 cos is this one plus 2. x and y are tuples of views.
 
     Args:

@@ -112,9 +112,9 @@ def advice(codes: float, pixels: float, epochs: int) -> str | None:
 def shown_images(built: Built, data: str | None, limit: int | None) -> ImageSet:
     """The images to look at, on the run's device; raise where their shape is not the run's."""
     images = built.images if data is None else image_set(data)
-    shape, due = tuple(images.images.shape[1:]), tuple(built.setting.shape)
-    if shape != due:
-        raise ConfigurationError(f"data {data} has images {shape}, but the run saw {due}")
+    shape, seen = tuple(images.images.shape[1:]), tuple(built.setting.shape)
+    if shape != seen:
+        raise ConfigurationError(f"data {data} has images {shape}, but the run saw {seen}")
     return images.limited(limit).to(built.setting.images.device)
 
 

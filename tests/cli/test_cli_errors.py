@@ -63,7 +63,7 @@ def test_arguments_that_cannot_be_read_end_with_2(monkeypatch, capsys):
 
 def test_a_damaged_config_is_named(tmp_path, monkeypatch):
     (tmp_path / "config.json").write_text('{"method": "vae"}')
-    assert "is no config of a run" in ebmlab(monkeypatch, "evaluate", tmp_path)
+    assert "is not the config of a run" in ebmlab(monkeypatch, "evaluate", tmp_path)
 
 
 def test_a_run_without_a_checkpoint_is_named(tmp_path, monkeypatch):
