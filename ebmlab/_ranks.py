@@ -1,5 +1,7 @@
 """Ranks of a distributed run: the rows of all of them together, gradients included."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, distributed
 
@@ -23,7 +25,7 @@ def gathered(name: str, rows: Tensor, *, batch_dim: int = 0) -> Tensor:
 
     A loss of the gathered rows has the gradient of one process that holds them all, once it is
     averaged over the ranks as DDP does, whether each rank computes all of the loss or the mean
-    over its own rows.
+    over its own rows. Gradients of gradients pass too.
 
     Args:
         name: what the rows are, for errors.
@@ -40,14 +42,35 @@ def gathered(name: str, rows: Tensor, *, batch_dim: int = 0) -> Tensor:
     if rank_count() == 1:
         return rows
     _require_equal(name, rows)
-    from torch.distributed.nn import functional
+    parts = _Gathered.apply(rows)
+    return parts.movedim(0, batch_dim).flatten(batch_dim, batch_dim + 1)
 
-    parts = functional.all_gather(rows.contiguous())
-    for part in parts:
-        if part.requires_grad:
-            # Its backward sends the memory of a gradient as it lies, transposed or not.
-            part.register_hook(Tensor.contiguous)
-    return torch.cat(parts, batch_dim)
+
+class _Gathered(torch.autograd.Function):
+    """Rows (…) of every rank: (ranks, …)."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        parts = rows.new_empty(rank_count(), *rows.shape)
+        distributed.all_gather(list(parts), rows.contiguous())
+        return parts
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        return _Returned.apply(*grads)
+
+
+class _Returned(torch.autograd.Function):
+    """The transpose of the gather: what all ranks hold (ranks, …) for this one, summed: (…)."""
+
+    @staticmethod
+    def forward(ctx: Any, parts: Tensor) -> Tensor:
+        # As the memory of a sum is sent as it lies, it must not lie transposed.
+        return totaled(parts.contiguous())[rank_number()]
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        return _Gathered.apply(*grads)
 
 
 @torch.no_grad()

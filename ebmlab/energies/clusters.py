@@ -1,5 +1,7 @@
 """`Clusters`: the squared distance from one of K centers, z being which; and how to start them."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -7,7 +9,7 @@ from ebmlab._checks import require_generator, require_index, require_tensor
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.networks import Codebook
-from ebmlab.types import Posterior, Tree
+from ebmlab.types import Decode, Posterior, Tree
 
 __all__ = ["Clusters", "kmeans_plus_plus"]
 
@@ -37,7 +39,7 @@ class Clusters(Energy):
     Source: Lloyd 1982, "Least squares quantization in PCM".
     """
 
-    takes_x, takes_z, refits = False, True, True
+    takes_x, takes_z = False, True
     z_ndim = 0
 
     def __init__(
@@ -46,11 +48,17 @@ class Clusters(Energy):
         super().__init__()
         self.codebook = Codebook(centers, decay=decay, restart=restart)
 
-    def decode(self, x: Tree, z: Tensor) -> Tensor:
+    squares = True
+
+    def decoding(self) -> Decode:
+        """The center of this number."""
+        return self.decode
+
+    def decode(self, x: Tree, z: Tree) -> Tensor:
         """The centers of these numbers, (*batch, d)."""
         return self.codebook(require_index("z", z))
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """‖y‖² - 2 y·c + ‖c‖², about the mean of the centers, where it rounds least."""
         y = require_tensor("y", y)
         self.codebook.require_vectors("y", y)
@@ -60,12 +68,15 @@ class Clusters(Energy):
         return torch.linalg.vecdot(a, a) + torch.linalg.vecdot(b, b) - 2 * cross
 
     @torch.no_grad()
-    def refit(self, x: Tree, y: Tree, q: Posterior) -> None:
+    def update(self, x: Tree, y: Tree, q: Callable[[], Posterior] | None = None) -> None:
         """Move each center towards the mean of its data."""
+        if q is None:
+            return
+        known = q()
         y, dim = require_tensor("y", y), self.codebook.codes.shape[1]
-        batch = torch.broadcast_shapes(y.shape[:-1], q.atoms.shape[1:])
-        shape = (len(q.atoms), *batch)
-        index, weights = (t.expand(shape).flatten(1) for t in (q.atoms, q.weights))
+        batch = torch.broadcast_shapes(y.shape[:-1], known.atoms.shape[1:])
+        shape = (len(known.atoms), *batch)
+        index, weights = (t.expand(shape).flatten(1) for t in (known.atoms, known.weights))
         self.codebook.learn(y.expand(*batch, dim).reshape(-1, dim), index, weights)
 
 

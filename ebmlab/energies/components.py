@@ -1,6 +1,7 @@
 """`Components`: Gaussians to choose between, z being which; their M-step."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -43,7 +44,7 @@ class Components(Energy):
     Source: Dempster, Laird, Rubin 1977; Cappé, Moulines 2009, arXiv:0712.4273 (minibatches).
     """
 
-    takes_x, takes_z, refits = False, True, True
+    takes_x, takes_z = False, True
     z_ndim = 0
     means: Tensor
     covariances: Tensor
@@ -78,7 +79,7 @@ class Components(Energy):
         self.register_buffer("whitening", whitening.detach())
         self.register_buffer("counts", torch.ones_like(means.detach()[:, 0]))
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """½ (y - μ)ᵀ Σ⁻¹ (y - μ) + ½ log det Σ + (d/2) log 2π."""
         y, z = require_tensor("y", y), require_index("z", z)
         dim = self.means.shape[1]
@@ -90,12 +91,15 @@ class Components(Energy):
         return 0.5 * (squared + log_det + dim * math.log(2 * math.pi))
 
     @torch.no_grad()
-    def refit(self, x: Tree, y: Tree, q: Posterior) -> None:
+    def update(self, x: Tree, y: Tree, q: Callable[[], Posterior] | None = None) -> None:
         """Means and covariances of the data, pooled with those of earlier commits."""
+        if q is None:
+            return
+        known = q()
         y, (k, dim) = require_tensor("y", y), self.means.shape
-        batch = torch.broadcast_shapes(y.shape[:-1], q.atoms.shape[1:])
-        shape = (len(q.atoms), *batch)
-        index, weights = (t.expand(shape).flatten(1) for t in (q.atoms, q.weights))
+        batch = torch.broadcast_shapes(y.shape[:-1], known.atoms.shape[1:])
+        shape = (len(known.atoms), *batch)
+        index, weights = (t.expand(shape).flatten(1) for t in (known.atoms, known.weights))
         shares = weights.new_zeros(k, weights.shape[1]).scatter_add_(0, index, weights)
         data = y.expand(*batch, dim).reshape(-1, dim)
         found, kept = totaled(shares.sum(1)), self.decay * self.counts

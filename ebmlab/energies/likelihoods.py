@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ebmlab._checks import require_positive, require_tensor
+from ebmlab._limits import weighed
 from ebmlab.energy import Energy
-from ebmlab.types import Tree
+from ebmlab.types import Decode, Tree
 
 __all__ = ["BinaryCrossEntropy", "GaussianNLL"]
 
@@ -37,11 +38,16 @@ class BinaryCrossEntropy(Energy):
         super().__init__()
         self.x_ndim = self.y_ndim = self.ndim = ndim
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def decoding(self) -> Decode:
+        """The probabilities of 1."""
+        return lambda x, z: require_tensor("x", x).sigmoid()
+
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Negative log-likelihoods in nats (*batch)."""
         x, y = require_tensor("x", x), require_tensor("y", y)
         # Beyond the threshold softplus is linear, to the last digit of float64.
-        return _summed(functional.softplus(x, threshold=40) - x * y, self.ndim)
+        one, zero = (functional.softplus(a, threshold=40) for a in (-x, x))
+        return _summed(weighed(y, one) + weighed(1 - y, zero), self.ndim)
 
     def extra_repr(self) -> str:
         """What `print` shows."""
@@ -80,7 +86,7 @@ class GaussianNLL(Energy):
         """σ, 0-d."""
         return torch.as_tensor(self.log_std).exp()
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Negative log-likelihoods in nats (*batch)."""
         x, y = require_tensor("x", x), require_tensor("y", y)
         log_std = (

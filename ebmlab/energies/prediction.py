@@ -44,7 +44,7 @@ class CodePrediction(Energy):
         """f(y), shape (*batch, dim)."""
         return over_batch(self.encoder, (require_tensor("y", y), self.event))
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Weighted squared distances (*batch)."""
         return self.weight * (require_tensor("z", z) - self.predict(y)).square().sum(-1)
 

@@ -1,5 +1,7 @@
 """`Subspace`: distance from the plane along which data vary most; its closed form."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -7,7 +9,7 @@ from ebmlab._checks import require_non_negative, require_tensor
 from ebmlab._ranks import averaged, totaled
 from ebmlab.energies.reconstruction import Reconstruction
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
-from ebmlab.types import Tree
+from ebmlab.types import Posterior, Tree
 
 __all__ = ["Subspace"]
 
@@ -66,7 +68,7 @@ class Subspace(Reconstruction):
         self.register_buffer("variances", torch.zeros(k))
 
     @torch.no_grad()
-    def update(self, x: Tree, y: Tree) -> None:
+    def update(self, x: Tree, y: Tree, q: Callable[[], Posterior] | None = None) -> None:
         """Pool mean and covariance with the data's, and turn W to the leading eigenvectors."""
         y, mean = require_tensor("y", y), self.decoder.bias
         if y.shape[-1] != len(mean):

@@ -1,23 +1,23 @@
 """Exact inference over finitely many z."""
 
 import math
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import require_non_negative
 from ebmlab._ranks import averaged
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.free_energy import Bound, Inference, Posterior
 from ebmlab.inference._atoms import data_batch, in_front, pick, spread
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["Enumerate"]
 
 
-class Enumerate(nn.Module, Inference):
+class Enumerate(Inference):
     """Try every z: q(z_k) ∝ w_k exp(-E(x, y, z_k) / T), or the lowest z_k at T = 0.
 
     The free energy is exact: -T log Σ_k w_k exp(-E_k / T). At T = 0 only the lowest atom carries a
@@ -60,16 +60,13 @@ class Enumerate(nn.Module, Inference):
             self.atoms = atoms
         else:
             self.register_buffer("atoms", atoms.clone())
+        self.decay = decay
         if decay is not None:
-            self._learn(decay)
+            if not 0 <= decay <= 1:
+                raise ConfigurationError(f"decay is {decay}; it must lie in [0, 1], or be None")
+            self.register_buffer("count", torch.ones((), device=atoms.device))
             weights = torch.ones(len(atoms), device=atoms.device) if weights is None else weights
         self.register_buffer("log_weights", None if weights is None else self._logs(weights))
-
-    def _learn(self, decay: float) -> None:
-        if not 0 <= decay <= 1:
-            raise ConfigurationError(f"decay is {decay}; it must lie in [0, 1], or be None")
-        self.refits, self.decay = True, decay
-        self.register_buffer("count", torch.ones((), device=self.atoms.device))
 
     def _logs(self, weights: Tensor) -> Tensor:
         if weights.shape != self.atoms.shape[:1]:
@@ -87,17 +84,19 @@ class Enumerate(nn.Module, Inference):
             return energies.new_full((len(energies),), -math.log(len(energies))).reshape(shape)
         return self.log_weights.to(energies.dtype).reshape(shape)
 
-    def __call__(
-        self,
-        energy: Energy,
-        x: Tree,
-        y: Tree,
-        temperature: float = 0.0,
-        *,
-        rng: torch.Generator | None = None,
-    ) -> Posterior:
+    def capacity(self) -> float:
+        """Log K for K atoms."""
+        return math.log(len(self.atoms))
+
+    def possible(self) -> Tensor:
+        """The atoms of prior weight above 0; of equal ones the first is first."""
+        if self.log_weights is None:
+            return self.atoms
+        order = self.log_weights.argsort(descending=True, stable=True)
+        return self.atoms[order[: int(self.log_weights.isfinite().sum())]]
+
+    def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
         """The atoms and their posterior weights; at T = 0 the best atom."""
-        require_non_negative("temperature", temperature)
         batch = data_batch(energy, x, y)
         atoms = in_front(self.atoms, batch)
         if temperature == 0:
@@ -126,11 +125,14 @@ class Enumerate(nn.Module, Inference):
         return -energy(None, y, atoms).movedim(0, -1)
 
     @torch.no_grad()
-    def refit(self, x: Tree, y: Tree, q: Posterior) -> None:
+    def update(self, x: Tree, y: Tree, q: Callable[[], Posterior]) -> None:
         """Move learned weights to the mean posterior."""
-        if self.log_weights is None or len(q.weights) != len(self.atoms):
+        if self.log_weights is None or self.decay is None:
             return
-        each = q.weights.expand(len(self.atoms), *q.information.shape).flatten(1)
+        known = q()
+        if len(known.weights) != len(self.atoms):
+            return
+        each = known.weights.expand(len(self.atoms), *known.information.shape).flatten(1)
         kept, (mean, found) = self.decay * self.count, averaged(each.T)
         rate = (found / (kept + found)).to(mean.dtype)
         share = self.log_weights.to(mean.dtype).exp().lerp(mean, rate)

@@ -65,7 +65,7 @@ class LISTA(nn.Module):
 
     def _shrink(self, z: Tensor, own: int) -> Tensor:
         threshold = self.threshold[own].abs()
-        return (z - threshold).clamp(min=0) - (-z - threshold).clamp(min=0)
+        return (z - threshold).relu() - (-z - threshold).relu()
 
     def extra_repr(self) -> str:
         """What `print` shows."""

@@ -331,7 +331,6 @@ ENERGIES = {
 
 # What an energy is excused from, and why.
 ENERGY_EXEMPTIONS = {
-    "Uniform": ({"differentiable": ()}, "a step has no slope"),
     "Constant": ({"differentiable": ()}, "it does not depend on y"),
     "Predicted": ({"differentiable": ("x",)}, "the gradient is stopped at the target's code"),
     "Completion of patches": ({"second": False}, "fused attention has first derivatives only"),

@@ -38,12 +38,12 @@ class Unconstrained(Energy):
         """The number d of parameters, constrained or not."""
         return len(self.names)
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """E(y), shape (*batch)."""
         return self.potential(self._vectors(y))
 
     def value_and_grad(
-        self, x: Tree, y: Tensor, z: Tensor | None = None, *, rng: torch.Generator | None = None
+        self, x: Tree, y: Tensor, z: Tree = None, *, rng: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
         """E and ∂E/∂y of y (*batch, d), both detached."""
         require_floating(y)

@@ -72,7 +72,7 @@ class _Lattice(Energy):
             color[-1] = 2
         return color
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """E(y), shape (*batch)."""
         y, ndim = require_tensor("y", y), len(self.event)
         if y.shape[-ndim:] != self.event:

@@ -63,7 +63,7 @@ class RBM(Energy):
         self.visible_bias = nn.Parameter(torch.zeros(visible))
         self.hidden_bias = nn.Parameter(torch.zeros(hidden))
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """F(v), shape (*batch)."""
         v = _sized("y", y, len(self.visible_bias))
         return -(v @ self.visible_bias) - _softplus(self.hidden_logits(v)).sum(-1)
@@ -132,7 +132,7 @@ class JointRBM(Energy):
         super().__init__()
         self.rbm = rbm
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """E(v, h), shape (*batch)."""
         rbm = self.rbm
         v = _sized("y", y, len(rbm.visible_bias))

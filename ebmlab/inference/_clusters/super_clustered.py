@@ -1,5 +1,6 @@
 """Clusters of all the data, and parts of them within each label."""
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
@@ -12,12 +13,12 @@ from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import Bound, Inference, Posterior
 from ebmlab.inference._clusters.spherical_kmeans import nearest_directions, spherical_kmeans
 from ebmlab.networks import Memory
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["SuperClustered"]
 
 
-class SuperClustered(nn.Module, Inference):
+class SuperClustered(Inference):
     """z = (a, c): the nearest of all clusters, then the nearest part of super-class (y, a).
 
     Every so many commits K-means sets the clusters from a memory of codes, whatever their label,
@@ -50,6 +51,7 @@ class SuperClustered(nn.Module, Inference):
     """
 
     bound: ClassVar[Bound] = "upper"
+    point: ClassVar[bool] = True
     coarse: Tensor
     fine: Tensor
     clock: Tensor
@@ -80,17 +82,8 @@ class SuperClustered(nn.Module, Inference):
         self.register_buffer("clock", torch.zeros((), dtype=torch.long))
 
     @torch.no_grad()
-    def __call__(
-        self,
-        energy: Energy,
-        x: Tree,
-        y: Tree,
-        temperature: float = 0.0,
-        *,
-        rng: torch.Generator | None = None,
-    ) -> Posterior:
+    def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
         """The nearest cluster and the nearest part, one-hot."""
-        self.require_point(temperature)
         h, label = require_tensor("x", x).detach(), require_index("y", y)
         clusters, parts = len(self.coarse), self.fine.shape[1]
         a = (h @ self.coarse.to(h.dtype).mT).argmax(-1)
@@ -105,7 +98,7 @@ class SuperClustered(nn.Module, Inference):
         return Posterior(z[None], torch.ones_like(zero)[None], zero, zero)
 
     @torch.no_grad()
-    def update(self, x: Tree, y: Tree) -> None:
+    def update(self, x: Tree, y: Tree, q: Callable[[], Posterior]) -> None:
         """Push codes and labels into the memory; when it is time, cluster what it holds."""
         h, label = require_tensor("x", x).detach(), require_index("y", y)
         self.memory.push(torch.cat([h, label[..., None].to(h.dtype)], -1))

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import require_tensor
+from ebmlab.algebra import Sum
 from ebmlab.energies import CodePrediction, Reconstruction, SquaredDistance
-from ebmlab.energy import Energy, Sum
+from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
 from ebmlab.inference._solvers.prox import Penalty
 from ebmlab.types import Potential, Tree, as_potential
