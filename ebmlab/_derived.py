@@ -3,9 +3,9 @@
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from torch import Tensor, nn
+from torch import nn
 
-__all__ = ["Derived", "Flagged", "precise"]
+__all__ = ["Derived", "Flagged"]
 
 
 class Derived:
@@ -57,8 +57,3 @@ class Flagged:
 
     couples: bool = _derived()
     stochastic: bool = _derived()
-
-
-def precise(t: Tensor) -> Tensor:
-    """The tensor in float32 or better."""
-    return t if t.itemsize >= 4 else t.float()

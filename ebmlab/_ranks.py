@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, distributed
 
+from ebmlab._precise import precise
 from ebmlab.errors import ShapeError
 
 __all__ = ["averaged", "gathered", "rank_count", "rank_number", "totaled"]
@@ -75,11 +76,11 @@ class _Returned(torch.autograd.Function):
 
 @torch.no_grad()
 def totaled(value: Tensor) -> Tensor:
-    """The sum of a tensor over all ranks, detached; alone, the tensor itself."""
+    """The sum of numbers of all ranks, detached, in float32 or better; alone, they themselves."""
     total = value.detach()
     if rank_count() == 1:
         return total
-    total = total.clone()
+    total = precise(total).clone()
     distributed.all_reduce(total)
     return total
 
@@ -94,9 +95,9 @@ def averaged(rows: Tensor) -> tuple[Tensor, Tensor]:
         >>> averaged(torch.tensor([[1.0], [2.0], [6.0]]))
         (tensor([3.]), tensor(3.))
     """
-    kind = torch.promote_types(rows.dtype, torch.float32)
-    count = totaled(torch.full((), len(rows), dtype=kind, device=rows.device))
-    return totaled(rows.sum(0, dtype=kind)) / count, count
+    rows = precise(rows)
+    count = totaled(rows.new_full((), len(rows)))
+    return totaled(rows.sum(0)) / count, count
 
 
 def _joined() -> bool:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ebmlab._batch_norms import batch_norms
 from ebmlab._checks import leaves, require_tensor
-from ebmlab._derived import precise
+from ebmlab._precise import precise
 from ebmlab.errors import ShapeError
 from ebmlab.types import Rng, Tree
 

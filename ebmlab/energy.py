@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ebmlab._checks import (
     Ndim,
@@ -15,8 +15,10 @@ from ebmlab._checks import (
     require_one_kind,
     require_same_kind,
 )
-from ebmlab._derived import Flagged, precise
+from ebmlab._derived import Flagged
+from ebmlab._precise import precise
 from ebmlab._randomness import replayed
+from ebmlab._shown import Shown
 from ebmlab._slopes import slope
 from ebmlab.codes import Codes
 from ebmlab.errors import ConfigurationError, ShapeError
@@ -25,7 +27,7 @@ from ebmlab.types import Decode, Posterior, Potential, Tree
 __all__ = ["Energy"]
 
 
-class Energy(Flagged, nn.Module, ABC):
+class Energy(Flagged, Shown, ABC):
     """How badly x, y and z fit together: E(x, y, z), low where they are compatible.
 
     A subclass writes `forward` and, where they differ from the defaults, the class attributes.
@@ -190,6 +192,13 @@ class Energy(Flagged, nn.Module, ABC):
         """The function (x, z) -> y that y is compared with, z None where there is none; or None.
 
         Where the energy compares with logits, it gives the probabilities that they stand for.
+        """
+        return None
+
+    def lowest(self, x: Tree, y: Tree, atoms: Tensor) -> Tensor | None:
+        """Which of the z in atoms (k, *event) is lowest, (*batch), if that needs no trying of all.
+
+        None where all have to be tried.
         """
         return None
 

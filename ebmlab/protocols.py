@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol, final
 import torch
 from torch import Tensor, nn
 
+from ebmlab._shown import Shown
 from ebmlab.codes import Codes
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
@@ -101,7 +102,7 @@ class Regularizer(ABC):
         """A scalar from two populations (batch, dim)."""
 
 
-class Stepped(nn.Module, ABC):
+class Stepped(Shown, ABC):
     """A module that moves once per optimizer step: teachers, unit prototypes, clocks."""
 
     @abstractmethod
@@ -125,7 +126,7 @@ class Loss(NamedTuple):
     commit: Callable[[], None] = nothing
 
 
-class Objective(nn.Module, ABC):
+class Objective(Shown, ABC):
     """What shapes an energy: a loss of (energy, x, y). Objectives add and scale.
 
     A subclass writes `forward`; one that needs the codes only derives from `CodeObjective`.

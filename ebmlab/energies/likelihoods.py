@@ -34,6 +34,8 @@ class BinaryCrossEntropy(Energy):
     Source: Kingma, Welling 2014, arXiv:1312.6114, appendix C.
     """
 
+    shows = ("ndim",)
+
     def __init__(self, ndim: int = 1) -> None:
         super().__init__()
         self.x_ndim = self.y_ndim = self.ndim = ndim
@@ -48,10 +50,6 @@ class BinaryCrossEntropy(Energy):
         # Beyond the threshold softplus is linear, to the last digit of float64.
         one, zero = (functional.softplus(a, threshold=40) for a in (-x, x))
         return _summed(weighed(y, one) + weighed(1 - y, zero), self.ndim)
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"ndim={self.ndim}"
 
 
 class GaussianNLL(Energy):
@@ -72,6 +70,7 @@ class GaussianNLL(Energy):
     Source: Bishop 2006, section 3.1.1.
     """
 
+    shows = ("std", "ndim")
     log_std: float | nn.Parameter
 
     def __init__(self, std: float = 1.0, *, learned: bool = False, ndim: int = 1) -> None:
@@ -96,11 +95,6 @@ class GaussianNLL(Energy):
             0.5 * (y - x).square() * (-2 * log_std).exp() + log_std + 0.5 * math.log(2 * math.pi)
         )
         return _summed(each, self.ndim)
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        learned = isinstance(self.log_std, nn.Parameter)
-        return f"std={float(self.std.detach()):.4g}, learned={learned}, ndim={self.ndim}"
 
 
 def _summed(each: Tensor, ndim: int) -> Tensor:

@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from ebmlab._precise import SINGLE, Precise, precise
 from ebmlab._ranks import averaged
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
@@ -17,7 +18,7 @@ from ebmlab.types import Rng, Tree
 __all__ = ["Enumerate"]
 
 
-class Enumerate(Inference):
+class Enumerate(Precise, Inference):
     """Try every z: q(z_k) ∝ w_k exp(-E(x, y, z_k) / T), or the lowest z_k at T = 0.
 
     The free energy is exact: -T log Σ_k w_k exp(-E_k / T). At T = 0 only the lowest atom carries a
@@ -44,6 +45,7 @@ class Enumerate(Inference):
     """
 
     bound: ClassVar[Bound] = "exact"
+    floors: ClassVar = {"log_weights": SINGLE, "count": SINGLE}
     atoms: Tensor
     log_weights: Tensor | None
     count: Tensor
@@ -75,6 +77,7 @@ class Enumerate(Inference):
             )
         if not bool((weights >= 0).all() & (weights.sum() > 0)):
             raise ConfigurationError("weights must be >= 0 and not all zero")
+        weights = precise(weights)
         return (weights / weights.sum()).log()
 
     def _prior(self, energies: Tensor) -> Tensor:
@@ -100,14 +103,10 @@ class Enumerate(Inference):
         batch = data_batch(energy, x, y)
         atoms = in_front(self.atoms, batch)
         if temperature == 0:
-            with torch.no_grad():
-                energies = energy(x, y, atoms, rng=rng)
-                prior = self._prior(energies)
-                best = energies.masked_fill(prior.isneginf(), torch.inf).argmin(0, keepdim=True)
-            zero = energies.new_zeros(batch)
-            one, atom = torch.ones_like(energies[:1]), pick(spread(atoms, batch), best)
-            known = None if torch.is_grad_enabled() else pick(energies, best)
-            return Posterior(atom, one, zero, zero, known)
+            best, lowest = self._lowest(energy, x, y, atoms, rng)
+            zero, atom = torch.zeros_like(lowest[0]), pick(spread(atoms, batch), best)
+            known = None if torch.is_grad_enabled() else lowest
+            return Posterior(atom, torch.ones_like(lowest), zero, zero, known)
         energies = energy(x, y, atoms, rng=rng)
         prior = self._prior(energies)
         log_q = (prior - energies / temperature).log_softmax(0)
@@ -123,6 +122,20 @@ class Enumerate(Inference):
             return super().encode(energy, y)
         atoms = in_front(self.atoms, data_batch(energy, None, y))
         return -energy(None, y, atoms).movedim(0, -1)
+
+    @torch.no_grad()
+    def _lowest(
+        self, energy: Energy, x: Tree, y: Tree, atoms: Tensor, rng: Rng
+    ) -> tuple[Tensor, Tensor]:
+        """Which atom is the lowest of those in front of the batch, and its energy: (1, *batch)."""
+        energy.check(x, y, atoms)
+        found = None if self.log_weights is not None else energy.lowest(x, y, self.atoms)
+        if found is not None:
+            return found[None], energy(x, y, self.atoms[found[None]], rng=rng)
+        energies = energy(x, y, atoms, rng=rng)
+        forbidden = self._prior(energies).isneginf()
+        best = energies.masked_fill(forbidden, torch.inf).argmin(0, keepdim=True)
+        return best, pick(energies, best)
 
     @torch.no_grad()
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior]) -> None:

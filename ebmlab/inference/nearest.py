@@ -86,7 +86,7 @@ class Nearest(Inference):
         else:
             h, _ = encoded(self.encoder, energy, x, y)
         number = self.codebook.nearest(h)
-        return Quantized(h, self.codebook(number), number)
+        return Quantized(h, self.codebook(number).to(h.dtype), number)
 
     def posterior(self, energy: Energy, found: Quantized) -> Posterior:
         """The codes as one atom; behind an encoder with its gradient, straight through."""

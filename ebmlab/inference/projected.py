@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from ebmlab._checks import require_tensor
+from ebmlab._precise import precise
 from ebmlab.energies import Reconstruction, SquaredDistance
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
@@ -43,7 +44,8 @@ class Projected(Inference):
         decoder = _linear_decoder(energy)
         y = require_tensor("y", y)
         offset = y if decoder.bias is None else y - decoder.bias
-        z = offset @ torch.linalg.pinv(decoder.weight).mT
+        # There is no pseudoinverse in half precision.
+        z = (precise(offset) @ torch.linalg.pinv(precise(decoder.weight)).mT).to(y.dtype)
         zero = z.new_zeros(z.shape[:-1])
         return Posterior(z[None], torch.ones_like(zero)[None], zero, zero)
 

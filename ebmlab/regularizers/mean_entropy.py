@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_positive
+from ebmlab._precise import precise
 from ebmlab.protocols import Regularizer
-from ebmlab.regularizers.populations import everyone, precise
+from ebmlab.regularizers.populations import everyone
 
 __all__ = ["MeanEntropy"]
 

@@ -253,7 +253,7 @@ ENERGIES = {
     "FreeEnergy, LevenbergMarquardt": lambda: (
         FreeEnergy(latent(), LevenbergMarquardt(torch.tensor([[-1.0], [1.0]]))),
         X1,
-        Y2,
+        0.1 * Y2,  # within the decoder's reach: beyond it the best z is at infinity
     ),
     "FreeEnergy, Proximal": lambda: (
         FreeEnergy(latent(L1(0.3)), Proximal(torch.tensor([[-1.0], [1.0]]), tolerance=1e-6)),

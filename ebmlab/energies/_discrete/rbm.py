@@ -44,6 +44,7 @@ class RBM(Energy):
     Source: Smolensky 1986; Hinton 2002.
     """
 
+    shows = ("visible_bias", "hidden_bias")
     takes_x = False
 
     def __init__(
@@ -107,10 +108,6 @@ class RBM(Energy):
             for ours, theirs in zip(self.parameters(), other.parameters(), strict=True):
                 theirs.copy_(ours / temperature)
         return other
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"{len(self.visible_bias)} visible, {len(self.hidden_bias)} hidden"
 
 
 class JointRBM(Energy):

@@ -1,12 +1,13 @@
 """Sharpened clusters around a moving center."""
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from ebmlab._checks import require_positive
-from ebmlab._derived import precise
+from ebmlab._precise import SINGLE, Precise, precise
 from ebmlab._ranks import averaged
 from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import Posterior
@@ -16,7 +17,7 @@ from ebmlab.types import Tree
 __all__ = ["Centered"]
 
 
-class Centered(Assigning):
+class Centered(Precise, Assigning):
     """z = softmax(s(hy - c) / τ), where the center c is a moving average of the codes.
 
     The center keeps one cluster from taking all data, and a low τ keeps z from being uniform.
@@ -43,6 +44,7 @@ class Centered(Assigning):
     Source: Caron et al. 2021, arXiv:2104.14294.
     """
 
+    floors: ClassVar = {"center": SINGLE}
     center: Tensor
     clock: Tensor
 
@@ -64,13 +66,12 @@ class Centered(Assigning):
     def assign(self, logits: Logits, h: Tensor) -> tuple[Tensor, None]:
         """The sharpened shares of the clusters."""
         sharp = self.temperature(self.clock) if callable(self.temperature) else self.temperature
-        return (precise(logits(h - self.center.to(h.dtype))) / sharp).softmax(-1), None
+        return (precise(logits((h - self.center).to(h.dtype))) / sharp).softmax(-1), None
 
     @torch.no_grad()
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior]) -> None:
         """Move the center and the clock."""
-        h = target_codes(y).reshape(-1, len(self.center)).to(self.center.dtype)
-        mean, _ = averaged(h)
+        mean, _ = averaged(target_codes(y).reshape(-1, len(self.center)))
         self.center.lerp_(mean.to(self.center.dtype), 1 - self.momentum)
         self.clock += 1
 

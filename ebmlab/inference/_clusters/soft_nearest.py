@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from ebmlab._checks import require_positive
-from ebmlab._derived import precise
+from ebmlab._precise import precise
 from ebmlab.inference._clusters.assigning import Assigning, Logits
 
 __all__ = ["SoftNearest"]
@@ -22,6 +22,7 @@ class SoftNearest(Assigning):
         ConfigurationError: t is not positive; T is not 0; the energy has no logits.
 
     Example:
+        >>> import torch
         >>> from ebmlab.energies import Assignment
         >>> p = torch.tensor([[0.5, 0.25, 0.25]])
         >>> SoftNearest(0.5)(Assignment(), None, p.log()).atoms
