@@ -6,16 +6,16 @@ x is observed, y is judged or predicted, z is latent. Low energy means compatibl
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from ebmlab.energy import Energy
-from ebmlab.free_energy import FreeEnergy, Posterior
-from ebmlab.function_energy import FunctionEnergy
-from ebmlab.protocols import Loss, Method
-
 if TYPE_CHECKING:
+    from ebmlab.energy import Energy
+    from ebmlab.free_energy import FreeEnergy
+    from ebmlab.function_energy import FunctionEnergy
     from ebmlab.prediction import predict
+    from ebmlab.protocols import Loss, Method
     from ebmlab.samplers import run, warmup
     from ebmlab.slices import Plane, landscape
     from ebmlab.training import fit
+    from ebmlab.types import Posterior
 
 __version__ = "0.1.0"
 
@@ -35,7 +35,13 @@ __all__ = [
 ]
 
 _LAZY = {
+    "Energy": "ebmlab.energy",
+    "FreeEnergy": "ebmlab.free_energy",
+    "FunctionEnergy": "ebmlab.function_energy",
+    "Loss": "ebmlab.protocols",
+    "Method": "ebmlab.protocols",
     "Plane": "ebmlab.slices",
+    "Posterior": "ebmlab.types",
     "fit": "ebmlab.training",
     "landscape": "ebmlab.slices",
     "predict": "ebmlab.prediction",

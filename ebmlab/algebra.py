@@ -70,6 +70,10 @@ class _Weighted(Energy):
         """The base's."""
         return self.energy.decoding()
 
+    def encode(self, y: Tree) -> Tensor:
+        """Encode by the base: weights do not move its minimum."""
+        return self.energy.encode(y)
+
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior] | None = None) -> None:
         """Update the base."""
         self.energy.update(x, y, q)

@@ -178,6 +178,12 @@ class Energy(Flagged, Shown, ABC):
         codes = self.codes(x, y)
         return codes.head, *codes.stacked()
 
+    def encode(self, y: Tree) -> Tensor:
+        """What stands for y where there is no encoder: z inferred, see `FreeEnergy`."""
+        raise ConfigurationError(
+            f"{type(self).__name__} has no z to encode y by: pass Method(…, encoder=f)"
+        )
+
     def apart(self, codes: Codes) -> Codes:
         """Codes under this head, each worked on by itself as far as the head does that."""
         return codes

@@ -58,6 +58,12 @@ class Inference(Flagged, nn.Module, ABC):
             )
         return self.choose(energy, x, y, temperature, rng)
 
+    def encode(self, energy: Energy, y: Tree) -> Tensor:
+        """What stands for y where there is no encoder, (*batch, …): the z of lowest energy."""
+        z = self(energy, None, y).atoms
+        assert isinstance(z, Tensor)
+        return z[0]
+
     def capacity(self) -> float:
         """The most nats that z can carry: log K of K codes; infinite where no number is known."""
         return torch.inf
@@ -151,6 +157,15 @@ class FreeEnergy(Energy):
                 "posterior each: pass one view of x and one of y"
             )
         return self.infer(codes.head, *groups[0], self.temperature, rng=rng)
+
+    def encode(self, y: Tree) -> Tensor:
+        """What stands for y, as the inference finds it at temperature 0."""
+        if self.energy.takes_x:
+            raise ConfigurationError(
+                f"z of {type(self.energy).__name__} depends on x too: take posterior(x, y).atoms, "
+                "or pass Method(…, encoder=f)"
+            )
+        return self.infer.encode(self.energy, y)
 
     def decoding(self) -> Decode | None:
         """The energy's."""

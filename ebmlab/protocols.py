@@ -276,7 +276,7 @@ class Method(nn.Module):
     Args:
         energy: E(x, y) with its encoders.
         objective: how it is trained.
-        encoder: the module whose output is the representation; None where there is none.
+        encoder: the module whose output is the representation; None where z is, if anything.
 
     Example:
         >>> from ebmlab import energies, objectives, regularizers
@@ -300,9 +300,12 @@ class Method(nn.Module):
         return self.objective(self.energy, x, y, rng)
 
     def encode(self, y: Tensor) -> Tensor:
-        """The representation of y (batch, *event): the encoder's output."""
-        if self.encoder is None:
-            raise ConfigurationError(
-                "this method has no encoder; build it with Method(…, encoder=f)"
-            )
-        return self.encoder(y)
+        """The representation of y (batch, *event): the encoder's output, or z inferred for y.
+
+        Where there is no encoder it is the z of lowest energy; of clusters, whose z is but a
+        number, how well each fits: -E(y, z) for every z, (batch, k).
+
+        Raises:
+            ConfigurationError: there is neither an encoder nor a z, or z depends on x.
+        """
+        return self.energy.encode(y) if self.encoder is None else self.encoder(y)

@@ -1,25 +1,18 @@
 """`ebmlab evaluate`."""
 
 import sys
-from pathlib import Path
-from typing import Annotated
 
-from tyro.conf import Positional, arg
-
+from ebmlab.cli.arguments import Other, Run
 from ebmlab.cli.table import aligned, number
 
 __all__ = ["evaluate"]
 
 
 def evaluate(
-    run: Annotated[Path, Positional, arg(metavar="RUN")],
-    data: Annotated[
-        str | None, arg(metavar="NAME", help_behavior_hint="(default: the run's)")
-    ] = None,
+    run: Run,
+    data: Other = None,
     limit: int = 10_000,
-    device: Annotated[
-        str | None, arg(metavar="NAME", help_behavior_hint="(default: the run's)")
-    ] = None,
+    device: Other = None,
 ) -> None:
     """Measure the codes of a run on held-out images: kNN, linear probe, ranks, spread, energy.
 
@@ -37,3 +30,5 @@ def evaluate(
     about = ", ".join(f"{key} {value}" for key, value in result.settings.items())
     rows = [[name, number(value)] for name, value in result.numbers.items()]
     sys.stdout.write(f"{about}\n\n{aligned([['held-out images', 'value'], *rows])}\n")
+    if result.advice is not None:
+        sys.stdout.write(f"\n{result.advice}\n")

@@ -2,23 +2,11 @@
 
 import sys
 import warnings
-from typing import TextIO
 
-from tyro.extras import SubcommandApp
-
-from ebmlab.cli.evaluate import evaluate
-from ebmlab.cli.exits import INTERRUPTED
-from ebmlab.cli.methods import methods
-from ebmlab.cli.plot import plot
-from ebmlab.cli.tour import tour
-from ebmlab.cli.train import train
+from ebmlab.cli.terminal import INTERRUPTED, abandon, prepare
 from ebmlab.errors import EbmlabError
 
-__all__ = ["app", "main"]
-
-app = SubcommandApp()
-for command in (tour, methods, train, evaluate, plot):
-    app.command(command)
+__all__ = ["main"]
 
 
 def main() -> None:
@@ -27,36 +15,55 @@ def main() -> None:
     The exit code is 0 where all was done, 1 after such an error, 2 for arguments that cannot be
     read, and 130 after Ctrl-C.
     """
+    prepare()
     with warnings.catch_warnings():
         warnings.showwarning = _warned
         _ended()
 
 
-def _warned(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
+def _warned(message: Warning | str, *where: object) -> None:
     """A warning as one line, in front of which a bar makes room."""
     from tqdm import tqdm
 
-    tqdm.write(f"ebmlab: warning: {message}", file=sys.stderr)
+    try:
+        tqdm.write(f"ebmlab: warning: {message}", file=sys.stderr)
+    except OSError:
+        # A warning that nobody can read must not end a run.
+        abandon()
 
 
 def _ended() -> None:
     try:
-        app.cli(prog="ebmlab", description="Energy-based models: one scalar, E(x, y, z).")
+        _commanded()
     except EbmlabError as error:
         sys.exit(f"ebmlab: {error}")
     except BrokenPipeError:
         # The reader of a pipe, such as `head`, has what it wants.
-        sys.stderr.close()
+        abandon()
     except OSError as error:
         # A full disk, or a folder that may not be written.
-        sys.exit(f"ebmlab: {error.filename or 'a file'}: {error.strerror or error}")
+        abandon()
+        about = [str(part) for part in (error.filename, error.strerror or error) if part]
+        sys.exit(": ".join(["ebmlab", *about]))
     except KeyboardInterrupt:
         sys.stderr.write("ebmlab: interrupted\n")
         sys.exit(INTERRUPTED)
+
+
+def _commanded() -> None:
+    """Read the arguments and do what they say; nothing slow is imported before this."""
+    from tyro.extras import SubcommandApp
+
+    from ebmlab.cli.evaluate import evaluate
+    from ebmlab.cli.methods import methods
+    from ebmlab.cli.plot import plot
+    from ebmlab.cli.tour import tour
+    from ebmlab.cli.train import train
+
+    app = SubcommandApp()
+    for command in (tour, methods, train, evaluate, plot):
+        app.command(command)
+    try:
+        app.cli(prog="ebmlab", description="Energy-based models: one scalar, E(x, y, z).")
+    finally:
+        sys.stdout.flush()

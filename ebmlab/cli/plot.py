@@ -1,22 +1,16 @@
 """`ebmlab plot`."""
 
 import sys
-from pathlib import Path
-from typing import Annotated
 
-from tyro.conf import Positional, arg
+from ebmlab.cli.arguments import Other, Run
 
 __all__ = ["plot"]
 
 
 def plot(
-    run: Annotated[Path, Positional, arg(metavar="RUN")],
-    data: Annotated[
-        str | None, arg(metavar="NAME", help_behavior_hint="(default: the run's)")
-    ] = None,
-    device: Annotated[
-        str | None, arg(metavar="NAME", help_behavior_hint="(default: the run's)")
-    ] = None,
+    run: Run,
+    data: Other = None,
+    device: Other = None,
 ) -> None:
     """Draw a run: its curves, its codes by class, their spectrum, and what it reconstructs.
 

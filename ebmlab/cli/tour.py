@@ -3,13 +3,17 @@
 import sys
 from pathlib import Path
 
-from ebmlab.cli.exits import INTERRUPTED
+from ebmlab.cli.terminal import INTERRUPTED
 
 __all__ = ["tour"]
 
 
 def tour(
-    out: Path = Path("tour"), seed: int = 0, device: str = "cpu", quick: bool = False
+    out: Path = Path("tour"),
+    seed: int = 0,
+    device: str = "cpu",
+    quick: bool = False,
+    threads: int = 1,
 ) -> None:
     """One relation, many answers: train six families of energies on the same pairs and draw them.
 
@@ -21,8 +25,10 @@ def tour(
         seed: of data, weights and batches.
         device: where to compute: cpu, cuda, …
         quick: fewer steps: a rough picture in seconds.
+        threads: of the CPU.
     """
     from ebmlab.tour import run_tour
 
-    if not run_tour(out, seed=seed, device=device, quick=quick).complete:
+    report = run_tour(out, seed=seed, device=device, quick=quick, threads=threads)
+    if not report.complete:
         sys.exit(INTERRUPTED)

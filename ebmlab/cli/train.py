@@ -6,8 +6,8 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from ebmlab.cli.exits import INTERRUPTED
 from ebmlab.cli.table import number
+from ebmlab.cli.terminal import INTERRUPTED
 
 __all__ = ["train"]
 
@@ -33,13 +33,13 @@ def train(
     seed: int = 0,
     device: Annotated[str, arg(metavar="NAME")] = "cpu",
 ) -> None:
-    """Train a recipe on images, into a folder: config.json, metrics.jsonl, a checkpoint.
+    """Train a method on images, into a folder: config.json, metrics.jsonl, a checkpoint.
 
     Collapse is watched for and warned of. Ctrl-C stops after the step under way and leaves a whole
     checkpoint, from which --resume goes on as if nothing had happened.
 
     Args:
-        method: a recipe with a star in `ebmlab methods`, such as simclr or vae.
+        method: one with a star in `ebmlab methods`, such as simclr or vae.
         data: digits, mnist, fashion-mnist or cifar10, in EBMLAB_DATA or (not cifar10) downloaded.
         epochs: visits of each image.
         batch_size: images in a step.
@@ -53,10 +53,10 @@ def train(
         seed: of weights, order and views.
         device: where to compute: cpu, cuda, …
     """
-    from ebmlab.runs import Config, offered
+    from ebmlab.runs import Config, preset_of
     from ebmlab.runs import train as trained
 
-    recipe = offered(method)
+    preset = preset_of(method)
     config = Config(
         method,
         data,
@@ -64,8 +64,8 @@ def train(
         batch_size,
         lr,
         decay,
-        recipe.encoder if encoder is None else encoder,
-        recipe.dim if dim is None else dim,
+        preset.encoder if encoder is None else encoder,
+        preset.dim if dim is None else dim,
         limit,
         seed,
         device,

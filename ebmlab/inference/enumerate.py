@@ -116,6 +116,13 @@ class Enumerate(Precise, Inference):
         residual = torch.zeros_like(information)
         return Posterior(spread(atoms, batch), weights, information, residual, energies)
 
+    def encode(self, energy: Energy, y: Tree) -> Tensor:
+        """The z of lowest energy; of clusters, numbered, -E(y, z) for every z: (*batch, k)."""
+        if self.atoms.is_floating_point():
+            return super().encode(energy, y)
+        atoms = in_front(self.atoms, data_batch(energy, None, y))
+        return -energy(None, y, atoms).movedim(0, -1)
+
     @torch.no_grad()
     def _lowest(
         self, energy: Energy, x: Tree, y: Tree, atoms: Tensor, rng: Rng

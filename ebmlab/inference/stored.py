@@ -5,13 +5,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import require_index, require_positive
+from ebmlab._checks import leaves, require_index, require_positive
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
 from ebmlab.free_energy import Bound, Inference, Posterior
 from ebmlab.inference._atoms import data_batch
+from ebmlab.inference._solvers.descent import Descent
 from ebmlab.protocols import Stepped
-from ebmlab.types import Rng, Tree
+from ebmlab.types import Potential, Rng, Tree
 
 __all__ = ["Stored"]
 
@@ -20,8 +21,8 @@ class Stored(Inference, Stepped):
     """z = table[x], where x is the number of the datum: learned with the model, no encoder.
 
     Gradients of the energy move the rows of the batch. (Optimizers with momentum move the others
-    along.) After each optimizer step every row is put back into the ball ‖z‖ <= radius. For data
-    without a number, infer z by a solver over the same energy.
+    along.) After each optimizer step every row is put back into the ball ‖z‖ <= radius. `encode`
+    finds z for data without a number.
 
     Args:
         table: the first z, (n, *event); becomes a Parameter.
@@ -64,13 +65,23 @@ class Stored(Inference, Stepped):
         atoms = z.expand(*batch, *z.shape[z.ndim - energy.z_ndim :])[None]
         return Posterior(atoms, torch.ones_like(zero)[None], zero, zero)
 
+    def encode(self, energy: Energy, y: Tree) -> Tensor:
+        """The z in the ball of lowest energy for data (n, *event) without a number, from 0 on."""
+        start = self.table.new_zeros(len(leaves(y)[0]), *self.table.shape[1:])
+        u = Potential(lambda z: energy(None, y, self._inside(z)))
+        return self._inside(Descent(steps=100).minimize(u, start).argmin)
+
     @torch.no_grad()
     def step(self) -> None:
         """Put every z back into the ball."""
-        if self.radius is not None:
-            rows = self.table.flatten(1)
-            length = torch.linalg.vector_norm(rows, dim=1, keepdim=True) / self.radius
-            rows /= length.clamp(min=1)
+        self.table.copy_(self._inside(self.table))
+
+    def _inside(self, z: Tensor) -> Tensor:
+        """Every row in the ball, those outside on its surface."""
+        if self.radius is None:
+            return z
+        length = torch.linalg.vector_norm(z.flatten(1), dim=1) / self.radius
+        return z / length.clamp(min=1).reshape(-1, *[1] * (z.ndim - 1))
 
     def extra_repr(self) -> str:
         """What `print` shows."""

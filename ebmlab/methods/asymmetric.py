@@ -4,10 +4,8 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from ebmlab.energies import (
-    JointEmbedding,
-    Predicted,
-)
+from ebmlab.energies import JointEmbedding, Predicted
+from ebmlab.methods.cards import card
 from ebmlab.networks import Projector
 from ebmlab.objectives import Regularized
 from ebmlab.protocols import Method
@@ -16,6 +14,7 @@ from ebmlab.teachers import EMA
 __all__ = ["byol", "simsiam"]
 
 
+@card(energy="-cos(p(f(x)), sg f(y))", collapse="predictor p, stopped gradient")
 def simsiam(
     encoder: nn.Module,
     dim: int,
@@ -38,6 +37,7 @@ def simsiam(
     return Method(JointEmbedding(f, f, head, x_ndim=x_ndim), Regularized(), encoder=encoder)
 
 
+@card(energy="-cos(p(f(x)), f'(y))", collapse="slow teacher f' and predictor p")
 def byol(
     encoder: nn.Module,
     dim: int,

@@ -6,6 +6,7 @@ from ebmlab.energies import Reconstruction, Subspace
 from ebmlab.energy import Energy
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.inference import Amortized, Projected
+from ebmlab.methods.cards import card
 from ebmlab.networks import Transposed
 from ebmlab.objectives import Contractive, Denoising, Regularized
 from ebmlab.protocols import Method
@@ -13,6 +14,12 @@ from ebmlab.protocols import Method
 __all__ = ["autoencoder", "contractive_autoencoder", "denoising_autoencoder", "pca"]
 
 
+@card(
+    energy="‖W z + μ - y‖²",
+    z="Wᵀ (y - μ)",
+    objective="mean energy, closed form",
+    collapse="z narrower than y",
+)
 def pca(dim: int, k: int, *, decay: float = 1.0) -> Method:
     """Principal components: F(y) = min over z of ‖W z + μ - y‖², in closed form on commit.
 
@@ -31,6 +38,7 @@ def pca(dim: int, k: int, *, decay: float = 1.0) -> Method:
     return Method(free, Regularized(), encoder=Transposed(energy.decoder))
 
 
+@card(energy="‖g(z) - y‖²", z="f(y)", collapse="z narrower than y")
 def autoencoder(
     encoder: nn.Module, decoder: nn.Module, *, distance: Energy | None = None
 ) -> Method:
@@ -48,12 +56,13 @@ def autoencoder(
     return Method(_encoded(encoder, decoder, distance), Regularized(), encoder=encoder)
 
 
+@card(energy="‖g(z) - y‖²", z="f(y + σξ)", collapse="noise on y")
 def denoising_autoencoder(
     encoder: nn.Module, decoder: nn.Module, sigma: float, *, distance: Energy | None = None
 ) -> Method:
     """Denoising autoencoder: distance(g(f(y + σξ)), y), the clean y from a noisy one.
 
-    Noise prevents that wide codes copy.
+    The noise keeps a wide code from copying y.
 
     Args:
         encoder: f, to (n, dim).
@@ -66,6 +75,9 @@ def denoising_autoencoder(
     return Method(_encoded(encoder, decoder, distance), Denoising(sigma), encoder=encoder)
 
 
+@card(
+    energy="‖g(z) - y‖²", z="f(y)", objective="mean + λ ‖∂f/∂y‖²", collapse="penalty on f's slope"
+)
 def contractive_autoencoder(
     encoder: nn.Module,
     decoder: nn.Module,
@@ -76,7 +88,7 @@ def contractive_autoencoder(
 ) -> Method:
     """Contractive autoencoder: distance(g(f(y)), y) + λ ‖∂f/∂y‖²_F.
 
-    The cost of every direction that f follows prevents that wide codes copy.
+    The price of every direction that f follows keeps a wide code from copying y.
 
     Args:
         encoder: f, to (n, dim), twice differentiable.

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from ebmlab.energies import Assignment, JointEmbedding, SuperClasses, Supported
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.inference import Centered, Clustered, Sinkhorn, SoftNearest, SuperClustered
+from ebmlab.methods.cards import card
 from ebmlab.networks import MLP, Directions, Memory, Projector, Prototypes
 from ebmlab.objectives import Regularized
 from ebmlab.protocols import Method
@@ -16,6 +17,7 @@ from ebmlab.teachers import EMA
 __all__ = ["deepcluster", "deepercluster", "dino", "paws", "swav"]
 
 
+@card(energy="-Σ z log softmax(C f(x) / τ)", z="Sinkhorn of C f(y)", collapse="equal clusters")
 def swav(
     encoder: nn.Module,
     dim: int,
@@ -63,6 +65,7 @@ def swav(
     return Method(energy, Regularized(), encoder=encoder)
 
 
+@card(energy="-log softmax(C f(x) / τ)_z", z="K-means of all f(y)", collapse="clusters")
 def deepcluster(
     encoder: nn.Module,
     dim: int,
@@ -109,6 +112,9 @@ def deepcluster(
     return Method(JointEmbedding(f, f, head, x_ndim=x_ndim), Regularized(), encoder=encoder)
 
 
+@card(
+    energy="-log softmax(C f(x))_(y, z)", z="K-means in rotations y", collapse="clusters, known y"
+)
 def deepercluster(
     encoder: nn.Module,
     dim: int,
@@ -155,6 +161,11 @@ def deepercluster(
     return Method(energy, Regularized(), encoder=encoder)
 
 
+@card(
+    energy="-Σ z log softmax(f(x) / τ)",
+    z="softmax((f'(y) - c) / τ')",
+    collapse="centering, sharpening",
+)
 def dino(
     encoder: nn.Module,
     dim: int,
@@ -198,6 +209,12 @@ def dino(
     return Method(energy, Regularized(), encoder=encoder)
 
 
+@card(
+    energy="-Σ z log p(x)",
+    z="p(y)^(1/t), by neighbors",
+    objective="mean - H(mean p)",
+    collapse="labels, mean entropy",
+)
 def paws(
     encoder: nn.Module,
     dim: int,

@@ -7,12 +7,19 @@ from ebmlab.energies import Clusters, Components, Reconstruction
 from ebmlab.energy import Energy
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.inference import Enumerate, Nearest
+from ebmlab.methods.cards import card
 from ebmlab.objectives import Regularized, VectorQuantized
 from ebmlab.protocols import Method
 
 __all__ = ["gmm", "kmeans", "vq_vae"]
 
 
+@card(
+    energy="‖c_z - y‖²",
+    z="nearest of K",
+    objective="mean energy, Lloyd",
+    collapse="few values of z",
+)
 def kmeans(
     centers: Tensor,
     temperature: float = 0.0,
@@ -38,6 +45,12 @@ def kmeans(
     return Method(FreeEnergy(energy, which, temperature), Regularized())
 
 
+@card(
+    energy="-log N(y; μ_z, Σ_z)",
+    z="summed, weights w_z",
+    objective="-log p(y), EM",
+    collapse="p(y) is normalized",
+)
 def gmm(
     means: Tensor,
     covariances: Tensor,
@@ -66,6 +79,12 @@ def gmm(
     return Method(FreeEnergy(energy, which, 1.0), Regularized())
 
 
+@card(
+    energy="‖g(c_z) - y‖²",
+    z="code nearest to f(y)",
+    objective="mean + β ‖f - sg c‖²",
+    collapse="few codes",
+)
 def vq_vae(
     encoder: nn.Module,
     decoder: nn.Module,

@@ -4,15 +4,10 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from ebmlab.energies import (
-    Cosine,
-    Density,
-    JointEmbedding,
-    NearestNeighbor,
-    SquaredDistance,
-)
+from ebmlab.energies import Cosine, Density, JointEmbedding, NearestNeighbor, SquaredDistance
 from ebmlab.energy import Energy
 from ebmlab.losses import HeldDifference, InfoNCE, SquareSquare
+from ebmlab.methods.cards import card
 from ebmlab.negatives import InBatch, Noise, Queue, Replay
 from ebmlab.networks import MLP, Memory, Projector
 from ebmlab.objectives import Contrastive
@@ -22,10 +17,11 @@ from ebmlab.teachers import EMA
 __all__ = ["igebm", "moco", "nnclr", "noise_contrastive", "siamese", "simclr"]
 
 
+@card(energy="‖f(x) - f(y)‖²", objective="square-square, batch", collapse="negatives")
 def siamese(encoder: nn.Module, margin: float = 1.0, *, x_ndim: int = 1) -> Method:
     """DrLIM: squared distance of codes; other pairs of the batch are pushed beyond a margin.
 
-    In the paper the energy is the distance itself, so that margins are those of its square here.
+    The paper's energy is the distance itself; margins here are of its square.
 
     Source: Bromley et al. 1993; Hadsell, Chopra, LeCun 2006.
     """
@@ -33,6 +29,7 @@ def siamese(encoder: nn.Module, margin: float = 1.0, *, x_ndim: int = 1) -> Meth
     return Method(energy, Contrastive(SquareSquare(margin), InBatch()), encoder=encoder)
 
 
+@card(energy="-cos(f(x), f(y))", objective="InfoNCE, both views", collapse="negatives")
 def simclr(
     encoder: nn.Module,
     dim: int,
@@ -61,6 +58,7 @@ def simclr(
     return Method(JointEmbedding(f, f, Cosine(), x_ndim=x_ndim), objective, encoder=encoder)
 
 
+@card(energy="-cos(f(x), f'(y))", objective="InfoNCE, queue", collapse="negatives")
 def moco(
     encoder: nn.Module,
     dim: int,
@@ -96,6 +94,9 @@ def moco(
     return Method(energy, objective, encoder=encoder)
 
 
+@card(
+    energy="-cos(p(f(x)), nearest(f(y)))", objective="InfoNCE in the batch", collapse="negatives"
+)
 def nnclr(
     encoder: nn.Module,
     dim: int,
@@ -133,6 +134,7 @@ def nnclr(
     return Method(JointEmbedding(f, f, head, x_ndim=x_ndim), objective, encoder=encoder)
 
 
+@card(energy="any E(x, y)", objective="InfoNCE, noise", collapse="negatives")
 def noise_contrastive(energy: Energy, density: Density, k: int = 16) -> Method:
     """Tell the right y from k draws of a known density: E tends to -log p(y | x) + log q(y) + c.
 
@@ -143,6 +145,7 @@ def noise_contrastive(energy: Energy, density: Density, k: int = 16) -> Method:
     return Method(energy, Contrastive(InfoNCE(), Noise(density, k)))
 
 
+@card(energy="any E(y)", objective="E(y) - E(chains) + E²", collapse="negatives by Langevin")
 def igebm(
     energy: Energy, pool: Tensor, sampler: Sampler, steps: int = 60, alpha: float = 1.0
 ) -> Method:

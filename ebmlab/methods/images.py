@@ -8,6 +8,7 @@ from torch import nn
 from ebmlab.energies import JointEmbedding, Reconstruction, SquaredDistance
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.inference import Enumerate
+from ebmlab.methods.cards import card
 from ebmlab.networks import MLP, Modulated
 from ebmlab.objectives import Regularized
 from ebmlab.protocols import Method
@@ -15,6 +16,7 @@ from ebmlab.protocols import Method
 __all__ = ["image_prediction"]
 
 
+@card(energy="‖g(f(x), z) - y‖²", z="one of k codes", collapse="z carries log k nats")
 def image_prediction(
     x_shape: tuple[int, int, int],
     y_shape: tuple[int, int, int],

@@ -3,6 +3,7 @@
 from ebmlab.energies import Reconstruction
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.inference import Circle, Enumerate
+from ebmlab.methods.cards import card
 from ebmlab.networks import MLP
 from ebmlab.networks import Ellipse as EllipseDecoder
 from ebmlab.networks import Horn as HornDecoder
@@ -12,6 +13,7 @@ from ebmlab.protocols import Method
 __all__ = ["ellipse", "horn"]
 
 
+@card(energy="‖(w₁ cos z, w₂ sin z) - y‖²", z="grid of angles", collapse="z has one dimension")
 def ellipse(
     temperature: float = 0.0, atoms: int = 48, *, w: tuple[float, float] = (1.0, 1.0)
 ) -> Method:
@@ -33,6 +35,7 @@ def ellipse(
     return Method(FreeEnergy(energy, infer, temperature), Regularized())
 
 
+@card(energy="‖(f₁(x) cos z, f₂(x) sin z) - y‖²", z="grid of angles", collapse="one-dimensional z")
 def horn(temperature: float = 0.0, atoms: int = 48, *, hidden: tuple[int, ...] = (8, 8)) -> Method:
     """The horn: an ellipse for each x, E = ‖y - (f1(x) cos z, f2(x) sin z)‖² with a network f.
 

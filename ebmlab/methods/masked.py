@@ -1,6 +1,7 @@
 """Recipes that hide parts of y and predict them from the rest."""
 
 from ebmlab.energies import Completion, PatchError
+from ebmlab.methods.cards import card
 from ebmlab.networks import MaskedAutoencoder, ViT
 from ebmlab.networks._backbones.blocks import begin_uniform
 from ebmlab.objectives import Regularized
@@ -9,6 +10,7 @@ from ebmlab.protocols import Method
 __all__ = ["masked_autoencoder"]
 
 
+@card(energy="‖g(f(x)) - y‖² of hidden patches", collapse="y itself is the target")
 def masked_autoencoder(
     size: int,
     patch: int,

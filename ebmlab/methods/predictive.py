@@ -2,16 +2,12 @@
 
 from torch import Tensor, nn
 
-from ebmlab.energies import (
-    JointEmbedding,
-    Predicted,
-    Reconstruction,
-    SquaredDistance,
-)
+from ebmlab.energies import JointEmbedding, Predicted, Reconstruction, SquaredDistance
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import FreeEnergy, Inference
 from ebmlab.inference import Enumerate
+from ebmlab.methods.cards import card
 from ebmlab.objectives import Regularized
 from ebmlab.protocols import Method, Regularizer
 from ebmlab.regularizers import VICReg
@@ -19,10 +15,11 @@ from ebmlab.regularizers import VICReg
 __all__ = ["jepa", "joint_embedding", "latent_prediction", "regression"]
 
 
+@card(energy="‖f(x) - y‖²", collapse="y itself is the target")
 def regression(predictor: nn.Module, *, x_ndim: int = 1, y_ndim: int = 1) -> Method:
     """Predict one y: E = ‖f(x) - y‖², pushed down on the data.
 
-    Cannot collapse, since y itself is the target; cannot say that several y are right either.
+    It cannot collapse, since y itself is the target; nor can it say that several y are right.
     """
     energy = JointEmbedding(
         predictor, nn.Identity(), SquaredDistance(y_ndim), x_ndim=x_ndim, y_ndim=y_ndim
@@ -30,14 +27,16 @@ def regression(predictor: nn.Module, *, x_ndim: int = 1, y_ndim: int = 1) -> Met
     return Method(energy, Regularized(), encoder=predictor)
 
 
+@card(energy="‖f(x) - g(y)‖²", collapse="nothing: it collapses")
 def joint_embedding(
-    online: nn.Module, target: nn.Module | None = None, *, x_ndim: int = 1
+    encoder: nn.Module, target: nn.Module | None = None, *, x_ndim: int = 1
 ) -> Method:
     """E = ‖f(x) - g(y)‖², pushed down on the data and nothing else: nothing prevents collapse."""
-    energy = JointEmbedding(online, target, SquaredDistance(), x_ndim=x_ndim)
-    return Method(energy, Regularized(), encoder=online)
+    energy = JointEmbedding(encoder, target, SquaredDistance(), x_ndim=x_ndim)
+    return Method(energy, Regularized(), encoder=encoder)
 
 
+@card(energy="‖g(x, z) - y‖²", z="one of k atoms", collapse="z carries log k nats")
 def latent_prediction(
     decoder: nn.Module,
     atoms: Tensor,
@@ -63,6 +62,12 @@ def latent_prediction(
     return Method(FreeEnergy(energy, Enumerate(atoms), temperature), Regularized())
 
 
+@card(
+    energy="‖p(f(x), z) - g(y)‖² + R(z)",
+    z="by any inference",
+    objective="mean + VICReg",
+    collapse="variance; little z",
+)
 def jepa(
     encoder: nn.Module,
     predictor: nn.Module,

@@ -2,12 +2,9 @@
 
 from torch import nn
 
-from ebmlab.energies import (
-    JointEmbedding,
-    SquaredDistance,
-    Whitened,
-)
+from ebmlab.energies import JointEmbedding, SquaredDistance, Whitened
 from ebmlab.errors import ConfigurationError
+from ebmlab.methods.cards import card
 from ebmlab.networks import Expander, Projector
 from ebmlab.objectives import Regularized
 from ebmlab.protocols import Method
@@ -16,6 +13,7 @@ from ebmlab.regularizers import BarlowTwins, SIGReg, VICReg
 __all__ = ["barlow_twins", "lejepa", "vicreg", "w_mse"]
 
 
+@card(energy="‖f(x) - f(y)‖²", objective="mean + variance + cov", collapse="variance of the codes")
 def vicreg(
     encoder: nn.Module,
     dim: int,
@@ -50,6 +48,9 @@ def vicreg(
     return Method(energy, objective, encoder=encoder)
 
 
+@card(
+    energy="‖f(x) - f(y)‖²", objective="cross-correlation → 1", collapse="variance on its diagonal"
+)
 def barlow_twins(
     encoder: nn.Module,
     dim: int,
@@ -80,6 +81,7 @@ def barlow_twins(
     return Method(energy, objective, encoder=encoder)
 
 
+@card(energy="‖f(x) - f(y)‖²", objective="mean + λ SIGReg", collapse="codes are N(0, I)")
 def lejepa(
     encoder: nn.Module,
     dim: int,
@@ -113,7 +115,7 @@ def lejepa(
     """
     if views < 2 or not 0 <= weight <= 1:
         raise ConfigurationError(
-            f"views is {views}, weight {weight}; at least 2 views and a weight in [0, 1] are due"
+            f"views is {views}, weight {weight}; give at least 2 views and a weight in [0, 1]"
         )
     f = nn.Sequential(encoder, Projector(dim, hidden, projection, layers=3))
     energy = JointEmbedding(f, f, SquaredDistance(), x_ndim=x_ndim)
@@ -122,6 +124,7 @@ def lejepa(
     return Method(energy, objective, encoder=encoder)
 
 
+@card(energy="-cos(W f(x), W f(y))", collapse="whitening W")
 def w_mse(
     encoder: nn.Module,
     dim: int,
@@ -133,7 +136,7 @@ def w_mse(
 ) -> Method:
     """W-MSE: views agree in cosine after their codes were whitened.
 
-    Whitening, which only codes that vary in all directions bear, prevents collapse. The paper's
+    Whitening, which needs codes that vary in all directions, prevents collapse. The paper's
     loss 2 - 2 cos is this one plus 2. x and y are tuples of views.
 
     Args:

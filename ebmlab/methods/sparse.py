@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from ebmlab.energies import CodePrediction, Reconstruction
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.inference import L1, Amortized, Proximal, Refined
+from ebmlab.methods.cards import card
 from ebmlab.networks import LISTA, Dictionary
 from ebmlab.objectives import Regularized
 from ebmlab.protocols import Method
@@ -13,6 +14,7 @@ from ebmlab.protocols import Method
 __all__ = ["lista", "psd", "sparse_coding"]
 
 
+@card(energy="‖D z - y‖² + λ‖z‖₁", z="FISTA", collapse="sparse z, unit columns")
 def sparse_coding(
     atoms: Tensor,
     weight: float = 1.0,
@@ -44,6 +46,7 @@ def sparse_coding(
     return Method(FreeEnergy(energy, infer), Regularized())
 
 
+@card(energy="‖D z - y‖² + λ‖z‖₁ + α‖z - f(y)‖²", z="FISTA from f(y)", collapse="sparse z")
 def psd(
     atoms: Tensor,
     encoder: nn.Module,
@@ -76,6 +79,7 @@ def psd(
     return Method(energy, Regularized(), encoder=encoder)
 
 
+@card(energy="‖D z - y‖² + λ‖z‖₁", z="f(y), unrolled ISTA", collapse="sparse z, unit columns")
 def lista(atoms: Tensor, steps: int = 3, weight: float = 1.0, *, shared: bool = False) -> Method:
     """LISTA under the energy it is to lower: F(y) = ‖D f(y) - y‖² + λ ‖f(y)‖₁.
 

@@ -8,12 +8,14 @@ from ebmlab.energies import Reconstruction
 from ebmlab.energy import Energy
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.inference import Stored
+from ebmlab.methods.cards import card
 from ebmlab.objectives import Regularized
 from ebmlab.protocols import Method
 
 __all__ = ["glo"]
 
 
+@card(energy="‖g(z) - y‖²", z="stored for each datum", collapse="z narrower than y")
 def glo(
     decoder: nn.Module,
     n: int,

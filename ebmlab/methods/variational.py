@@ -6,6 +6,7 @@ from ebmlab.energies import Reconstruction
 from ebmlab.energy import Energy
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.inference import Amortized, ImportanceWeighted
+from ebmlab.methods.cards import card
 from ebmlab.networks import Mean
 from ebmlab.objectives import Regularized
 from ebmlab.protocols import Method
@@ -13,6 +14,12 @@ from ebmlab.protocols import Method
 __all__ = ["iwae", "vae"]
 
 
+@card(
+    energy="-log p(y | z)",
+    z="a draw of N(f(y))",
+    objective="mean + KL(q ‖ N(0, 1))",
+    collapse="p(y) is normalized",
+)
 def vae(encoder: nn.Module, decoder: nn.Module, distance: Energy, samples: int = 1) -> Method:
     """Variational autoencoder: F(y) = E_q[distance(g(z), y)] + KL(q ‖ N(0, 1)) >= -log p(y).
 
@@ -32,6 +39,12 @@ def vae(encoder: nn.Module, decoder: nn.Module, distance: Energy, samples: int =
     return Method(free, Regularized(), encoder=Mean(encoder))
 
 
+@card(
+    energy="-log p(y | z)",
+    z="K draws of N(f(y))",
+    objective="-log mean p(y, z)/q(z)",
+    collapse="p(y) is normalized",
+)
 def iwae(
     encoder: nn.Module,
     decoder: nn.Module,

@@ -11,9 +11,9 @@ from ebmlab.protocols import Method
 from ebmlab.runs.config import Config
 from ebmlab.runs.encoders import Encoder, encoder
 from ebmlab.runs.image_sets import ImageSet, image_set
-from ebmlab.runs.offered import offered
 from ebmlab.runs.order import Order
-from ebmlab.runs.setting import Setting, Trainable
+from ebmlab.runs.preset import Preset, Setting
+from ebmlab.runs.presets import preset_of
 from ebmlab.training import Batch
 
 __all__ = ["Batches", "Built", "build"]
@@ -22,7 +22,7 @@ __all__ = ["Batches", "Built", "build"]
 class Built(NamedTuple):
     """A run's parts, on its device."""
 
-    trainable: Trainable
+    preset: Preset
     method: Method
     images: ImageSet
     setting: Setting
@@ -45,7 +45,7 @@ class Batches:
         setting = self.built.setting
         rows = self.built.order.rows(self.step).to(setting.images.device)
         self.step += 1
-        return self.built.trainable.draw(setting, rows, rng)
+        return self.built.preset.feed.draw(setting, rows, rng)
 
 
 def build(config: Config, device: str | None = None) -> Built:
@@ -60,8 +60,8 @@ def build(config: Config, device: str | None = None) -> Built:
             device.
         DataError: the images are missing.
     """
-    trainable = offered(config.method)
-    if trainable.dim is None and config.dim is not None:
+    preset = preset_of(config.method)
+    if preset.dim is None and config.dim is not None:
         raise ConfigurationError(
             f"dim is {config.dim}, but codes of {config.method} are the encoder's; leave --dim out"
         )
@@ -70,7 +70,7 @@ def build(config: Config, device: str | None = None) -> Built:
     order = Order(len(images.images), config.batch_size, config.seed)
     with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
         torch.manual_seed(config.seed)
-        backbone = _backbone(trainable, config, images)
+        backbone = _backbone(preset, config, images)
         network = None if backbone is None else backbone.network.to(where)
         width = 0 if backbone is None else backbone.width
         setting = Setting(
@@ -84,24 +84,24 @@ def build(config: Config, device: str | None = None) -> Built:
             width,
             torch.Generator(where).manual_seed(config.seed),
         )
-        method = trainable.build(setting).to(where)
+        method = preset.build(setting).to(where)
     if min(config.batch_size, len(images.images)) < 2 and batch_norms(method):
         raise ConfigurationError(
             f"batch_size is {config.batch_size} of {len(images.images)} images, and "
             f"{config.method} normalizes over the batch: a step must see at least 2"
         )
-    return Built(trainable, method, images, setting, order)
+    return Built(preset, method, images, setting, order)
 
 
-def _backbone(trainable: Trainable, config: Config, images: ImageSet) -> Encoder | None:
-    if (config.encoder is None) != (trainable.encoder is None):
+def _backbone(preset: Preset, config: Config, images: ImageSet) -> Encoder | None:
+    if (config.encoder is None) != (preset.encoder is None):
         raise ConfigurationError(
             f"encoder is {config.encoder!r}, but {config.method} takes "
-            f"{'none' if trainable.encoder is None else 'one'}; leave --encoder out"
+            f"{'none' if preset.encoder is None else 'one'}; leave --encoder out"
         )
     if config.encoder is None:
         return None
-    if trainable.several_sizes and config.encoder == "mlp":
+    if preset.several_sizes and config.encoder == "mlp":
         raise ConfigurationError(
             f"encoder mlp sees images of one size, but {config.method} crops several; take "
             "another, such as conv"

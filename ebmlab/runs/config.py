@@ -21,7 +21,7 @@ class Config:
     """All arguments of a run; its batches, weights and views follow from them.
 
     Args:
-        method: a recipe's name.
+        method: its name.
         data: an image set's name.
         epochs: visits of each training image.
         batch_size: images in a step.
@@ -82,7 +82,7 @@ def read_config(run: Path) -> Config:
     except OSError as error:
         raise FileError(f"{run} holds no run: {path} cannot be read ({error.strerror})") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise FileError(f"{path} is no config of a run: {error!r}") from error
+        raise FileError(f"{path} is not the config of a run: {error!r}") from error
 
 
 def require_same(run: Path, stored: Config, asked: Config) -> None:

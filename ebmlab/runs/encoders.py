@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from torch import nn
 
-from ebmlab.errors import ConfigurationError
 from ebmlab.networks import MLP, ConvEncoder, ResNet, vit_small, vit_tiny
+from ebmlab.runs.names import named
 
 __all__ = ["ENCODERS", "Encoder", "encoder", "patch_of"]
 
@@ -62,12 +62,10 @@ def encoder(name: str, channels: int, size: int) -> Encoder:
     """The backbone of this name for square images, with weights from torch's generator.
 
     Raises:
-        ConfigurationError: there is none; those that there are get listed.
+        ConfigurationError: there is none.
 
     Example:
         >>> encoder("conv", 1, 8).width
         128
     """
-    if name not in ENCODERS:
-        raise ConfigurationError(f"encoder is {name!r}; there are {', '.join(ENCODERS)}")
-    return ENCODERS[name](channels, size)
+    return named("encoder", name, ENCODERS)(channels, size)

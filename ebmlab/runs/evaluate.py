@@ -12,11 +12,11 @@ from torch import Tensor
 from ebmlab import metrics
 from ebmlab.errors import ConfigurationError
 from ebmlab.runs.build import Built
+from ebmlab.runs.feeds import two_views
 from ebmlab.runs.image_sets import ImageSet, image_set
 from ebmlab.runs.restore import restore
-from ebmlab.runs.view_batches import two_views
 
-__all__ = ["EVALUATION", "Evaluation", "codes_of", "evaluate", "shown_images"]
+__all__ = ["EVALUATION", "Evaluation", "advice", "codes_of", "evaluate", "shown_images"]
 
 EVALUATION = "evaluation.json"
 NEIGHBORS, BLOCK = 20, 256
@@ -29,11 +29,13 @@ class Evaluation(NamedTuple):
         settings: which run, which images, how many.
         numbers: by what they measure.
         dimension_std: of each dimension of the codes.
+        advice: what to try where the codes are worth less than the pixels; None elsewhere.
     """
 
     settings: dict[str, Any]
     numbers: dict[str, float]
     dimension_std: list[float]
+    advice: str | None
 
 
 def evaluate(
@@ -60,10 +62,11 @@ def evaluate(
     labels = images.labels, images.test_labels
     k = min(NEIGHBORS, len(train))
     std = metrics.dimension_std(test)
-    pixels = images.images.flatten(1), images.test_images.flatten(1)
+    pixels = _knn(images.images.flatten(1), images.test_images.flatten(1), labels, k)
+    codes = _knn(train, test, labels, k)
     numbers = {
-        f"kNN accuracy of codes (k = {k})": _knn(train, test, labels, k),
-        f"kNN accuracy of pixels (k = {k})": _knn(*pixels, labels, k),
+        f"kNN accuracy of codes (k = {k})": codes,
+        f"kNN accuracy of pixels (k = {k})": pixels,
         "linear probe's accuracy": metrics.linear_probe(train, labels[0], test, labels[1]),
         "effective rank": metrics.effective_rank(test),
         "rankme": metrics.rankme(test),
@@ -82,26 +85,44 @@ def evaluate(
         "train": len(train),
         "test": len(test),
     }
-    result = Evaluation(settings, numbers, std.tolist())
+    result = Evaluation(settings, numbers, std.tolist(), advice(codes, pixels, config.epochs))
     text = json.dumps(result._asdict(), indent=2, ensure_ascii=False)
     (run / EVALUATION).write_text(text + "\n", encoding="utf-8")
     return result
 
 
+def advice(codes: float, pixels: float, epochs: int) -> str | None:
+    """What to try after so many epochs where kNN does better on pixels than on codes.
+
+    Example:
+        >>> advice(0.98, 0.975, epochs=20)
+        >>> print(advice(0.953, 0.975, epochs=5))
+        kNN does better on pixels (0.975) than on these codes (0.953): train for more than 5 epochs
+        (--resume --epochs …), with another encoder, or by another method
+    """
+    if codes >= pixels:
+        return None
+    return (
+        f"kNN does better on pixels ({pixels:.3f}) than on these codes ({codes:.3f}): train for "
+        f"more than {epochs} epochs (--resume --epochs …), with another encoder, or by another "
+        "method"
+    )
+
+
 def shown_images(built: Built, data: str | None, limit: int | None) -> ImageSet:
     """The images to look at, on the run's device; raise where their shape is not the run's."""
     images = built.images if data is None else image_set(data)
-    shape, due = tuple(images.images.shape[1:]), tuple(built.setting.shape)
-    if shape != due:
-        raise ConfigurationError(f"data {data} has images {shape}, but the run saw {due}")
+    shape, seen = tuple(images.images.shape[1:]), tuple(built.setting.shape)
+    if shape != seen:
+        raise ConfigurationError(f"data {data} has images {shape}, but the run saw {seen}")
     return images.limited(limit).to(built.setting.images.device)
 
 
 @torch.no_grad()
 def codes_of(built: Built, images: Tensor) -> Tensor:
     """The codes (n, d) of images by the trained method, block by block."""
-    parts = [built.trainable.codes(built.method, part) for part in images.split(BLOCK)]
-    return torch.cat(parts).detach()
+    shown = map(built.preset.feed.shown, images.split(BLOCK))
+    return torch.cat([built.method.encode(part).flatten(1) for part in shown])
 
 
 def _knn(train: Tensor, test: Tensor, labels: tuple[Tensor, Tensor], k: int) -> float:
@@ -119,10 +140,10 @@ def _alignment(built: Built, images: Tensor) -> float:
 
 def _score(built: Built, images: ImageSet) -> dict[str, float]:
     """The mean energy of held-out images, where it means something by itself."""
-    if built.trainable.measure is None:
+    if built.preset.measure is None:
         return {}
     energies = torch.cat(list(_energies(built, images)))
-    return {built.trainable.measure: energies.double().mean().item()}
+    return {built.preset.measure: energies.double().mean().item()}
 
 
 @torch.no_grad()
@@ -131,5 +152,5 @@ def _energies(built: Built, images: ImageSet) -> Iterator[Tensor]:
     shown = replace(built.setting, images=images.test_images, labels=images.test_labels)
     rows = torch.arange(len(shown.images), device=shown.images.device)
     for part in rows.split(BLOCK):
-        x, y = built.trainable.draw(shown, part, rng)
+        x, y = built.preset.feed.draw(shown, part, rng)
         yield built.method.energy(x, y, rng=rng)

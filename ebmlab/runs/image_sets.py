@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ebmlab import data
-from ebmlab.errors import ConfigurationError
+from ebmlab.runs.names import named
 
 __all__ = ["IMAGE_SETS", "ImageSet", "image_set"]
 
@@ -57,13 +57,11 @@ def image_set(name: str) -> ImageSet:
     """The image set of this name.
 
     Raises:
-        ConfigurationError: there is none; those that there are get listed.
+        ConfigurationError: there is none.
         DataError: its files are missing.
 
     Example:
         >>> image_set("digits").test_images.shape
         torch.Size([597, 1, 8, 8])
     """
-    if name not in IMAGE_SETS:
-        raise ConfigurationError(f"data is {name!r}; there are {', '.join(IMAGE_SETS)}")
-    return IMAGE_SETS[name]()
+    return named("data", name, IMAGE_SETS)()

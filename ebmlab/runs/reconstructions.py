@@ -25,9 +25,9 @@ def reconstructed(built: Built, images: Tensor) -> dict[str, Tensor]:
     """
     rng = torch.Generator(images.device).manual_seed(0)
     rows = torch.arange(len(images), device=images.device)
-    if built.trainable.measure is None:
+    if built.preset.measure is None:
         return {}
-    x, y = built.trainable.draw(replace(built.setting, images=images), rows, rng)
+    x, y = built.preset.feed.draw(replace(built.setting, images=images), rows, rng)
     energy = built.method.energy
     if isinstance(energy, Completion) and isinstance(energy.network, MaskedAutoencoder):
         return {"y": images, **_completed(energy, energy.network, x)}

@@ -1,6 +1,5 @@
 """Start a run or go on with it: `fit` with a folder of its own."""
 
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,7 +65,7 @@ def train(config: Config, out: Path, *, resume: bool = False, every: int | None 
         return Trained(built, None, complete=True)
     epoch = built.order.epoch
     with noticed() as pressed:
-        if built.trainable.settles and start == 0:
+        if built.preset.settles and start == 0:
             settle(method, Batches(built), commits=epoch, rng=rng, batch_size=config.batch_size)
 
         def after(step: int) -> bool:
@@ -84,7 +83,6 @@ def train(config: Config, out: Path, *, resume: bool = False, every: int | None 
             optimizer=optimizer,
             schedule=falling_cosine if config.decay else None,
             out=out,
-            progress=sys.stderr.isatty(),
             title=f"{config.method} on {config.data}",
             every=every or max(5, epoch // 10),
             watch=Collapse(),

@@ -58,7 +58,7 @@ class Problem(NamedTuple):
         return self.y_scale.apply(self.grid[:, None])[:, 0]
 
     def true_nll(self) -> float:
-        """What the true density results on the test pairs, in nats: no model can do better."""
+        """The true density's result on the test pairs, in nats: no model can do better."""
         x, y = self.splits["test"]
         return float(-inverse_sine.log_density(x.double(), y.double()).mean())
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from ebmlab._checks import named_device
+from ebmlab.errors import ConfigurationError
 from ebmlab.tour import digits, pictures
 from ebmlab.tour.relation import FAMILIES, Problem, draw_problem, train
 from ebmlab.tour.report import Report
@@ -18,7 +19,13 @@ SPLIT = ("train", "test")
 
 
 def run_tour(
-    out: Path, *, seed: int = 0, device: str = "cpu", quick: bool = False, verbose: bool = True
+    out: Path,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    quick: bool = False,
+    threads: int = 1,
+    verbose: bool = True,
 ) -> Report:
     """Train, judge and draw; write the report after every stage.
 
@@ -27,25 +34,33 @@ def run_tour(
         seed: of data, weights and batches.
         device: a torch device.
         quick: a fifth of the steps.
-        verbose: show bars (on a terminal) and print the table.
+        threads: of the CPU; more of them wait for one another where a machine is busy. The
+            caller's number is put back at the end.
+        verbose: show bars on a terminal, lines elsewhere, and print the table.
 
     Raises:
-        ConfigurationError: the device does not exist here.
+        ConfigurationError: the device does not exist here, or threads < 1.
     """
+    if threads < 1:
+        raise ConfigurationError(f"threads is {threads}; it must be at least 1")
     where = named_device(device)
     out.mkdir(parents=True, exist_ok=True)
-    settings = {"seed": seed, "device": device, "quick": quick, "steps": QUICK if quick else STEPS}
+    steps = QUICK if quick else STEPS
+    settings = {"seed": seed, "device": device, "quick": quick, "steps": steps, "threads": threads}
     report = Report(out, settings)
     problem = draw_problem(seed, where)
     report.splits = {name: len(x) for name, (x, _) in problem.splits.items()}
     report.truth = {"nll": problem.true_nll()}
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
     try:
-        bars = verbose and sys.stderr.isatty()
-        _relation(report, problem, seed, bars)
-        _digits(report, seed, where, bars)
+        _relation(report, problem, seed, verbose)
+        _digits(report, seed, where, verbose)
         report.complete = True
     except KeyboardInterrupt:
         _say(verbose, "\ninterrupted: the report holds what was done")
+    finally:
+        torch.set_num_threads(before)
     if report.trained and not report.pictures:
         _draw_relation(report, problem)
     report.write()
@@ -53,12 +68,14 @@ def run_tour(
     return report
 
 
-def _relation(report: Report, problem: Problem, seed: int, progress: bool) -> None:
+def _relation(report: Report, problem: Problem, seed: int, verbose: bool) -> None:
     for family in FAMILIES:
-        report.trained.append(
-            train(family, problem, steps=report.settings["steps"], seed=seed, progress=progress)
+        trained = train(
+            family, problem, steps=report.settings["steps"], seed=seed, progress=verbose
         )
+        report.trained.append(trained)
         report.write()
+        _note(verbose, f"{family.title}: {trained.results['seconds']:.0f} s")
     _draw_relation(report, problem)
 
 
@@ -71,17 +88,25 @@ def _draw_relation(report: Report, problem: Problem) -> None:
     report.write()
 
 
-def _digits(report: Report, seed: int, device: torch.device, progress: bool) -> None:
+def _digits(report: Report, seed: int, device: torch.device, verbose: bool) -> None:
     steps = QUICK_DIGITS if report.settings["quick"] else DIGIT_STEPS
     data = digits.halves(seed, device)
     report.splits |= {
         f"digits {name}": len(part.labels) for name, part in zip(SPLIT, data, strict=True)
     }
-    completions = digits.complete(*data, steps=steps, seed=seed, progress=progress)
+    completions = digits.complete(*data, steps=steps, seed=seed, progress=verbose)
     report.digits |= completions.results
     report.pictures.append(pictures.draw_digits(completions, report.out))
     report.write()
-    report.digits |= digits.embed(*data, steps=steps, seed=seed, progress=progress)
+    _note(verbose, "digits: completed")
+    report.digits |= digits.embed(*data, steps=steps, seed=seed, progress=verbose)
+    _note(verbose, "digits: embedded")
+
+
+def _note(verbose: bool, text: str) -> None:
+    """What is done, where no bar says so."""
+    if verbose and not sys.stderr.isatty():
+        sys.stderr.write(f"{text}\n")
 
 
 def _say(verbose: bool, text: str) -> None:

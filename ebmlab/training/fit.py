@@ -10,6 +10,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from ebmlab._checks import require_counts, require_positive
 from ebmlab._kinds import require_a
+from ebmlab._progress import progress_bar
 from ebmlab.errors import ConfigurationError
 from ebmlab.training.batches import Data
 from ebmlab.training.passes import Passes, passing
@@ -84,7 +85,7 @@ def fit(
             ones too. None keeps them.
         out: a folder for `metrics.jsonl`, made anew, one line for each recorded step: step,
             seconds, value, terms, metrics, skipped; null where a number is not finite.
-        progress: show a bar.
+        progress: show a bar, on a terminal or in a notebook.
         title: what the bar says.
         patience: raise after that many skipped steps in a row.
         every: record every so many steps, and the last.
@@ -118,19 +119,15 @@ def fit(
     optimizer = _optimizer(method, optimizer, lr)
     sized = scheduled(optimizer, schedule, steps)
     passes = Passes(method, data, batch_size, rng, optimizer, patience)
-    from tqdm.auto import tqdm
-
-    bar = tqdm(
-        range(start + 1, steps + 1),
-        desc=title,
-        unit="step",
-        disable=not progress,
-        initial=start,
-        total=steps,
-    )
+    shown = progress_bar(title, steps, progress, start=start)
     step, guard = start, passes.guard
-    with passing(method), recording(out, start) as record, sized as (resize, resized), bar:
-        for step in bar:
+    with (
+        passing(method),
+        recording(out, start) as record,
+        sized as (resize, resized),
+        shown as bar,
+    ):
+        for step in range(start + 1, steps + 1):
             resize(step)
             batch, loss = passes.step(step)
             resized()
@@ -139,6 +136,7 @@ def fit(
                 record.add(step, watched(watch, method, batch, loss), guard.skipped)
                 value = record.history["value"][-1]
                 bar.set_postfix(value=value, skipped=guard.skipped, refresh=False)
+            bar.update()
             if last:
                 break
     return Fit(record.history, step, guard.skipped, optimizer, passes.rng)

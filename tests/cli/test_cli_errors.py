@@ -2,10 +2,13 @@ import pytest
 from cli_support import TINY, ebmlab
 
 WRONG = {
-    "unknown method": (("train", "simclrr"), "'simclrr'; train offers"),
-    "method of other data": (("train", "ellipse"), "ellipse is no method of plain images"),
-    "unknown data": (("train", "simclr", "--data", "noise"), "there are digits, mnist"),
-    "unknown encoder": (("train", "simclr", "--encoder", "big"), "there are mlp, conv"),
+    "unknown method": (("train", "xx"), "method is 'xx'; there are autoencoder, barlow_twins"),
+    "misspelt method": (("train", "SimCLRR"), "method is 'SimCLRR'; did you mean simclr?"),
+    "method of other data": (("train", "ellipse"), "ellipse is not a method of plain images"),
+    "unknown data": (("train", "simclr", "--data", "xx"), "there are digits, mnist"),
+    "misspelt data": (("train", "simclr", "--data", "mnits"), "did you mean mnist?"),
+    "unknown encoder": (("train", "simclr", "--encoder", "xx"), "there are mlp, conv"),
+    "misspelt encoder": (("train", "simclr", "--encoder", "resnet"), "mean resnet50 or resnet18?"),
     "encoder of one size": (("train", "swav", "--encoder", "mlp"), "swav crops several"),
     "encoder for none": (("train", "pca", "--encoder", "conv"), "pca takes none"),
     "dim for none": (("train", "siamese", "--dim", "8"), "leave --dim out"),
@@ -17,7 +20,8 @@ WRONG = {
     "no run to draw": (("plot", "nowhere"), "nowhere holds no run"),
     "one image a step": (("train", "simclr", "--batch-size", "1"), "must see at least 2"),
     "nothing to judge": (("evaluate", "nowhere", "--limit", "1"), "limit is 1; it must be"),
-    "unknown recipe": (("methods", "nothing"), "method is 'nothing'; there are autoencoder"),
+    "unknown name": (("methods", "xx"), "method is 'xx'; there are byol"),
+    "misspelt name": (("methods", "k-means"), "did you mean kmeans?"),
 }
 
 
@@ -59,7 +63,7 @@ def test_arguments_that_cannot_be_read_end_with_2(monkeypatch, capsys):
 
 def test_a_damaged_config_is_named(tmp_path, monkeypatch):
     (tmp_path / "config.json").write_text('{"method": "vae"}')
-    assert "is no config of a run" in ebmlab(monkeypatch, "evaluate", tmp_path)
+    assert "is not the config of a run" in ebmlab(monkeypatch, "evaluate", tmp_path)
 
 
 def test_a_run_without_a_checkpoint_is_named(tmp_path, monkeypatch):

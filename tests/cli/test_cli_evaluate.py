@@ -1,3 +1,4 @@
+import importlib
 import json
 import math
 
@@ -5,12 +6,15 @@ import pytest
 import torch
 from cli_support import TINY, ebmlab
 
-from ebmlab.runs import OFFERED
+from ebmlab.runs import PRESETS
 from ebmlab.runs.image_sets import image_set
 from ebmlab.runs.restore import restore
 
+# The function of the same name hides the module.
+evaluation = importlib.import_module("ebmlab.runs.evaluate")
 
-@pytest.mark.parametrize("method", sorted(OFFERED))
+
+@pytest.mark.parametrize("method", PRESETS)
 def test_every_method_that_is_offered_trains_and_is_evaluated(tmp_path, monkeypatch, method):
     assert ebmlab(monkeypatch, "train", method, *TINY, "--out", tmp_path) == 0
     assert ebmlab(monkeypatch, "evaluate", tmp_path, "--limit", "64") == 0
@@ -20,11 +24,13 @@ def test_every_method_that_is_offered_trains_and_is_evaluated(tmp_path, monkeypa
     }  # fmt: skip
     assert all(math.isfinite(value) for value in found["numbers"].values())
     assert len(found["dimension_std"]) == found["numbers"]["dimensions"]
-    score = OFFERED[method].score
-    assert score is None or score in found["numbers"]
+    measure = PRESETS[method].measure
+    assert measure is None or measure in found["numbers"]
     shares = [value for name, value in found["numbers"].items() if "accuracy" in name]
     assert len(shares) == 3
     assert all(0 <= value <= 1 for value in shares)
+    codes, pixels, _ = shares
+    assert (found["advice"] is None) == (codes >= pixels)
 
 
 def test_the_energy_of_pca_is_the_variance_outside_its_directions(tmp_path, monkeypatch):
@@ -47,6 +53,26 @@ def test_the_table_holds_what_the_file_holds(tmp_path, monkeypatch, capsys):
     table = capsys.readouterr().out
     found = json.loads((tmp_path / "evaluation.json").read_text())
     assert all(name in table for name in found["numbers"])
+
+
+@pytest.mark.parametrize(("worth", "lines"), [(0.5, 1), (1.5, 0)])
+def test_codes_worth_less_than_pixels_are_told_of_in_one_line(
+    tmp_path, monkeypatch, capsys, worth, lines
+):
+    assert ebmlab(monkeypatch, "train", "pca", *TINY, "--out", tmp_path) == 0
+    knn = evaluation.metrics.knn_accuracy
+
+    def graded(codes, *others):
+        return knn(codes, *others) * (worth if codes.shape[1] == 32 else 1.0)
+
+    monkeypatch.setattr(evaluation.metrics, "knn_accuracy", graded)
+    capsys.readouterr()
+    assert ebmlab(monkeypatch, "evaluate", tmp_path, "--limit", "64") == 0
+    told = [
+        line for line in capsys.readouterr().out.splitlines() if "does better on pixels" in line
+    ]
+    assert len(told) == lines
+    assert all("more than 1 epochs (--resume" in line for line in told)
 
 
 def test_a_restored_run_computes_what_the_trained_one_did(tmp_path):

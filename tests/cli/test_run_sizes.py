@@ -1,6 +1,7 @@
 """Many chains, long chains, images: what is kept is what was asked for."""
 
 import resource
+import sys
 
 import pytest
 import torch
@@ -29,7 +30,8 @@ def test_a_hundred_thousand_chains_of_a_thousand_steps_need_little_memory():
 
 
 @pytest.mark.parametrize("sampler", [Langevin(1e-4), MALA(1e-4), HMC(1e-2, 3)])
-def test_images_of_a_convolutional_energy_are_sampled_with_a_bar(sampler, capsys):
+def test_images_of_a_convolutional_energy_are_sampled_with_a_bar(sampler, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     u = ConvNet(1, width=4).given()
     start = torch.rand(3, 1, 28, 28, generator=generator())
     chain = run(sampler, u, start, steps=6, rng=generator(1), thin=3, progress=True)

@@ -2,6 +2,7 @@ import json
 import re
 
 import pytest
+import torch
 
 from ebmlab.errors import ConfigurationError
 from ebmlab.tour import relation, report, run
@@ -22,7 +23,13 @@ def test_the_tour_writes_a_whole_report(tmp_path, few_steps, capsys):
     run_tour(tmp_path / "out", seed=3, quick=True)
     metrics = json.loads((tmp_path / "out/metrics.json").read_text())
     assert metrics["complete"] is True
-    assert metrics["settings"] == {"seed": 3, "device": "cpu", "quick": True, "steps": 3}
+    assert metrics["settings"] == {
+        "seed": 3,
+        "device": "cpu",
+        "quick": True,
+        "steps": 3,
+        "threads": 1,
+    }
     drawn = {"train": 512, "validation": 100, "test": 300}
     assert metrics["splits"] == {**drawn, "digits train": 1200, "digits test": 597}
     assert list(metrics["families"]) == KEYS
@@ -32,8 +39,11 @@ def test_the_tour_writes_a_whole_report(tmp_path, few_steps, capsys):
         assert ("code_std" in results) == ("effective_rank" in results) == embeds
     assert {"knn_codes", "knn_pixels", "best_of_codes_error"} <= set(metrics["digits"])
     assert {path.stem for path in (tmp_path / "out").glob("*.png")} == PICTURES
-    table = capsys.readouterr().out
+    table, notes = capsys.readouterr()
     assert all(family.title in table for family in relation.FAMILIES)
+    assert all(f"{family.title}: " in notes for family in relation.FAMILIES)
+    assert "\r" not in notes
+    assert len(notes.splitlines()) == len(KEYS) + 2
 
 
 def test_the_page_opens_offline(tmp_path, few_steps):
@@ -83,6 +93,31 @@ def test_ctrl_c_at_the_very_start_still_leaves_a_report(tmp_path, monkeypatch):
 def test_a_device_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(ConfigurationError, match="warp"):
         run_tour(tmp_path, device="warp")
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_tour_takes_its_threads_and_gives_the_callers_back(
+    tmp_path, few_steps, monkeypatch, threads
+):
+    seen, whole = [], run.train
+    before = torch.get_num_threads()
+
+    def counted(*args, **kwargs):
+        seen.append(torch.get_num_threads())
+        if len(seen) == 2:
+            raise ZeroDivisionError
+        return whole(*args, **kwargs)
+
+    monkeypatch.setattr(run, "train", counted)
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(ZeroDivisionError):
+            run_tour(tmp_path, quick=True, verbose=False, threads=threads)
+        assert (seen, torch.get_num_threads()) == ([threads] * 2, 2)
+    finally:
+        torch.set_num_threads(before)
+    with pytest.raises(ConfigurationError, match="threads is 0"):
+        run_tour(tmp_path, threads=0)
 
 
 def test_titles_are_escaped():

@@ -44,6 +44,9 @@ for statement in json.loads(sys.argv[1]):
 """
 
 
+CORE = "from ebmlab import Energy, FreeEnergy, FunctionEnergy, Loss, Method, Posterior"
+
+
 def _costs(*statements: str) -> list[tuple[float, list[str]]]:
     """Seconds and modules of each statement beyond those of `import torch`."""
     command = [sys.executable, "-W", "error", "-c", MEASURE, json.dumps(statements)]
@@ -57,7 +60,7 @@ def _heavy(modules: list[str]) -> list[str]:
 
 def test_importing_loads_nothing_heavy_and_takes_at_most_three_tenths_of_a_second():
     heavy = "import ebmlab.energies as e; e.DoubleWell().log_z"
-    *imports, (_, control) = _costs(*["import ebmlab"] * 3, heavy)
+    *imports, (_, control) = _costs(*[CORE] * 3, heavy)
     assert min(seconds for seconds, _ in imports) <= 0.3
     for _, modules in imports:
         assert "ebmlab.energy" in modules

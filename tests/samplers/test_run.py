@@ -1,5 +1,7 @@
 """The one loop: generators, states, thinning, records, precision."""
 
+import sys
+
 import pytest
 import torch
 from problems import (
@@ -67,9 +69,10 @@ def test_a_record_is_the_sum_over_steps(sampler):
     torch.testing.assert_close(whole.acceptance, torch.stack(parts).mean(0))
 
 
-def test_progress_shows_a_bar_and_changes_nothing(capsys):
-    quiet = _chains(MALA(0.5), 30)
+def test_progress_shows_a_bar_on_a_terminal_and_changes_nothing(capsys, monkeypatch):
+    quiet = _chains(MALA(0.5), 30, progress=True)
     assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     shown = _chains(MALA(0.5), 30, progress=True)
     captured = capsys.readouterr()
     assert "sampling" in captured.err

@@ -1,6 +1,7 @@
 """Warm-up on targets whose covariance is known: what it learns, and what it leaves exact."""
 
 import dataclasses
+import sys
 
 import pytest
 import torch
@@ -191,6 +192,7 @@ def test_mistakes_are_named():
         warmup(HMC(0.5, 5), lambda y: -1e7 * y.sum(-1), 0 * start, steps=100, rng=generator())
 
 
-def test_a_bar_is_shown_on_request(capsys):
+def test_a_bar_is_shown_on_request(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     warmup(HMC(0.1, 1), bowl, randn(4, 2), steps=40, rng=generator(), progress=True)
     assert "40/40" in capsys.readouterr().err

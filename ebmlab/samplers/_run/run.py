@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ebmlab._progress import progress_bar
 from ebmlab.errors import ConfigurationError
 from ebmlab.kernels.compiled import CompiledPotential
 from ebmlab.protocols import Sampler
 from ebmlab.samplers._run.blocks import Blocks, Compiled, Stepwise
 from ebmlab.samplers._run.lookout import Lookout
-from ebmlab.samplers._run.progress import Bar
 from ebmlab.samplers._steps.start import started
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.types import Chain, Potential, as_potential
@@ -47,7 +47,7 @@ def run(
         steps: how many transitions, >= 1.
         rng: a generator on y's device.
         thin: keep every thin-th state as a sample; 0 keeps none.
-        progress: show a bar.
+        progress: show a bar, on a terminal or in a notebook.
         compile: compile blocks of transitions into one program, which takes seconds once for each
             energy, kernel and shape. The chain is the same to rounding. Samplers that are not a
             `Kernel` have their potential compiled instead.
@@ -83,7 +83,7 @@ def run(
     )
     several = _several(sampler, u, thin) if compile else single
     total, done = None, 0
-    with Bar(steps, progress) as bar:
+    with progress_bar("sampling", steps, progress) as bar:
         while done < steps:
             blocks = several if done + several.length <= steps else single
             try:

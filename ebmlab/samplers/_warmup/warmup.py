@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from ebmlab._progress import progress_bar
 from ebmlab.errors import ConfigurationError
 from ebmlab.kernels.compiled import CompiledPotential
-from ebmlab.samplers._run.progress import Bar
 from ebmlab.samplers._steps.start import started
 from ebmlab.samplers._warmup.tuning import Tunable, Tuning
 from ebmlab.samplers.mala import MALA
@@ -59,7 +59,7 @@ def warmup(
             coordinate that never moves keeps the scale it had.
         target: acceptance aimed at; None is 0.57 for `MALA`, whose proposals are single leaps, and
             0.8 for the others.
-        progress: show a bar.
+        progress: show a bar, on a terminal or in a notebook.
         compile: compile energy and gradient into one program, as `run` does for samplers that are
             not a `Kernel`.
 
@@ -90,7 +90,7 @@ def warmup(
         target = 0.57 if isinstance(sampler, MALA) else 0.8
     dim = state.y[0].numel()
     kind = metric or (Dense if dim <= DENSE_UP_TO else Diagonal)
-    with Bar(steps, progress) as bar:
+    with progress_bar("sampling", steps, progress) as bar:
         tuning = Tuning(sampler, u, state, rng, target, bar.update)
         made = tuning.alone(min(steps // 4, LONGEST_ALONE), kind)
         tuning.together(_windows(steps - made), kind)

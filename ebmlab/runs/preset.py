@@ -1,16 +1,17 @@
-"""What a recipe is built from in a run, and the table's rows."""
+"""What `train` knows of a method: its recipe, with sizes that follow from the images of a run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from ebmlab.errors import ConfigurationError
+from ebmlab.methods.cards import Recipe
 from ebmlab.protocols import Method
 from ebmlab.types import Tree
 
-__all__ = ["Setting", "Trainable", "encoded"]
+__all__ = ["Feed", "Preset", "Setting"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +25,7 @@ class Setting:
         batch_size: images in a step.
         epoch: steps in an epoch.
         dim: length of the codes.
-        network: the backbone, (n, c, h, w) -> (n, width); None where the recipe takes none.
+        backbone: the network, (n, c, h, w) -> (n, width); None where the method takes none.
         width: its length.
         rng: for what the recipe draws at the start.
     """
@@ -35,16 +36,9 @@ class Setting:
     batch_size: int
     epoch: int
     dim: int
-    network: nn.Module | None
+    backbone: nn.Module | None
     width: int
     rng: torch.Generator
-
-    @property
-    def backbone(self) -> nn.Module:
-        """The network of a recipe that takes one."""
-        if self.network is None:
-            raise ConfigurationError("this setting has no encoder, and the recipe takes one")
-        return self.network
 
     @property
     def shape(self) -> torch.Size:
@@ -57,32 +51,43 @@ class Setting:
         return self.shape.numel()
 
 
-def encoded(method: Method, images: Tensor) -> Tensor:
-    """The codes of a method with an encoder of images."""
-    return method.encode(images)
+class Feed(NamedTuple):
+    """How a method sees images.
+
+    Attributes:
+        draw: (setting, rows, rng) -> (x, y), a batch of those images.
+        shown: images (n, c, h, w) as `Method.encode` takes them.
+    """
+
+    draw: Callable[[Setting, Tensor, torch.Generator], tuple[Tree, Tree]]
+    shown: Callable[[Tensor], Tensor] = lambda images: images
 
 
 @dataclass(frozen=True)
-class Trainable:
-    """A recipe as `train` offers it.
+class Preset:
+    """A method as `train` offers it.
 
     Args:
-        build: makes the method.
-        draw: (setting, rows, rng) -> (x, y), what the method sees of these images.
-        encoder: the backbone if none is asked for; None where the recipe takes none.
+        recipe: the function of `ebmlab.methods`; its name is the method's.
+        feed: how it sees images.
+        encoder: the backbone if none is asked for; None where the method takes none.
         dim: length of the codes, number of clusters or atoms, if none is asked for; None where
             they are the backbone's.
-        codes: the representation of images, (n, d).
+        sizes: the recipe's arguments for a setting.
         measure: what the energy of held-out data is, where it says something by itself.
         several_sizes: whether the backbone must take images of several sizes.
         settles: whether an epoch of commits comes before the first step.
     """
 
-    build: Callable[[Setting], Method]
-    draw: Callable[[Setting, Tensor, torch.Generator], tuple[Tree, Tree]]
+    recipe: Recipe
+    feed: Feed
     encoder: str | None
     dim: int | None
-    codes: Callable[[Method, Tensor], Tensor] = encoded
+    sizes: Callable[[Setting], dict[str, Any]]
     measure: str | None = None
     several_sizes: bool = False
     settles: bool = False
+
+    def build(self, setting: Setting) -> Method:
+        """The method for these images."""
+        return self.recipe(**self.sizes(setting))

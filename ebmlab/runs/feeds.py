@@ -1,0 +1,111 @@
+"""What methods see of images: views in pairs, crops, turned, with a support; patches; halves."""
+
+import torch
+from torch import Tensor
+
+from ebmlab.data.views import Masked, MultiCrop, Pair, QuarterTurn, dino, grey_images, simclr, swav
+from ebmlab.runs.encoders import patch_of
+from ebmlab.runs.preset import Feed, Setting
+from ebmlab.types import Tree
+
+__all__ = [
+    "CROPS",
+    "HALVES",
+    "IMAGES",
+    "NUMBERED",
+    "PAIR",
+    "PATCHES",
+    "SUPPORTED",
+    "TEACHER_CROPS",
+    "TURNED",
+    "VECTORS",
+    "two_views",
+]
+
+PER_CLASS = 4
+
+
+def two_views(setting: Setting) -> Pair:
+    """The pair of views of these images: of gray ones, or of small colored ones."""
+    channels, _, size = setting.shape
+    if channels == 1:
+        return grey_images(size, flip=setting.flip)
+    return simclr(size, strength=0.5, blur=0.0)
+
+
+def _pair(setting: Setting, rows: Tensor, rng: torch.Generator) -> tuple[Tree, Tree]:
+    """Two views as x and as y."""
+    views = two_views(setting)(setting.images[rows], rng)
+    return views, views
+
+
+def _small(size: int) -> int:
+    """About half the size, in whole patches of 4."""
+    return max(4, size // 2 // 4 * 4)
+
+
+def _crops(setting: Setting) -> MultiCrop:
+    channels, _, size = setting.shape
+    if channels == 3:
+        return swav(size, _small(size), 4)
+    large, other = two_views(setting).first, grey_images(_small(size), flip=setting.flip).first
+    return MultiCrop((large,) * 2, (other,) * 2)
+
+
+def _multi_crop(setting: Setting, rows: Tensor, rng: torch.Generator) -> tuple[Tree, Tree]:
+    """Two large and some small views as x, the large ones as y."""
+    views = _crops(setting)(setting.images[rows], rng)
+    return views, views[:2]
+
+
+def _teacher_crops(setting: Setting, rows: Tensor, rng: torch.Generator) -> tuple[Tree, Tree]:
+    """DINO's views as x, the large ones as y."""
+    channels, _, size = setting.shape
+    if channels == 1:
+        return _multi_crop(setting, rows, rng)
+    views = dino(size, _small(size), 4)(setting.images[rows], rng)
+    return views, views[:2]
+
+
+def _turned(setting: Setting, rows: Tensor, rng: torch.Generator) -> tuple[Tree, Tree]:
+    """A view turned by some right angles as x, how many as y."""
+    return QuarterTurn().labelled(two_views(setting).first(setting.images[rows], rng), rng)
+
+
+def _supported(setting: Setting, rows: Tensor, rng: torch.Generator) -> tuple[Tree, Tree]:
+    """Two views, and a labeled support with as many images of each class."""
+    views = two_views(setting)(setting.images[rows], rng)
+    classes = setting.labels.unique()
+    chance = (setting.labels == classes[:, None]).float()
+    support = torch.multinomial(chance, PER_CLASS, replacement=True, generator=rng).flatten()
+    shown = two_views(setting).first(setting.images[support], rng)
+    return views, (*views, shown, setting.labels[support])
+
+
+def _patches(setting: Setting, rows: Tensor, rng: torch.Generator) -> tuple[Tree, Tree]:
+    """A quarter of the patches with their places as x, the others as y."""
+    return Masked(patch_of(setting.shape[-1]))(setting.images[rows], rng)
+
+
+def _left(images: Tensor) -> Tensor:
+    return images[..., : images.shape[-1] // 2]
+
+
+def _halves(setting: Setting, rows: Tensor, rng: torch.Generator) -> tuple[Tree, Tree]:
+    """Left halves of images as x, right halves as y."""
+    images = setting.images[rows]
+    return _left(images), images[..., images.shape[-1] // 2 :]
+
+
+def _vectors(images: Tensor) -> Tensor:
+    """All pixels of an image side by side."""
+    return images.flatten(1)
+
+
+PAIR, CROPS, TEACHER_CROPS = Feed(_pair), Feed(_multi_crop), Feed(_teacher_crops)
+TURNED, SUPPORTED, PATCHES = Feed(_turned), Feed(_supported), Feed(_patches)
+HALVES = Feed(_halves, _left)
+# No x, or the number of the image.
+IMAGES = Feed(lambda setting, rows, rng: (None, setting.images[rows]))
+VECTORS = Feed(lambda setting, rows, rng: (None, _vectors(setting.images[rows])), _vectors)
+NUMBERED = Feed(lambda setting, rows, rng: (rows, setting.images[rows]))
