@@ -7,7 +7,15 @@ from torch import Tensor
 
 from ebmlab.errors import NonFiniteError
 
-__all__ = ["depth_limit", "finite_rows", "require_finite", "row_sums", "rows", "select"]
+__all__ = [
+    "depth_limit",
+    "finite_rows",
+    "norms",
+    "require_finite",
+    "row_sums",
+    "rows",
+    "select",
+]
 
 Parts = TypeVar("Parts", bound=tuple)
 
@@ -15,6 +23,11 @@ Parts = TypeVar("Parts", bound=tuple)
 def row_sums(t: Tensor) -> Tensor:
     """Sums over the event: (rows, *event) -> (rows,)."""
     return t if t.ndim == 1 else t.flatten(1).sum(1)
+
+
+def norms(t: Tensor) -> Tensor:
+    """The length of each row: (rows, *event) -> (rows,)."""
+    return torch.linalg.vector_norm(t.reshape(len(t), -1), dim=1)
 
 
 def finite_rows(t: Tensor) -> Tensor:

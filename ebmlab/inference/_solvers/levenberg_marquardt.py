@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_non_negative
-from ebmlab._rows import require_finite, row_sums, select
+from ebmlab._rows import norms, require_finite, row_sums, select
 from ebmlab.errors import ConfigurationError
+from ebmlab.inference._solvers.convergence import Progress, ratio, rounding
 from ebmlab.inference._solvers.implicit_function import implicit
 from ebmlab.inference._solvers.least_squares import LeastSquares
 from ebmlab.inference._solvers.point import Found, PointInference
@@ -74,22 +75,31 @@ class LevenbergMarquardt(PointInference):
         z = start.detach()
         fit = _Fit.at(z, *u.linearized(z), self.damping)
         require_finite(z, fit.energy, fit.grad, "start: row")
-        ceiling = fit.energy
-        done = self.settled(fit.residual(), fit.energy)
+        ceiling, progress = fit.energy, Progress.begin(z, fit.residual(), fit.energy)
+        step, foreseen = _step(fit.normal, fit.grad, fit.damping)
+        done = converged = self._settled(fit, step, progress)
         for _ in range(self.steps):
             if bool(done.all()):
                 break
-            step, foreseen = _step(fit.normal, fit.grad, fit.damping)
             trial = fit.z + step.reshape(z.shape)
             ahead = _Fit.at(trial, *u.linearized(trial), self.damping)
             fit = fit.advance(ahead, foreseen, (ahead.energy <= ceiling) & ~done)
-            done = done | self.settled(fit.residual(), fit.energy) | (fit.damping > MOST)
-        residual, energy = fit.residual(), fit.energy
-        converged = self.settled(residual, energy)
+            progress = progress.at(fit.residual(), fit.energy)
+            step, foreseen = _step(fit.normal, fit.grad, fit.damping)
+            converged = converged | (~done & self._settled(fit, step, progress))
+            done = converged | (fit.damping > MOST)
         if not unroll:
-            return Found(fit.z, energy, residual, converged)
+            return Found(fit.z, fit.energy, fit.residual(), converged)
         z = implicit(u, fit.z)
-        return Found(z, u(z), residual, converged)
+        return Found(z, u(z), fit.residual(), converged)
+
+    def _settled(self, fit: "_Fit", step: Tensor, progress: Progress) -> Tensor:
+        """Which rows have converged, by the step that would be taken without damping, about."""
+        residual = fit.residual()
+        curvature = ratio(residual, (1 + fit.damping) * norms(step))
+        steepest = 2 * fit.normal.diagonal(dim1=1, dim2=2).sum(1)
+        scale = progress.scale(fit.z, curvature)
+        return self.settled(residual, scale, rounding(steepest, progress.level, fit.z))
 
 
 class _Fit(NamedTuple):
@@ -112,7 +122,7 @@ class _Fit(NamedTuple):
 
     def residual(self) -> Tensor:
         """‖∇u‖, (rows,)."""
-        return torch.linalg.vector_norm(self.grad, dim=1)
+        return norms(self.grad)
 
     def advance(self, ahead: Self, foreseen: Tensor, allowed: Tensor) -> Self:
         """The rows ahead where u falls, by the damping that its fall deserves; else more damping.

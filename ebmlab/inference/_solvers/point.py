@@ -45,8 +45,11 @@ class PointInference(nn.Module, Inference, ABC):
         starts: where each datum's searches begin: (k, *event), or (k, *batch, *event) for
             starts of each datum's own. Needed for inference, not for `minimize`.
         steps: the most steps that a row takes.
-        tolerance: a row has converged where its residual <= tolerance (1 + |u|); what None stands
-            for is the subclass's.
+        tolerance: τ; a row has converged where its residual, as a rule ‖∇u‖, is at most τ times
+            the largest on its way, and the step to the minimum, by the curvature at z, at most τ
+            times the way from its start. No unit and no offset of u or z plays a part; what is
+            rounding has converged. None is √ε of the dtype, 1.5e-8 in float64 and 3.5e-4 in
+            float32. Rows that end before are warned of.
         chunk: how many starts are searched at a time, which bounds the memory; None: all.
         unroll: keep the graph of the search on z.
 
@@ -97,11 +100,11 @@ class PointInference(nn.Module, Inference, ABC):
         return Minimum(found.argmin, found.energy, found.residual)
 
     @final
-    def settled(self, residual: Tensor, energy: Tensor) -> Tensor:
-        """Which rows have converged: residual <= τ (1 + |u|), τ = √ε of the dtype for None."""
-        default = torch.finfo(energy.dtype).eps ** 0.5
+    def settled(self, residual: Tensor, scale: Tensor, rounding: Tensor) -> Tensor:
+        """Which rows have converged: residual <= τ scale, τ = √ε for None, or is rounding."""
+        default = torch.finfo(residual.dtype).eps ** 0.5
         tolerance = default if self.tolerance is None else self.tolerance
-        return residual <= tolerance * (1 + energy.detach().abs())
+        return residual <= torch.maximum(tolerance * scale, rounding)
 
     @final
     def resume(self, z: Tensor) -> Self:

@@ -5,10 +5,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ebmlab._rows import depth_limit, finite_rows, require_finite, row_sums, rows, select
+from ebmlab._rows import depth_limit, finite_rows, norms, require_finite, row_sums, rows, select
 from ebmlab._slopes import slope
 from ebmlab.errors import ConfigurationError
 from ebmlab.inference._solvers.composite import Composite, LinearComposite
+from ebmlab.inference._solvers.convergence import Progress, rounding
 from ebmlab.inference._solvers.fista import Momentum, Solved, solve_linear
 from ebmlab.inference._solvers.point import Found, PointInference, require_bounded
 from ebmlab.types import Potential
@@ -79,7 +80,7 @@ class Proximal(PointInference):
         first = u(begin) if unroll else u(begin).detach()
         require_finite(begin.detach(), first.detach(), begin.detach(), "start: row")
         if isinstance(u, LinearComposite) and not unroll:
-            end = solve_linear(
+            end, converged = solve_linear(
                 u,
                 begin,
                 self.settled,
@@ -88,13 +89,13 @@ class Proximal(PointInference):
                 compiled=self.compiled,
             )
         else:
-            end = self._backtracked(u, begin, unroll)
+            end, converged = self._backtracked(u, begin, unroll)
         better = end.energy <= first
         z = torch.where(rows(better, begin), end.z, begin)
         energy = torch.where(better, end.energy, first)
-        return Found(z, energy, end.residual, self.settled(end.residual, energy))
+        return Found(z, energy, end.residual, converged)
 
-    def _backtracked(self, u: Composite, begin: Tensor, unroll: bool) -> Solved:
+    def _backtracked(self, u: Composite, begin: Tensor, unroll: bool) -> tuple[Solved, Tensor]:
         """Steps whose length each row finds for itself."""
 
         def smooth(z: Tensor) -> tuple[Tensor, Tensor]:
@@ -103,8 +104,9 @@ class Proximal(PointInference):
         value, grad = smooth(begin)
         require_finite(begin.detach(), value.detach(), grad.detach(), "start: row")
         energy = value + u.penalty.value(begin)
-        walk = _Walk.begin(begin, grad)
+        walk, progress = _Walk.begin(begin, grad), Progress.begin(begin, norms(grad), energy)
         floor, done = depth_limit(energy), torch.zeros_like(energy, dtype=torch.bool)
+        converged = done
         for _ in range(self.steps):
             value, grad = smooth(walk.momentum.ahead)
             walk = walk.informed(grad)
@@ -113,11 +115,14 @@ class Proximal(PointInference):
             taken = walk.short_enough(trial, value, grad, beyond) & ~done
             walk = walk.advance(trial, taken, done, self.accelerate)
             energy = torch.where(taken, beyond + u.penalty.value(trial), energy)
-            done = self.settled(walk.residual.detach(), energy) | (energy.detach() < floor)
+            z, pull, curvature = walk.momentum.z, norms(walk.seen), walk.curvature
+            scale = torch.maximum(pull, progress.scale(z, curvature))
+            converged = self.settled(walk.residual.detach(), scale, rounding(curvature, progress.level, z))
+            done = converged | (energy.detach() < floor)
             if bool(done.all()):
                 break
         require_bounded(energy.detach(), floor)
-        return Solved(walk.momentum.z, energy, walk.residual.detach())
+        return Solved(walk.momentum.z, energy, walk.residual.detach(), pull), converged
 
 
 class _Walk(NamedTuple):
