@@ -185,12 +185,12 @@ class Simplex(Smooth):
         return 0.5 * math.log(self.dim) - math.lgamma(self.dim)
 
     def project(self, z: Tensor) -> Tensor:
-        """max(z - τ, 0), with the τ for which it sums to 1."""
+        """max(z - τ, 0), with the τ for which it sums to 1; right at τ the slope is 0."""
         largest = z.sort(-1, descending=True).values
         counts = torch.arange(1, self.dim + 1, dtype=z.dtype, device=z.device)
         thresholds = (largest.cumsum(-1) - 1) / counts
         support = (largest > thresholds).sum(-1, keepdim=True).clamp(min=1)
-        return (z - thresholds.gather(-1, support - 1)).clamp(min=0)
+        return (z - thresholds.gather(-1, support - 1)).relu()
 
     def stationary(self, z: Tensor, grad: Tensor) -> Tensor:
         """z - P(z - ∇u), which is 0 at a constrained minimum, corners included."""

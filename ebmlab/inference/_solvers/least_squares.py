@@ -1,6 +1,5 @@
 """Potentials that are sums of squares, u(z) = ‖r(z)‖², and the energies that become such."""
 
-import warnings
 from collections.abc import Callable
 
 import torch
@@ -9,7 +8,7 @@ from torch import Tensor
 from ebmlab._checks import require_tensor
 from ebmlab.energies import Reconstruction, SquaredDistance
 from ebmlab.energy import Energy
-from ebmlab.errors import ShapeError
+from ebmlab.errors import GradientError, ShapeError
 from ebmlab.types import Potential, Tree
 
 __all__ = ["LeastSquares", "residuals_of"]
@@ -53,21 +52,33 @@ class LeastSquares(Potential):
         return r
 
     def linearized(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """r (rows, m) and its Jacobian ∂r_j/∂z_i (rows, m, event), detached, by forward mode."""
-        flat = z.detach().reshape(len(z), -1).contiguous()
+        """r (rows, m) and its Jacobian ∂r_j/∂z_i (rows, m, event), detached.
 
-        def at(point: Tensor) -> Tensor:
-            return self.residuals(point.reshape(z.shape))
+        By one batched backward pass per residual, or where z has fewer entries, per entry of z:
+        the slopes of Jᵀw in w.
 
-        def along(axis: Tensor) -> tuple[Tensor, ...]:
-            return torch.func.jvp(at, (flat,), (axis.expand_as(flat),))
+        Raises:
+            GradientError: the residuals do not depend on z through differentiable operations.
+        """
+        with torch.enable_grad():
+            free = z.detach().reshape(len(z), -1).clone().requires_grad_()
+            r = self.residuals(free.reshape(z.shape))
+            if not r.requires_grad:
+                raise GradientError("the residuals carry no gradient to z; look for .detach()")
+            if r.shape[1] <= free.shape[1]:
+                return r.detach(), _slopes(r, free)
+            w = torch.zeros_like(r, requires_grad=True)
+            pulled = torch.autograd.grad(r, free, w, create_graph=True, materialize_grads=True)[0]
+            # What does not depend on w has no graph of its own.
+            return r.detach(), _slopes(pulled + 0 * w.sum(), w).mT
 
-        axes = torch.eye(flat.shape[1], dtype=flat.dtype, device=flat.device)
-        with torch.no_grad(), warnings.catch_warnings():
-            # torch's forward mode still loads its own rules through what it deprecates.
-            warnings.filterwarnings("ignore", r"`torch\.jit\.script", DeprecationWarning)
-            r, slopes = torch.func.vmap(along)(axes)
-        return r[0], slopes.movedim(0, 2)
+
+def _slopes(value: Tensor, given: Tensor) -> Tensor:
+    """∂value_j / ∂given_i of each row, (rows, j, i)."""
+    axes = torch.eye(value.shape[1], dtype=value.dtype, device=value.device)
+    pulls = axes[:, None].expand(-1, *value.shape)
+    found = torch.autograd.grad(value, given, pulls, is_grads_batched=True, materialize_grads=True)
+    return found[0].movedim(0, 1)
 
 
 def residuals_of(energy: Energy, x: Tree, y: Tree, shape: torch.Size) -> Residuals | None:
