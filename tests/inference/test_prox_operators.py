@@ -12,8 +12,68 @@ from ebmlab.inference import L1, Box, Group, NonNegative, OnSimplex, Penalty
 from ebmlab.testing import check_energy
 
 WEIGHTS = f64([0.0, 0.1, 0.5, 1.0, 2.0, 0.3])
-PENAL# A penalty, a z of which some entries lie right at a kink, its prox, and which entries have a slope.
-TIES = {
+PENALTIES = {
+    "L1": lambda: L1(0.7),
+    "L1, weights": lambda: L1(WEIGHTS),
+    "L1, nonnegative": lambda: L1(0.7, nonnegative=True),
+    "Group": lambda: Group(0.7, 2),
+    "Group, weights": lambda: Group(f64([0.2, 0.0, 1.5]), 2),
+    "Box": lambda: Box(-0.5, 0.8),
+    "NonNegative": lambda: NonNegative(),
+    "OnSimplex": lambda: OnSimplex(),
+}
+
+
+class Doubled(Penalty):
+    """A wrong one: the threshold is twice what the value says."""
+
+    def value(self, z):
+        return L1(0.7).value(z)
+
+    def prox(self, z, step):
+        return L1(1.4).prox(z, step)
+
+
+def _is_the_minimizer(penalty: Penalty) -> bool:
+    """No other point is lower, by the strong convexity of the objective: J(v) - J(p) >= ½‖v - p‖².
+
+    J(v) = step R(v) + ½ ‖v - z‖². Other points are feasible, near p and far.
+    """
+    z, step = 2 * randn(40, 6), 0.1 + 2 * randn(40, 1, seed=1).abs()
+    p = penalty.prox(z, step)
+    others = torch.stack(
+        [penalty.prox(p + 10.0**-k * randn(40, 6, seed=9 + k), 0.0) for k in range(7)]
+        + [penalty.prox(z, 0.5 * step), penalty.prox(z, 2 * step), penalty.prox(z, 0.0)]
+    )
+
+    def objective(v):
+        return step[:, 0] * penalty.value(v) + 0.5 * (v - z).square().sum(-1)
+
+    gain = objective(others) - objective(p) - 0.5 * (others - p).square().sum(-1)
+    return bool((objective(p).isfinite()).all() and (gain > -1e-12).all())
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_the_prox_is_the_minimizer(name):
+    assert _is_the_minimizer(PENALTIES[name]())
+
+
+def test_the_judge_sees_a_wrong_threshold():
+    assert not _is_the_minimizer(Doubled())
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_the_prox_of_step_zero_is_the_nearest_feasible_point(name):
+    penalty, z = PENALTIES[name](), 2 * randn(10, 6)
+    p = penalty.prox(z, 0.0)
+    assert penalty.value(p).isfinite().all()
+    torch.testing.assert_close(penalty.prox(p, 0.0), p)
+    if penalty.value(z).isfinite().all():
+        torch.testing.assert_close(p, z)
+
+
+# A penalty, a z of which some entries lie right at a kink, its prox, and which entries have a slope.
+KINKS = {
     "L1": (lambda: L1(0.5), [0.5, -0.5, 2.0, 0.2], [0.0, 0.0, 1.5, 0.0], "0010"),
     "L1, nonnegative": (lambda: L1(0.5, nonnegative=True), [0.5, 2.0], [0.0, 1.5], "01"),
     "Group": (lambda: Group(5.0, 2), [3.0, 4.0, 6.0, 8.0], [0.0, 0.0, 3.0, 4.0], "0011"),
@@ -23,9 +83,9 @@ TIES = {
 }
 
 
-@pytest.mark.parametrize("name", TIES)
+@pytest.mark.parametrize("name", KINKS)
 def test_right_at_a_kink_the_slope_is_0(name):
-    make, at, due, moving = TIES[name]
+    make, at, due, moving = KINKS[name]
     z, penalty = f64([at]), make()
     torch.testing.assert_close(penalty.prox(z, 1.0), f64([due]))
     slopes = torch.autograd.functional.jacobian(lambda z: penalty.prox(z, 1.0)[0], z)[:, 0]
