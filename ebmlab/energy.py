@@ -1,6 +1,7 @@
 """`Energy`: one scalar E(x, y, z), and the algebra that makes new energies of old ones."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -170,6 +171,18 @@ class Energy(nn.Module, ABC):
         """Encode once: (head, hx, hy) with head(hx, hy) = E(x, y); by default (self, x, y)."""
         return self, x, y
 
+    def split(self, kind: Callable[["Energy"], bool]) -> tuple["Energy", list["Weighted"]]:
+        """The energy without its priors of one kind, and these: energies of z, with weights."""
+        return self, []
+
+    def residuals(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor | None:
+        """Residuals r (*batch, m) with E = ‖r‖²; None where E is no sum of squares."""
+        return None
+
+    def linear(self, x: Tree, y: Tree) -> tuple[Tensor, Tensor] | None:
+        """W (m, dim) and t (*batch, m) with E = ‖W z - t‖²; None where E is not of this form."""
+        return None
+
     def update(self, x: Tree, y: Tree) -> None:
         """Move state that no gradient moves (center, codebook), after the optimizer's step."""
         return
@@ -194,6 +207,9 @@ class Energy(nn.Module, ABC):
     def __truediv__(self, temperature: float | Tensor) -> "Tempered":
         """Temper: E / T; T may be a Parameter."""
         return Tempered(self, temperature)
+
+
+Weighted = tuple[float | Tensor, Energy]
 
 
 class _Weighted(Energy):
@@ -245,6 +261,23 @@ class _Weighted(Energy):
         """Embed the base; the weight moves to its head."""
         head, hx, hy = self.energy.embed(x, y)
         return (self if head is self.energy else self.over(head)), hx, hy
+
+    def split(self, kind: Callable[[Energy], bool]) -> tuple[Energy, list[Weighted]]:
+        """Split the base; the weight moves into both parts."""
+        rest, priors = self.energy.split(kind)
+        return self.over(rest), [(self.weight * weight, prior) for weight, prior in priors]
+
+    def residuals(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor | None:
+        """Those of the base by the root of the weight; None where that is negative."""
+        r = self.energy.residuals(x, y, z)
+        return None if r is None or self.weight < 0 else self.weight**0.5 * r
+
+    def linear(self, x: Tree, y: Tree) -> tuple[Tensor, Tensor] | None:
+        """W and t of the base by the root of the weight; None where that is negative."""
+        found = self.energy.linear(x, y)
+        if found is None or self.weight < 0:
+            return None
+        return self.weight**0.5 * found[0], self.weight**0.5 * found[1]
 
     def update(self, x: Tree, y: Tree) -> None:
         """Update the base."""
@@ -319,6 +352,28 @@ class Sum(Energy):
         ]
         return sum(values[1:], values[0])
 
+    def split(self, kind: Callable[[Energy], bool]) -> tuple[Energy, list[Weighted]]:
+        """Split every term."""
+        parts = [term.split(kind) for term in _experts(self)]
+        return Sum(*(rest for rest, _ in parts)), [prior for _, found in parts for prior in found]
+
+    def residuals(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor | None:
+        """Those of all terms side by side."""
+        found = [
+            term.residuals(x if term.takes_x else None, y, z if term.takes_z else None)
+            for term in _experts(self)
+        ]
+        parts = [r for r in found if r is not None]
+        return _beside(parts) if len(parts) == len(found) else None
+
+    def linear(self, x: Tree, y: Tree) -> tuple[Tensor, Tensor] | None:
+        """W of all terms below each other, t side by side."""
+        found = [term.linear(x if term.takes_x else None, y) for term in _experts(self)]
+        parts = [part for part in found if part is not None]
+        if len(parts) < len(found):
+            return None
+        return torch.cat([weight for weight, _ in parts]), _beside([t for _, t in parts])
+
     def update(self, x: Tree, y: Tree) -> None:
         """Update every term."""
         for term in _experts(self):
@@ -328,3 +383,9 @@ class Sum(Energy):
         """Refit every term."""
         for term in _experts(self):
             term.refit(x, y, q)
+
+
+def _beside(parts: list[Tensor]) -> Tensor:
+    """Tensors (*batch, m) along their last dimension, whatever batches broadcast."""
+    batch = torch.broadcast_shapes(*(part.shape[:-1] for part in parts))
+    return torch.cat([part.expand(*batch, -1) for part in parts], -1)

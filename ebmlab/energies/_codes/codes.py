@@ -47,11 +47,12 @@ class SquaredDistance(Energy):
 
     def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
         """Squared distances (*batch)."""
-        x, y = require_tensor("x", x), require_tensor("y", y)
-        difference = x - y
-        if self.ndim == 0:
-            return difference.square()
-        return difference.square().flatten(-self.ndim).sum(-1)
+        return self.residuals(x, y).square().sum(-1)
+
+    def residuals(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+        """X - y, flattened to (*batch, m)."""
+        difference = require_tensor("x", x) - require_tensor("y", y)
+        return difference.flatten(-self.ndim) if self.ndim else difference[..., None]
 
     def extra_repr(self) -> str:
         """What `print` shows."""

@@ -118,12 +118,12 @@ class Descent(PointInference):
             memory = select(better, ahead, rest)
             size = torch.where(better, GROW * size, SHRINK * size)
         require_bounded(energy, floor)
-        ended = self.tolerance is None or self._settled(progress, force, z)
-        return Found(z, energy, norms(force), converged | ended)
+        ended = self._settled(progress, force, z) | (norms(force) <= progress.rounding(z))
+        return Found(z, energy, norms(force), converged | ended | (self.tolerance is None))
 
     def _settled(self, progress: Progress, force: Tensor, z: Tensor) -> Tensor:
         scale = progress.scale(z, progress.curvature)
-        return self.settled(norms(force), scale, progress.rounding(z))
+        return self.settled(norms(force), scale, progress.largest, progress.rounding(z))
 
     def _force(self, z: Tensor, grad: Tensor) -> Tensor:
         """The gradient, or its part along the space: 0 at a minimum."""

@@ -18,7 +18,7 @@ BLOCK = 10
 TILE = {"cpu": 256}
 LARGE_TILE = 65536
 
-Settled = Callable[[Tensor, Tensor, Tensor], Tensor]
+Settled = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
 
 class Momentum(NamedTuple):
@@ -63,17 +63,23 @@ _Moving = tuple[Tensor, Momentum, Tensor]
 
 
 class _Linear(NamedTuple):
-    """‖W z - y‖² as its steps need it; `gram` is WᵀW where that takes fewer operations."""
+    """‖W z - y‖² as its steps need it, and how strong the penalty is.
+
+    `gram` is WᵀW where that takes fewer operations.
+    """
 
     weight: Tensor
     gram: Tensor | None
     curvature: Tensor
+    strength: Tensor
 
     @classmethod
     def of(cls, u: LinearComposite) -> Self:
         weight = u.weight.detach().contiguous()
         m, dim = weight.shape
-        return cls(weight, weight.T @ weight if dim < 2 * m else None, u.lipschitz())
+        gram = weight.T @ weight if dim < 2 * m else None
+        strength = torch.as_tensor(u.strength, dtype=weight.dtype, device=weight.device).detach()
+        return cls(weight, gram, u.lipschitz(), strength)
 
     def shift(self, target: Tensor) -> Tensor:
         """What of the rows' y the slope needs."""
@@ -100,10 +106,12 @@ def _block(
         last, slope = now.ahead, linear.slope(now.ahead, shift)
         if k in (0, length - 1):
             pull = torch.maximum(pull, slope.square().sum(1).sqrt())
-        now = now.moved(penalty.prox(last - step * slope, step), accelerate)
+        new = penalty.prox(last - step * slope, step * linear.strength)
+        now = now.moved(new, accelerate)
     residual = linear.curvature * (last - now.z).square().sum(1).sqrt()
     error = (now.z @ linear.weight.T - target).square().sum(1)
-    return now, Solved(now.z, error + penalty.value(now.z), residual, pull)
+    energy = error + linear.strength * penalty.value(now.z)
+    return now, Solved(now.z, energy, residual, pull)
 
 
 class _Blocks:
@@ -158,11 +166,11 @@ def solve_linear(
         now, found = blocks((y, now, pull), min(BLOCK, steps))
         age, pull = age + min(BLOCK, steps), found.pull
         noise = rounding(linear.curvature, found.energy.abs(), found.z)
-        ended = settled(found.residual, pull, noise)
+        ended = settled(found.residual, pull, pull, noise)
         leaving = (live & (ended | (age >= steps))).nonzero()[:, 0]
         if not len(leaving):
             continue
-        for whole, part in zip((*out, converged), (*found, ended), strict=True):
+        for whole, part in zip((*out, converged), (*found, ended | (found.residual <= noise)), strict=True):
             whole[row[leaving]] = part[leaving]
         slots = leaving[: len(start) - queued]
         fresh = torch.arange(queued, queued + len(slots), device=row.device)

@@ -100,7 +100,7 @@ class LBFGS(PointInference):
         better = now.energy <= energy
         z = torch.where(rows(better, begin), now.z, begin).reshape(shape)
         residual = torch.where(better, norms(now.grad), norms(grad))
-        converged = torch.where(better, converged, residual <= now.progress.rounding(begin))
+        converged = (converged & better) | (residual <= now.progress.rounding(begin))
         least = torch.where(better, now.energy, energy)
         if unroll:
             z = implicit(u, z)
@@ -111,8 +111,8 @@ class LBFGS(PointInference):
         """Which rows have converged; a row without pairs knows the curvature of its trials only."""
         residual, seen = norms(now.grad), now.progress.curvature
         curvature = torch.where(now.memory.blank(), seen, ratio(residual, norms(now.direction)))
-        scale = now.progress.scale(now.z, curvature)
-        return self.settled(residual, scale, now.progress.rounding(now.z))
+        scale, noise = now.progress.scale(now.z, curvature), now.progress.rounding(now.z)
+        return self.settled(residual, scale, now.progress.largest, noise)
 
 
 class _Memory(NamedTuple):

@@ -1,17 +1,20 @@
-"""Potentials that are sums of squares, u(z) = ‖r(z)‖², and the energies that become such."""
+"""Potentials that are sums of squares, u(z) = ‖r(z)‖², and energies as such."""
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_tensor
-from ebmlab.energies import Reconstruction, SquaredDistance
 from ebmlab.energy import Energy
-from ebmlab.errors import GradientError, ShapeError
+from ebmlab.errors import ConfigurationError, GradientError, ShapeError
 from ebmlab.types import Potential, Tree
 
-__all__ = ["LeastSquares", "residuals_of"]
+__all__ = ["MISSING", "LeastSquares", "least_squares_of"]
+
+MISSING = (
+    "LevenbergMarquardt needs residuals: a Reconstruction(decoder) by SquaredDistance without a "
+    "prior, a sum of such, or minimize(LeastSquares(r), start); LBFGS takes any energy"
+)
 
 Residuals = Callable[[Tensor], Tensor]
 
@@ -21,7 +24,6 @@ class LeastSquares(Potential):
 
     Args:
         residuals: r, maps z (rows, *event) to (rows, m), each row on its own.
-        function: the same u by another way; None sums the squares.
 
     Raises:
         ShapeError: the residuals are not (rows, m).
@@ -35,10 +37,8 @@ class LeastSquares(Potential):
                  [0., 2.]]])
     """
 
-    def __init__(
-        self, residuals: Residuals, function: Callable[[Tensor], Tensor] | None = None
-    ) -> None:
-        super().__init__(function or (lambda z: self.residuals(z).square().sum(1)))
+    def __init__(self, residuals: Residuals) -> None:
+        super().__init__(lambda z: self.residuals(z).square().sum(1))
         self._residuals = residuals
 
     def residuals(self, z: Tensor) -> Tensor:
@@ -47,7 +47,7 @@ class LeastSquares(Potential):
         if r.ndim != 2 or len(r) != len(z):
             raise ShapeError(
                 f"the residuals of z {tuple(z.shape)} have shape {tuple(r.shape)}; "
-                f"({len(z)}, m) is due: flatten what each row has"
+                f"({len(z)}, m) is expected: flatten what each row has"
             )
         return r
 
@@ -81,19 +81,13 @@ def _slopes(value: Tensor, given: Tensor) -> Tensor:
     return found[0].movedim(0, 1)
 
 
-def residuals_of(energy: Energy, x: Tree, y: Tree, shape: torch.Size) -> Residuals | None:
-    """r(z) = decoder(x, z) - y of a plain `Reconstruction`, None of any other energy.
-
-    z comes as rows (n, *event) of (k, *batch, *event), which `shape` is.
-    """
-    if not isinstance(energy, Reconstruction) or energy.prior is not None:
-        return None
-    if not isinstance(energy.distance, SquaredDistance):
-        return None
-    target = require_tensor("y", y)
+def least_squares_of(energy: Energy, x: Tree, y: Tree, shape: torch.Size) -> LeastSquares:
+    """E(x, y, z) of rows (n, *event) that are (k, *batch, *event), which `shape` is, laid flat."""
 
     def residuals(z: Tensor) -> Tensor:
-        difference = energy.decode(x, z.reshape(shape)) - target
-        return difference.reshape(len(z), -1)
+        r = energy.residuals(x, y, z.reshape(shape))
+        if r is None:
+            raise ConfigurationError(MISSING)
+        return r.reshape(len(z), -1)
 
-    return residuals
+    return LeastSquares(residuals)

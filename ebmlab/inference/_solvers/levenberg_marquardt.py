@@ -7,12 +7,13 @@ from torch import Tensor
 
 from ebmlab._checks import require_non_negative
 from ebmlab._rows import norms, require_finite, row_sums, select
+from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.inference._solvers.convergence import Progress, ratio, rounding
 from ebmlab.inference._solvers.implicit_function import implicit
-from ebmlab.inference._solvers.least_squares import LeastSquares
+from ebmlab.inference._solvers.least_squares import MISSING, LeastSquares, least_squares_of
 from ebmlab.inference._solvers.point import Found, PointInference
-from ebmlab.types import Potential
+from ebmlab.types import Potential, Tree
 
 __all__ = ["LevenbergMarquardt"]
 
@@ -65,13 +66,16 @@ class LevenbergMarquardt(PointInference):
         require_non_negative("damping", damping)
         self.damping = damping
 
+    def potential(
+        self, energy: Energy, x: Tree, y: Tree, shape: torch.Size, rng: torch.Generator | None
+    ) -> Potential:
+        """The sum of squares that the energy is."""
+        return least_squares_of(energy, x, y, shape)
+
     def search(self, u: Potential, start: Tensor, *, unroll: bool) -> Found:
         """Minimize every row of start (rows, *event)."""
         if not isinstance(u, LeastSquares):
-            raise ConfigurationError(
-                "LevenbergMarquardt needs residuals: a Reconstruction(decoder) by SquaredDistance "
-                "without a prior, or minimize(LeastSquares(r), start); LBFGS takes any energy"
-            )
+            raise ConfigurationError(MISSING)
         z = start.detach()
         fit = _Fit.at(z, *u.linearized(z), self.damping)
         require_finite(z, fit.energy, fit.grad, "start: row")
@@ -88,6 +92,7 @@ class LevenbergMarquardt(PointInference):
             step, foreseen = _step(fit.normal, fit.grad, fit.damping)
             converged = converged | (~done & self._settled(fit, step, progress))
             done = converged | (fit.damping > MOST)
+        converged = converged | (fit.residual() <= _noise(fit, progress))
         if not unroll:
             return Found(fit.z, fit.energy, fit.residual(), converged)
         z = implicit(u, fit.z)
@@ -95,11 +100,10 @@ class LevenbergMarquardt(PointInference):
 
     def _settled(self, fit: "_Fit", step: Tensor, progress: Progress) -> Tensor:
         """Which rows have converged, by the step that would be taken without damping, about."""
-        residual = fit.residual()
+        residual, noise = fit.residual(), _noise(fit, progress)
         curvature = ratio(residual, (1 + fit.damping) * norms(step))
-        steepest = 2 * fit.normal.diagonal(dim1=1, dim2=2).sum(1)
         scale = progress.scale(fit.z, curvature)
-        return self.settled(residual, scale, rounding(steepest, progress.level, fit.z))
+        return self.settled(residual, scale, progress.largest, noise)
 
 
 class _Fit(NamedTuple):
@@ -138,6 +142,11 @@ class _Fit(NamedTuple):
         harder = (self.damping * self.growth).clamp(min=LEAST)
         kept = self._replace(damping=harder, growth=2 * self.growth)
         return select(take, ahead._replace(damping=eased), kept)
+
+
+def _noise(fit: _Fit, progress: Progress) -> Tensor:
+    """How far rounding moves ‖∇u‖; the trace bounds the largest curvature."""
+    return rounding(2 * fit.normal.diagonal(dim1=1, dim2=2).sum(1), progress.level, fit.z)
 
 
 def _step(normal: Tensor, grad: Tensor, damping: Tensor) -> tuple[Tensor, Tensor]:

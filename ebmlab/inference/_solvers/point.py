@@ -14,8 +14,6 @@ from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, DivergenceError, ShapeError
 from ebmlab.free_energy import Bound, Inference, Posterior
 from ebmlab.inference._atoms import data_batch, in_front, pick, spread
-from ebmlab.inference._solvers.composite import composite_of
-from ebmlab.inference._solvers.least_squares import LeastSquares, residuals_of
 from ebmlab.types import Minimum, Potential, Tree, as_potential
 
 __all__ = ["Found", "NotConvergedWarning", "PointInference", "clamped", "require_bounded"]
@@ -84,6 +82,12 @@ class PointInference(nn.Module, Inference, ABC):
     def search(self, u: Potential, start: Tensor, *, unroll: bool) -> Found:
         """Minimize u from every row of start (rows, *event), each on its own."""
 
+    def potential(
+        self, energy: Energy, x: Tree, y: Tree, shape: torch.Size, rng: torch.Generator | None
+    ) -> Potential:
+        """u(z) of rows that are `shape` laid flat; a solver that needs its parts asks for them."""
+        return clamped(energy, x, y, shape, rng)
+
     @final
     def minimize(self, u: Potential, start: Tensor, *, unroll: bool = False) -> Minimum:
         """The minima reached from start (rows, *event).
@@ -100,11 +104,16 @@ class PointInference(nn.Module, Inference, ABC):
         return Minimum(found.argmin, found.energy, found.residual)
 
     @final
-    def settled(self, residual: Tensor, scale: Tensor, rounding: Tensor) -> Tensor:
-        """Which rows have converged: residual <= τ scale, τ = √ε for None, or is rounding."""
+    def settled(
+        self, residual: Tensor, scale: Tensor, largest: Tensor, rounding: Tensor
+    ) -> Tensor:
+        """Which rows have converged: residual <= τ scale, or no residual was more than rounding.
+
+        Τ is √ε for None. What meets rounding later goes on: an offset of u adds to its estimate.
+        """
         default = torch.finfo(residual.dtype).eps ** 0.5
         tolerance = default if self.tolerance is None else self.tolerance
-        return residual <= torch.maximum(tolerance * scale, rounding)
+        return (residual <= tolerance * scale) | (largest <= rounding)
 
     @final
     def resume(self, z: Tensor) -> Self:
@@ -159,7 +168,7 @@ class PointInference(nn.Module, Inference, ABC):
         batch = data_batch(energy, x, y)
         starts = self._spread(starts, energy, batch)
         best = [
-            self._lowest(clamped(energy, x, y, part.shape, rng), part, batch)
+            self._lowest(self.potential(energy, x, y, part.shape, rng), part, batch)
             for part in starts.split(self.chunk or len(starts))
         ]
         found = _pick(Found(*(torch.cat(parts) for parts in zip(*best, strict=True))))
@@ -207,16 +216,9 @@ def clamped(
     energy: Energy, x: Tree, y: Tree, shape: torch.Size, rng: torch.Generator | None
 ) -> Potential:
     """u(z) = E(x, y, z) of rows (n, *event) that are (k, *batch, *event) laid flat."""
-    composite = composite_of(energy, x, y, shape)
-    if composite is not None:
-        return composite
     replay = replayed(rng, type(energy).__name__) if energy.stochastic else lambda: None
 
-    def flat(z: Tensor) -> Tensor:
-        return energy(x, y, z.reshape(shape), rng=replay()).flatten()
-
-    residuals = residuals_of(energy, x, y, shape)
-    return Potential(flat) if residuals is None else LeastSquares(residuals, flat)
+    return Potential(lambda z: energy(x, y, z.reshape(shape), rng=replay()).flatten())
 
 
 def require_bounded(energy: Tensor, floor: Tensor) -> None:

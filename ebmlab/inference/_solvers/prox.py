@@ -90,7 +90,7 @@ class L1(_Weighted):
         threshold = step * self.weight
         if self.nonnegative:
             return (z - threshold).relu()
-        return z.sign() * (z.abs() - threshold).relu()
+        return (z - threshold).relu() - (-z - threshold).relu()
 
 
 class Group(_Weighted):

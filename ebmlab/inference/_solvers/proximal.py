@@ -7,12 +7,13 @@ from torch import Tensor
 
 from ebmlab._rows import depth_limit, finite_rows, norms, require_finite, row_sums, rows, select
 from ebmlab._slopes import slope
+from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
-from ebmlab.inference._solvers.composite import Composite, LinearComposite
+from ebmlab.inference._solvers.composite import Composite, LinearComposite, composite_of
 from ebmlab.inference._solvers.convergence import Progress, rounding
 from ebmlab.inference._solvers.fista import Momentum, Solved, solve_linear
-from ebmlab.inference._solvers.point import Found, PointInference, require_bounded
-from ebmlab.types import Potential
+from ebmlab.inference._solvers.point import Found, PointInference, clamped, require_bounded
+from ebmlab.types import Potential, Tree
 
 __all__ = ["Proximal"]
 
@@ -69,6 +70,12 @@ class Proximal(PointInference):
         super().__init__(starts, steps=steps, tolerance=tolerance, chunk=chunk, unroll=unroll)
         self.accelerate, self.compiled = accelerate, compile
 
+    def potential(
+        self, energy: Energy, x: Tree, y: Tree, shape: torch.Size, rng: torch.Generator | None
+    ) -> Potential:
+        """The smooth part of the energy and its penalty."""
+        return composite_of(energy, x, y, shape) or clamped(energy, x, y, shape, rng)
+
     def search(self, u: Potential, start: Tensor, *, unroll: bool) -> Found:
         """Minimize every row of start (rows, dim); `unroll` keeps the graph of the steps."""
         if not isinstance(u, Composite):
@@ -76,7 +83,7 @@ class Proximal(PointInference):
                 "Proximal minimizes a smooth part plus a penalty, and finds none here: give the "
                 "Reconstruction a prior such as L1(0.1), or minimize a Composite(f, penalty)"
             )
-        begin = u.penalty.prox(start if unroll else start.detach(), 0.0)
+        begin = u.prox(start if unroll else start.detach(), 0.0)
         first = u(begin) if unroll else u(begin).detach()
         require_finite(begin.detach(), first.detach(), begin.detach(), "start: row")
         if isinstance(u, LinearComposite) and not unroll:
@@ -103,7 +110,7 @@ class Proximal(PointInference):
 
         value, grad = smooth(begin)
         require_finite(begin.detach(), value.detach(), grad.detach(), "start: row")
-        energy = value + u.penalty.value(begin)
+        energy = value + u.cost(begin)
         walk, progress = _Walk.begin(begin, grad), Progress.begin(begin, norms(grad), energy)
         floor, done = depth_limit(energy), torch.zeros_like(energy, dtype=torch.bool)
         converged = done
@@ -114,15 +121,17 @@ class Proximal(PointInference):
             beyond = u.smooth(trial) if unroll else u.smooth(trial).detach()
             taken = walk.short_enough(trial, value, grad, beyond) & ~done
             walk = walk.advance(trial, taken, done, self.accelerate)
-            energy = torch.where(taken, beyond + u.penalty.value(trial), energy)
+            energy = torch.where(taken, beyond + u.cost(trial), energy)
             z, pull, curvature = walk.momentum.z, norms(walk.seen), walk.curvature
             scale = torch.maximum(pull, progress.scale(z, curvature))
-            converged = self.settled(walk.residual.detach(), scale, rounding(curvature, progress.level, z))
+            residual, noise = walk.residual.detach(), rounding(curvature, progress.level, z)
+            progress = progress.at(pull, energy)
+            converged = self.settled(residual, scale, progress.largest, noise)
             done = converged | (energy.detach() < floor)
             if bool(done.all()):
                 break
         require_bounded(energy.detach(), floor)
-        return Solved(walk.momentum.z, energy, walk.residual.detach(), pull), converged
+        return Solved(z, energy, residual, pull), converged | (residual <= noise)
 
 
 class _Walk(NamedTuple):
@@ -157,7 +166,7 @@ class _Walk(NamedTuple):
     def trial(self, u: Composite, grad: Tensor) -> Tensor:
         """The points that a proximal step of 1 / L leads to."""
         step = 1 / self.curvature[:, None]
-        return u.penalty.prox(self.momentum.ahead - step * grad, step)
+        return u.prox(self.momentum.ahead - step * grad, step)
 
     def short_enough(self, trial: Tensor, value: Tensor, grad: Tensor, beyond: Tensor) -> Tensor:
         """Where the parabola of curvature L lies above f at the trial, up to rounding."""
