@@ -270,14 +270,17 @@ class _Weighted(Energy):
     def residuals(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor | None:
         """Those of the base by the root of the weight; None where that is negative."""
         r = self.energy.residuals(x, y, z)
-        return None if r is None or self.weight < 0 else self.weight**0.5 * r
+        return None if r is None or self.weight < 0 else self._root(r) * r
 
     def linear(self, x: Tree, y: Tree) -> tuple[Tensor, Tensor] | None:
         """W and t of the base by the root of the weight; None where that is negative."""
         found = self.energy.linear(x, y)
         if found is None or self.weight < 0:
             return None
-        return self.weight**0.5 * found[0], self.weight**0.5 * found[1]
+        return self._root(found[0]) * found[0], self._root(found[1]) * found[1]
+
+    def _root(self, like: Tensor) -> Tensor:
+        return torch.as_tensor(self.weight).to(like) ** 0.5
 
     def update(self, x: Tree, y: Tree) -> None:
         """Update the base."""

@@ -52,6 +52,10 @@ class Progress(NamedTuple):
         """That of the residual; the curvature seen is not the largest of all directions."""
         return rounding(2 * self.curvature, 2 * self.level, z)
 
+    def drowned(self, residual: Tensor, z: Tensor) -> Tensor:
+        """Where a search has ended in rounding; at a kink the residual does not even fall."""
+        return residual <= torch.minimum(self.rounding(z), 0.1 * self.largest)
+
 
 def ratio(size: Tensor, length: Tensor) -> Tensor:
     """Size / length, and 0 where that is not finite: of a length of 0, or of NaN."""

@@ -118,7 +118,7 @@ class Descent(PointInference):
             memory = select(better, ahead, rest)
             size = torch.where(better, GROW * size, SHRINK * size)
         require_bounded(energy, floor)
-        ended = self._settled(progress, force, z) | (norms(force) <= progress.rounding(z))
+        ended = self._settled(progress, force, z) | progress.drowned(norms(force), z)
         return Found(z, energy, norms(force), converged | ended | (self.tolerance is None))
 
     def _settled(self, progress: Progress, force: Tensor, z: Tensor) -> Tensor:

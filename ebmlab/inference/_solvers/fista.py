@@ -170,7 +170,9 @@ def solve_linear(
         leaving = (live & (ended | (age >= steps))).nonzero()[:, 0]
         if not len(leaving):
             continue
-        for whole, part in zip((*out, converged), (*found, ended | (found.residual <= noise)), strict=True):
+        for whole, part in zip(
+            (*out, converged), (*found, ended | (found.residual <= noise)), strict=True
+        ):
             whole[row[leaving]] = part[leaving]
         slots = leaving[: len(start) - queued]
         fresh = torch.arange(queued, queued + len(slots), device=row.device)

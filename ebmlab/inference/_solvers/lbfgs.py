@@ -100,7 +100,7 @@ class LBFGS(PointInference):
         better = now.energy <= energy
         z = torch.where(rows(better, begin), now.z, begin).reshape(shape)
         residual = torch.where(better, norms(now.grad), norms(grad))
-        converged = (converged & better) | (residual <= now.progress.rounding(begin))
+        converged = (converged & better) | now.progress.drowned(residual, begin)
         least = torch.where(better, now.energy, energy)
         if unroll:
             z = implicit(u, z)
@@ -184,7 +184,9 @@ class _Walk(NamedTuple):
         memory = _Memory.empty(z, history)
         never = torch.zeros_like(energy, dtype=torch.bool)
         progress = Progress.begin(z, norms(grad), energy)
-        return cls(z, energy, grad, memory, *_aim(energy, grad, memory), never.long(), never, progress)
+        return cls(
+            z, energy, grad, memory, *_aim(energy, grad, memory), never.long(), never, progress
+        )
 
     def trial(self) -> Tensor:
         """The points to evaluate next."""
