@@ -72,7 +72,7 @@ def test_the_prox_of_step_zero_is_the_nearest_feasible_point(name):
         torch.testing.assert_close(p, z)
 
 
-# A penalty, a z of which some entries lie right at a kink, its prox, and which entries have a slope.
+# A penalty, a z with entries right at a kink, its prox, and which entries have a slope.
 KINKS = {
     "L1": (lambda: L1(0.5), [0.5, -0.5, 2.0, 0.2], [0.0, 0.0, 1.5, 0.0], "0010"),
     "L1, nonnegative": (lambda: L1(0.5, nonnegative=True), [0.5, 2.0], [0.0, 1.5], "01"),

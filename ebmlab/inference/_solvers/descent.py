@@ -34,8 +34,8 @@ class Descent(PointInference):
         step_size: the first η.
         direction: which way to step: `Steepest()`, `HeavyBall()`, `AdaptiveMoments()`.
         space: where z stays, all of R^dim if left out; starts must lie in it.
-        tolerance: a row stops where its residual <= tolerance (1 + |u|), and rows
-            that do not get there are warned of. None takes all steps: only the residual tells.
+        tolerance: where a row stops, see `PointInference`; rows that do not get there are warned
+            of. None takes all steps: only the residual tells.
         chunk: how many starts are descended at a time; None: all.
         unroll: keep the graph of the steps on the z inferred.
 
@@ -89,14 +89,13 @@ class Descent(PointInference):
         floor = depth_limit(energy)
         size = torch.full_like(energy.detach(), self.step_size)
         rest = memory = self.direction.begin(z)
-        force = self._force(z, grad)
+        judged, force = self.tolerance is not None, self._force(z, grad)
         progress = Progress.begin(z, norms(force), energy)
         converged = torch.zeros_like(energy, dtype=torch.bool)
         for _ in range(self.steps):
-            if self.tolerance is not None:
-                converged = converged | self._settled(progress, force, z)
-                if bool(converged.all()):
-                    break
+            converged = converged | self._settled(progress, force, z)
+            if bool(converged.all()):
+                break
             if self.space is None:
                 step, ahead = self.direction.step(memory, grad, size)
                 trial = z + step
@@ -105,23 +104,23 @@ class Descent(PointInference):
                 trial = self.space.retract(z, step)
             value, beyond = grad_of(trial)
             pull = self._force(trial, beyond)
-            if self.tolerance is not None:
-                progress = progress.seen(trial - z, pull - force)
+            progress = progress.seen(trial - z, pull - force) if judged else progress
             better = (value <= energy) & finite_rows(beyond)
             taken = better & ~converged
             z = torch.where(rows(taken, z), trial, z)
             grad = torch.where(rows(taken, z), beyond, grad)
             force = torch.where(rows(taken, z), pull, force)
             energy = torch.where(taken, value, energy)
-            if self.tolerance is not None:
-                progress = progress.at(norms(force), energy)
+            progress = progress.at(norms(force), energy) if judged else progress
             memory = select(better, ahead, rest)
             size = torch.where(better, GROW * size, SHRINK * size)
         require_bounded(energy, floor)
         ended = self._settled(progress, force, z) | progress.drowned(norms(force), z)
-        return Found(z, energy, norms(force), converged | ended | (self.tolerance is None))
+        return Found(z, energy, norms(force), converged | ended | (not judged))
 
     def _settled(self, progress: Progress, force: Tensor, z: Tensor) -> Tensor:
+        if self.tolerance is None:
+            return torch.zeros_like(norms(force), dtype=torch.bool)
         scale = progress.scale(z, progress.curvature)
         return self.settled(norms(force), scale, progress.largest, progress.rounding(z))
 

@@ -35,13 +35,9 @@ class LBFGS(PointInference):
     row ends above its start. `residual` is the norm of the gradient.
 
     Args:
-        starts: (k, *event), or (k, *batch, *event) for each datum's own; needed for inference, not
-            for `minimize`.
+        starts, tolerance, chunk: see `PointInference`.
         steps: the most evaluations of u per row.
         history: how many steps are remembered.
-        tolerance: a row has converged where ‖∇u‖ <= tolerance (1 + |u|); None is √ε of its dtype:
-            1.5e-8 in float64, 3.5e-4 in float32. Rows that end before are warned of.
-        chunk: how many starts are searched at a time; None: all.
 
     With `minimize(…, unroll=True)` the argmin carries the derivative of the implicit function (see
     `implicit`), not that of the steps.
@@ -108,7 +104,7 @@ class LBFGS(PointInference):
         return Found(z, least, residual, converged)
 
     def _settled(self, now: "_Walk") -> Tensor:
-        """Which rows have converged; a row without pairs knows the curvature of its trials only."""
+        """Which rows have converged; rows without pairs know the curvature of trials alone."""
         residual, seen = norms(now.grad), now.progress.curvature
         curvature = torch.where(now.memory.blank(), seen, ratio(residual, norms(now.direction)))
         scale, noise = now.progress.scale(now.z, curvature), now.progress.rounding(now.z)

@@ -25,17 +25,13 @@ class LevenbergMarquardt(PointInference):
 
     A row takes the step where u falls, and its damping μ shrinks the more the better u was
     foreseen; where u rises or is not finite the row stays and μ grows. `residual` is the norm of
-    the gradient 2 Jᵀr. As an inference it takes a `Reconstruction` by squared distance without a
-    prior, as a solver a `LeastSquares`.
+    the gradient 2 Jᵀr. As an inference it takes energies with `residuals`, such as a
+    `Reconstruction` by squared distance without a prior, as a solver a `LeastSquares`.
 
     Args:
-        starts: (k, *event), or (k, *batch, *event) for each datum's own; needed for inference, not
-            for `minimize`.
+        starts, tolerance, chunk: see `PointInference`.
         steps: the most steps tried per row.
         damping: the first μ >= 0; 0 begins with Gauss-Newton steps and damps where one fails.
-        tolerance: a row has converged where ‖∇u‖ <= tolerance (1 + |u|); None is √ε of its dtype:
-            1.5e-8 in float64, 3.5e-4 in float32. Rows that end before are warned of.
-        chunk: how many starts are searched at a time; None: all.
 
     With `minimize(…, unroll=True)` the argmin carries the derivative of the implicit function (see
     `implicit`), not that of the steps.

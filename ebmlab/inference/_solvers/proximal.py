@@ -34,8 +34,9 @@ class Proximal(PointInference):
         starts: (k, dim), or (k, *batch, dim) for each datum's own; needed for inference, not for
             `minimize`. One start of zeros will do where f is convex.
         steps: the most steps that a row takes.
-        tolerance: a row has converged where its residual <= tolerance (1 + |u|); None is √ε of its
-            dtype: 1.5e-8 in float64, 3.5e-4 in float32. Rows that end before are warned of.
+        tolerance: τ; a row has converged where its residual <= τ times ‖∇f‖ at its start or at z,
+            the larger: no unit and no offset plays a part. None is √ε of the dtype. Rows that
+            end before are warned of.
         accelerate: whether w runs ahead of z (FISTA) or is z (ISTA).
         compile: compile ten steps into one program, where the decoder is linear.
         chunk: how many starts are searched at a time; None: all.
