@@ -71,8 +71,13 @@ class Reconstruction(Energy):
         """The distance, and the prior where it is of this kind."""
         if self.prior is None or not kind(self.prior):
             return self, []
-        events = {"x_ndim": self.x_event, "z_ndim": self.z_event}
-        plain = Reconstruction(self.decoder, self.distance, takes_x=self.takes_x, **events)
+        plain = Reconstruction(
+            self.decoder,
+            self.distance,
+            takes_x=self.takes_x,
+            x_ndim=self.x_event,
+            z_ndim=self.z_event,
+        )
         return plain, [(1.0, self.prior)]
 
     def residuals(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor | None:

@@ -114,7 +114,8 @@ class Proximal(PointInference):
         energy = value + u.cost(begin)
         walk, progress = _Walk.begin(begin, grad), Progress.begin(begin, norms(grad), energy)
         floor, done = depth_limit(energy), torch.zeros_like(energy, dtype=torch.bool)
-        converged = done
+        converged, z = done, begin
+        residual = noise = pull = progress.largest
         for _ in range(self.steps):
             value, grad = smooth(walk.momentum.ahead)
             walk = walk.informed(grad)
