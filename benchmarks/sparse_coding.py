@@ -55,7 +55,7 @@ def _codes(device: str, n: int, turns: int) -> list[Row]:
         f"FISTA, {goal}": lambda t=tolerance: (
             Proximal(steps=400, tolerance=t, compile=True).minimize(u, start).argmin
         )
-        for goal, tolerance in (("median", 8e-6), ("largest", 3e-6))
+        for goal, tolerance in (("median", 3e-6), ("largest", 1.2e-6))
     }
     peers = _peers(d, y) if installed("sklearn") else {}
     timed = {name: _timed(call) for name, call in (ours | peers).items()}

@@ -11,6 +11,7 @@ __all__ = [
     "depth_limit",
     "fingerprints",
     "finite_rows",
+    "norms",
     "require_finite",
     "row_sums",
     "rows",
@@ -23,6 +24,11 @@ Parts = TypeVar("Parts", bound=tuple)
 def row_sums(t: Tensor) -> Tensor:
     """Sums over the event: (rows, *event) -> (rows,)."""
     return t if t.ndim == 1 else t.flatten(1).sum(1)
+
+
+def norms(t: Tensor) -> Tensor:
+    """The length of each row: (rows, *event) -> (rows,)."""
+    return torch.linalg.vector_norm(t.reshape(len(t), -1), dim=1)
 
 
 def finite_rows(t: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import require_positive
+from ebmlab._form import Priors
 from ebmlab.codes import Codes
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
@@ -65,6 +66,26 @@ class _Weighted(Energy):
         """What the base does to each code by itself, done."""
         inner = codes.over(self.energy).apart()
         return codes if inner.head is self.energy else inner.over(self.over(inner.head))
+
+    def split(self, kind: Callable[[Energy], bool]) -> tuple[Energy, Priors]:
+        """Split the base; the weight moves into both parts."""
+        rest, priors = self.energy.split(kind)
+        return self.over(rest), [(self.weight * weight, prior) for weight, prior in priors]
+
+    def residuals(self, x: Tree, y: Tree, z: Tree = None) -> Tensor | None:
+        """Those of the base by the root of the weight; None where that is negative."""
+        r = self.energy.residuals(x, y, z)
+        return None if r is None or self.weight < 0 else self._root(r) * r
+
+    def affine(self, x: Tree, y: Tree) -> tuple[Tensor, Tensor] | None:
+        """W and t of the base by the root of the weight; None where that is negative."""
+        found = self.energy.affine(x, y)
+        if found is None or self.weight < 0:
+            return None
+        return self._root(found[0]) * found[0], self._root(found[1]) * found[1]
+
+    def _root(self, like: Tensor) -> Tensor:
+        return torch.as_tensor(self.weight).to(like) ** 0.5
 
     def decoding(self) -> Decode | None:
         """The base's."""
@@ -140,6 +161,28 @@ class Sum(Energy):
         ]
         return sum(values[1:], values[0])
 
+    def split(self, kind: Callable[[Energy], bool]) -> tuple[Energy, Priors]:
+        """Split every term."""
+        parts = [term.split(kind) for term in _experts(self)]
+        return Sum(*(rest for rest, _ in parts)), [prior for _, found in parts for prior in found]
+
+    def residuals(self, x: Tree, y: Tree, z: Tree = None) -> Tensor | None:
+        """Those of all terms side by side."""
+        found = [
+            term.residuals(x if term.takes_x else None, y, z if term.takes_z else None)
+            for term in _experts(self)
+        ]
+        parts = [r for r in found if r is not None]
+        return _beside(parts) if len(parts) == len(found) else None
+
+    def affine(self, x: Tree, y: Tree) -> tuple[Tensor, Tensor] | None:
+        """W of all terms below each other, t side by side."""
+        found = [term.affine(x if term.takes_x else None, y) for term in _experts(self)]
+        parts = [part for part in found if part is not None]
+        if len(parts) < len(found):
+            return None
+        return torch.cat([weight for weight, _ in parts]), _beside([t for _, t in parts])
+
     def decoding(self) -> Decode | None:
         """That of the one term that decodes."""
         found = [decode for term in _experts(self) if (decode := term.decoding()) is not None]
@@ -149,3 +192,9 @@ class Sum(Energy):
         """Update every term."""
         for term in _experts(self):
             term.update(x if term.takes_x else None, y, q)
+
+
+def _beside(parts: list[Tensor]) -> Tensor:
+    """Tensors (*batch, m) along their last dimension, whatever batches broadcast."""
+    batch = torch.broadcast_shapes(*(part.shape[:-1] for part in parts))
+    return torch.cat([part.expand(*batch, -1) for part in parts], -1)

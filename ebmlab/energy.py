@@ -16,18 +16,19 @@ from ebmlab._checks import (
     require_same_kind,
 )
 from ebmlab._derived import Flagged
+from ebmlab._form import Form
 from ebmlab._precise import precise
 from ebmlab._randomness import replayed
 from ebmlab._shown import Shown
 from ebmlab._slopes import slope
 from ebmlab.codes import Codes
 from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.types import Decode, Posterior, Potential, Tree
+from ebmlab.types import Posterior, Potential, Tree
 
 __all__ = ["Energy"]
 
 
-class Energy(Flagged, Shown, ABC):
+class Energy(Flagged, Form, Shown, ABC):
     """How badly x, y and z fit together: E(x, y, z), low where they are compatible.
 
     A subclass writes `forward` and, where they differ from the defaults, the class attributes.
@@ -39,7 +40,6 @@ class Energy(Flagged, Shown, ABC):
             where x is a tuple of tensors of different kinds; None in it marks what has no batch.
         takes_x: False where E does not depend on x: x may be None, or lends its batch only.
         takes_z: True where a latent z is needed.
-        squares: True where E(x, y, z) is ‖y - decoding()(x, z)‖², and nothing else.
         stochastic: True where `forward` needs `rng`; so are energies that hold such a part.
         couples: True where the energy of a datum depends on the others of its batch; likewise.
 
@@ -63,7 +63,6 @@ class Energy(Flagged, Shown, ABC):
     z_ndim: int = 1
     takes_x: bool = True
     takes_z: bool = False
-    squares: bool = False
 
     @abstractmethod
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
@@ -178,29 +177,9 @@ class Energy(Flagged, Shown, ABC):
         codes = self.codes(x, y)
         return codes.head, *codes.stacked()
 
-    def encode(self, y: Tree) -> Tensor:
-        """What stands for y where there is no encoder: z inferred, see `FreeEnergy`."""
-        raise ConfigurationError(
-            f"{type(self).__name__} has no z to encode y by: pass Method(…, encoder=f)"
-        )
-
     def apart(self, codes: Codes) -> Codes:
         """Codes under this head, each worked on by itself as far as the head does that."""
         return codes
-
-    def decoding(self) -> Decode | None:
-        """The function (x, z) -> y that y is compared with, z None where there is none; or None.
-
-        Where the energy compares with logits, it gives the probabilities that they stand for.
-        """
-        return None
-
-    def lowest(self, x: Tree, y: Tree, atoms: Tensor) -> Tensor | None:
-        """Which of the z in atoms (k, *event) is lowest, (*batch), if that needs no trying of all.
-
-        None where all have to be tried.
-        """
-        return None
 
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior] | None = None) -> None:
         """Move state that no gradient moves (centers, a codebook), after the optimizer's step.

@@ -1,5 +1,6 @@
 """How far z is from what an encoder makes of y."""
 
+import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import Ndim, over_batch, require_non_negative, require_tensor
@@ -48,3 +49,13 @@ class CodePrediction(Energy):
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Weighted squared distances (*batch)."""
         return self.weight * (require_tensor("z", z) - self.predict(y)).square().sum(-1)
+
+    def residuals(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
+        """√α (z - f(y))."""
+        return self.weight**0.5 * (require_tensor("z", z) - self.predict(y))
+
+    def affine(self, x: Tree, y: Tree) -> tuple[Tensor, Tensor]:
+        """√α 1 and √α f(y)."""
+        guess = self.weight**0.5 * self.predict(y)
+        one = torch.eye(guess.shape[-1], dtype=guess.dtype, device=guess.device)
+        return self.weight**0.5 * one, guess

@@ -1,10 +1,12 @@
 """`Reconstruction`: decode x and z, and compare with y."""
 
+from collections.abc import Callable
 from functools import partial
 
 from torch import Tensor, nn
 
 from ebmlab._checks import Ndim, over_batch, require_tensor
+from ebmlab._form import Priors
 from ebmlab.energies._codes.codes import SquaredDistance
 from ebmlab.energy import Energy
 from ebmlab.types import Decode, Rng, Tree
@@ -77,3 +79,32 @@ class Reconstruction(Energy):
         """The distance from what is decoded, plus the prior."""
         energy = self.distance(self.decode(x, z), y, rng=rng)
         return energy if self.prior is None else energy + self.prior(None, z, rng=rng)
+
+    def split(self, kind: Callable[[Energy], bool]) -> tuple[Energy, Priors]:
+        """The distance, and the prior where it is of this kind."""
+        if self.prior is None or not kind(self.prior):
+            return self, []
+        plain = Reconstruction(
+            self.decoder,
+            self.distance,
+            takes_x=self.takes_x,
+            x_ndim=self.x_event,
+            z_ndim=self.z_event,
+        )
+        return plain, [(1.0, self.prior)]
+
+    def residuals(self, x: Tree, y: Tree, z: Tree = None) -> Tensor | None:
+        """Those of the distance, where there is no prior."""
+        if self.prior is not None:
+            return None
+        return self.distance.residuals(self.decode(x, require_tensor("z", z)), y)
+
+    def affine(self, x: Tree, y: Tree) -> tuple[Tensor, Tensor] | None:
+        """The matrix of a linear decoder, and y without its bias."""
+        decoder, distance = self.decoder, self.distance
+        plain = isinstance(distance, SquaredDistance) and distance.ndim == 1
+        plain = plain and self.prior is None and not self.takes_x
+        if not plain or not isinstance(decoder, nn.Linear):
+            return None
+        y = require_tensor("y", y)
+        return decoder.weight, y if decoder.bias is None else y - decoder.bias

@@ -199,7 +199,7 @@ class Simplex(Smooth):
         return 0.5 * math.log(self.dim) - math.lgamma(self.dim)
 
     def project(self, z: Tensor) -> Tensor:
-        """max(z - τ, 0), with the τ for which it sums to 1."""
+        """max(z - τ, 0), with the τ for which it sums to 1; right at τ the slope is 0."""
         largest = z.sort(-1, descending=True).values
         counts = torch.arange(1, self.dim + 1, dtype=z.dtype, device=z.device)
         thresholds = (largest.cumsum(-1) - 1) / counts

@@ -21,7 +21,7 @@ def sparse_coding(
     *,
     nonnegative: bool = False,
     steps: int = 500,
-    tolerance: float | None = 1e-3,
+    tolerance: float | None = 3e-4,
     compile: bool = False,
 ) -> Method:
     """Sparse coding: F(y) = min over z of ‖D z - y‖² + λ ‖z‖₁, the columns of D of length one.
@@ -54,7 +54,7 @@ def psd(
     prediction: float = 1.0,
     *,
     steps: int = 500,
-    tolerance: float | None = 1e-3,
+    tolerance: float | None = 3e-4,
 ) -> Method:
     """Predictive sparse decomposition: sparse coding that teaches an encoder to guess its codes.
 

@@ -55,7 +55,7 @@ def test_every_direction_reaches_the_minimum_and_never_rises(direction):
         return (z[:, 0] - 1).square() + 3 * (z[:, 1] - z[:, 0] ** 2).square()
 
     begin = starts(20, 2, 3)
-    found = Descent(steps=3000, direction=direction, tolerance=1e-5).minimize(bent, begin)
+    found = Descent(steps=3000, direction=direction, tolerance=1e-7).minimize(bent, begin)
     torch.testing.assert_close(found.argmin, torch.ones(20, 2, dtype=F64), rtol=0, atol=1e-4)
     for steps in (1, 3, 10):
         early = Descent(steps=steps, direction=direction, step_size=10.0).minimize(

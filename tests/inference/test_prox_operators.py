@@ -72,6 +72,28 @@ def test_the_prox_of_step_zero_is_the_nearest_feasible_point(name):
         torch.testing.assert_close(p, z)
 
 
+# A penalty, a z with entries right at a kink, its prox, and which entries have a slope.
+KINKS = {
+    "L1": (lambda: L1(0.5), [0.5, -0.5, 2.0, 0.2], [0.0, 0.0, 1.5, 0.0], "0010"),
+    "L1, nonnegative": (lambda: L1(0.5, nonnegative=True), [0.5, 2.0], [0.0, 1.5], "01"),
+    "Group": (lambda: Group(5.0, 2), [3.0, 4.0, 6.0, 8.0], [0.0, 0.0, 3.0, 4.0], "0011"),
+    "Box": (lambda: Box(-1.0, 2.0), [-1.0, 2.0, 0.5], [-1.0, 2.0, 0.5], "001"),
+    "NonNegative": (lambda: NonNegative(), [0.0, 1.0], [0.0, 1.0], "01"),
+    "OnSimplex": (lambda: OnSimplex(), [0.75, 0.25, 0.0], [0.75, 0.25, 0.0], "110"),
+}
+
+
+@pytest.mark.parametrize("name", KINKS)
+def test_right_at_a_kink_the_slope_is_0(name):
+    make, at, due, moving = KINKS[name]
+    z, penalty = f64([at]), make()
+    torch.testing.assert_close(penalty.prox(z, 1.0), f64([due]))
+    slopes = torch.autograd.functional.jacobian(lambda z: penalty.prox(z, 1.0)[0], z)[:, 0]
+    assert "".join(str(int(row.any())) for row in slopes) == moving
+    # NaN stays NaN: no comparison may turn it into a number.
+    assert penalty.prox(math.nan * z, 1.0).isnan().all()
+
+
 @pytest.mark.parametrize("name", PENALTIES)
 def test_the_prox_never_moves_points_apart(name):
     penalty, a, b = PENALTIES[name](), 3 * randn(50, 6), 3 * randn(50, 6, seed=1)

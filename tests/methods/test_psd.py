@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from problems import F64, Net, generator, randn
+from problems import F64, Net, generator, latent, randn
 from sparse_support import objective, some, vectors
 from torch import Tensor, nn
 
@@ -10,7 +10,14 @@ from ebmlab import FreeEnergy, Method, fit, methods
 from ebmlab.energies import CodePrediction, Reconstruction, unit
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
-from ebmlab.inference import L1, Composite, LinearComposite, NonNegative, Proximal
+from ebmlab.inference import (
+    L1,
+    Composite,
+    LevenbergMarquardt,
+    LinearComposite,
+    NonNegative,
+    Proximal,
+)
 from ebmlab.inference._solvers.composite import composite_of
 from ebmlab.networks import LISTA
 
@@ -71,15 +78,15 @@ def summed(decoder: nn.Module, *others: Energy, penalty: Energy | None = None) -
 def test_squares_are_stacked_and_what_else_is_smooth_is_added(bias):
     decoder, net = nn.Linear(12, 5, bias=bias).double(), Net(5, 12)
     guess = CodePrediction(net, PULL)
-    bowl = CodePrediction(Net(5, 12, seed=4), 0.2) * 1.0
+    bowl = latent(lambda y, z: 0.2 * z.cosh().sum(-1) + y.sum(-1))
     z, shape = randn(2, 3, 12, seed=5), torch.Size([2, 3, 12])
     for others, linear in (
         ((), True),
         ((guess,), True),
-        ((guess, guess), True),
+        ((guess, 0.3 * guess, guess / 2.0), True),
         ((guess, bowl), False),
     ):
-        energy = summed(decoder, *others)
+        energy = 0.5 * summed(decoder, *others) / 3.0 if guess in others else summed(decoder)
         u = composite_of(energy, None, Y[:3], shape)
         assert isinstance(u, LinearComposite) == linear
         assert isinstance(u, Composite)
@@ -94,6 +101,42 @@ def test_the_stacked_way_and_the_general_one_find_the_same_codes():
     torch.testing.assert_close(
         solver(fast, None, Y).atoms, solver(slow, None, Y).atoms, rtol=0, atol=1e-7
     )
+
+
+def test_weights_move_into_both_parts():
+    decoder, guess = nn.Linear(12, 5).double(), CodePrediction(Net(5, 12), PULL)
+    solver = Proximal(ZERO, steps=20_000, tolerance=1e-12)
+
+    def found(energy: Energy) -> Tensor:
+        return solver(energy, None, Y).atoms[0]
+
+    plain, twice = summed(decoder), CodePrediction(guess.encoder, 2 * PULL)
+    general = summed(nn.Sequential(decoder))
+    due = found(plain)
+    for energy in (0.5 * plain, plain / 4.0, 0.2 * (3.0 * general), torch.tensor(7.0) * plain):
+        torch.testing.assert_close(found(energy), due, rtol=0, atol=1e-7)
+    # ½ (‖·‖² + R) + α ‖z - f‖² is half of ‖·‖² + R + 2 α ‖z - f‖².
+    due = found(plain + twice)
+    for energy in (0.5 * plain + guess, 0.5 * general + guess, 0.5 * (plain + 2.0 * guess)):
+        torch.testing.assert_close(found(energy), due, rtol=0, atol=1e-7)
+    assert (found(plain + guess) - due).abs().max() > 1e-2
+    with pytest.raises(ConfigurationError, match="Proximal"):
+        found(-1.0 * plain)
+
+
+def test_sums_and_weights_of_squares_are_squares():
+    decoder, guess = nn.Linear(3, 5).double(), CodePrediction(Net(5, 3), PULL)
+    energy = 0.25 * Reconstruction(decoder, takes_x=False) / 2.0 + guess
+    z = LevenbergMarquardt(ZERO[:, :3], tolerance=1e-12)(energy, None, Y).atoms[0]
+    weight, target, f = decoder.weight.detach(), Y - decoder.bias, guess.predict(Y)
+    left = 0.125 * weight.T @ weight + PULL * torch.eye(3, dtype=F64)
+    due = torch.linalg.solve(left, (0.125 * target @ weight + PULL * f).T).T
+    torch.testing.assert_close(z, due.detach())
+    r = energy.residuals(None, Y, z)
+    assert r is not None
+    torch.testing.assert_close(r.square().sum(-1), energy(None, Y, z))
+    for other in (-1.0 * energy, energy + latent(lambda y, z: z.cosh().sum(-1))):
+        assert other.residuals(None, Y, z) is None
 
 
 def test_two_penalties_are_no_smooth_part():

@@ -134,7 +134,7 @@ def test_a_dictionary_refuses_atoms_that_have_no_direction():
 def test_float32_reaches_a_gap_of_a_hundred_thousandth():
     d, y = problem(100, 64, 256)
     u = LinearComposite(d.T.float(), y.float(), L1(LAMBDA))
-    found = Proximal(tolerance=3e-6).minimize(u, torch.zeros(100, 256))
+    found = Proximal(tolerance=1e-6).minimize(u, torch.zeros(100, 256))
     assert float(gap(d, y, found.argmin.double()).max()) < 1e-5
     assert np.isfinite(found.energy.numpy()).all()
 

@@ -56,11 +56,13 @@ class SquaredDistance(Energy):
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Squared distances (*batch)."""
+        return self.residuals(x, y).square().sum(-1)
+
+    def residuals(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
+        """X - y, flattened to (*batch, m)."""
         x, y = require_alike(x, y, self.ndim)
         difference = x - y
-        if self.ndim == 0:
-            return difference.square()
-        return difference.square().flatten(-self.ndim).sum(-1)
+        return difference.flatten(-self.ndim) if self.ndim else difference[..., None]
 
     def extra_repr(self) -> str:
         """What `print` shows."""

@@ -3,12 +3,9 @@
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ebmlab._checks import require_tensor
 from ebmlab._precise import precise
-from ebmlab.algebra import Sum
-from ebmlab.energies import CodePrediction, Reconstruction, SquaredDistance
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
 from ebmlab.inference._solvers.prox import Penalty
@@ -18,11 +15,12 @@ __all__ = ["Composite", "LinearComposite", "composite_of"]
 
 
 class Composite(Potential):
-    """u(z) = f(z) + R(z), where f is smooth and R is a penalty.
+    """u(z) = f(z) + c R(z), where f is smooth and R is a penalty.
 
     Args:
         smooth: f, maps z (rows, dim) to (rows,), each row on its own.
         penalty: R.
+        strength: c > 0.
 
     Example:
         >>> from ebmlab.inference import L1
@@ -30,18 +28,31 @@ class Composite(Potential):
         tensor([3.])
     """
 
-    def __init__(self, smooth: Callable[[Tensor], Tensor], penalty: Penalty) -> None:
-        self.smooth, self.penalty = as_potential(smooth), penalty
-        super().__init__(lambda z: self.smooth(z) + self.penalty(None, z))
+    def __init__(
+        self,
+        smooth: Callable[[Tensor], Tensor],
+        penalty: Penalty,
+        strength: float | Tensor = 1.0,
+    ) -> None:
+        self.smooth, self.penalty, self.strength = as_potential(smooth), penalty, strength
+        super().__init__(lambda z: self.smooth(z) + self.cost(z))
+
+    def cost(self, z: Tensor) -> Tensor:
+        """c R(z), (rows,)."""
+        return self.strength * self.penalty(None, z)
+
+    def prox(self, z: Tensor, step: float | Tensor) -> Tensor:
+        """The v that minimizes c R(v) + ‖v - z‖² / (2 step), for each z."""
+        return self.penalty.prox(z, step * self.strength)
 
 
 class LinearComposite(Composite):
-    """u(z) = ‖W z - y‖² + R(z), each row with its y.
+    """u(z) = ‖W z - y‖² + c R(z), each row with its y.
 
     Args:
         weight: W, (m, dim).
         target: y, (rows, m).
-        penalty: R.
+        penalty, strength: R and c > 0.
 
     Raises:
         ShapeError: weight and target do not fit together.
@@ -52,13 +63,15 @@ class LinearComposite(Composite):
         tensor([2., 2., 2.])
     """
 
-    def __init__(self, weight: Tensor, target: Tensor, penalty: Penalty) -> None:
+    def __init__(
+        self, weight: Tensor, target: Tensor, penalty: Penalty, strength: float | Tensor = 1.0
+    ) -> None:
         if weight.ndim != 2 or target.ndim != 2 or target.shape[1] != len(weight):
             raise ShapeError(
                 f"weight has shape {tuple(weight.shape)} and target {tuple(target.shape)}; "
-                "(m, dim) and (rows, m) are due"
+                "(m, dim) and (rows, m) are expected"
             )
-        super().__init__(lambda z: (z @ weight.T - target).square().sum(-1), penalty)
+        super().__init__(lambda z: (z @ weight.T - target).square().sum(-1), penalty, strength)
         self.weight, self.target = weight, target
 
     def lipschitz(self) -> Tensor:
@@ -71,62 +84,19 @@ class LinearComposite(Composite):
 
 
 def composite_of(energy: Energy, x: Tree, y: Tree, shape: torch.Size) -> Composite | None:
-    """The two parts of a `Reconstruction` whose prior is a `Penalty`, or of its sum with others.
+    """The two parts of an energy with one prior that is a `Penalty`, None of any other.
 
-    None of any other energy. z comes as rows (n, dim) of (k, *batch, dim), which `shape` is. The
-    other terms of a sum belong to the smooth part; if the decoder is linear and they are code
-    predictions, all squares are stacked to one.
+    z comes as rows (n, dim) of (k, *batch, dim), which `shape` is.
     """
-    terms = [t for t in energy.terms if isinstance(t, Energy)] if isinstance(energy, Sum) else []
-    found = [term for term in terms or [energy] if _penalized(term)]
-    if len(found) != 1 or energy.stochastic:
+    rest, priors = energy.split(lambda part: isinstance(part, Penalty))
+    hidden = any(isinstance(part, Penalty) for part in rest.modules())
+    if len(priors) != 1 or hidden or energy.stochastic or priors[0][0] <= 0:
         return None
-    main = found[0]
-    assert isinstance(main, Reconstruction)
-    assert isinstance(main.prior, Penalty)
-    others = [term for term in terms if term is not main]
-    if any(isinstance(part, Penalty) for term in others for part in term.modules()):
-        return None
-    guesses = [term for term in others if isinstance(term, CodePrediction)]
-    if _linear(main) and len(guesses) == len(others):
-        return _stacked(main, main.prior, guesses, y, shape)
-
-    def smooth(z: Tensor) -> Tensor:
-        z = z.reshape(shape)
-        value = main.distance(main.decode(x, z), y)
-        for term in others:
-            value = value + term(x if term.takes_x else None, y, z if term.takes_z else None)
-        return value.flatten()
-
-    return Composite(smooth, main.prior)
-
-
-def _penalized(energy: Energy) -> bool:
-    return isinstance(energy, Reconstruction) and isinstance(energy.prior, Penalty)
-
-
-def _linear(energy: Reconstruction) -> bool:
-    """Whether the energy is ‖W z + b - y‖² of vectors, plus its prior."""
-    plain = isinstance(energy.distance, SquaredDistance) and energy.distance.ndim == 1
-    return plain and not energy.takes_x and isinstance(energy.decoder, nn.Linear)
-
-
-def _stacked(
-    main: Reconstruction,
-    penalty: Penalty,
-    guesses: list[CodePrediction],
-    y: Tree,
-    shape: torch.Size,
-) -> LinearComposite:
-    """‖W z + b - y‖² + Σ α ‖z - f(y)‖² as one square of rows: α ‖z - f‖² = ‖√α z - √α f‖²."""
-    decoder = main.decoder
-    assert isinstance(decoder, nn.Linear)
-    target = require_tensor("y", y)
-    targets = [target if decoder.bias is None else target - decoder.bias]
-    weights = [decoder.weight]
-    for term in guesses:
-        scale = term.weight**0.5
-        weights.append(scale * torch.eye(shape[-1], dtype=target.dtype, device=target.device))
-        targets.append(scale * term.predict(y))
-    rows = [t.expand(*shape[:-1], t.shape[-1]).reshape(-1, t.shape[-1]) for t in targets]
-    return LinearComposite(torch.cat(weights), torch.cat(rows, 1), penalty)
+    ((strength, penalty),) = priors
+    assert isinstance(penalty, Penalty)
+    squares = rest.affine(x, y)
+    if squares is None:
+        return Composite(lambda z: rest(x, y, z.reshape(shape)).flatten(), penalty, strength)
+    weight, target = squares
+    rows = target.expand(*shape[:-1], -1).reshape(-1, target.shape[-1])
+    return LinearComposite(weight, rows, penalty, strength)

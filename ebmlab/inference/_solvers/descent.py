@@ -4,9 +4,10 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_positive
-from ebmlab._rows import depth_limit, finite_rows, require_finite, rows, select
+from ebmlab._rows import depth_limit, finite_rows, norms, require_finite, rows, select
 from ebmlab._slopes import slope
 from ebmlab.errors import ConfigurationError
+from ebmlab.inference._solvers.convergence import Progress
 from ebmlab.inference._solvers.directions import Direction, Steepest
 from ebmlab.inference._solvers.point import Found, PointInference, require_bounded
 from ebmlab.inference.spaces import Smooth, Space
@@ -33,8 +34,8 @@ class Descent(PointInference):
         step_size: the first η.
         direction: which way to step: `Steepest()`, `HeavyBall()`, `AdaptiveMoments()`.
         space: where z stays, all of R^dim if left out; starts must lie in it.
-        tolerance: a row stops where its residual <= tolerance (1 + |u|), and rows
-            that do not get there are warned of. None takes all steps: only the residual tells.
+        tolerance: where a row stops, see `PointInference`; rows that do not get there are warned
+            of. None takes all steps: only the residual tells.
         chunk: how many starts are descended at a time; None: all.
         unroll: keep the graph of the steps on the z inferred.
 
@@ -88,9 +89,12 @@ class Descent(PointInference):
         floor = depth_limit(energy)
         size = torch.full_like(energy.detach(), self.step_size)
         rest = memory = self.direction.begin(z)
-        done = self._done(z, energy, grad)
+        judged, force = self.tolerance is not None, self._force(z, grad)
+        progress = Progress.begin(z, norms(force), energy)
+        converged = torch.zeros_like(energy, dtype=torch.bool)
         for _ in range(self.steps):
-            if self.tolerance is not None and bool(done.all()):
+            converged = converged | self._settled(progress, force, z)
+            if bool(converged.all()):
                 break
             if self.space is None:
                 step, ahead = self.direction.step(memory, grad, size)
@@ -99,25 +103,27 @@ class Descent(PointInference):
                 step, ahead = self.direction.step(memory, self.space.along(z, grad), size)
                 trial = self.space.retract(z, step)
             value, beyond = grad_of(trial)
+            pull = self._force(trial, beyond)
+            progress = progress.seen(trial - z, pull - force) if judged else progress
             better = (value <= energy) & finite_rows(beyond)
-            taken = better & ~done
+            taken = better & ~converged
             z = torch.where(rows(taken, z), trial, z)
             grad = torch.where(rows(taken, z), beyond, grad)
+            force = torch.where(rows(taken, z), pull, force)
             energy = torch.where(taken, value, energy)
+            progress = progress.at(norms(force), energy) if judged else progress
             memory = select(better, ahead, rest)
             size = torch.where(better, GROW * size, SHRINK * size)
-            done = self._done(z, energy, grad)
         require_bounded(energy, floor)
-        residual = self._residual(z, grad)
-        return Found(z, energy, residual, done | (self.tolerance is None))
+        ended = self._settled(progress, force, z) | progress.drowned(norms(force), z)
+        return Found(z, energy, norms(force), converged | ended | (not judged))
 
-    def _done(self, z: Tensor, energy: Tensor, grad: Tensor) -> Tensor:
-        """Which rows stop: those that have converged, none without a tolerance."""
+    def _settled(self, progress: Progress, force: Tensor, z: Tensor) -> Tensor:
         if self.tolerance is None:
-            return torch.zeros_like(energy, dtype=torch.bool)
-        return self.settled(self._residual(z, grad), energy)
+            return torch.zeros_like(norms(force), dtype=torch.bool)
+        scale = progress.scale(z, progress.curvature)
+        return self.settled(norms(force), scale, progress.largest, progress.rounding(z))
 
-    def _residual(self, z: Tensor, grad: Tensor) -> Tensor:
-        if self.space is not None:
-            grad = self.space.stationary(z, grad)
-        return torch.linalg.vector_norm(grad.reshape(len(z), -1), dim=1)
+    def _force(self, z: Tensor, grad: Tensor) -> Tensor:
+        """The gradient, or its part along the space: 0 at a minimum."""
+        return grad if self.space is None else self.space.stationary(z, grad)

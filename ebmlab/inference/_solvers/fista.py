@@ -9,6 +9,7 @@ from torch import Tensor
 from ebmlab._precise import precise
 from ebmlab._rows import row_sums
 from ebmlab.inference._solvers.composite import LinearComposite
+from ebmlab.inference._solvers.convergence import rounding
 from ebmlab.inference._solvers.prox import Penalty
 from ebmlab.kernels.compiled import program
 
@@ -18,7 +19,7 @@ BLOCK = 10
 TILE = {"cpu": 256}
 LARGE_TILE = 65536
 
-Settled = Callable[[Tensor, Tensor], Tensor]
+Settled = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
 
 class Momentum(NamedTuple):
@@ -48,25 +49,38 @@ class Momentum(NamedTuple):
 
 
 class Solved(NamedTuple):
-    """What rows have come to: codes (rows, dim), energies and residuals (rows,)."""
+    """What rows have come to: codes (rows, dim), energies and residuals (rows,).
+
+    `pull` is the length of the smooth part's slope, which the penalty balances at a minimum.
+    """
 
     z: Tensor
     energy: Tensor
     residual: Tensor
+    pull: Tensor
+
+
+_Moving = tuple[Tensor, Momentum, Tensor]
 
 
 class _Linear(NamedTuple):
-    """‖W z - y‖² as its steps need it; `gram` is WᵀW where that takes fewer operations."""
+    """‖W z - y‖² as its steps need it, and how strong the penalty is.
+
+    `gram` is WᵀW where that takes fewer operations.
+    """
 
     weight: Tensor
     gram: Tensor | None
     curvature: Tensor
+    strength: Tensor
 
     @classmethod
     def of(cls, u: LinearComposite) -> Self:
         weight = precise(u.weight.detach()).contiguous()
         m, dim = weight.shape
-        return cls(weight, weight.T @ weight if dim < 2 * m else None, u.lipschitz())
+        gram = weight.T @ weight if dim < 2 * m else None
+        strength = torch.as_tensor(u.strength, dtype=weight.dtype, device=weight.device).detach()
+        return cls(weight, gram, u.lipschitz(), strength)
 
     def shift(self, target: Tensor) -> Tensor:
         """What of the rows' y the slope needs."""
@@ -80,21 +94,25 @@ class _Linear(NamedTuple):
 
 
 def _block(
-    penalty: Penalty, linear: _Linear, target: Tensor, now: Momentum, length: int, accelerate: bool
+    penalty: Penalty, linear: _Linear, moving: _Moving, length: int, accelerate: bool
 ) -> tuple[Momentum, Solved]:
-    """`length` steps of all rows.
+    """`length` steps of all rows; the pull is the largest at the ends of blocks.
 
     The residual is that at the last point the gradient was taken; the step, a contraction where f
     is convex, does not enlarge it.
     """
+    target, now, pull = moving
     shift, step, last = linear.shift(target), 1 / linear.curvature, now.ahead
-    for _ in range(length):
-        last = now.ahead
-        new = penalty.prox(last - step * linear.slope(last, shift), step)
+    for k in range(length):
+        last, slope = now.ahead, linear.slope(now.ahead, shift)
+        if k in (0, length - 1):
+            pull = torch.maximum(pull, slope.square().sum(1).sqrt())
+        new = penalty.prox(last - step * slope, step * linear.strength)
         now = now.moved(new, accelerate)
     residual = linear.curvature * (last - now.z).square().sum(1).sqrt()
     error = (now.z @ linear.weight.T - target).square().sum(1)
-    return now, Solved(now.z, error + penalty.value(now.z), residual)
+    energy = error + linear.strength * penalty.value(now.z)
+    return now, Solved(now.z, energy, residual, pull)
 
 
 class _Blocks:
@@ -105,19 +123,20 @@ class _Blocks:
     ) -> None:
         self.penalty, self.linear, self.accelerate = penalty, linear, accelerate
         self.compiled = compiled
-        self.replay: Callable[[tuple[Tensor, Momentum]], tuple[Momentum, Solved]] | None = None
+        self.replay: Callable[[_Moving], tuple[Momentum, Solved]] | None = None
 
-    def __call__(self, target: Tensor, now: Momentum, length: int) -> tuple[Momentum, Solved]:
-        still = (self.penalty, self.linear)
+    def __call__(self, moving: _Moving, length: int) -> tuple[Momentum, Solved]:
+        given = (self.penalty, self.linear, moving, length, self.accelerate)
         if not self.compiled or length != BLOCK:
             with torch.no_grad():
-                return _block(*still, target, now, length, self.accelerate)
+                return _block(*given)
         if self.replay is not None:
-            return self.replay((target, now))
+            return self.replay(moving)
+        target, now, _ = moving
         key = (now.z.shape, target.shape, now.z.dtype, now.z.device, self.accelerate)
         blocks = program(_block, self.penalty, key)
-        out = blocks(*still, target, now, length, self.accelerate)
-        self.replay = blocks.replay((target, now), out)
+        out = blocks(*given)
+        self.replay = blocks.replay(moving, out)
         return out
 
 
@@ -129,37 +148,41 @@ def solve_linear(
     steps: int,
     accelerate: bool,
     compiled: bool,
-) -> Solved:
+) -> tuple[Solved, Tensor]:
     """Take the rows through a tile that fits the cache, each leaving it as it settles.
 
     A row that has settled, or has taken its steps, makes room for the next one: the shapes stay,
-    and no row waits for another. All in float32 or better.
+    and no row waits for another. All in float32 or better. Which have settled, (rows,) of bool,
+    comes beside what was found.
     """
     given, start, target = start.dtype, precise(start), precise(u.target.detach())
-    blocks = _Blocks(u.penalty, _Linear.of(u), accelerate, compiled)
+    linear = _Linear.of(u)
+    blocks = _Blocks(u.penalty, linear, accelerate, compiled)
     size = min(len(start), TILE.get(start.device.type, LARGE_TILE))
     row = torch.arange(size, device=start.device)
-    now, y, age = (
-        Momentum.begin(start[:size].clone()),
-        target[:size].clone(),
-        torch.zeros_like(row),
-    )
-    out = Solved(start.clone(), torch.empty_like(start[:, 0]), torch.empty_like(start[:, 0]))
+    now, y = Momentum.begin(start[:size].clone()), target[:size].clone()
+    age, pull = torch.zeros_like(row), torch.zeros_like(y[:, 0])
+    out = Solved(start.clone(), *torch.empty_like(start[:, :3]).unbind(1))
     live, queued = torch.ones_like(row, dtype=torch.bool), size
+    converged = torch.zeros(len(start), dtype=torch.bool, device=start.device)
     while True:
-        now, found = blocks(y, now, min(BLOCK, steps))
-        age = age + min(BLOCK, steps)
-        leaving = (live & (settled(found.residual, found.energy) | (age >= steps))).nonzero()[:, 0]
+        now, found = blocks((y, now, pull), min(BLOCK, steps))
+        age, pull = age + min(BLOCK, steps), found.pull
+        noise = rounding(linear.curvature, found.energy.abs(), found.z)
+        ended = settled(found.residual, pull, pull, noise)
+        leaving = (live & (ended | (age >= steps))).nonzero()[:, 0]
         if not len(leaving):
             continue
-        for whole, part in zip(out, found, strict=True):
+        for whole, part in zip(
+            (*out, converged), (*found, ended | (found.residual <= noise)), strict=True
+        ):
             whole[row[leaving]] = part[leaving]
         slots = leaving[: len(start) - queued]
         fresh = torch.arange(queued, queued + len(slots), device=row.device)
         live[leaving], live[slots], row[slots], age[slots] = False, True, fresh, 0
-        y[slots] = target[fresh]
+        y[slots], pull[slots] = target[fresh], 0.0
         queued += len(slots)
         for part, first in zip(now, Momentum.begin(start[fresh]), strict=True):
             part[slots] = first
         if not bool(live.any()):
-            return Solved(*(part.to(given) for part in out))
+            return Solved(*(part.to(given) for part in out)), converged

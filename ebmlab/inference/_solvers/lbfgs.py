@@ -5,8 +5,17 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-from ebmlab._rows import depth_limit, finite_rows, require_finite, row_sums, rows, select
+from ebmlab._rows import (
+    depth_limit,
+    finite_rows,
+    norms,
+    require_finite,
+    row_sums,
+    rows,
+    select,
+)
 from ebmlab.errors import ConfigurationError
+from ebmlab.inference._solvers.convergence import Progress, ratio
 from ebmlab.inference._solvers.implicit_function import implicit
 from ebmlab.inference._solvers.line_search import Bracket
 from ebmlab.inference._solvers.point import Found, PointInference, require_bounded
@@ -26,13 +35,9 @@ class LBFGS(PointInference):
     row ends above its start. `residual` is the norm of the gradient.
 
     Args:
-        starts: (k, *event), or (k, *batch, *event) for each datum's own; needed for inference, not
-            for `minimize`.
+        starts, tolerance, chunk: see `PointInference`.
         steps: the most evaluations of u per row.
         history: how many steps are remembered.
-        tolerance: a row has converged where ‖∇u‖ <= tolerance (1 + |u|); None is √ε of its dtype:
-            1.5e-8 in float64, 3.5e-4 in float32. Rows that end before are warned of.
-        chunk: how many starts are searched at a time; None: all.
 
     With `minimize(…, unroll=True)` the argmin carries the derivative of the implicit function (see
     `implicit`), not that of the steps.
@@ -77,7 +82,7 @@ class LBFGS(PointInference):
         require_finite(start, energy, grad, "start: row")
         floor = depth_limit(energy)
         now = _Walk.begin(begin, energy, grad, self.history)
-        done = self.settled(grad.norm(dim=1), energy)
+        done = converged = self._settled(now)
         lowest = energy
         for _ in range(self.steps):
             if bool(done.all()):
@@ -85,17 +90,25 @@ class LBFGS(PointInference):
             tried, slopes = grad_of(now.trial())
             lowest = torch.where(done, lowest, torch.fmin(lowest, tried))
             now = now.advance(tried, slopes, done)
-            settled = self.settled(now.grad.norm(dim=1), now.energy)
-            done = settled | now.stuck | (lowest < floor)
+            converged = converged | (~done & self._settled(now))
+            done = converged | now.stuck | (lowest < floor)
         require_bounded(lowest, floor)
         better = now.energy <= energy
         z = torch.where(rows(better, begin), now.z, begin).reshape(shape)
-        residual = torch.where(better, now.grad.norm(dim=1), grad.norm(dim=1))
+        residual = torch.where(better, norms(now.grad), norms(grad))
+        converged = (converged & better) | now.progress.drowned(residual, begin)
         least = torch.where(better, now.energy, energy)
         if unroll:
             z = implicit(u, z)
             least = u(z)
-        return Found(z, least, residual, self.settled(residual, least))
+        return Found(z, least, residual, converged)
+
+    def _settled(self, now: "_Walk") -> Tensor:
+        """Which rows have converged; rows without pairs know the curvature of trials alone."""
+        residual, seen = norms(now.grad), now.progress.curvature
+        curvature = torch.where(now.memory.blank(), seen, ratio(residual, norms(now.direction)))
+        scale, noise = now.progress.scale(now.z, curvature), now.progress.rounding(now.z)
+        return self.settled(residual, scale, now.progress.largest, noise)
 
 
 class _Memory(NamedTuple):
@@ -159,13 +172,17 @@ class _Walk(NamedTuple):
     bracket: Bracket
     trials: Tensor
     stuck: Tensor
+    progress: Progress
 
     @classmethod
     def begin(cls, z: Tensor, energy: Tensor, grad: Tensor, history: int) -> Self:
         """At the start, about to go down the gradient."""
         memory = _Memory.empty(z, history)
         never = torch.zeros_like(energy, dtype=torch.bool)
-        return cls(z, energy, grad, memory, *_aim(energy, grad, memory), never.long(), never)
+        progress = Progress.begin(z, norms(grad), energy)
+        return cls(
+            z, energy, grad, memory, *_aim(energy, grad, memory), never.long(), never, progress
+        )
 
     def trial(self) -> Tensor:
         """The points to evaluate next."""
@@ -181,7 +198,8 @@ class _Walk(NamedTuple):
         taken, bracket = self.bracket.judge(energy, slope)
         taken = taken & ~done
         step = self.bracket.step[:, None] * self.direction
-        memory = self.memory.push(taken, step, grad - self.grad)
+        change = grad - self.grad
+        memory = self.memory.push(taken, step, change)
         trials = torch.where(taken, 0, self.trials + bracket.high.isfinite())
         failed = ~taken & ((trials > TRIALS) | bracket.closed())
         stuck = self.stuck | (failed & memory.blank())
@@ -200,6 +218,7 @@ class _Walk(NamedTuple):
             select(turns, line, bracket),
             torch.where(turns, 0, trials),
             stuck,
+            self.progress.seen(step, change).at(norms(grad), energy),
         )
 
 

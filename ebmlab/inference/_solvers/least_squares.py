@@ -1,18 +1,20 @@
-"""Potentials that are sums of squares, u(z) = ‖r(z)‖², and the energies that become such."""
+"""Potentials that are sums of squares, u(z) = ‖r(z)‖², and energies as such."""
 
-import warnings
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_tensor
-from ebmlab.energies import Reconstruction, SquaredDistance
 from ebmlab.energy import Energy
-from ebmlab.errors import ShapeError
+from ebmlab.errors import ConfigurationError, GradientError, ShapeError
 from ebmlab.types import Potential, Tree
 
-__all__ = ["LeastSquares", "residuals_of"]
+__all__ = ["MISSING", "LeastSquares", "least_squares_of"]
+
+MISSING = (
+    "LevenbergMarquardt needs residuals: a Reconstruction(decoder) by SquaredDistance without a "
+    "prior, a sum of such, or minimize(LeastSquares(r), start); LBFGS takes any energy"
+)
 
 Residuals = Callable[[Tensor], Tensor]
 
@@ -22,7 +24,6 @@ class LeastSquares(Potential):
 
     Args:
         residuals: r, maps z (rows, *event) to (rows, m), each row on its own.
-        function: the same u by another way; None sums the squares.
 
     Raises:
         ShapeError: the residuals are not (rows, m).
@@ -36,10 +37,8 @@ class LeastSquares(Potential):
                  [0., 2.]]])
     """
 
-    def __init__(
-        self, residuals: Residuals, function: Callable[[Tensor], Tensor] | None = None
-    ) -> None:
-        super().__init__(function or (lambda z: self.residuals(z).square().sum(1)))
+    def __init__(self, residuals: Residuals) -> None:
+        super().__init__(lambda z: self.residuals(z).square().sum(1))
         self._residuals = residuals
 
     def residuals(self, z: Tensor) -> Tensor:
@@ -48,41 +47,47 @@ class LeastSquares(Potential):
         if r.ndim != 2 or len(r) != len(z):
             raise ShapeError(
                 f"the residuals of z {tuple(z.shape)} have shape {tuple(r.shape)}; "
-                f"({len(z)}, m) is due: flatten what each row has"
+                f"({len(z)}, m) is expected: flatten what each row has"
             )
         return r
 
     def linearized(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """r (rows, m) and its Jacobian ∂r_j/∂z_i (rows, m, event), detached, by forward mode."""
-        flat = z.detach().reshape(len(z), -1).contiguous()
+        """r (rows, m) and its Jacobian ∂r_j/∂z_i (rows, m, event), detached.
 
-        def at(point: Tensor) -> Tensor:
-            return self.residuals(point.reshape(z.shape))
+        By one batched backward pass per residual, or where z has fewer entries, per entry of z:
+        the slopes of Jᵀw in w.
 
-        def along(axis: Tensor) -> tuple[Tensor, ...]:
-            return torch.func.jvp(at, (flat,), (axis.expand_as(flat),))
+        Raises:
+            GradientError: the residuals do not depend on z through differentiable operations.
+        """
+        with torch.enable_grad():
+            free = z.detach().reshape(len(z), -1).clone().requires_grad_()
+            r = self.residuals(free.reshape(z.shape))
+            if not r.requires_grad:
+                raise GradientError("the residuals carry no gradient to z; look for .detach()")
+            if r.shape[1] <= free.shape[1]:
+                return r.detach(), _slopes(r, free)
+            w = torch.zeros_like(r, requires_grad=True)
+            pulled = torch.autograd.grad(r, free, w, create_graph=True, materialize_grads=True)[0]
+            # What does not depend on w has no graph of its own.
+            return r.detach(), _slopes(pulled + 0 * w.sum(), w).mT
 
-        axes = torch.eye(flat.shape[1], dtype=flat.dtype, device=flat.device)
-        with torch.no_grad(), warnings.catch_warnings():
-            # torch's forward mode still loads its own rules through what it deprecates.
-            warnings.filterwarnings("ignore", r"`torch\.jit\.script", DeprecationWarning)
-            r, slopes = torch.func.vmap(along)(axes)
-        return r[0], slopes.movedim(0, 2)
+
+def _slopes(value: Tensor, given: Tensor) -> Tensor:
+    """∂value_j / ∂given_i of each row, (rows, j, i)."""
+    axes = torch.eye(value.shape[1], dtype=value.dtype, device=value.device)
+    pulls = axes[:, None].expand(-1, *value.shape)
+    found = torch.autograd.grad(value, given, pulls, is_grads_batched=True, materialize_grads=True)
+    return found[0].movedim(0, 1)
 
 
-def residuals_of(energy: Energy, x: Tree, y: Tree, shape: torch.Size) -> Residuals | None:
-    """r(z) = decoder(x, z) - y of a plain `Reconstruction`, None of any other energy.
-
-    z comes as rows (n, *event) of (k, *batch, *event), which `shape` is.
-    """
-    if not isinstance(energy, Reconstruction) or energy.prior is not None:
-        return None
-    if not isinstance(energy.distance, SquaredDistance):
-        return None
-    target = require_tensor("y", y)
+def least_squares_of(energy: Energy, x: Tree, y: Tree, shape: torch.Size) -> LeastSquares:
+    """E(x, y, z) of rows (n, *event) that are (k, *batch, *event), which `shape` is, laid flat."""
 
     def residuals(z: Tensor) -> Tensor:
-        difference = energy.decode(x, z.reshape(shape)) - target
-        return difference.reshape(len(z), -1)
+        r = energy.residuals(x, y, z.reshape(shape))
+        if r is None:
+            raise ConfigurationError(MISSING)
+        return r.reshape(len(z), -1)
 
-    return residuals
+    return LeastSquares(residuals)

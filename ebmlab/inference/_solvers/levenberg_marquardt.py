@@ -6,12 +6,14 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_non_negative
-from ebmlab._rows import require_finite, row_sums, select
+from ebmlab._rows import norms, require_finite, row_sums, select
+from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
+from ebmlab.inference._solvers.convergence import Progress, ratio, rounding
 from ebmlab.inference._solvers.implicit_function import implicit
-from ebmlab.inference._solvers.least_squares import LeastSquares
+from ebmlab.inference._solvers.least_squares import MISSING, LeastSquares, least_squares_of
 from ebmlab.inference._solvers.point import Found, PointInference
-from ebmlab.types import Potential
+from ebmlab.types import Potential, Tree
 
 __all__ = ["LevenbergMarquardt"]
 
@@ -23,17 +25,13 @@ class LevenbergMarquardt(PointInference):
 
     A row takes the step where u falls, and its damping μ shrinks the more the better u was
     foreseen; where u rises or is not finite the row stays and μ grows. `residual` is the norm of
-    the gradient 2 Jᵀr. As an inference it takes a `Reconstruction` by squared distance without a
-    prior, as a solver a `LeastSquares`.
+    the gradient 2 Jᵀr. As an inference it takes energies with `residuals`, such as a
+    `Reconstruction` by squared distance without a prior, as a solver a `LeastSquares`.
 
     Args:
-        starts: (k, *event), or (k, *batch, *event) for each datum's own; needed for inference, not
-            for `minimize`.
+        starts, tolerance, chunk: see `PointInference`.
         steps: the most steps tried per row.
         damping: the first μ >= 0; 0 begins with Gauss-Newton steps and damps where one fails.
-        tolerance: a row has converged where ‖∇u‖ <= tolerance (1 + |u|); None is √ε of its dtype:
-            1.5e-8 in float64, 3.5e-4 in float32. Rows that end before are warned of.
-        chunk: how many starts are searched at a time; None: all.
 
     With `minimize(…, unroll=True)` the argmin carries the derivative of the implicit function (see
     `implicit`), not that of the steps.
@@ -64,32 +62,44 @@ class LevenbergMarquardt(PointInference):
         require_non_negative("damping", damping)
         self.damping = damping
 
+    def potential(
+        self, energy: Energy, x: Tree, y: Tree, shape: torch.Size, rng: torch.Generator | None
+    ) -> Potential:
+        """The sum of squares that the energy is."""
+        return least_squares_of(energy, x, y, shape)
+
     def search(self, u: Potential, start: Tensor, *, unroll: bool) -> Found:
         """Minimize every row of start (rows, *event)."""
         if not isinstance(u, LeastSquares):
-            raise ConfigurationError(
-                "LevenbergMarquardt needs residuals: a Reconstruction(decoder) by SquaredDistance "
-                "without a prior, or minimize(LeastSquares(r), start); LBFGS takes any energy"
-            )
+            raise ConfigurationError(MISSING)
         z = start.detach()
         fit = _Fit.at(z, *u.linearized(z), self.damping)
         require_finite(z, fit.energy, fit.grad, "start: row")
-        ceiling = fit.energy
-        done = self.settled(fit.residual(), fit.energy)
+        ceiling, progress = fit.energy, Progress.begin(z, fit.residual(), fit.energy)
+        step, foreseen = _step(fit.normal, fit.grad, fit.damping)
+        done = converged = self._settled(fit, step, progress)
         for _ in range(self.steps):
             if bool(done.all()):
                 break
-            step, foreseen = _step(fit.normal, fit.grad, fit.damping)
             trial = fit.z + step.reshape(z.shape)
             ahead = _Fit.at(trial, *u.linearized(trial), self.damping)
             fit = fit.advance(ahead, foreseen, (ahead.energy <= ceiling) & ~done)
-            done = done | self.settled(fit.residual(), fit.energy) | (fit.damping > MOST)
-        residual, energy = fit.residual(), fit.energy
-        converged = self.settled(residual, energy)
+            progress = progress.at(fit.residual(), fit.energy)
+            step, foreseen = _step(fit.normal, fit.grad, fit.damping)
+            converged = converged | (~done & self._settled(fit, step, progress))
+            done = converged | (fit.damping > MOST)
+        converged = converged | (fit.residual() <= _noise(fit, progress))
         if not unroll:
-            return Found(fit.z, energy, residual, converged)
+            return Found(fit.z, fit.energy, fit.residual(), converged)
         z = implicit(u, fit.z)
-        return Found(z, u(z), residual, converged)
+        return Found(z, u(z), fit.residual(), converged)
+
+    def _settled(self, fit: "_Fit", step: Tensor, progress: Progress) -> Tensor:
+        """Which rows have converged, by the step that would be taken without damping, about."""
+        residual, noise = fit.residual(), _noise(fit, progress)
+        curvature = ratio(residual, (1 + fit.damping) * norms(step))
+        scale = progress.scale(fit.z, curvature)
+        return self.settled(residual, scale, progress.largest, noise)
 
 
 class _Fit(NamedTuple):
@@ -112,7 +122,7 @@ class _Fit(NamedTuple):
 
     def residual(self) -> Tensor:
         """‖∇u‖, (rows,)."""
-        return torch.linalg.vector_norm(self.grad, dim=1)
+        return norms(self.grad)
 
     def advance(self, ahead: Self, foreseen: Tensor, allowed: Tensor) -> Self:
         """The rows ahead where u falls, by the damping that its fall deserves; else more damping.
@@ -128,6 +138,11 @@ class _Fit(NamedTuple):
         harder = (self.damping * self.growth).clamp(min=LEAST)
         kept = self._replace(damping=harder, growth=2 * self.growth)
         return select(take, ahead._replace(damping=eased), kept)
+
+
+def _noise(fit: _Fit, progress: Progress) -> Tensor:
+    """How far rounding moves ‖∇u‖; the trace bounds the largest curvature."""
+    return rounding(2 * fit.normal.diagonal(dim1=1, dim2=2).sum(1), progress.level, fit.z)
 
 
 def _step(normal: Tensor, grad: Tensor, damping: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,8 +14,6 @@ from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, DivergenceError, ShapeError
 from ebmlab.free_energy import Bound, Inference, Posterior
 from ebmlab.inference._atoms import data_batch, in_front, pick, spread
-from ebmlab.inference._solvers.composite import composite_of
-from ebmlab.inference._solvers.least_squares import LeastSquares, residuals_of
 from ebmlab.types import Minimum, Potential, Rng, Tree, as_potential
 
 __all__ = ["Found", "NotConvergedWarning", "PointInference", "clamped", "require_bounded"]
@@ -45,8 +43,11 @@ class PointInference(Inference, ABC):
         starts: where each datum's searches begin: (k, *event), or (k, *batch, *event) for
             starts of each datum's own. Needed for inference, not for `minimize`.
         steps: the most steps that a row takes.
-        tolerance: a row has converged where its residual <= tolerance (1 + |u|); what None stands
-            for is the subclass's.
+        tolerance: τ; a row has converged where its residual, as a rule ‖∇u‖, is at most τ times
+            the largest on its way, and the step to the minimum, by the curvature at z, at most τ
+            times the way from its start. No unit and no offset of u or z plays a part; what is
+            rounding has converged. None is √ε of the dtype, 1.5e-8 in float64 and 3.5e-4 in
+            float32. Rows that end before are warned of.
         chunk: how many starts are searched at a time, which bounds the memory; None: all.
         unroll: keep the graph of the search on z.
 
@@ -82,6 +83,12 @@ class PointInference(Inference, ABC):
     def search(self, u: Potential, start: Tensor, *, unroll: bool) -> Found:
         """Minimize u from every row of start (rows, *event), each on its own."""
 
+    def potential(
+        self, energy: Energy, x: Tree, y: Tree, shape: torch.Size, rng: torch.Generator | None
+    ) -> Potential:
+        """u(z) of rows that are `shape` laid flat; a solver that needs its parts asks for them."""
+        return clamped(energy, x, y, shape, rng)
+
     @final
     def minimize(self, u: Potential, start: Tensor, *, unroll: bool = False) -> Minimum:
         """The minima reached from start (rows, *event).
@@ -98,11 +105,16 @@ class PointInference(Inference, ABC):
         return Minimum(found.argmin, found.energy, found.residual)
 
     @final
-    def settled(self, residual: Tensor, energy: Tensor) -> Tensor:
-        """Which rows have converged: residual <= τ (1 + |u|), τ = √ε of the dtype for None."""
-        default = torch.finfo(energy.dtype).eps ** 0.5
+    def settled(
+        self, residual: Tensor, scale: Tensor, largest: Tensor, rounding: Tensor
+    ) -> Tensor:
+        """Which rows have converged: residual <= τ scale, or no residual was more than rounding.
+
+        Τ is √ε for None. What meets rounding later goes on: an offset of u adds to its estimate.
+        """
+        default = torch.finfo(residual.dtype).eps ** 0.5
         tolerance = default if self.tolerance is None else self.tolerance
-        return residual <= tolerance * (1 + energy.detach().abs())
+        return (residual <= tolerance * scale) | (largest <= rounding)
 
     @final
     def resume(self, z: Tensor) -> Self:
@@ -148,7 +160,7 @@ class PointInference(Inference, ABC):
         batch = data_batch(energy, x, y)
         starts = self._spread(starts, energy, batch)
         best = [
-            self._lowest(clamped(energy, x, y, part.shape, rng), part, batch)
+            self._lowest(self.potential(energy, x, y, part.shape, rng), part, batch)
             for part in starts.split(self.chunk or len(starts))
         ]
         found = _pick(Found(*(torch.cat(parts) for parts in zip(*best, strict=True))))
@@ -196,16 +208,9 @@ def clamped(
     energy: Energy, x: Tree, y: Tree, shape: torch.Size, rng: torch.Generator | None
 ) -> Potential:
     """u(z) = E(x, y, z) of rows (n, *event) that are (k, *batch, *event) laid flat."""
-    composite = composite_of(energy, x, y, shape)
-    if composite is not None:
-        return composite
     replay = replayed(rng, type(energy).__name__) if energy.stochastic else lambda: None
 
-    def flat(z: Tensor) -> Tensor:
-        return energy(x, y, z.reshape(shape), rng=replay()).flatten()
-
-    residuals = residuals_of(energy, x, y, shape)
-    return Potential(flat) if residuals is None else LeastSquares(residuals, flat)
+    return Potential(lambda z: energy(x, y, z.reshape(shape), rng=replay()).flatten())
 
 
 def require_bounded(energy: Tensor, floor: Tensor) -> None:

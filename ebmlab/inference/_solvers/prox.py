@@ -86,10 +86,11 @@ class L1(_Weighted):
         return _where((z >= 0).all(-1), total) if self.nonnegative else total
 
     def prox(self, z: Tensor, step: float | Tensor) -> Tensor:
-        """The soft threshold at step · λ."""
+        """The soft threshold at step · λ; right there the slope is 0."""
         threshold = step * self.weight
-        positive = (z - threshold).clamp(min=0)
-        return positive if self.nonnegative else positive - (-z - threshold).clamp(min=0)
+        if self.nonnegative:
+            return (z - threshold).relu()
+        return (z - threshold).relu() - (-z - threshold).relu()
 
 
 class Group(_Weighted):
@@ -121,11 +122,11 @@ class Group(_Weighted):
         return (self.weight * torch.linalg.vector_norm(self._groups(z), dim=-1)).sum(-1)
 
     def prox(self, z: Tensor, step: float | Tensor) -> Tensor:
-        """Each group shrinks towards 0 by step · λ and stops there."""
-        groups = self._groups(z)
+        """Each group shrinks towards 0 by step · λ and stops there, where the slope is 0."""
+        groups, threshold = self._groups(z), step * self.weight
         length = torch.linalg.vector_norm(groups, dim=-1)
-        kept = (length - step * self.weight).clamp(min=0)
-        return (groups * (kept / torch.where(length > 0, length, 1.0))[..., None]).flatten(-2)
+        kept = 1 - threshold / torch.where(length > 0, length, 1.0)
+        return (groups * torch.where(length > threshold, kept, 0.0)[..., None]).flatten(-2)
 
     def _groups(self, z: Tensor) -> Tensor:
         if z.shape[-1] % self.size:
@@ -155,8 +156,8 @@ class Box(Penalty):
         return _where(((z >= self.low) & (z <= self.high)).all(-1), z.new_zeros(z.shape[:-1]))
 
     def prox(self, z: Tensor, step: float | Tensor) -> Tensor:
-        """Z clipped to the box."""
-        return z.clamp(self.low, self.high)
+        """Z clipped to the box; on its faces the slope is 0, which that of clamp is not always."""
+        return nn.functional.hardtanh(z, self.low, self.high)
 
     def extra_repr(self) -> str:
         """What `print` shows."""

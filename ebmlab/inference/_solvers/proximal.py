@@ -5,13 +5,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ebmlab._rows import depth_limit, finite_rows, require_finite, row_sums, rows, select
+from ebmlab._rows import depth_limit, finite_rows, norms, require_finite, row_sums, rows, select
 from ebmlab._slopes import slope
+from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
-from ebmlab.inference._solvers.composite import Composite, LinearComposite
+from ebmlab.inference._solvers.composite import Composite, LinearComposite, composite_of
+from ebmlab.inference._solvers.convergence import Progress, rounding
 from ebmlab.inference._solvers.fista import Momentum, Solved, solve_linear
-from ebmlab.inference._solvers.point import Found, PointInference, require_bounded
-from ebmlab.types import Potential
+from ebmlab.inference._solvers.point import Found, PointInference, clamped, require_bounded
+from ebmlab.types import Potential, Tree
 
 __all__ = ["Proximal"]
 
@@ -32,8 +34,9 @@ class Proximal(PointInference):
         starts: (k, dim), or (k, *batch, dim) for each datum's own; needed for inference, not for
             `minimize`. One start of zeros will do where f is convex.
         steps: the most steps that a row takes.
-        tolerance: a row has converged where its residual <= tolerance (1 + |u|); None is √ε of its
-            dtype: 1.5e-8 in float64, 3.5e-4 in float32. Rows that end before are warned of.
+        tolerance: τ; a row has converged where its residual <= τ times ‖∇f‖ at its start or at z,
+            the larger: no unit and no offset plays a part. None is √ε of the dtype. Rows that
+            end before are warned of.
         accelerate: whether w runs ahead of z (FISTA) or is z (ISTA).
         compile: compile ten steps into one program, where the decoder is linear.
         chunk: how many starts are searched at a time; None: all.
@@ -68,6 +71,12 @@ class Proximal(PointInference):
         super().__init__(starts, steps=steps, tolerance=tolerance, chunk=chunk, unroll=unroll)
         self.accelerate, self.compiled = accelerate, compile
 
+    def potential(
+        self, energy: Energy, x: Tree, y: Tree, shape: torch.Size, rng: torch.Generator | None
+    ) -> Potential:
+        """The smooth part of the energy and its penalty."""
+        return composite_of(energy, x, y, shape) or clamped(energy, x, y, shape, rng)
+
     def search(self, u: Potential, start: Tensor, *, unroll: bool) -> Found:
         """Minimize every row of start (rows, dim); `unroll` keeps the graph of the steps."""
         if not isinstance(u, Composite):
@@ -75,11 +84,11 @@ class Proximal(PointInference):
                 "Proximal minimizes a smooth part plus a penalty, and finds none here: give the "
                 "Reconstruction a prior such as L1(0.1), or minimize a Composite(f, penalty)"
             )
-        begin = u.penalty.prox(start if unroll else start.detach(), 0.0)
+        begin = u.prox(start if unroll else start.detach(), 0.0)
         first = u(begin) if unroll else u(begin).detach()
         require_finite(begin.detach(), first.detach(), begin.detach(), "start: row")
         if isinstance(u, LinearComposite) and not unroll:
-            end = solve_linear(
+            end, converged = solve_linear(
                 u,
                 begin,
                 self.settled,
@@ -88,13 +97,13 @@ class Proximal(PointInference):
                 compiled=self.compiled,
             )
         else:
-            end = self._backtracked(u, begin, unroll)
+            end, converged = self._backtracked(u, begin, unroll)
         better = end.energy <= first
         z = torch.where(rows(better, begin), end.z, begin)
         energy = torch.where(better, end.energy, first)
-        return Found(z, energy, end.residual, self.settled(end.residual, energy))
+        return Found(z, energy, end.residual, converged)
 
-    def _backtracked(self, u: Composite, begin: Tensor, unroll: bool) -> Solved:
+    def _backtracked(self, u: Composite, begin: Tensor, unroll: bool) -> tuple[Solved, Tensor]:
         """Steps whose length each row finds for itself."""
 
         def smooth(z: Tensor) -> tuple[Tensor, Tensor]:
@@ -102,9 +111,11 @@ class Proximal(PointInference):
 
         value, grad = smooth(begin)
         require_finite(begin.detach(), value.detach(), grad.detach(), "start: row")
-        energy = value + u.penalty.value(begin)
-        walk = _Walk.begin(begin, grad)
+        energy = value + u.cost(begin)
+        walk, progress = _Walk.begin(begin, grad), Progress.begin(begin, norms(grad), energy)
         floor, done = depth_limit(energy), torch.zeros_like(energy, dtype=torch.bool)
+        converged, z = done, begin
+        residual = noise = pull = progress.largest
         for _ in range(self.steps):
             value, grad = smooth(walk.momentum.ahead)
             walk = walk.informed(grad)
@@ -112,12 +123,17 @@ class Proximal(PointInference):
             beyond = u.smooth(trial) if unroll else u.smooth(trial).detach()
             taken = walk.short_enough(trial, value, grad, beyond) & ~done
             walk = walk.advance(trial, taken, done, self.accelerate)
-            energy = torch.where(taken, beyond + u.penalty.value(trial), energy)
-            done = self.settled(walk.residual.detach(), energy) | (energy.detach() < floor)
+            energy = torch.where(taken, beyond + u.cost(trial), energy)
+            z, pull, curvature = walk.momentum.z, norms(walk.seen), walk.curvature
+            scale = torch.maximum(pull, progress.scale(z, curvature))
+            residual, noise = walk.residual.detach(), rounding(curvature, progress.level, z)
+            progress = progress.at(pull, energy)
+            converged = self.settled(residual, scale, progress.largest, noise)
+            done = converged | (energy.detach() < floor)
             if bool(done.all()):
                 break
         require_bounded(energy.detach(), floor)
-        return Solved(walk.momentum.z, energy, walk.residual.detach())
+        return Solved(z, energy, residual, pull), converged | (residual <= noise)
 
 
 class _Walk(NamedTuple):
@@ -152,7 +168,7 @@ class _Walk(NamedTuple):
     def trial(self, u: Composite, grad: Tensor) -> Tensor:
         """The points that a proximal step of 1 / L leads to."""
         step = 1 / self.curvature[:, None]
-        return u.penalty.prox(self.momentum.ahead - step * grad, step)
+        return u.prox(self.momentum.ahead - step * grad, step)
 
     def short_enough(self, trial: Tensor, value: Tensor, grad: Tensor, beyond: Tensor) -> Tensor:
         """Where the parabola of curvature L lies above f at the trial, up to rounding."""

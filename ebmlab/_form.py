@@ -1,0 +1,55 @@
+"""`Form`: what an energy may say of its form, to whom it is of use."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Self
+
+from torch import Tensor
+
+from ebmlab.errors import ConfigurationError
+from ebmlab.types import Decode, Tree
+
+if TYPE_CHECKING:
+    from ebmlab.energy import Energy
+
+__all__ = ["Form", "Priors"]
+
+Priors = list[tuple[float | Tensor, "Energy"]]
+
+
+class Form:
+    """What solvers, predictions and pictures may know of E(x, y, z); nothing by default.
+
+    Attributes:
+        squares: True where E is ‖y - decoding()(x, z)‖², and nothing else.
+    """
+
+    squares: bool = False
+
+    def decoding(self) -> Decode | None:
+        """The function (x, z) -> y that y is compared with, z None where there is none; or None.
+
+        Where the energy compares with logits, it gives the probabilities that they stand for.
+        """
+        return None
+
+    def encode(self, y: Tree) -> Tensor:
+        """What stands for y where there is no encoder: z inferred, see `FreeEnergy`."""
+        raise ConfigurationError(
+            f"{type(self).__name__} has no z to encode y by: pass Method(…, encoder=f)"
+        )
+
+    def lowest(self, x: Tree, y: Tree, atoms: Tensor) -> Tensor | None:
+        """Which of the z in atoms (k, *event) is lowest, (*batch); None if all must be tried."""
+        return None
+
+    def split(self, kind: Callable[["Energy"], bool]) -> tuple[Self, Priors]:
+        """The energy without its priors of one kind, and these: energies of z, with weights."""
+        return self, []
+
+    def residuals(self, x: Tree, y: Tree, z: Tree = None) -> Tensor | None:
+        """Residuals r (*batch, m) with E = ‖r‖²; None where E is no sum of squares."""
+        return None
+
+    def affine(self, x: Tree, y: Tree) -> tuple[Tensor, Tensor] | None:
+        """W (m, dim) and t (*batch, m) with E = ‖W z - t‖²; None where E is not of this form."""
+        return None
