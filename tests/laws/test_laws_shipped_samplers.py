@@ -19,7 +19,6 @@ from ebmlab.samplers import (
     Coloring,
     DiscreteLangevin,
     EllipticalSlice,
-    FusedLangevin,
     Gibbs,
     GibbsWithGradients,
     Heated,
@@ -28,6 +27,7 @@ from ebmlab.samplers import (
     Underdamped,
     linear,
 )
+from ebmlab.samplers.fused import FusedLangevin
 from ebmlab.testing import check_sampler
 
 # Samplers: name -> (sampler, the variance it gives a standard normal).

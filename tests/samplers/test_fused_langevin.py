@@ -18,7 +18,8 @@ from samplers_support import bowl
 
 from ebmlab.errors import ConfigurationError, NonFiniteError
 from ebmlab.kernels.philox import fresh_seed, normals
-from ebmlab.samplers import FusedLangevin, Langevin, fused, run
+from ebmlab.samplers import Langevin, fused, run
+from ebmlab.samplers.fused import FusedLangevin
 from ebmlab.types import Potential
 
 

@@ -62,10 +62,7 @@ def at(u: Potential, kernel: ParallelTempering, ys: list[Tensor]) -> TemperingSt
         old._replace(y=y, **dict(zip(("energy", "grad"), u.value_and_grad(y), strict=True)))
         for old, y in zip(state.replicas, ys, strict=True)
     ]
-    energies = torch.stack([replica.energy for replica in replicas], 1)
-    return state._replace(
-        y=ys[0], energy=energies[:, 0], energies=energies, replicas=tuple(replicas)
-    )
+    return state._replace(y=ys[0], energy=replicas[0].energy, replicas=tuple(replicas))
 
 
 def gaussian_start(kernel: ParallelTempering, n: int = 20_000) -> TemperingState:
