@@ -79,9 +79,8 @@ class Tuning:
         behind = ~near(self.state.energy, self.dim) | (self.accepted < STUCK)
         if self.bends and bool(behind.any()):
             start, metric = self._by_itself()
-            end = come_in(
-                self.u, start, metric, FETCHING, self.rng, lambda _: None, rest=FETCHING
-            ).state
+            end, *_ = come_in(self.u, start, metric, FETCHING, self.rng, _uncounted, FETCHING)
+            self._require_bounded(end.energy)
             y = torch.where(rows(behind, end.y), end.y, self.state.y)
             self.state = self.sampler.init(self.u, y, self.rng)
 
@@ -130,12 +129,16 @@ class Tuning:
         return info.acceptance
 
     def _require_bounded(self, energy: Tensor) -> None:
-        fallen = energy < self.floor
+        fallen = ~(energy >= self.floor)
         if bool(fallen.any()):
             raise DivergenceError(
                 f"chain {int(fallen.nonzero()[0])}: the energy falls without bound; "
                 "an energy must be bounded below: check its sign, or add a term that holds y"
             )
+
+
+def _uncounted(steps: int) -> None:
+    """Transitions that are not steps of the warm-up."""
 
 
 def _mean(acceptance: Tensor, takes: Tensor) -> Tensor:
