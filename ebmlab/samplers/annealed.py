@@ -13,7 +13,7 @@ from ebmlab._rows import rows
 from ebmlab.errors import ConfigurationError
 from ebmlab.protocols import Sampler
 from ebmlab.samplers.heated import Heated
-from ebmlab.samplers.kernel import Kernel, is_sampler
+from ebmlab.samplers.kernel import Kernel, is_sampler, made
 from ebmlab.types import Potential
 
 __all__ = ["Annealed", "AnnealedState", "geometric", "linear"]
@@ -78,8 +78,7 @@ class Annealed(Kernel):
     def _now(self, y: Tensor, steps: Tensor) -> Heated:
         """The kernel at the temperature of the next step."""
         temperature = self.schedule(steps.to(y.dtype))
-        made = self.kernel if is_sampler(self.kernel) else self.kernel(rows(temperature, y))
-        return Heated(made, temperature)
+        return Heated(made(self.kernel, rows(temperature, y)), temperature)
 
 
 def geometric(start: float, end: float, steps: int) -> Schedule:

@@ -13,7 +13,7 @@ from ebmlab.protocols import Sampler
 from ebmlab.samplers._steps.start import begin
 from ebmlab.types import Potential
 
-__all__ = ["Kernel", "as_kernel", "is_sampler", "stack", "unstack"]
+__all__ = ["Kernel", "as_kernel", "is_sampler", "made", "stack", "unstack"]
 
 
 class Kernel(ABC):
@@ -122,6 +122,11 @@ def as_kernel(sampler: Sampler) -> Kernel:
 def is_sampler(given: object) -> TypeGuard[Sampler]:
     """Whether this is a sampler, and not a class or a function that makes one."""
     return isinstance(given, Sampler) and not isinstance(given, type)
+
+
+def made(kernel: Any, temperature: float | Tensor) -> Any:
+    """The sampler, or what a function makes of a temperature."""
+    return kernel(temperature) if callable(kernel) and not is_sampler(kernel) else kernel
 
 
 def stack(draws: list[Any]) -> Any:

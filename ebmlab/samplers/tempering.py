@@ -14,7 +14,7 @@ from ebmlab.errors import ConfigurationError
 from ebmlab.protocols import Sampler
 from ebmlab.samplers._steps.start import uniform_like
 from ebmlab.samplers.heated import Heated
-from ebmlab.samplers.kernel import Kernel, is_sampler
+from ebmlab.samplers.kernel import Kernel, made
 from ebmlab.types import Potential
 
 __all__ = ["ParallelTempering", "TemperingInfo", "TemperingState"]
@@ -108,9 +108,8 @@ class ParallelTempering(Kernel):
             raise ConfigurationError(
                 f"temperatures are {t}; they must begin with 1 and increase, two or more of them"
             )
-        each = (self.kernel if is_sampler(self.kernel) else self.kernel(hot) for hot in t)
         # Made here, once, and frozen as all else.
-        ladder = tuple(Heated(kernel, hot) for kernel, hot in zip(each, t, strict=True))
+        ladder = tuple(Heated(made(self.kernel, hot), hot) for hot in t)
         object.__setattr__(self, "ladder", ladder)
 
     @property

@@ -186,3 +186,9 @@ def test_what_cannot_be_run_is_named(call):
         with pytest.raises(DtypeError, match=r"torch\.as_tensor\(y\)"):
             call(MALA(0.1), bowl, start, steps=50, rng=generator())
     call(MALA(0.1), normal.given(), y, steps=50, rng=generator())
+
+
+def test_what_is_no_sampler_is_not_tempered():
+    for wrong in ("mala", None, lambda t: "mala"):
+        with pytest.raises(ConfigurationError, match="is no sampler"):
+            ParallelTempering(wrong, PAIR)

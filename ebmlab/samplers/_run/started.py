@@ -54,7 +54,7 @@ def started(
     return Started(kernel, u, kernel.init(u, y, rng), rng)
 
 
-def _potential(function: Any) -> Potential:
+def _potential(function: Callable[[Tensor], Tensor]) -> Potential:
     if isinstance(function, Energy) or not callable(function):
         what = type(function).__name__
         raise ConfigurationError(
