@@ -11,32 +11,32 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ebmlab.energy import Energy
-from ebmlab.protocols import Loss, Method, Objective
-from ebmlab.types import Tree
+from ebmlab.codes import Codes
+from ebmlab.protocols import CodeObjective, Loss, Method
+from ebmlab.types import Rng
 
-__all__ = ["BORROWED", "Borrowed", "Codes", "part", "with_lightly"]
+__all__ = ["BORROWED", "Borrowed", "part", "with_lightly"]
 
-Codes = tuple[Tensor, Tensor]
+Two = tuple[Tensor, Tensor]
 # What compares codes (z0, z1) of the online encoder and (t0, t1) of the target.
-Compare = Callable[[Codes, Codes], Tensor]
+Compare = Callable[[Two, Two], Tensor]
 
 
-class Borrowed(Objective):
+class Borrowed(CodeObjective):
     """A loss of lightly's as the objective of a method."""
-
-    on_codes = True
 
     def __init__(self, compare: Compare) -> None:
         super().__init__()
         self.compare = compare
 
-    def forward(self, energy: Energy, x: Tree, y: Tree, rng: Any = None) -> Loss:
-        """The loss of stacked codes (2, batch, dim)."""
-        assert isinstance(x, Tensor)
-        assert isinstance(y, Tensor)
-        value = self.compare((x[0], x[1]), (y[0], y[1])).squeeze()
-        return Loss(value, {}, {})
+    def of(self, codes: Codes, rng: Rng) -> Loss:
+        """The loss of two views."""
+        (x0, x1), (y0, y1) = codes.x, codes.y
+        assert isinstance(x0, Tensor)
+        assert isinstance(x1, Tensor)
+        assert isinstance(y0, Tensor)
+        assert isinstance(y1, Tensor)
+        return Loss(self.compare((x0, x1), (y0, y1)).squeeze(), {}, {})
 
 
 def with_lightly(name: str, method: Method) -> Method:

@@ -3,8 +3,10 @@
 import hashlib
 import sys
 from collections.abc import Callable
+from functools import partial
 
 import torch
+from torch import Tensor
 
 from ebmlab._checks import require_generator
 
@@ -14,8 +16,11 @@ __all__ = ["fork", "replayed", "stream"]
 def replayed(rng: torch.Generator | None, who: str) -> Callable[[], torch.Generator]:
     """A source of generators that all start where rng stands now; rng itself does not move."""
     device = rng.device if rng is not None else torch.device("cpu")
-    state = require_generator(rng, who, device).get_state()
-    return lambda: torch.Generator(device).set_state(state)
+    return partial(_again, device, require_generator(rng, who, device).get_state())
+
+
+def _again(device: torch.device, state: Tensor) -> torch.Generator:
+    return torch.Generator(device).set_state(state)
 
 
 def fork(rng: torch.Generator) -> torch.Generator:

@@ -1,8 +1,11 @@
 """Ranks of a distributed run: the rows of all of them together, gradients included."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, distributed
 
+from ebmlab._precise import precise
 from ebmlab.errors import ShapeError
 
 __all__ = ["averaged", "gathered", "rank_count", "rank_number", "totaled"]
@@ -23,7 +26,7 @@ def gathered(name: str, rows: Tensor, *, batch_dim: int = 0) -> Tensor:
 
     A loss of the gathered rows has the gradient of one process that holds them all, once it is
     averaged over the ranks as DDP does, whether each rank computes all of the loss or the mean
-    over its own rows.
+    over its own rows. Gradients of gradients pass too.
 
     Args:
         name: what the rows are, for errors.
@@ -40,23 +43,44 @@ def gathered(name: str, rows: Tensor, *, batch_dim: int = 0) -> Tensor:
     if rank_count() == 1:
         return rows
     _require_equal(name, rows)
-    from torch.distributed.nn import functional
+    parts = _Gathered.apply(rows)
+    return parts.movedim(0, batch_dim).flatten(batch_dim, batch_dim + 1)
 
-    parts = functional.all_gather(rows.contiguous())
-    for part in parts:
-        if part.requires_grad:
-            # Its backward sends the memory of a gradient as it lies, transposed or not.
-            part.register_hook(Tensor.contiguous)
-    return torch.cat(parts, batch_dim)
+
+class _Gathered(torch.autograd.Function):
+    """Rows (…) of every rank: (ranks, …)."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        parts = rows.new_empty(rank_count(), *rows.shape)
+        distributed.all_gather(list(parts), rows.contiguous())
+        return parts
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        return _Returned.apply(*grads)
+
+
+class _Returned(torch.autograd.Function):
+    """The transpose of the gather: what all ranks hold (ranks, …) for this one, summed: (…)."""
+
+    @staticmethod
+    def forward(ctx: Any, parts: Tensor) -> Tensor:
+        # As the memory of a sum is sent as it lies, it must not lie transposed.
+        return totaled(parts.contiguous())[rank_number()]
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        return _Gathered.apply(*grads)
 
 
 @torch.no_grad()
 def totaled(value: Tensor) -> Tensor:
-    """The sum of a tensor over all ranks, detached; alone, the tensor itself."""
+    """The sum of numbers of all ranks, detached, in float32 or better; alone, they themselves."""
     total = value.detach()
     if rank_count() == 1:
         return total
-    total = total.clone()
+    total = precise(total).clone()
     distributed.all_reduce(total)
     return total
 
@@ -71,9 +95,9 @@ def averaged(rows: Tensor) -> tuple[Tensor, Tensor]:
         >>> averaged(torch.tensor([[1.0], [2.0], [6.0]]))
         (tensor([3.]), tensor(3.))
     """
-    kind = torch.promote_types(rows.dtype, torch.float32)
-    count = totaled(torch.full((), len(rows), dtype=kind, device=rows.device))
-    return totaled(rows.sum(0, dtype=kind)) / count, count
+    rows = precise(rows)
+    count = totaled(rows.new_full((), len(rows)))
+    return totaled(rows.sum(0)) / count, count
 
 
 def _joined() -> bool:

@@ -1,41 +1,47 @@
-"""`Energy`: one scalar E(x, y, z), and the algebra that makes new energies of old ones."""
+"""`Energy`: one scalar E(x, y, z)."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ebmlab._checks import (
     Ndim,
     common_batch,
     leading_shape,
+    leaves,
     require_one_kind,
-    require_positive,
     require_same_kind,
 )
+from ebmlab._derived import Flagged
+from ebmlab._precise import precise
 from ebmlab._randomness import replayed
+from ebmlab._shown import Shown
 from ebmlab._slopes import slope
+from ebmlab.codes import Codes
 from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.types import Posterior, Potential, Tree
+from ebmlab.types import Decode, Posterior, Potential, Tree
 
-__all__ = ["Energy", "Scaled", "Sum", "Tempered"]
+__all__ = ["Energy"]
 
 
-class Energy(nn.Module, ABC):
+class Energy(Flagged, Shown, ABC):
     """How badly x, y and z fit together: E(x, y, z), low where they are compatible.
 
     A subclass writes `forward` and, where they differ from the defaults, the class attributes.
     Everything before the event dimensions is batch and broadcasts, so that
-    `energy(x[:, None], y[None])` is the matrix of all pairs.
+    `energy(x[:, None], y[None])` is the matrix of all pairs. Energies come in float32 or better.
 
     Attributes:
         x_ndim, y_ndim, z_ndim: event dimensions: 1 vectors, 3 images, 0 tokens or labels. A tuple
             where x is a tuple of tensors of different kinds; None in it marks what has no batch.
         takes_x: False where E does not depend on x: x may be None, or lends its batch only.
         takes_z: True where a latent z is needed.
-        stochastic: True where `forward` needs `rng`.
-        couples: True where the energy of a datum depends on the others of its batch.
-        refits: True where `refit` does something.
+        squares: True where E(x, y, z) is ‖y - decoding()(x, z)‖², and nothing else.
+        stochastic: True where `forward` needs `rng`; so are energies that hold such a part.
+        couples: True where the energy of a datum depends on the others of its batch; likewise.
 
     Raises:
         ShapeError: batches do not broadcast, are empty, or the energy is not one number per datum.
@@ -57,16 +63,14 @@ class Energy(nn.Module, ABC):
     z_ndim: int = 1
     takes_x: bool = True
     takes_z: bool = False
-    stochastic: bool = False
-    couples: bool = False
-    refits: bool = False
+    squares: bool = False
 
     @abstractmethod
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Energies (*batch). Energies that are `stochastic` also take a keyword `rng`."""
 
     def __call__(
-        self, x: Tree, y: Tree, z: Tensor | None = None, *, rng: torch.Generator | None = None
+        self, x: Tree, y: Tree, z: Tree = None, *, rng: torch.Generator | None = None
     ) -> Tensor:
         """Check what arrives, call `forward`, and check that one energy per datum comes back."""
         if torch.compiler.is_compiling():
@@ -77,17 +81,18 @@ class Energy(nn.Module, ABC):
                 if z is None
                 else f"{type(self).__name__} has no z (takes_z is False), but one was given"
             )
-        batch, due = self.check(x, y, z)
+        batch, expected = self.check(x, y, z)
         out = self._evaluate(x, y, z, rng)
-        if not isinstance(out, Tensor) or out.shape != due:
+        if not isinstance(out, Tensor) or out.shape != expected:
             got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
             raise ShapeError(
-                f"{type(self).__name__} returned {got} for the batch {tuple(due)}: an energy is "
-                "one number per datum, reduced over event dimensions (.squeeze(-1) mends [B, 1])"
+                f"{type(self).__name__} returned {got} for the batch {tuple(expected)}: an energy "
+                "is one number per datum, reduced over the event (.squeeze(-1) mends [B, 1])"
             )
+        out = precise(out)
         return out if out.shape == batch else out.expand(batch)
 
-    def check(self, x: Tree, y: Tree, z: Tensor | None = None) -> tuple[torch.Size, torch.Size]:
+    def check(self, x: Tree, y: Tree, z: Tree = None) -> tuple[torch.Size, torch.Size]:
         """Raise unless x, y and z fit together and to this energy.
 
         Returns:
@@ -95,18 +100,18 @@ class Energy(nn.Module, ABC):
             the energy does not take it).
         """
         named: dict[str, Tree] = {"x": x, "y": y, "z": z}
+        kinds = (self.x_ndim, self.y_ndim, self.z_ndim)
         shapes = {
             name: leading_shape(name, tree, ndim)
-            for (name, tree), ndim in zip(
-                named.items(), (self.x_ndim, self.y_ndim, self.z_ndim), strict=True
-            )
+            for (name, tree), ndim in zip(named.items(), kinds, strict=True)
             if tree is not None
         }
         batch = common_batch(shapes)
         if z is not None and batch and not shapes["z"]:
             raise ShapeError(
-                f"z has shape {tuple(z.shape)} and no batch, the others have {tuple(batch)}; "
-                f"z is (*batch, *event) with {self.z_ndim} event dimensions: z[None] shares one z"
+                f"z has shape {tuple(leaves(z)[0].shape)} and no batch, the others have "
+                f"{tuple(batch)}; z is (*batch, *event) with {self.z_ndim} event dimensions: "
+                "z[None] shares one z"
             )
         if not self.takes_x:
             del named["x"]
@@ -115,7 +120,7 @@ class Energy(nn.Module, ABC):
         require_one_kind(self, named)
         return batch, common_batch(shapes)
 
-    def _evaluate(self, x: Tree, y: Tree, z: Tensor | None, rng: torch.Generator | None) -> Tensor:
+    def _evaluate(self, x: Tree, y: Tree, z: Tree, rng: torch.Generator | None) -> Tensor:
         if not self.stochastic:
             return super().__call__(x, y, z)
         if rng is None:
@@ -127,7 +132,7 @@ class Energy(nn.Module, ABC):
         x: Tree = None,
         *,
         y: Tree = None,
-        z: Tensor | None = None,
+        z: Tree = None,
         rng: torch.Generator | None = None,
     ) -> Potential:
         """Clamp what is known and get a `Potential` of the rest: of y, or of z when y is given.
@@ -146,17 +151,12 @@ class Energy(nn.Module, ABC):
             raise ConfigurationError(
                 f"{type(self).__name__}.given was handed everything: leave y, or a latent z, free"
             )
-        replay = replayed(rng, type(self).__name__) if self.stochastic else lambda: None
-        if y is None:
-            return Potential(
-                lambda free: self(x, free, z, rng=replay()),
-                lambda free: self.value_and_grad(x, free, z, rng=replay()),
-                self,
-            )
-        return Potential(lambda free: self(x, y, free, rng=replay()), origin=self)
+        replay = replayed(rng, type(self).__name__) if self.stochastic else None
+        clamped = _Clamped(self, x, y, z, replay)
+        return Potential(clamped, clamped.value_and_grad if y is None else None, self)
 
     def value_and_grad(
-        self, x: Tree, y: Tensor, z: Tensor | None = None, *, rng: torch.Generator | None = None
+        self, x: Tree, y: Tensor, z: Tree = None, *, rng: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
         """E(x, y, z) and ∂E/∂y, both detached: autograd's, or written by hand in a subclass.
 
@@ -166,165 +166,89 @@ class Energy(nn.Module, ABC):
         energy, grad = slope(lambda free: self(x, free, z, rng=rng), y)
         return energy.detach(), grad
 
+    def codes(self, x: Tree, y: Tree) -> Codes:
+        """Encode once: the head, the codes of all views, and which views meet; by default itself.
+
+        energy(x, y, z) is codes(x, y).energies(z).mean(0).
+        """
+        return Codes(self, (x,), (y,))
+
     def embed(self, x: Tree, y: Tree) -> tuple["Energy", Tree, Tree]:
-        """Encode once: (head, hx, hy) with head(hx, hy) = E(x, y); by default (self, x, y)."""
-        return self, x, y
+        """(head, hx, hy) of `codes`, with head(hx, hy) = E(x, y); views are stacked in front."""
+        codes = self.codes(x, y)
+        return codes.head, *codes.stacked()
 
-    def update(self, x: Tree, y: Tree) -> None:
-        """Move state that no gradient moves (center, codebook), after the optimizer's step."""
-        return
+    def apart(self, codes: Codes) -> Codes:
+        """Codes under this head, each worked on by itself as far as the head does that."""
+        return codes
 
-    def refit(self, x: Tree, y: Tree, q: Posterior) -> None:
-        """The M-step: set what has a closed form given q(z | x, y); `FreeEnergy.update` calls it.
+    def decoding(self) -> Decode | None:
+        """The function (x, z) -> y that y is compared with, z None where there is none; or None.
+
+        Where the energy compares with logits, it gives the probabilities that they stand for.
+        """
+        return None
+
+    def lowest(self, x: Tree, y: Tree, atoms: Tensor) -> Tensor | None:
+        """Which of the z in atoms (k, *event) is lowest, (*batch), if that needs no trying of all.
+
+        None where all have to be tried.
+        """
+        return None
+
+    def update(self, x: Tree, y: Tree, q: Callable[[], Posterior] | None = None) -> None:
+        """Move state that no gradient moves (centers, a codebook), after the optimizer's step.
+
+        Called on a head, with detached codes as `forward` sees them.
+
+        Args:
+            x: codes; of several views (others, views, *batch, *event), see `Codes.groups`.
+            y: likewise (1, views, *batch, *event).
+            q: gives q(z | x, y), inferred at most once, to an energy whose z is inferred: the
+                M-step sets what has a closed form given it.
 
         Source: Dempster, Laird, Rubin 1977.
         """
         return
 
-    def __add__(self, other: "Energy") -> "Sum":
+    def __add__(self, other: "Energy") -> "Energy":
         """Product of experts: exp(-(E1 + E2))."""
-        return Sum(self, other)
+        from ebmlab import algebra
 
-    def __mul__(self, factor: float | Tensor) -> "Scaled":
+        return algebra.Sum(self, other)
+
+    def __mul__(self, factor: float | Tensor) -> "Energy":
         """Weigh an energy."""
-        return Scaled(self, factor)
+        from ebmlab import algebra
+
+        return algebra.Scaled(self, factor)
 
     __rmul__ = __mul__
 
-    def __truediv__(self, temperature: float | Tensor) -> "Tempered":
+    def __truediv__(self, temperature: float | Tensor) -> "Energy":
         """Temper: E / T; T may be a Parameter."""
-        return Tempered(self, temperature)
+        from ebmlab import algebra
+
+        return algebra.Tempered(self, temperature)
 
 
-class _Weighted(Energy):
-    """One other energy times a number: with its shapes and its needs.
+@dataclass(frozen=True, eq=False)
+class _Clamped:
+    """The rest of an energy as a function: of y, or of z where y is known."""
 
-    Subclasses are made of (energy, number), and keep the number under a name of their own; a
-    tensor that is no Parameter becomes a buffer: moved and saved.
-    """
+    energy: Energy
+    x: Tree
+    y: Tree
+    z: Tree
+    replay: Callable[[], torch.Generator] | None
 
-    def __init__(self, energy: Energy, name: str, value: float | Tensor) -> None:
-        super().__init__()
-        self.energy, self.held = energy, name
-        if isinstance(value, Tensor) and not isinstance(value, nn.Parameter):
-            self.register_buffer(name, value)
-        else:
-            setattr(self, name, value)
-        self.x_ndim, self.y_ndim, self.z_ndim = energy.x_ndim, energy.y_ndim, energy.z_ndim
-        self.takes_x, self.takes_z = energy.takes_x, energy.takes_z
-        self.stochastic, self.couples, self.refits = (
-            energy.stochastic,
-            energy.couples,
-            energy.refits,
-        )
+    def __call__(self, free: Tensor) -> Tensor:
+        rng = None if self.replay is None else self.replay()
+        if self.y is None:
+            return self.energy(self.x, free, self.z, rng=rng)
+        return self.energy(self.x, self.y, free, rng=rng)
 
-    @property
-    @abstractmethod
-    def weight(self) -> float | Tensor:
-        """What the base is multiplied by."""
-
-    def over(self, energy: Energy) -> "_Weighted":
-        """The same weight on another energy."""
-        return type(self)(energy, getattr(self, self.held))  # pyright: ignore[reportCallIssue]
-
-    def forward(
-        self, x: Tree, y: Tree, z: Tensor | None = None, rng: torch.Generator | None = None
-    ) -> Tensor:
-        """The weighted energy."""
-        return self.weight * self.energy(x, y, z, rng=rng)
-
-    def value_and_grad(
-        self, x: Tree, y: Tensor, z: Tensor | None = None, *, rng: torch.Generator | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Those of the base, weighted."""
-        weight = self.weight.detach() if isinstance(self.weight, Tensor) else self.weight
-        energy, grad = self.energy.value_and_grad(x, y, z, rng=rng)
-        return weight * energy, weight * grad
-
-    def embed(self, x: Tree, y: Tree) -> tuple[Energy, Tree, Tree]:
-        """Embed the base; the weight moves to its head."""
-        head, hx, hy = self.energy.embed(x, y)
-        return (self if head is self.energy else self.over(head)), hx, hy
-
-    def update(self, x: Tree, y: Tree) -> None:
-        """Update the base."""
-        self.energy.update(x, y)
-
-    def refit(self, x: Tree, y: Tree, q: Posterior) -> None:
-        """Refit the base."""
-        self.energy.refit(x, y, q)
-
-
-class Scaled(_Weighted):
-    """c * E."""
-
-    factor: float | Tensor
-
-    def __init__(self, energy: Energy, factor: float | Tensor) -> None:
-        super().__init__(energy, "factor", factor)
-
-    @property
-    def weight(self) -> float | Tensor:
-        """The factor c."""
-        return self.factor
-
-
-class Tempered(_Weighted):
-    """E / T, whose Gibbs distribution is exp(-E / T)."""
-
-    temperature: float | Tensor
-
-    def __init__(self, energy: Energy, temperature: float | Tensor) -> None:
-        require_positive("temperature", temperature)
-        super().__init__(energy, "temperature", temperature)
-
-    @property
-    def weight(self) -> float | Tensor:
-        """The inverse temperature."""
-        return 1 / self.temperature
-
-
-def _experts(energy: Energy) -> list[Energy]:
-    if not isinstance(energy, Sum):
-        return [energy]
-    return [term for term in energy.terms if isinstance(term, Energy)]
-
-
-class Sum(Energy):
-    """E1 + E2 + …: a product of experts. Terms that do not take x, or z, are not handed it."""
-
-    def __init__(self, *terms: Energy) -> None:
-        super().__init__()
-        flat = [part for term in terms for part in _experts(term)]
-        self.terms = nn.ModuleList(flat)
-        self.y_ndim = flat[0].y_ndim
-        if any(term.y_ndim != self.y_ndim for term in flat):
-            listed = ", ".join(f"{type(t).__name__} {t.y_ndim}" for t in flat)
-            raise ShapeError(f"the terms of a sum differ in y_ndim: {listed}")
-        self.takes_x = any(term.takes_x for term in flat)
-        self.takes_z = any(term.takes_z for term in flat)
-        self.stochastic = any(term.stochastic for term in flat)
-        self.couples = any(term.couples for term in flat)
-        self.refits = any(term.refits for term in flat)
-        self.x_ndim = next((t.x_ndim for t in flat if t.takes_x), 1)
-        self.z_ndim = next((t.z_ndim for t in flat if t.takes_z), 1)
-
-    def forward(
-        self, x: Tree, y: Tree, z: Tensor | None = None, rng: torch.Generator | None = None
-    ) -> Tensor:
-        """The sum of the terms' energies."""
-        values = [
-            term(x if term.takes_x else None, y, z if term.takes_z else None, rng=rng)
-            for term in _experts(self)
-        ]
-        return sum(values[1:], values[0])
-
-    def update(self, x: Tree, y: Tree) -> None:
-        """Update every term."""
-        for term in _experts(self):
-            term.update(x, y)
-
-    def refit(self, x: Tree, y: Tree, q: Posterior) -> None:
-        """Refit every term."""
-        for term in _experts(self):
-            term.refit(x, y, q)
+    def value_and_grad(self, free: Tensor) -> tuple[Tensor, Tensor]:
+        """Energies and slopes in y, by the energy's own way."""
+        rng = None if self.replay is None else self.replay()
+        return self.energy.value_and_grad(self.x, free, self.z, rng=rng)

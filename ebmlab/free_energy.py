@@ -1,73 +1,88 @@
 """`FreeEnergy`: E(x, y, z) with z inferred and gone, an energy of x and y again."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Literal
+from collections.abc import Callable
+from functools import cache, partial
+from typing import ClassVar, Literal, final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ebmlab._checks import require_non_negative
+from ebmlab._derived import Flagged
+from ebmlab.codes import Codes
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
-from ebmlab.types import Posterior, Tree
+from ebmlab.types import Decode, Posterior, Rng, Tree
 
 __all__ = ["Bound", "FreeEnergy", "Inference", "Posterior"]
 
 Bound = Literal["exact", "upper", "lower", "gradient"]
 
 
-class Inference(ABC):
+class Inference(Flagged, nn.Module, ABC):
     """A way to choose z: from an energy and (x, y) to a `Posterior`.
+
+    A subclass writes `choose`. Inside a `FreeEnergy` it sees the head and codes.
 
     Attributes:
         bound: what FreeEnergy's value is under this inference: "exact", an "upper" or "lower"
             bound of the free energy, or right in its "gradient" only.
+        point: True where it finds one z, which has no entropy: the temperature must be 0.
         stochastic: True where temperatures above 0 draw random numbers.
         couples: True where z of a datum depends on the others of its batch.
-        refits: True where `refit` does something.
         takes_x: True where z is looked up by x, even if the energy does not take x.
+
+    Raises:
+        ConfigurationError: T < 0 or NaN, or not 0 where one z is found.
     """
 
     bound: ClassVar[Bound]
-    stochastic: ClassVar[bool] = False
-    couples: ClassVar[bool] = False
-    refits: bool = False
+    point: ClassVar[bool] = False
     takes_x: ClassVar[bool] = False
 
     @abstractmethod
+    def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
+        """z for each datum of the batch, at a temperature that is allowed."""
+
+    @final
     def __call__(
-        self,
-        energy: Energy,
-        x: Tree,
-        y: Tree,
-        temperature: float = 0.0,
-        *,
-        rng: torch.Generator | None = None,
+        self, energy: Energy, x: Tree, y: Tree, temperature: float = 0.0, *, rng: Rng = None
     ) -> Posterior:
         """Infer z for each datum of the batch; temperature 0 minimizes."""
-
-    def update(self, x: Tree, y: Tree) -> None:
-        """Move state that data alone move (a center, a queue), after the optimizer's step."""
-        return
-
-    def refit(self, x: Tree, y: Tree, q: Posterior) -> None:
-        """Move the inference's own state (prior weights, a codebook) given its posterior."""
-        return
-
-    def require_point(self, temperature: float) -> None:
-        """Raise where a point inference is asked for a distribution."""
-        if temperature != 0:
+        require_non_negative("temperature", temperature)
+        if self.point and temperature != 0:
             raise ConfigurationError(
                 f"{type(self).__name__} finds one z, which has no entropy: temperature must be 0, "
                 f"not {temperature}; use Enumerate or Amortized for temperatures above 0"
             )
+        return self.choose(energy, x, y, temperature, rng)
+
+    def capacity(self) -> float:
+        """The most nats that z can carry: log K of K codes; infinite where no number is known."""
+        return torch.inf
+
+    def possible(self) -> Tensor | None:
+        """The values of z (k, *event), the most probable first, where they are listed."""
+        return None
+
+    def update(self, x: Tree, y: Tree, q: Callable[[], Posterior]) -> None:
+        """Move state that no gradient moves (a center, prior weights), after the optimizer's step.
+
+        Args:
+            x: codes, as in `Energy.update`.
+            y: likewise.
+            q: gives the posterior, inferred at most once.
+        """
+        return
 
 
 class FreeEnergy(Energy):
     """z inferred: F(x, y) = E_q[E(x, y, z)] + T * KL(q(z | x, y) || prior(z)).
 
     With the exact q this is -T log E_prior exp(-E / T), which tends to min_z E as T goes to 0. The
-    gradient is that of the energy at the inferred z (envelope theorem).
+    gradient is that of the energy at the inferred z (envelope theorem). z is inferred under the
+    energy's head, from codes, in training and outside it alike.
 
     Args:
         energy: an energy that takes z.
@@ -95,48 +110,62 @@ class FreeEnergy(Energy):
             raise ConfigurationError(
                 f"{type(energy).__name__} has no z to infer (takes_z is False)"
             )
-        self.energy = energy
-        self.infer = infer
-        self.temperature = temperature
+        self.energy, self.infer, self.temperature = energy, infer, temperature
         self.x_ndim, self.y_ndim = energy.x_ndim, energy.y_ndim
         self.takes_x = energy.takes_x or infer.takes_x
         self.stochastic = energy.stochastic or (infer.stochastic and temperature > 0)
-        self.couples = energy.couples or infer.couples
 
     @property
     def bound(self) -> Bound:
         """What the value is: exact, an upper or lower bound, or right in its gradient only."""
         return self.infer.bound
 
-    def forward(
-        self, x: Tree, y: Tree, z: Tensor | None = None, rng: torch.Generator | None = None
-    ) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None, rng: Rng = None) -> Tensor:
         """F(x, y), shape (*batch)."""
-        q = self.posterior(x, y, rng=rng)
+        codes = self.codes(x, y)
+        if codes.head is not self:
+            return codes.energies(rng=rng).mean(0)
+        q = self.infer(self.energy, x, y, self.temperature, rng=rng)
         energies = self.energy(x, y, q.atoms, rng=rng) if q.energies is None else q.energies
         counted = energies.masked_fill(q.weights == 0, 0.0)
         return (q.weights * counted).sum(0) + self.temperature * q.information
 
-    def posterior(self, x: Tree, y: Tree, *, rng: torch.Generator | None = None) -> Posterior:
-        """q(z | x, y), as weighted atoms."""
-        return self.infer(self.energy, x, y, self.temperature, rng=rng)
+    def codes(self, x: Tree, y: Tree) -> Codes:
+        """Those of the energy below; z is inferred under its head."""
+        codes = self.energy.codes(x, y)
+        if codes.head is self.energy:
+            return codes.over(self)
+        return codes.over(FreeEnergy(codes.head, self.infer, self.temperature))
 
-    def embed(self, x: Tree, y: Tree) -> tuple[Energy, Tree, Tree]:
-        """Embed what is below; z is then inferred from codes."""
-        head, hx, hy = self.energy.embed(x, y)
-        if head is self.energy:
-            return self, hx, hy
-        return FreeEnergy(head, self.infer, self.temperature), hx, hy
+    def posterior(self, x: Tree, y: Tree, *, rng: Rng = None) -> Posterior:
+        """q(z | x, y) as weighted atoms; of several views for the pairs (others, views, *batch).
 
-    def update(self, x: Tree, y: Tree) -> None:
-        """Update energy and inference; where one of them refits, infer z for that before."""
-        self.energy.update(x, y)
-        if self.energy.refits or self.infer.refits:
-            with torch.no_grad():
-                q = self.posterior(x, y)
-                self.energy.refit(x, y, q)
-                self.infer.refit(x, y, q)
-        self.infer.update(x, y)
+        Raises:
+            ConfigurationError: views differ in their numbers or sizes, so that they have no one q.
+        """
+        codes = self.energy.codes(x, y)
+        groups = codes.groups()
+        if len(groups) > 1:
+            raise ConfigurationError(
+                f"x and y hold {len(codes.pairs)} pairs of views that do not go together, with a "
+                "posterior each: pass one view of x and one of y"
+            )
+        return self.infer(codes.head, *groups[0], self.temperature, rng=rng)
+
+    def decoding(self) -> Decode | None:
+        """The energy's."""
+        return self.energy.decoding()
+
+    def update(self, x: Tree, y: Tree, q: Callable[[], Posterior] | None = None) -> None:
+        """Update energy and inference; z is inferred, once, where one of them asks for it."""
+        codes = self.codes(x, y)
+        if codes.head is not self:
+            codes.update()
+            return
+        found = cache(partial(self.posterior, x, y))
+        with torch.no_grad():
+            self.energy.update(x, y, found)
+            self.infer.update(x, y, found)
 
     def extra_repr(self) -> str:
         """What `print` shows."""

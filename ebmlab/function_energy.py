@@ -52,7 +52,7 @@ class FunctionEnergy(Energy):
         self.x_ndim, self.y_ndim, self.z_ndim = x_ndim, y_ndim, z_ndim
         self.takes_x, self.takes_z = "x" in variables, "z" in variables
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """f of the variables it takes."""
         known = {"x": (x, self.x_ndim), "y": (y, self.y_ndim), "z": (z, self.z_ndim)}
         return over_batch(self.function, *(known[name] for name in self.variables))

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ebmlab._checks import require_non_negative, require_positive
+from ebmlab._limits import bounded
 from ebmlab.errors import ShapeError
 
 __all__ = [
@@ -55,7 +56,7 @@ def energy_loss(e_pos: Tensor, e_neg: Tensor) -> Tensor:
 def perceptron(e_pos: Tensor, e_neg: Tensor) -> Tensor:
     """E+ - min(E+, min_k E-): zero once the right answer is the lowest, with no margin."""
     require_energies(e_pos, e_neg)
-    return e_pos - torch.minimum(e_pos, e_neg.amin(1))
+    return bounded(e_pos - e_neg.amin(1), low=0)
 
 
 def log_loss(e_pos: Tensor, e_neg: Tensor) -> Tensor:
@@ -149,7 +150,7 @@ class Hinge:
     def __call__(self, e_pos: Tensor, e_neg: Tensor) -> Tensor:
         """The loss (b,)."""
         require_energies(e_pos, e_neg)
-        return (self.margin + e_pos[:, None] - e_neg).clamp(min=0).mean(1)
+        return bounded(self.margin + e_pos[:, None] - e_neg, low=0).mean(1)
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ class LVQ2:
     def __call__(self, e_pos: Tensor, e_neg: Tensor) -> Tensor:
         """The loss (b,)."""
         require_energies(e_pos, e_neg)
-        return (e_pos[:, None] - e_neg).clamp(min=0, max=self.ceiling).mean(1)
+        return bounded(e_pos[:, None] - e_neg, low=0, high=self.ceiling).mean(1)
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ class SquareSquare:
     def __call__(self, e_pos: Tensor, e_neg: Tensor) -> Tensor:
         """The loss (b,)."""
         require_energies(e_pos, e_neg)
-        return e_pos.square() + (self.margin - e_neg).clamp(min=0).square().mean(1)
+        return e_pos.square() + bounded(self.margin - e_neg, low=0).square().mean(1)
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,21 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol, final, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
+from ebmlab._shown import Shown
+from ebmlab.codes import Codes
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
-from ebmlab.types import Minimum, Potential, Tree
+from ebmlab.types import Minimum, Potential, Rng, Tree
 
 __all__ = [
+    "CodeObjective",
     "Conditionals",
     "Draw",
     "Loss",
@@ -111,7 +116,7 @@ class Regularizer(ABC):
         """A scalar from two populations (batch, dim)."""
 
 
-class Stepped(nn.Module, ABC):
+class Stepped(Shown, ABC):
     """A module that moves once per optimizer step: teachers, unit prototypes, clocks."""
 
     @abstractmethod
@@ -135,16 +140,15 @@ class Loss(NamedTuple):
     commit: Callable[[], None] = nothing
 
 
-class Objective(nn.Module, ABC):
+class Objective(Shown, ABC):
     """What shapes an energy: a loss of (energy, x, y). Objectives add and scale.
 
-    A subclass writes `forward`. Calling the objective embeds (where `on_codes`), computes, and
-    makes `Loss.commit` also run `energy.update` and step every `Stepped` module of the energy
-    and of the objective, once.
+    A subclass writes `forward`; one that needs the codes only derives from `CodeObjective`.
+    Calling the objective also makes `Loss.commit` run `update` of the energy's head on the codes
+    and step every `Stepped` module of the energy and of the objective, once.
 
-    Attributes:
-        on_codes: True where only the codes matter, so that encoders run once for all terms of a
-            sum; False where the loss needs gradients in y itself.
+    Raises:
+        ConfigurationError: `forward` returns no `Loss`.
 
     Example:
         >>> from ebmlab.energies import SquaredDistance
@@ -157,28 +161,35 @@ class Objective(nn.Module, ABC):
         tensor(3.)
     """
 
-    on_codes: bool = False
-
     @abstractmethod
-    def forward(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Loss:
-        """The loss; after `embed`, x and y are codes and energy is the head."""
+    def forward(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> Loss:
+        """The loss of an energy on data."""
 
-    def __call__(
-        self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None = None
-    ) -> Loss:
+    def __call__(self, energy: Energy, x: Tree, y: Tree, rng: Rng = None) -> Loss:
         """The loss, with a commit that moves every state once."""
         energy.check(x, y)
-        head, hx, hy = energy.embed(x, y) if self.on_codes else (energy, x, y)
-        loss: Loss = super().__call__(head, hx, hy, rng)
+        shared = _Shared(energy, x, y)
+        loss = self.judged(shared, rng)
 
         def commit() -> None:
             loss.commit()
-            head.update(_detached(hx), _detached(hy))
+            with torch.no_grad():
+                shared.codes.update()
             for module in dict.fromkeys([*energy.modules(), *self.modules()]):
                 if isinstance(module, Stepped):
                     module.step()
 
         return loss._replace(commit=commit)
+
+    def judged(self, shared: "_Shared", rng: Rng) -> Loss:
+        """The loss by `forward`; codes that it does not look at are not made."""
+        loss = super().__call__(shared.energy, shared.x, shared.y, rng)
+        if not isinstance(loss, Loss):
+            raise ConfigurationError(
+                f"{type(self).__name__}.forward returned {type(loss).__name__}: return "
+                'Loss(value, {"name": value.detach()}, {}), a value with its terms and metrics'
+            )
+        return loss
 
     def __add__(self, other: "Objective") -> "WeightedSum":
         """The sum of two losses of one energy."""
@@ -191,10 +202,38 @@ class Objective(nn.Module, ABC):
     __rmul__ = __mul__
 
 
-def _detached(tree: Tree) -> Tree:
-    if isinstance(tree, tuple):
-        return tuple(leaf.detach() for leaf in tree)
-    return None if tree is None else tree.detach()
+@dataclass(frozen=True, eq=False)
+class _Shared:
+    """An energy and data whose codes are made once, by whoever looks at them first."""
+
+    energy: Energy
+    x: Tree
+    y: Tree
+
+    @cached_property
+    def codes(self) -> Codes:
+        return self.energy.codes(self.x, self.y)
+
+
+class CodeObjective(Objective):
+    """An objective that looks at codes only: encoders run once for all such terms of a sum.
+
+    A subclass writes `of`.
+    """
+
+    @abstractmethod
+    def of(self, codes: Codes, rng: Rng) -> Loss:
+        """The loss of codes, or of raw pairs where nothing embeds."""
+
+    @final
+    def forward(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> Loss:
+        """The loss of the energy's codes."""
+        return self.of(energy.codes(x, y), rng)
+
+    @final
+    def judged(self, shared: _Shared, rng: Rng) -> Loss:
+        """The loss of shared codes."""
+        return self.of(shared.codes, rng)
 
 
 class WeightedSum(Objective):
@@ -209,20 +248,19 @@ class WeightedSum(Objective):
         ]
         self.weights = [weight for weight, _ in flat]
         self.parts = nn.ModuleList(part for _, part in flat)
-        self.on_codes = all(part.on_codes for _, part in flat)
 
     @property
     def weighted(self) -> list[tuple[float, Objective]]:
         """The (weight, objective) pairs."""
         return list(zip(self.weights, self.parts, strict=True))  # pyright: ignore[reportReturnType]
 
-    def forward(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Loss:
+    def forward(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> Loss:
+        """The weighted sum of the parts' losses."""
+        return self.judged(_Shared(energy, x, y), rng)
+
+    def judged(self, shared: _Shared, rng: Rng) -> Loss:
         """The weighted sum of the parts' losses; a name that occurs again gets a number."""
-        codes = energy.embed(x, y) if any(part.on_codes for _, part in self.weighted) else None
-        losses = [
-            (weight, part.forward(*(codes if codes and part.on_codes else (energy, x, y)), rng))
-            for weight, part in self.weighted
-        ]
+        losses = [(weight, part.judged(shared, rng)) for weight, part in self.weighted]
         terms: dict[str, Tensor] = {}
         metrics: dict[str, Tensor] = {}
         for weight, loss in losses:

@@ -4,11 +4,12 @@ import copy
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
+from ebmlab._precise import precise_type
 from ebmlab.errors import ConfigurationError
 from ebmlab.protocols import Stepped
 
@@ -19,7 +20,8 @@ class EMA(Stepped):
     """A teacher that trails a module: w' = d w' + (1 - d) w once per optimizer step.
 
     Starts as a copy. No gradient reaches it. Buffers, as those of batch normalization, are the
-    teacher's own and are not averaged.
+    teacher's own and are not averaged. Of parameters in half precision, whose average would stand
+    still, the teacher averages copies in float32, the masters; these are what is saved.
 
     Args:
         module: the student, trained elsewhere; it is not a submodule of the teacher.
@@ -47,6 +49,10 @@ class EMA(Stepped):
             raise ConfigurationError(f"decay is {decay}; it must lie in [0, 1]")
         self.module = copy.deepcopy(module).requires_grad_(False)
         self.decay = decay
+        self._masters: dict[str, Tensor] = {}
+        self._keep(self._averaged())
+        self.register_state_dict_post_hook(_save_masters)
+        self.register_load_state_dict_pre_hook(_load_masters)
         # In a tuple the student stays out of this module's parameters, and copies keep the link.
         self._student = (module,)
         self.register_buffer("clock", torch.zeros((), dtype=torch.long))
@@ -60,13 +66,49 @@ class EMA(Stepped):
     def step(self) -> None:
         """Move towards the student."""
         decay = self.decay(self.clock) if callable(self.decay) else self.decay
-        for own, student in zip(
-            self.module.parameters(), self._student[0].parameters(), strict=True
-        ):
-            own.lerp_(
-                student, (1 - decay).to(own.dtype) if isinstance(decay, Tensor) else 1 - decay
-            )
+        pairs = zip(self.module.named_parameters(), self._student[0].parameters(), strict=True)
+        for (name, own), student in pairs:
+            mean = self._masters.get(name, own)
+            rate = (1 - decay).to(mean.dtype) if isinstance(decay, Tensor) else 1 - decay
+            mean.lerp_(student.to(mean.dtype), rate)
+            if mean is not own:
+                own.copy_(mean)
         self.clock += 1
+
+    def _averaged(self) -> dict[str, Tensor]:
+        """What is averaged: masters, or the parameters that need none."""
+        named = self.module.named_parameters()
+        return {name: self._masters.get(name, own.data) for name, own in named}
+
+    @torch.no_grad()
+    def _keep(self, averages: dict[str, Tensor]) -> None:
+        """Make these the masters of the parameters in half precision, and the values of others."""
+        for name, own in self.module.named_parameters():
+            kind = precise_type(own.dtype)
+            if kind != own.dtype:
+                self._masters[name] = averages[name].to(own.device, kind)
+            elif name in self._masters:
+                own.copy_(self._masters.pop(name))
+
+    def _apply(self, fn: Callable[[Tensor], Any], recurse: bool = True) -> Self:
+        averages = self._averaged()
+        super()._apply(fn, recurse)
+        self._keep(averages)
+        return self
+
+
+def _save_masters(teacher: EMA, state: dict[str, Any], prefix: str, metadata: Any) -> None:
+    for name, master in teacher._masters.items():
+        state[f"{prefix}module.{name}"] = master
+
+
+@torch.no_grad()
+def _load_masters(teacher: EMA, state: dict[str, Any], prefix: str, *rest: Any) -> None:
+    for name, master in teacher._masters.items():
+        saved = state.get(f"{prefix}module.{name}")
+        # What does not fit is torch's to refuse.
+        if isinstance(saved, Tensor) and saved.shape == master.shape:
+            master.copy_(saved)
 
 
 def rising_cosine(start: float, steps: int) -> Callable[[Tensor], Tensor]:

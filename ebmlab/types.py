@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from ebmlab._slopes import slope
@@ -10,16 +11,20 @@ from ebmlab.errors import ShapeError
 
 __all__ = [
     "Chain",
+    "Decode",
     "Info",
     "Minimum",
     "Posterior",
     "Potential",
+    "Rng",
     "State",
     "Tree",
     "as_potential",
 ]
 
 Tree = Tensor | tuple[Tensor, ...] | None
+Rng = torch.Generator | None
+Decode = Callable[[Tree, Tree], Tensor]
 
 
 class Potential:

@@ -19,7 +19,7 @@ from ebmlab.regularizers import VICReg
 
 FIGURES = Path("tutorials/figures")
 FIGURES.mkdir(parents=True, exist_ok=True)
-STEPS, EVERY, DIM = 1200, 60, 4
+STEPS, EVERY, DIM = 600, 30, 4
 relation = data.relations.inverse_sine
 raw = relation(8192, torch.Generator().manual_seed(0))
 x_scale, y_scale = (data.Standardizer.fit(t) for t in raw)
@@ -56,8 +56,8 @@ def train(objective: ebmlab.protocols.Objective) -> tuple[ebmlab.Energy, list[fl
     f, g = networks.MLP(1, DIM, (64, 64)), networks.MLP(1, DIM, (64, 64))
     energy = energies.JointEmbedding(f, g, energies.SquaredDistance())
     method = ebmlab.Method(energy, objective, encoder=f)
-    adam = torch.optim.AdamW(method.parameters(), lr=2e-3, weight_decay=0.0)
-    how = {"steps": EVERY, "rng": torch.Generator().manual_seed(0), "batch_size": 256}
+    adam = torch.optim.AdamW(method.parameters(), lr=4e-3, weight_decay=0.0)
+    how = {"steps": EVERY, "rng": torch.Generator().manual_seed(0), "batch_size": 128}
     spread = [metrics.code_std(f(x[:2000]))]
     for _ in range(STEPS // EVERY):
         ebmlab.fit(method, (x, y), optimizer=adam, progress=False, **how)

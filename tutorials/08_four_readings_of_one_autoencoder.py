@@ -84,7 +84,7 @@ ax.figure.savefig(FIGURES / "08_reconstructions.png")
 v, spread = torch.logspace(-1.5, 0, 400)[:, None], unlimited.energy.variances
 least, nats = spread.minimum(v).sum(1), 0.5 * (spread / v).clamp(min=1).log().sum(1)
 told = [float(metrics.information(free, None, new, rng).mean()) for free in limited[2:5]]
-told += [k * metrics.capacity(free.infer) for k, free in zip((1, 2, 4), limited[5:], strict=True)]
+told += [k * free.infer.capacity() for k, free in zip((1, 2, 4), limited[5:], strict=True)]
 error = [float((decode(free, new) - new).square().sum(1).mean()) for free in limited]
 lines = {"Gaussian": least, "PCA": 0 * nats + error[0], "sparse": 0 * nats + error[1]}
 ax = plot.curves(lines, nats, xlabel="nats of z, not defined for PCA and sparse", ylabel="error")

@@ -29,7 +29,8 @@ def cifar10(split: str, root: str | Path | None = None) -> tuple[Tensor, Tensor]
 
     The files of its binary version are looked for in the folder `cifar-10-batches-bin/` of root,
     else of the folder that the environment variable EBMLAB_DATA names, else of the cache. They are
-    published in one archive and not downloaded; their content is checked by SHA-256 each time.
+    published as one archive, which is not downloaded; their content is checked by SHA-256 each
+    time.
 
     Args:
         split: "train" or "test".

@@ -37,26 +37,28 @@ def read_idx(path: str | Path) -> Tensor:
 
 
 def gunzip(content: bytes, name: str) -> bytes:
-    """Decompress what begins as gzip does; anything else passes.
+    """Decompress what begins as gzip does, all members of it; anything else passes.
 
     Raises:
-        DataError: the stream is damaged, ends early, or is followed by other bytes.
+        DataError: a member is damaged or ends early, or the last is followed by other bytes.
     """
     if not content.startswith(_GZIP):
         return content
-    stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-    try:
-        plain = stream.decompress(content)
-    except zlib.error as error:
-        raise DataError(f"{name} is damaged: {error}; get the file anew") from error
-    if not stream.eof:
-        raise DataError(f"{name} is truncated: its gzip stream has no end; get the file anew")
-    if stream.unused_data:
+    plain = []
+    while content.startswith(_GZIP):
+        stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        try:
+            plain.append(stream.decompress(content))
+        except zlib.error as error:
+            raise DataError(f"{name} is damaged: {error}; get the file anew") from error
+        if not stream.eof:
+            raise DataError(f"{name} is truncated: its gzip stream has no end; get the file anew")
+        content = stream.unused_data
+    if content:
         raise DataError(
-            f"{name} has {len(stream.unused_data)} trailing bytes after its gzip stream; get the "
-            "file anew"
+            f"{name} has {len(content)} trailing bytes after its gzip stream; get the file anew"
         )
-    return plain
+    return b"".join(plain)
 
 
 def decode_idx(content: bytes, name: str) -> Tensor:

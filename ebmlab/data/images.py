@@ -36,7 +36,7 @@ _PREFIX = {"train": "train", "test": "t10k"}
 
 
 def digits() -> tuple[Tensor, Tensor]:
-    """The 1,797 handwritten digits that come with scikit-learn; no file and no network needed.
+    """The 1,797 handwritten digits that come with scikit-learn; they need no file and no network.
 
     Returns:
         Images (1797, 1, 8, 8), float32 in [0, 1], and labels (1797,), int64.
@@ -80,7 +80,7 @@ def mnist(split: str, root: str | Path | None = None) -> tuple[Tensor, Tensor]:
 
 
 def fashion_mnist(split: str, root: str | Path | None = None) -> tuple[Tensor, Tensor]:
-    """Fashion-MNIST: articles of clothing of ten kinds in MNIST's sizes and numbers.
+    """Fashion-MNIST: articles of clothing of ten kinds, as large and as many as MNIST's digits.
 
     Files are looked for as by `mnist`, in the folder `fashion-mnist/`.
 

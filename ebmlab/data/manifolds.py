@@ -22,7 +22,7 @@ def _around(radii: Tensor, noise: float, rng: torch.Generator) -> Tensor:
 
 @dataclass(frozen=True)
 class Ellipse:
-    """y = (ρ1 cos θ, ρ2 sin θ) + noise · N(0, I) with θ ~ U(0, 2π), which nobody is told.
+    """y = (ρ1 cos θ, ρ2 sin θ) + noise · N(0, I) with θ ~ U(0, 2π), which stays hidden.
 
     Args:
         radii: ρ, both > 0.

@@ -5,7 +5,8 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-from ebmlab.errors import DtypeError, ShapeError
+from ebmlab._precise import precise, scale_of
+from ebmlab.errors import DtypeError, NonFiniteError, ShapeError
 
 __all__ = ["Standardizer"]
 
@@ -35,11 +36,12 @@ class Standardizer(NamedTuple):
 
     @classmethod
     def fit(cls, t: Tensor) -> Self:
-        """Statistics of t (n, *event) over its n rows, in float32 or better.
+        """Statistics of t (n, *event) of any scale over its n rows, in float32 or better.
 
         Raises:
             ShapeError: fewer than two rows.
             DtypeError: t is not floating point.
+            NonFiniteError: t holds NaN or infinity.
         """
         if t.ndim == 0 or len(t) < 2:
             raise ShapeError(
@@ -47,12 +49,19 @@ class Standardizer(NamedTuple):
             )
         if not t.is_floating_point():
             raise DtypeError(f"t has dtype {t.dtype}; convert it with .float()")
-        t = t.detach().to(torch.promote_types(t.dtype, torch.float32))
-        mean = t.mean(0)
+        t = precise(t.detach())
+        low, high = t.amin(0), t.amax(0)
+        if not bool((low.isfinite() & high.isfinite()).all()):
+            raise NonFiniteError(f"t {tuple(t.shape)} holds NaN or infinity; leave it out")
+        scale = scale_of(torch.maximum(-low, high))
+        unit = t / scale
+        mean = unit.mean(0)
+        off = unit - mean
+        width = scale_of(off.abs().amax(0))
+        std = (off / width).square().mean(0).sqrt() * width * scale
         # The mean of equal numbers may be off by a rounding, which must not count as variation.
-        constant = t.amax(0) == t.amin(0)
-        std = (t - mean).square().mean(0).sqrt()
-        return cls(torch.where(constant, t[0], mean), torch.where(constant, 1.0, std))
+        constant = low == high
+        return cls(torch.where(constant, low, mean * scale), torch.where(constant, 1.0, std))
 
     def apply(self, t: Tensor) -> Tensor:
         """(t - mean) / std of t (*batch, *event)."""

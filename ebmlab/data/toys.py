@@ -184,7 +184,8 @@ class Pinwheel(KnownToy):
     """Gaussian arms on a circle, twisted by an angle in proportion to the distance from 0.
 
     y = R(2πk/K + τ‖a‖) a with a ~ N((radius, 0), diag(radial², tangential²)). The twist turns each
-    circle in itself and so keeps areas: p(y) is the mean over k of the Gaussian at y turned back.
+    circle within itself and so preserves areas: p(y) is the mean over k of the Gaussian at y
+    turned back.
 
     Args:
         arms: K.

@@ -3,7 +3,7 @@
 from ebmlab.energies._codes.assignment import Assignment, ClusterEnergy, entropies
 from ebmlab.energies._codes.codes import Cosine, CrossEntropy, SquaredDistance, unit
 from ebmlab.energies._codes.heads import Predicted, Sided
-from ebmlab.energies._codes.joint import JointEmbedding, are_views, sided, view_groups, view_pairs
+from ebmlab.energies._codes.joint import Embedding, JointEmbedding
 from ebmlab.energies._codes.neighbors import NearestNeighbor
 from ebmlab.energies._codes.superclasses import SuperClasses
 from ebmlab.energies._codes.supported import Supported
@@ -42,6 +42,7 @@ __all__ = [
     "CrossEntropy",
     "Density",
     "DoubleWell",
+    "Embedding",
     "Funnel",
     "Gaussian",
     "GaussianMixture",
@@ -65,11 +66,7 @@ __all__ = [
     "Supported",
     "Uniform",
     "Whitened",
-    "are_views",
     "entropies",
     "kmeans_plus_plus",
-    "sided",
     "unit",
-    "view_groups",
-    "view_pairs",
 ]

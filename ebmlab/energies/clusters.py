@@ -1,13 +1,17 @@
 """`Clusters`: the squared distance from one of K centers, z being which; and how to start them."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from ebmlab._checks import require_generator, require_index, require_tensor
+from ebmlab._distances import nearest_rows, squared_distances
+from ebmlab._precise import precise, scale_of
 from ebmlab.energy import Energy
-from ebmlab.errors import ConfigurationError
+from ebmlab.errors import ConfigurationError, DtypeError, NonFiniteError, ShapeError
 from ebmlab.networks import Codebook
-from ebmlab.types import Posterior, Tree
+from ebmlab.types import Decode, Posterior, Tree
 
 __all__ = ["Clusters", "kmeans_plus_plus"]
 
@@ -37,7 +41,7 @@ class Clusters(Energy):
     Source: Lloyd 1982, "Least squares quantization in PCM".
     """
 
-    takes_x, takes_z, refits = False, True, True
+    takes_x, takes_z = False, True
     z_ndim = 0
 
     def __init__(
@@ -46,26 +50,46 @@ class Clusters(Energy):
         super().__init__()
         self.codebook = Codebook(centers, decay=decay, restart=restart)
 
-    def decode(self, x: Tree, z: Tensor) -> Tensor:
+    squares = True
+
+    def decoding(self) -> Decode:
+        """The center of this number."""
+        return self.decode
+
+    def decode(self, x: Tree, z: Tree) -> Tensor:
         """The centers of these numbers, (*batch, d)."""
         return self.codebook(require_index("z", z))
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
-        """‖y‖² - 2 y·c + ‖c‖², about the mean of the centers, where it rounds least."""
-        y = require_tensor("y", y)
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
+        """The squared distance, in float32 or better."""
+        y, z = require_tensor("y", y), require_index("z", z)
         self.codebook.require_vectors("y", y)
-        origin = self.codebook.codes.detach().mean(0)
-        a, b = y - origin, self.decode(x, require_tensor("z", z)) - origin
-        cross = torch.einsum("...d,...d->...", a, b)
-        return torch.linalg.vecdot(a, a) + torch.linalg.vecdot(b, b) - 2 * cross
+        rows, batch = y.reshape(-1, y.shape[-1]), torch.broadcast_shapes(y.shape[:-1], z.shape)
+        if len(rows) == 1 or z.numel() == 1 or len(rows) * z.numel() > batch.numel():
+            return (precise(y) - self.codebook(z)).square().sum(-1)
+        # Every dimension of the batch is y's or z's alone.
+        n = len(batch)
+        sides = [(1,) * (n - len(own)) + own for own in (y.shape[:-1], z.shape)]
+        every = squared_distances(rows, self.codebook(z.flatten())).reshape(sides[0] + sides[1])
+        return every.permute([i for j in range(n) for i in (j, n + j)]).reshape(batch)
+
+    def lowest(self, x: Tree, y: Tree, atoms: Tensor) -> Tensor:
+        """Which of the centers of these numbers (k,) is nearest to each y: (*batch)."""
+        y, atoms = require_tensor("y", y), require_index("atoms", atoms)
+        self.codebook.require_vectors("y", y)
+        found = nearest_rows(y.reshape(-1, y.shape[-1]), self.codebook.codes[atoms])
+        return found.reshape(y.shape[:-1])
 
     @torch.no_grad()
-    def refit(self, x: Tree, y: Tree, q: Posterior) -> None:
+    def update(self, x: Tree, y: Tree, q: Callable[[], Posterior] | None = None) -> None:
         """Move each center towards the mean of its data."""
+        if q is None:
+            return
+        known = q()
         y, dim = require_tensor("y", y), self.codebook.codes.shape[1]
-        batch = torch.broadcast_shapes(y.shape[:-1], q.atoms.shape[1:])
-        shape = (len(q.atoms), *batch)
-        index, weights = (t.expand(shape).flatten(1) for t in (q.atoms, q.weights))
+        batch = torch.broadcast_shapes(y.shape[:-1], known.atoms.shape[1:])
+        shape = (len(known.atoms), *batch)
+        index, weights = (t.expand(shape).flatten(1) for t in (known.atoms, known.weights))
         self.codebook.learn(y.expand(*batch, dim).reshape(-1, dim), index, weights)
 
 
@@ -77,12 +101,13 @@ def kmeans_plus_plus(data: Tensor, k: int, rng: torch.Generator) -> Tensor:
     nearest of those before, or uniformly where no distance is left.
 
     Args:
-        data: (n, d), finite.
+        data: (n, d), of any scale.
         k: how many, 1 <= k <= n.
         rng: on the data's device.
 
     Raises:
         ConfigurationError: k lies outside 1 … n.
+        ShapeError, DtypeError, NonFiniteError: data are not (n, d), of floats, all finite.
 
     Example:
         >>> data = torch.tensor([[0.0], [0.0], [9.0], [9.0]])
@@ -92,13 +117,33 @@ def kmeans_plus_plus(data: Tensor, k: int, rng: torch.Generator) -> Tensor:
     Source: Arthur, Vassilvitskii 2007, "k-means++".
     """
     rng = require_generator(rng, "kmeans_plus_plus", data.device)
+    _require_points(data)
     if not 1 <= k <= len(data):
         raise ConfigurationError(f"k is {k} for {len(data)} data; it must lie in 1 … n")
-    weight = torch.ones_like(data[:, 0])
+    points = precise(data)
+    width = scale_of((points.amax(0) - points.amin(0)).amax())
+    weight = torch.ones_like(points[:, 0], dtype=torch.float64)
     chosen: list[Tensor] = []
-    nearest = torch.full_like(weight, torch.inf)
+    nearest = torch.full_like(points[:, 0], torch.inf)
     for _ in range(k):
-        chosen.append(data[torch.multinomial(weight, 1, generator=rng)])
-        nearest = nearest.minimum((data - chosen[-1]).square().sum(1))
-        weight = torch.where(nearest.sum() > 0, nearest, torch.ones_like(nearest))
-    return torch.cat(chosen)
+        chosen.append(_drawn(weight, rng))
+        away = (points - points[chosen[-1]]).div_(width)
+        nearest = nearest.minimum(away.square().sum(1))
+        weight = torch.where((nearest > 0).any(), nearest, 1.0)
+    return data[torch.cat(chosen)]
+
+
+def _require_points(data: Tensor) -> None:
+    if data.ndim != 2 or data.numel() == 0:
+        raise ShapeError(f"data has shape {tuple(data.shape)}; (n, d) is expected")
+    if not data.is_floating_point():
+        raise DtypeError(f"data has dtype {data.dtype}; convert it with .float()")
+    if not bool(data.isfinite().all()):
+        raise NonFiniteError(f"data {tuple(data.shape)} holds NaN or infinity; leave it out")
+
+
+def _drawn(weight: Tensor, rng: torch.Generator) -> Tensor:
+    """One row (1,) by weights (n,), of any number of rows; one without weight is never drawn."""
+    total = weight.cumsum(0, dtype=torch.float64)
+    level = torch.rand(1, generator=rng, dtype=torch.float64, device=rng.device) * total[-1]
+    return torch.searchsorted(total, level, right=True).clamp(max=len(weight) - 1)

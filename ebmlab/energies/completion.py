@@ -4,7 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import over_batch, require_non_negative, require_tensor
+from ebmlab.codes import Codes
 from ebmlab.energies._codes.codes import SquaredDistance
+from ebmlab.energies._codes.joint import Embedding
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
 from ebmlab.types import Tree
@@ -12,7 +14,7 @@ from ebmlab.types import Tree
 __all__ = ["Completion", "PatchError"]
 
 
-class Completion(Energy):
+class Completion(Embedding):
     """E(x, y) = distance(f(x₁, x₂, …), y), where x is a tuple: visible parts, and where they lie.
 
     Args:
@@ -45,13 +47,9 @@ class Completion(Energy):
             raise ShapeError(f"x must be a tuple of {len(self.x_events)}, but {type(x)} arrived")
         return over_batch(self.network, *zip(x, self.x_events, strict=True))
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
-        """Distances (*batch) of y from what is predicted."""
-        return self.distance(self.predict(x), y)
-
-    def embed(self, x: Tree, y: Tree) -> tuple[Energy, Tree, Tree]:
-        """(distance, f(x), y): the network runs once, however many y follow."""
-        return self.distance, self.predict(x), y
+    def codes(self, x: Tree, y: Tree) -> Codes:
+        """f(x) and y under the distance: the network runs once, however many y follow."""
+        return Codes(self.distance, (self.predict(x),), (y,))
 
 
 class PatchError(Energy):
@@ -94,7 +92,7 @@ class PatchError(Energy):
         variance, mean = torch.var_mean(y, dim=-1, keepdim=True)
         return (y - mean) * (variance + self.eps).rsqrt()
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Mean squared errors (*batch)."""
         difference = require_tensor("x", x) - self.target(require_tensor("y", y))
         return difference.square().mean((-2, -1))

@@ -1,11 +1,14 @@
 """`Components`: Gaussians to choose between, z being which; their M-step."""
 
 import math
+from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from ebmlab._checks import require_index, require_non_negative, require_tensor
+from ebmlab._precise import SINGLE, Precise, precise
 from ebmlab._ranks import totaled
 from ebmlab.energies.covariances import kind_of
 from ebmlab.energy import Energy
@@ -15,7 +18,7 @@ from ebmlab.types import Posterior, Tree
 __all__ = ["Components"]
 
 
-class Components(Energy):
+class Components(Precise, Energy):
     """E(y, z) = -log N(y; μ_z, Σ_z), z in {0, …, K - 1}, in nats.
 
     Normalized for each z: with z enumerated at T = 1 under weights w, the free energy is
@@ -43,8 +46,10 @@ class Components(Energy):
     Source: Dempster, Laird, Rubin 1977; Cappé, Moulines 2009, arXiv:0712.4273 (minibatches).
     """
 
-    takes_x, takes_z, refits = False, True, True
+    shows = ("means", "covariances", "regularization")
+    takes_x, takes_z = False, True
     z_ndim = 0
+    floors: ClassVar = dict.fromkeys(("means", "covariances", "whitening", "counts"), SINGLE)
     means: Tensor
     covariances: Tensor
     whitening: Tensor
@@ -66,6 +71,7 @@ class Components(Energy):
         require_non_negative("regularization", regularization)
         if decay > 1:
             raise ConfigurationError(f"decay is {decay}; it must lie in [0, 1]")
+        means, covariances = precise(means.detach()), precise(covariances.detach())
         whitening, sound = self.kind.whitening(covariances)
         symmetric = covariances.ndim < 3 or torch.allclose(covariances, covariances.mT)
         if not symmetric or not bool(sound.all() & means.isfinite().all()):
@@ -73,12 +79,12 @@ class Components(Energy):
                 "means must be finite, covariances symmetric and positive definite"
             )
         self.decay, self.regularization = decay, regularization
-        self.register_buffer("means", means.detach().clone())
-        self.register_buffer("covariances", covariances.detach().clone())
-        self.register_buffer("whitening", whitening.detach())
-        self.register_buffer("counts", torch.ones_like(means.detach()[:, 0]))
+        self.register_buffer("means", means.clone())
+        self.register_buffer("covariances", covariances.clone())
+        self.register_buffer("whitening", whitening)
+        self.register_buffer("counts", torch.ones_like(means[:, 0]))
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """½ (y - μ)ᵀ Σ⁻¹ (y - μ) + ½ log det Σ + (d/2) log 2π."""
         y, z = require_tensor("y", y), require_index("z", z)
         dim = self.means.shape[1]
@@ -90,14 +96,18 @@ class Components(Energy):
         return 0.5 * (squared + log_det + dim * math.log(2 * math.pi))
 
     @torch.no_grad()
-    def refit(self, x: Tree, y: Tree, q: Posterior) -> None:
+    def update(self, x: Tree, y: Tree, q: Callable[[], Posterior] | None = None) -> None:
         """Means and covariances of the data, pooled with those of earlier commits."""
+        if q is None:
+            return
+        known = q()
         y, (k, dim) = require_tensor("y", y), self.means.shape
-        batch = torch.broadcast_shapes(y.shape[:-1], q.atoms.shape[1:])
-        shape = (len(q.atoms), *batch)
-        index, weights = (t.expand(shape).flatten(1) for t in (q.atoms, q.weights))
-        shares = weights.new_zeros(k, weights.shape[1]).scatter_add_(0, index, weights)
-        data = y.expand(*batch, dim).reshape(-1, dim)
+        batch = torch.broadcast_shapes(y.shape[:-1], known.atoms.shape[1:])
+        shape = (len(known.atoms), *batch)
+        index, weights = (t.expand(shape).flatten(1) for t in (known.atoms, known.weights))
+        shares = self.means.new_zeros(k, weights.shape[1])
+        shares.scatter_add_(0, index, weights.to(shares.dtype))
+        data = y.expand(*batch, dim).reshape(-1, dim).to(shares.dtype)
         found, kept = totaled(shares.sum(1)), self.decay * self.counts
         safe = torch.where(found > 0, found, 1.0)
         # The pooled moments of two samples, about the mean of each.
@@ -123,9 +133,3 @@ class Components(Energy):
         self.covariances.copy_(covariances)
         self.whitening.copy_(whitening)
         self.counts.copy_(kept + found)
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        k, d = self.means.shape
-        kind = type(self.kind).__name__.removesuffix("Covariance").lower()
-        return f"{k} of dimension {d}, {kind}, regularization={self.regularization}"

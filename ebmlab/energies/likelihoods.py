@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ebmlab._checks import require_positive, require_tensor
+from ebmlab._limits import weighed
 from ebmlab.energy import Energy
-from ebmlab.types import Tree
+from ebmlab.types import Decode, Tree
 
 __all__ = ["BinaryCrossEntropy", "GaussianNLL"]
 
@@ -33,19 +34,22 @@ class BinaryCrossEntropy(Energy):
     Source: Kingma, Welling 2014, arXiv:1312.6114, appendix C.
     """
 
+    shows = ("ndim",)
+
     def __init__(self, ndim: int = 1) -> None:
         super().__init__()
         self.x_ndim = self.y_ndim = self.ndim = ndim
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def decoding(self) -> Decode:
+        """The probabilities of 1."""
+        return lambda x, z: require_tensor("x", x).sigmoid()
+
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Negative log-likelihoods in nats (*batch)."""
         x, y = require_tensor("x", x), require_tensor("y", y)
         # Beyond the threshold softplus is linear, to the last digit of float64.
-        return _summed(functional.softplus(x, threshold=40) - x * y, self.ndim)
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"ndim={self.ndim}"
+        one, zero = (functional.softplus(a, threshold=40) for a in (-x, x))
+        return _summed(weighed(y, one) + weighed(1 - y, zero), self.ndim)
 
 
 class GaussianNLL(Energy):
@@ -66,6 +70,7 @@ class GaussianNLL(Energy):
     Source: Bishop 2006, section 3.1.1.
     """
 
+    shows = ("std", "ndim")
     log_std: float | nn.Parameter
 
     def __init__(self, std: float = 1.0, *, learned: bool = False, ndim: int = 1) -> None:
@@ -80,7 +85,7 @@ class GaussianNLL(Energy):
         """σ, 0-d."""
         return torch.as_tensor(self.log_std).exp()
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Negative log-likelihoods in nats (*batch)."""
         x, y = require_tensor("x", x), require_tensor("y", y)
         log_std = (
@@ -90,11 +95,6 @@ class GaussianNLL(Energy):
             0.5 * (y - x).square() * (-2 * log_std).exp() + log_std + 0.5 * math.log(2 * math.pi)
         )
         return _summed(each, self.ndim)
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        learned = isinstance(self.log_std, nn.Parameter)
-        return f"std={float(self.std.detach()):.4g}, learned={learned}, ndim={self.ndim}"
 
 
 def _summed(each: Tensor, ndim: int) -> Tensor:

@@ -30,7 +30,7 @@ class MLP(Energy):
         self.takes_x = x_dim > 0
         self.network = networks.MLP(dim + x_dim, 1, hidden)
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """The network's output (*batch)."""
         y = require_tensor("y", y)
         if not self.takes_x:
@@ -42,7 +42,7 @@ class MLP(Energy):
         return over_batch(joined, (require_tensor("x", x), 1), (y, 1)).squeeze(-1)
 
     def value_and_grad(
-        self, x: Tree, y: Tensor, z: Tensor | None = None, *, rng: torch.Generator | None = None
+        self, x: Tree, y: Tensor, z: Tree = None, *, rng: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
         """E and ∂E/∂y, back through the layers by hand: each sigmoid is taken once."""
         if not all(isinstance(layer, nn.Linear | nn.SiLU) for layer in self.network):
@@ -95,7 +95,7 @@ class ConvNet(Energy):
         super().__init__()
         self.network = networks.ConvNet(channels, 1, width, stages)
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """The network's output (*batch)."""
         return over_batch(self.network, (require_tensor("y", y), 3)).squeeze(-1)
 
@@ -135,7 +135,7 @@ class ResNet(Energy):
         )
         self.network = nn.Sequential(f, nn.Linear(f.dim, 1))
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """The network's output (*batch)."""
         return over_batch(self.network, (require_tensor("y", y), 3)).squeeze(-1)
 
@@ -163,7 +163,7 @@ class Constant(Energy):
         self.y_ndim = self.y_event = y_ndim
         self.value = nn.Parameter(torch.tensor(value))
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """c, for each datum."""
         y = require_tensor("y", y)
         return self.value.to(y.dtype).expand(y.shape[: y.ndim - self.y_event])

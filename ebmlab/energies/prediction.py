@@ -31,6 +31,7 @@ class CodePrediction(Energy):
     Source: Kavukcuoglu, Ranzato, LeCun 2010, arXiv:1010.3467.
     """
 
+    shows = ("weight",)
     takes_x = False
     takes_z = True
 
@@ -44,10 +45,6 @@ class CodePrediction(Energy):
         """f(y), shape (*batch, dim)."""
         return over_batch(self.encoder, (require_tensor("y", y), self.event))
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Weighted squared distances (*batch)."""
         return self.weight * (require_tensor("z", z) - self.predict(y)).square().sum(-1)
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"weight={self.weight}"

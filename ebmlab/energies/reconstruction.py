@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from ebmlab._checks import Ndim, over_batch, require_tensor
 from ebmlab.energies._codes.codes import SquaredDistance
 from ebmlab.energy import Energy
-from ebmlab.types import Tree
+from ebmlab.types import Decode, Rng, Tree
 
 __all__ = ["Reconstruction"]
 
@@ -52,16 +52,28 @@ class Reconstruction(Energy):
         self.x_ndim, self.z_ndim = x_ndim, z_ndim
         self.y_ndim: Ndim = self.distance.y_ndim
 
-    def decode(self, x: Tree, z: Tensor) -> Tensor:
+    def decode(self, x: Tree, z: Tree) -> Tensor:
         """The prediction (*batch, *event) for x and z; leading dimensions broadcast."""
+        z = require_tensor("z", z)
         if not self.takes_x:
             return over_batch(self.decoder, (z, self.z_event))
         if x is None:
             return over_batch(partial(self.decoder, None), (z, self.z_event))
         return over_batch(self.decoder, (require_tensor("x", x), self.x_event), (z, self.z_event))
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    @property
+    def squares(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether the distance is squared, and there is no prior."""
+        return self.prior is None and self.distance.squares
+
+    def decoding(self) -> Decode:
+        """What is decoded, as the distance reads it."""
+        read = self.distance.decoding()
+        if read is None:
+            return self.decode
+        return lambda x, z: read(self.decode(x, z), None)
+
+    def forward(self, x: Tree, y: Tree, z: Tree = None, rng: Rng = None) -> Tensor:
         """The distance from what is decoded, plus the prior."""
-        z = require_tensor("z", z)
-        energy = self.distance(self.decode(x, z), y)
-        return energy if self.prior is None else energy + self.prior(None, z)
+        energy = self.distance(self.decode(x, z), y, rng=rng)
+        return energy if self.prior is None else energy + self.prior(None, z, rng=rng)

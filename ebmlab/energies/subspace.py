@@ -1,25 +1,48 @@
 """`Subspace`: distance from the plane along which data vary most; its closed form."""
 
+from collections.abc import Callable
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ebmlab._checks import require_non_negative, require_tensor
+from ebmlab._precise import SINGLE, Precise
 from ebmlab._ranks import averaged, totaled
 from ebmlab.energies.reconstruction import Reconstruction
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
-from ebmlab.types import Tree
+from ebmlab.types import Posterior, Tree
 
 __all__ = ["Subspace"]
 
 
-class Subspace(Reconstruction):
+class _Plane(Precise, nn.Linear):
+    """z -> W z + μ, whose mean adds up; W has the parameters' type."""
+
+    floors: ClassVar = {"bias": SINGLE}
+
+    def __init__(self, k: int, dim: int) -> None:
+        # The shell draws no weights of its own.
+        super().__init__(k, dim, bias=False, device="meta")
+        self.weight = nn.Parameter(torch.eye(dim, k), requires_grad=False)
+        del self.bias
+        self.register_buffer("bias", torch.zeros(dim))
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The points of the plane (n, dim) at these coordinates (n, k)."""
+        return functional.linear(input, self.weight, self.bias.to(self.weight.dtype))
+
+
+class Subspace(Precise, Reconstruction):
     """E(y, z) = ‖W z + μ - y‖² with orthonormal W (d, k): principal components.
 
     Each commit pools mean and covariance of the data of all ranks with those so far, and sets μ
     to the mean and the columns of W to the leading eigenvectors, by falling variance; the largest
     entry of each is positive.
     No gradient moves them. The mean of min_z E is then the variance outside. Costs d² numbers and
-    an eigendecomposition of d³ at every commit.
+    an eigendecomposition of d³ at every commit, both in double precision: components down to
+    1e-6 of the largest are told from rounding.
 
     Args:
         dim: d.
@@ -44,6 +67,7 @@ class Subspace(Reconstruction):
     Source: Pearson 1901; Chan, Golub, LeVeque 1983 (pooling).
     """
 
+    floors: ClassVar = {"covariance": torch.float64, "count": SINGLE, "variances": SINGLE}
     decoder: nn.Linear
     covariance: Tensor
     count: Tensor
@@ -55,23 +79,19 @@ class Subspace(Reconstruction):
         require_non_negative("decay", decay)
         if decay > 1:
             raise ConfigurationError(f"decay is {decay}; it must lie in [0, 1]")
-        # The shell draws no weights of its own.
-        decoder = nn.Linear(k, dim, device="meta")
-        decoder.weight = nn.Parameter(torch.eye(dim, k), requires_grad=False)
-        decoder.bias = nn.Parameter(torch.zeros(dim), requires_grad=False)
-        super().__init__(decoder, takes_x=False)
+        super().__init__(_Plane(k, dim), takes_x=False)
         self.decay = decay
-        self.register_buffer("covariance", torch.zeros(dim, dim))
+        self.register_buffer("covariance", torch.zeros(dim, dim, dtype=torch.float64))
         self.register_buffer("count", torch.zeros(()))
         self.register_buffer("variances", torch.zeros(k))
 
     @torch.no_grad()
-    def update(self, x: Tree, y: Tree) -> None:
+    def update(self, x: Tree, y: Tree, q: Callable[[], Posterior] | None = None) -> None:
         """Pool mean and covariance with the data's, and turn W to the leading eigenvectors."""
         y, mean = require_tensor("y", y), self.decoder.bias
         if y.shape[-1] != len(mean):
             raise ShapeError(f"y has shape {tuple(y.shape)}; (*batch, {len(mean)}) is due")
-        data = y.reshape(-1, len(mean)) - mean
+        data = y.reshape(-1, len(mean)).double() - mean
         kept, (way, found) = self.decay * self.count, averaged(data)
         rate = found / (kept + found)
         own = totaled((data - way).T @ (data - way)) / found

@@ -5,17 +5,16 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from ebmlab._checks import require_non_negative
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import Bound, Inference, Posterior
 from ebmlab.inference._encoding import encoded, gaussian_noise, require_log_std
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["Amortized"]
 
 
-class Amortized(nn.Module, Inference):
+class Amortized(Inference):
     """z from an encoder of (x, y), with gradients into the encoder.
 
     At T = 0 z is the encoder's point, or its mean. At T > 0 the encoder's Gaussian is sampled by
@@ -41,7 +40,7 @@ class Amortized(nn.Module, Inference):
     """
 
     bound: ClassVar[Bound] = "upper"
-    stochastic: ClassVar[bool] = True
+    stochastic = True
 
     def __init__(self, encoder: nn.Module, samples: int = 1) -> None:
         super().__init__()
@@ -50,17 +49,8 @@ class Amortized(nn.Module, Inference):
         self.encoder = encoder
         self.samples = samples
 
-    def __call__(
-        self,
-        energy: Energy,
-        x: Tree,
-        y: Tree,
-        temperature: float = 0.0,
-        *,
-        rng: torch.Generator | None = None,
-    ) -> Posterior:
+    def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
         """One point at T = 0, `samples` reparametrized draws at T > 0."""
-        require_non_negative("temperature", temperature)
         mean, log_std = encoded(self.encoder, energy, x, y)
         zero = mean.new_zeros(mean.shape[:-1])
         if temperature == 0:

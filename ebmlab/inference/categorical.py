@@ -6,18 +6,19 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import require_generator, require_non_negative, require_positive
+from ebmlab._checks import require_generator, require_positive
+from ebmlab._limits import weighed
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.free_energy import Bound, Inference, Posterior
 from ebmlab.inference._atoms import data_batch
 from ebmlab.inference._encoding import encoded
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["AmortizedCategorical"]
 
 
-class AmortizedCategorical(nn.Module, Inference):
+class AmortizedCategorical(Inference):
     """One-hot z from an encoder's logits a, drawn at T > 0, the largest at T = 0.
 
     q is softmax(a) for each part on its own, the prior uniform, and the information
@@ -49,7 +50,7 @@ class AmortizedCategorical(nn.Module, Inference):
     """
 
     bound: ClassVar[Bound] = "upper"
-    stochastic: ClassVar[bool] = True
+    stochastic = True
 
     def __init__(
         self, encoder: nn.Module, samples: int = 1, *, relaxation: float | None = None
@@ -61,17 +62,8 @@ class AmortizedCategorical(nn.Module, Inference):
             require_positive("relaxation", relaxation)
         self.encoder, self.samples, self.relaxation = encoder, samples, relaxation
 
-    def __call__(
-        self,
-        energy: Energy,
-        x: Tree,
-        y: Tree,
-        temperature: float = 0.0,
-        *,
-        rng: torch.Generator | None = None,
-    ) -> Posterior:
+    def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
         """The likeliest codes at T = 0, `samples` draws at T > 0; both with a gradient."""
-        require_non_negative("temperature", temperature)
         logits = self._logits(energy, x, y)
         lead = logits.shape[: logits.ndim - energy.z_ndim]
         zero = logits.new_zeros(lead)
@@ -111,5 +103,5 @@ def _through(choose: Tensor, soft: Tensor) -> Tensor:
 def _information(logits: Tensor, batch: int) -> Tensor:
     """KL(softmax || uniform), summed over the parts: (*batch)."""
     log_q = logits.log_softmax(-1)
-    nats = (log_q.exp() * log_q).sum(-1) + math.log(logits.shape[-1])
+    nats = weighed(log_q.exp(), log_q).sum(-1) + math.log(logits.shape[-1])
     return nats.flatten(batch).sum(-1) if nats.ndim > batch else nats

@@ -1,23 +1,24 @@
 """Exact inference over finitely many z."""
 
 import math
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import require_non_negative
+from ebmlab._precise import SINGLE, Precise, precise
 from ebmlab._ranks import averaged
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.free_energy import Bound, Inference, Posterior
 from ebmlab.inference._atoms import data_batch, in_front, pick, spread
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["Enumerate"]
 
 
-class Enumerate(nn.Module, Inference):
+class Enumerate(Precise, Inference):
     """Try every z: q(z_k) ∝ w_k exp(-E(x, y, z_k) / T), or the lowest z_k at T = 0.
 
     The free energy is exact: -T log Σ_k w_k exp(-E_k / T). At T = 0 only the lowest atom carries a
@@ -44,6 +45,7 @@ class Enumerate(nn.Module, Inference):
     """
 
     bound: ClassVar[Bound] = "exact"
+    floors: ClassVar = {"log_weights": SINGLE, "count": SINGLE}
     atoms: Tensor
     log_weights: Tensor | None
     count: Tensor
@@ -60,16 +62,13 @@ class Enumerate(nn.Module, Inference):
             self.atoms = atoms
         else:
             self.register_buffer("atoms", atoms.clone())
+        self.decay = decay
         if decay is not None:
-            self._learn(decay)
+            if not 0 <= decay <= 1:
+                raise ConfigurationError(f"decay is {decay}; it must lie in [0, 1], or be None")
+            self.register_buffer("count", torch.ones((), device=atoms.device))
             weights = torch.ones(len(atoms), device=atoms.device) if weights is None else weights
         self.register_buffer("log_weights", None if weights is None else self._logs(weights))
-
-    def _learn(self, decay: float) -> None:
-        if not 0 <= decay <= 1:
-            raise ConfigurationError(f"decay is {decay}; it must lie in [0, 1], or be None")
-        self.refits, self.decay = True, decay
-        self.register_buffer("count", torch.ones((), device=self.atoms.device))
 
     def _logs(self, weights: Tensor) -> Tensor:
         if weights.shape != self.atoms.shape[:1]:
@@ -78,6 +77,7 @@ class Enumerate(nn.Module, Inference):
             )
         if not bool((weights >= 0).all() & (weights.sum() > 0)):
             raise ConfigurationError("weights must be >= 0 and not all zero")
+        weights = precise(weights)
         return (weights / weights.sum()).log()
 
     def _prior(self, energies: Tensor) -> Tensor:
@@ -87,28 +87,26 @@ class Enumerate(nn.Module, Inference):
             return energies.new_full((len(energies),), -math.log(len(energies))).reshape(shape)
         return self.log_weights.to(energies.dtype).reshape(shape)
 
-    def __call__(
-        self,
-        energy: Energy,
-        x: Tree,
-        y: Tree,
-        temperature: float = 0.0,
-        *,
-        rng: torch.Generator | None = None,
-    ) -> Posterior:
+    def capacity(self) -> float:
+        """Log K for K atoms."""
+        return math.log(len(self.atoms))
+
+    def possible(self) -> Tensor:
+        """The atoms of prior weight above 0; of equal ones the first is first."""
+        if self.log_weights is None:
+            return self.atoms
+        order = self.log_weights.argsort(descending=True, stable=True)
+        return self.atoms[order[: int(self.log_weights.isfinite().sum())]]
+
+    def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
         """The atoms and their posterior weights; at T = 0 the best atom."""
-        require_non_negative("temperature", temperature)
         batch = data_batch(energy, x, y)
         atoms = in_front(self.atoms, batch)
         if temperature == 0:
-            with torch.no_grad():
-                energies = energy(x, y, atoms, rng=rng)
-                prior = self._prior(energies)
-                best = energies.masked_fill(prior.isneginf(), torch.inf).argmin(0, keepdim=True)
-            zero = energies.new_zeros(batch)
-            one, atom = torch.ones_like(energies[:1]), pick(spread(atoms, batch), best)
-            known = None if torch.is_grad_enabled() else pick(energies, best)
-            return Posterior(atom, one, zero, zero, known)
+            best, lowest = self._lowest(energy, x, y, atoms, rng)
+            zero, atom = torch.zeros_like(lowest[0]), pick(spread(atoms, batch), best)
+            known = None if torch.is_grad_enabled() else lowest
+            return Posterior(atom, torch.ones_like(lowest), zero, zero, known)
         energies = energy(x, y, atoms, rng=rng)
         prior = self._prior(energies)
         log_q = (prior - energies / temperature).log_softmax(0)
@@ -119,11 +117,28 @@ class Enumerate(nn.Module, Inference):
         return Posterior(spread(atoms, batch), weights, information, residual, energies)
 
     @torch.no_grad()
-    def refit(self, x: Tree, y: Tree, q: Posterior) -> None:
+    def _lowest(
+        self, energy: Energy, x: Tree, y: Tree, atoms: Tensor, rng: Rng
+    ) -> tuple[Tensor, Tensor]:
+        """Which atom is the lowest of those in front of the batch, and its energy: (1, *batch)."""
+        energy.check(x, y, atoms)
+        found = None if self.log_weights is not None else energy.lowest(x, y, self.atoms)
+        if found is not None:
+            return found[None], energy(x, y, self.atoms[found[None]], rng=rng)
+        energies = energy(x, y, atoms, rng=rng)
+        forbidden = self._prior(energies).isneginf()
+        best = energies.masked_fill(forbidden, torch.inf).argmin(0, keepdim=True)
+        return best, pick(energies, best)
+
+    @torch.no_grad()
+    def update(self, x: Tree, y: Tree, q: Callable[[], Posterior]) -> None:
         """Move learned weights to the mean posterior."""
-        if self.log_weights is None or len(q.weights) != len(self.atoms):
+        if self.log_weights is None or self.decay is None:
             return
-        each = q.weights.expand(len(self.atoms), *q.information.shape).flatten(1)
+        known = q()
+        if len(known.weights) != len(self.atoms):
+            return
+        each = known.weights.expand(len(self.atoms), *known.information.shape).flatten(1)
         kept, (mean, found) = self.decay * self.count, averaged(each.T)
         rate = (found / (kept + found)).to(mean.dtype)
         share = self.log_weights.to(mean.dtype).exp().lerp(mean, rate)

@@ -1,12 +1,13 @@
 """z of several discrete parts, chosen part by part: iterated conditional modes and mean field."""
 
+import math
 import warnings
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ebmlab._checks import leaves, require_non_negative, require_positive
+from ebmlab._checks import leaves, require_positive
 from ebmlab._randomness import replayed
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
@@ -14,12 +15,12 @@ from ebmlab.free_energy import Bound, Inference, Posterior
 from ebmlab.inference._atoms import data_batch, in_front, pick, spread
 from ebmlab.inference._mean_field import Parts
 from ebmlab.inference._solvers.point import NotConvergedWarning
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["Factorized"]
 
 
-class Factorized(nn.Module, Inference):
+class Factorized(Inference):
     """z of `parts` discrete codes, each updated given the others, in turn, until nothing moves.
 
     z is (parts, codes), one-hot in each part, or (parts,) of 0 and 1. At T = 0 each part takes its
@@ -114,17 +115,12 @@ class Factorized(nn.Module, Inference):
                 "starts hold codes or probabilities: >= 0, and of sum 1 over the codes of a part"
             )
 
-    def __call__(
-        self,
-        energy: Energy,
-        x: Tree,
-        y: Tree,
-        temperature: float = 0.0,
-        *,
-        rng: torch.Generator | None = None,
-    ) -> Posterior:
+    def capacity(self) -> float:
+        """Log K for each part."""
+        return self.parts * math.log(self.values)
+
+    def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
         """One atom: the best z found at T = 0, the mean of the best q found at T > 0."""
-        require_non_negative("temperature", temperature)
         if energy.z_ndim != len(self.event):
             raise ShapeError(
                 f"z of {type(self).__name__} is {self.event}, but the energy's z_ndim is "

@@ -6,17 +6,16 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import require_non_negative
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import Bound, Inference, Posterior
 from ebmlab.inference._encoding import encoded, gaussian_noise, require_log_std
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["ImportanceWeighted", "log_ratio"]
 
 
-class ImportanceWeighted(nn.Module, Inference):
+class ImportanceWeighted(Inference):
     """Draws z_k = μ + σ ξ_k of an encoder's Gaussian q, weighed against the prior p = N(0, 1).
 
     At T > 0 the free energy is F = -T log (1/K) Σ_k exp(-E_k / T) p(z_k) / q(z_k), an upper bound
@@ -51,7 +50,7 @@ class ImportanceWeighted(nn.Module, Inference):
     """
 
     bound: ClassVar[Bound] = "upper"
-    stochastic: ClassVar[bool] = True
+    stochastic = True
 
     def __init__(self, encoder: nn.Module, samples: int = 50, *, doubly: bool = False) -> None:
         super().__init__()
@@ -61,17 +60,8 @@ class ImportanceWeighted(nn.Module, Inference):
         self.samples = samples
         self.doubly = doubly
 
-    def __call__(
-        self,
-        energy: Energy,
-        x: Tree,
-        y: Tree,
-        temperature: float = 0.0,
-        *,
-        rng: torch.Generator | None = None,
-    ) -> Posterior:
+    def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
         """One point at T = 0, `samples` weighed draws at T > 0."""
-        require_non_negative("temperature", temperature)
         mean, log_std = encoded(self.encoder, energy, x, y)
         zero = mean.new_zeros(mean.shape[:-1])
         if temperature == 0:

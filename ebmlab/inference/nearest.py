@@ -1,5 +1,7 @@
 """z as the nearest code of a codebook: vector quantization."""
 
+import math
+from collections.abc import Callable
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -11,7 +13,7 @@ from ebmlab.free_energy import Bound, Inference, Posterior
 from ebmlab.inference._atoms import data_batch
 from ebmlab.inference._encoding import encoded
 from ebmlab.networks import Codebook
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["Nearest", "Quantized"]
 
@@ -30,7 +32,7 @@ class Quantized(NamedTuple):
     number: Tensor
 
 
-class Nearest(nn.Module, Inference):
+class Nearest(Inference):
     """z = the code nearest to h = encoder(x, y), or to y itself where there is no encoder.
 
     Nearest in squared distance. Behind an encoder z carries the gradient to h
@@ -62,7 +64,7 @@ class Nearest(nn.Module, Inference):
     """
 
     bound: ClassVar[Bound] = "upper"
-    refits = True
+    point: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -84,7 +86,7 @@ class Nearest(nn.Module, Inference):
         else:
             h, _ = encoded(self.encoder, energy, x, y)
         number = self.codebook.nearest(h)
-        return Quantized(h, self.codebook(number), number)
+        return Quantized(h, self.codebook(number).to(h.dtype), number)
 
     def posterior(self, energy: Energy, found: Quantized) -> Posterior:
         """The codes as one atom; behind an encoder with its gradient, straight through."""
@@ -95,22 +97,17 @@ class Nearest(nn.Module, Inference):
         zero = torch.zeros_like(one)
         return Posterior(codes[None], one[None], zero, zero, encoded=h)
 
-    def __call__(
-        self,
-        energy: Energy,
-        x: Tree,
-        y: Tree,
-        temperature: float = 0.0,
-        *,
-        rng: torch.Generator | None = None,
-    ) -> Posterior:
+    def capacity(self) -> float:
+        """Log K for K codes; z may have several parts, each of which carries as much."""
+        return math.log(len(self.codebook.codes))
+
+    def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
         """The nearest code for each datum, or for each of its parts."""
-        self.require_point(temperature)
         return self.posterior(energy, self.quantize(energy, x, y))
 
     @torch.no_grad()
-    def refit(self, x: Tree, y: Tree, q: Posterior) -> None:
+    def update(self, x: Tree, y: Tree, q: Callable[[], Posterior]) -> None:
         """Move the codebook to what it stands for."""
-        rows = require_tensor("encoded", q.encoded).flatten(0, -2)
+        rows = require_tensor("encoded", q().encoded).flatten(0, -2)
         index = self.codebook.nearest(rows)
         self.codebook.learn(rows, index[None], torch.ones_like(rows[None, :, 0]))

@@ -6,16 +6,17 @@ import torch
 from torch import nn
 
 from ebmlab._checks import require_tensor
+from ebmlab._precise import precise
 from ebmlab.energies import Reconstruction, SquaredDistance
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import Bound, Inference, Posterior
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["Projected"]
 
 
-class Projected(nn.Module, Inference):
+class Projected(Inference):
     """The z of least ‖W z + b - y‖²: z = W⁺ (y - b), the shortest where there are several.
 
     Wᵀ (y - b) where the columns of W are orthonormal. z carries its gradient.
@@ -36,22 +37,15 @@ class Projected(nn.Module, Inference):
     """
 
     bound: ClassVar[Bound] = "exact"
+    point: ClassVar[bool] = True
 
-    def __call__(
-        self,
-        energy: Energy,
-        x: Tree,
-        y: Tree,
-        temperature: float = 0.0,
-        *,
-        rng: torch.Generator | None = None,
-    ) -> Posterior:
+    def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
         """The projection of each datum, in coordinates along W."""
-        self.require_point(temperature)
         decoder = _linear_decoder(energy)
         y = require_tensor("y", y)
         offset = y if decoder.bias is None else y - decoder.bias
-        z = offset @ torch.linalg.pinv(decoder.weight).mT
+        # There is no pseudoinverse in half precision.
+        z = (precise(offset) @ torch.linalg.pinv(precise(decoder.weight)).mT).to(y.dtype)
         zero = z.new_zeros(z.shape[:-1])
         return Posterior(z[None], torch.ones_like(zero)[None], zero, zero)
 

@@ -9,12 +9,12 @@ from ebmlab.energy import Energy
 from ebmlab.free_energy import Bound, Inference, Posterior
 from ebmlab.inference._encoding import encoded
 from ebmlab.inference._solvers.point import PointInference
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["Refined"]
 
 
-class Refined(nn.Module, Inference):
+class Refined(Inference):
     """z by a solver that starts, for each datum, at the encoder's guess.
 
     The z found is a constant of the free energy, an upper bound of the minimum: the better the
@@ -43,22 +43,14 @@ class Refined(nn.Module, Inference):
     """
 
     bound: ClassVar[Bound] = "upper"
+    point: ClassVar[bool] = True
 
     def __init__(self, encoder: nn.Module, infer: PointInference) -> None:
         super().__init__()
         self.encoder, self.infer = encoder, infer
 
-    def __call__(
-        self,
-        energy: Energy,
-        x: Tree,
-        y: Tree,
-        temperature: float = 0.0,
-        *,
-        rng: torch.Generator | None = None,
-    ) -> Posterior:
+    def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
         """The z that the solver reaches from the encoder's guess, and its residual."""
-        self.require_point(temperature)
         with torch.no_grad():
             guess, _ = encoded(self.encoder, energy, x, y)
         return self.infer.infer_from(guess[None], energy, x, y, rng=rng)

@@ -3,9 +3,9 @@
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ebmlab._checks import leaves, require_generator, require_non_negative
+from ebmlab._checks import leaves, require_generator
 from ebmlab._randomness import fork, replayed
 from ebmlab.energies import Density
 from ebmlab.energy import Energy
@@ -14,12 +14,12 @@ from ebmlab.free_energy import Bound, Inference, Posterior
 from ebmlab.inference._atoms import data_batch, in_front, spread
 from ebmlab.protocols import Sampler
 from ebmlab.samplers import run
-from ebmlab.types import Potential, Tree
+from ebmlab.types import Potential, Rng, Tree
 
 __all__ = ["Sampled"]
 
 
-class Sampled(nn.Module, Inference):
+class Sampled(Inference):
     """z by Markov chains: q(z) ∝ p(z) exp(-E(x, y, z) / T), each datum with its own chains.
 
     The sampler runs at temperature 1 on u(z) = E(x, y, z) / T - log p(z). The gradient of the free
@@ -55,7 +55,7 @@ class Sampled(nn.Module, Inference):
     """
 
     bound: ClassVar[Bound] = "gradient"
-    stochastic: ClassVar[bool] = True
+    stochastic = True
     start: Tensor | None
 
     def __init__(
@@ -86,17 +86,8 @@ class Sampled(nn.Module, Inference):
         """The same inference, begun at z (k, *batch, *event): the atoms of an earlier one."""
         return Sampled(self.sampler, self.steps, len(z), start=z, prior=self.prior)
 
-    def __call__(
-        self,
-        energy: Energy,
-        x: Tree,
-        y: Tree,
-        temperature: float = 0.0,
-        *,
-        rng: torch.Generator | None = None,
-    ) -> Posterior:
+    def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
         """Where the chains of each datum end, equally weighted."""
-        require_non_negative("temperature", temperature)
         if temperature == 0:
             raise ConfigurationError(
                 "Sampled draws z at a temperature T > 0, and T is 0; use Descent or LBFGS there"

@@ -47,6 +47,14 @@ class Space(ABC):
     def project(self, z: Tensor) -> Tensor:
         """The nearest point of the space, for each z (*batch, dim)."""
 
+    def draw(self, n: int, rng: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
+        """N draws (n, dim) of its usual law: uniform, where there is such a one.
+
+        Raises:
+            ConfigurationError: it has no law.
+        """
+        raise ConfigurationError(f"{self} has no law to draw from; pass a Density")
+
     @final
     def contains(self, z: Tensor, tolerance: float = 1e-5) -> Tensor:
         """Which z (*batch, dim) lie in the space, up to a distance: bool (*batch).
@@ -100,6 +108,8 @@ class Vector(Smooth):
         """Standard normal draws (n, dim); there are no uniform ones."""
         return torch.randn(n, self.dim, generator=rng, dtype=dtype, device=rng.device)
 
+    draw = normal
+
 
 class Circle(Smooth):
     """Angles z in [0, 2π), whose ends meet; dim is 1.
@@ -127,6 +137,8 @@ class Circle(Smooth):
         """Uniform angles (n, 1)."""
         draws = torch.rand(n, 1, generator=rng, dtype=dtype, device=rng.device)
         return self.project(2 * math.pi * draws)
+
+    draw = uniform
 
     def atoms(self, k: int, dtype: torch.dtype = torch.float32) -> Tensor:
         """K angles (k, 1), evenly spaced from 0."""
@@ -167,6 +179,8 @@ class Sphere(Smooth):
             torch.randn(n, self.dim, generator=rng, dtype=dtype, device=rng.device)
         )
 
+    draw = uniform
+
 
 class Simplex(Smooth):
     """Probabilities: z >= 0, Σ z = 1.
@@ -190,7 +204,7 @@ class Simplex(Smooth):
         counts = torch.arange(1, self.dim + 1, dtype=z.dtype, device=z.device)
         thresholds = (largest.cumsum(-1) - 1) / counts
         support = (largest > thresholds).sum(-1, keepdim=True).clamp(min=1)
-        return (z - thresholds.gather(-1, support - 1)).clamp(min=0)
+        return (z - thresholds.gather(-1, support - 1)).relu()
 
     def stationary(self, z: Tensor, grad: Tensor) -> Tensor:
         """z - P(z - ∇u), which is 0 at a constrained minimum, corners included."""
@@ -201,6 +215,8 @@ class Simplex(Smooth):
         draws = torch.rand(n, self.dim, generator=rng, dtype=dtype, device=rng.device)
         weights = -torch.log1p(-draws) + torch.finfo(dtype).tiny
         return weights / weights.sum(-1, keepdim=True)
+
+    draw = uniform
 
 
 class Finite(Space):
@@ -230,6 +246,17 @@ class Finite(Space):
         if self.size > MOST_ATOMS:
             raise ConfigurationError(f"{self} has {self.size} points, too many to list")
         return self.point(torch.arange(self.size), dtype)
+
+    def draw(self, n: int, rng: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
+        """N different points (n, dim).
+
+        Raises:
+            ConfigurationError: there are fewer.
+        """
+        if self.size < n:
+            raise ConfigurationError(f"{n} points asked for, but {self} has {self.size} points")
+        order = torch.randperm(self.size, generator=rng, device=rng.device)
+        return self.atoms(dtype).to(rng.device)[order[:n]]
 
     @final
     def uniform(self, n: int, rng: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:

@@ -11,12 +11,12 @@ from ebmlab.errors import ShapeError
 from ebmlab.free_energy import Bound, Inference, Posterior
 from ebmlab.inference._atoms import data_batch
 from ebmlab.protocols import Stepped
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["Stored"]
 
 
-class Stored(Stepped, Inference):
+class Stored(Inference, Stepped):
     """z = table[x], where x is the number of the datum: learned with the model, no encoder.
 
     Gradients of the energy move the rows of the batch. (Optimizers with momentum move the others
@@ -44,6 +44,7 @@ class Stored(Stepped, Inference):
     """
 
     bound: ClassVar[Bound] = "upper"
+    point: ClassVar[bool] = True
     takes_x: ClassVar[bool] = True
 
     def __init__(self, table: Tensor, *, radius: float | None = None) -> None:
@@ -55,17 +56,8 @@ class Stored(Stepped, Inference):
         self.table = nn.Parameter(table.detach().clone())
         self.radius = radius
 
-    def __call__(
-        self,
-        energy: Energy,
-        x: Tree,
-        y: Tree,
-        temperature: float = 0.0,
-        *,
-        rng: torch.Generator | None = None,
-    ) -> Posterior:
+    def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
         """The z stored for each x."""
-        self.require_point(temperature)
         z = self.table[require_index("x", x)]
         batch = torch.broadcast_shapes(data_batch(energy, x, y), z.shape[: z.ndim - energy.z_ndim])
         zero = z.new_zeros(batch)

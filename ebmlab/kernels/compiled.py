@@ -1,4 +1,4 @@
-"""Compiled programs: one of its own for every potential and shape, with a way back to eager."""
+"""Compiled programs: one for every potential and shape, with a way back to eager."""
 
 import functools
 import types
@@ -30,11 +30,6 @@ class Program:
 
     Args:
         function: of tensors and of what holds them; no host sync, no branch on values.
-
-    Example:
-        >>> double = Program(lambda y: 2 * y)
-        >>> double(torch.ones(2))
-        tensor([2., 2.])
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -53,7 +48,7 @@ class Program:
             return self._first(inputs)
 
     def replay(self, moving: Any, out: Any) -> Callable[[Any], Any] | None:
-        """The last call as a function of its moving inputs alone, or None if there is no telling.
+        """The last call as a function of its moving inputs alone, or None if that is unclear.
 
         The compiler checks at every call whether its program still fits, at a few hundred
         microseconds. In a loop where nothing but some tensors changes, once is enough.
@@ -75,7 +70,7 @@ class Program:
                 _copied(self.function), fullgraph=True, dynamic=False, backend=backend
             )
             try:
-                # What the compiler has to say of itself is nothing that a caller can mend.
+                # The compiler warns of itself, which a caller cannot mend.
                 with warnings.catch_warnings(action="ignore"):
                     out = compiled(*inputs)
             except Exception as reason:
@@ -84,7 +79,7 @@ class Program:
                 self.compiled = compiled
                 return out
         self.failed = True
-        # What is wrong with the function itself is better said by the function.
+        # If the function itself is wrong, its own error says so best.
         out = self.function(*inputs)
         reasons = str(fault).strip().splitlines() or [type(fault).__name__]
         warnings.warn(
@@ -181,8 +176,8 @@ class CompiledPotential(Potential):
 
     Example:
         >>> u = CompiledPotential(Potential(lambda y: y.square().sum(-1)))
-        >>> u.value_and_grad(torch.ones(1, 2))
-        (tensor([2.]), tensor([[2., 2.]]))
+        >>> u(torch.ones(1, 2))  # as before; the compiler starts at the first `value_and_grad`
+        tensor([2.])
     """
 
     def __init__(self, u: Potential) -> None:

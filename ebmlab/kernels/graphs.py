@@ -28,9 +28,9 @@ class GraphedBlock(Generic[S]):
     Args:
         step: state -> state, a pure function of CUDA tensors and of numbers from `generator`,
             without host syncs and of the same shapes at each call. What else it reads, such as
-            parameters, is read where it lies: change it in place, never by another tensor.
-        example: a state, a (named) tuple of tensors or of such tuples; only its shapes, types
-            and devices last, but its values must be fit to step from.
+            parameters, is read where it lies: change it in place, and never replace it.
+        example: a state, a (named) tuple of tensors or of such tuples; only its shapes, types and
+            devices are kept, but its values must be ones to step from.
         generator: where the step's random numbers come from, on the tensors' device.
         steps: K >= 1.
         record: how a body is recorded; a CUDA graph by default.
@@ -119,15 +119,15 @@ def require_like(name: str, state: Any, like: Any) -> None:
     """Raise unless a state has the structure, shapes, types and devices of another."""
     got, due = dict(_leaves(state)), dict(_leaves(like))
     if got.keys() != due.keys():
-        raise ShapeError(f"{name} holds tensors at {[*got]}, but {[*due]} are due")
+        raise ShapeError(f"{name} holds tensors at {[*got]}, expected {[*due]}")
     for path, leaf in got.items():
         other = due[path]
         if leaf.shape != other.shape:
             raise ShapeError(
-                f"{name}{path} has shape {tuple(leaf.shape)}, but {tuple(other.shape)} is due"
+                f"{name}{path} has shape {tuple(leaf.shape)}, expected {tuple(other.shape)}"
             )
         if leaf.dtype != other.dtype:
-            raise DtypeError(f"{name}{path} is {leaf.dtype}, but {other.dtype} is due")
+            raise DtypeError(f"{name}{path} is {leaf.dtype}, expected {other.dtype}")
         if leaf.device != other.device:
             raise DeviceError(f"{name}{path} is on {leaf.device}, captured on {other.device}")
 

@@ -73,7 +73,7 @@ def philox(counter: Four, key: tuple[Tensor, Tensor]) -> Four:
 
 
 def _product(a: Tensor, b: int) -> tuple[Tensor, Tensor]:
-    """High and low word of a product, by halves: int64 holds no product of two words."""
+    """High and low word of a product, by halves: it does not fit in int64."""
     low = a * (b & 0xFFFF)
     upper = a * (b >> 16) + (low >> 16)
     return upper >> 16, ((upper & 0xFFFF) << 16) | (low & 0xFFFF)

@@ -49,8 +49,8 @@ def log_sum_exp_products(
         )
     if left_out is not None and left_out.shape not in {x.shape[:1], (len(x), len(y))}:
         raise ShapeError(
-            f"left_out has shape {tuple(left_out.shape)}; ({len(x)},) columns or "
-            f"({len(x)}, {len(y)}) booleans are due"
+            f"left_out has shape {tuple(left_out.shape)}; expected "
+            f"({len(x)},) columns or ({len(x)}, {len(y)}) booleans"
         )
     x, y = _wide(x), _wide(y)
     return _Products.apply(x, y, _number(scale, x), left_out)

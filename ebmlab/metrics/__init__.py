@@ -12,7 +12,7 @@ from ebmlab.metrics.density import (
     grid_energies,
 )
 from ebmlab.metrics.energy_moves import ebfmi, potential_ebfmi
-from ebmlab.metrics.information import capacity, gain, information
+from ebmlab.metrics.information import gain, information
 from ebmlab.metrics.neighbors import knn_accuracy
 from ebmlab.metrics.probe import linear_probe
 from ebmlab.metrics.spectrum import alpha_req, effective_rank, rankme
@@ -32,7 +32,6 @@ __all__ = [
     "auroc",
     "autocorrelation",
     "branch_matches",
-    "capacity",
     "code_std",
     "conditional_nll",
     "dimension_std",

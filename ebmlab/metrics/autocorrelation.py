@@ -1,4 +1,4 @@
-"""How much draws of one chain remember of each other, and how many they are worth."""
+"""How strongly the draws of a chain depend on each other, and how many they are worth."""
 
 import math
 
@@ -76,7 +76,7 @@ def _time(rho: Tensor, chains: int) -> Tensor:
     pair = even + odd
     alive = (pair[:, :-1] > 0).long().cumprod(1)
     kept = (pair.cummin(1).values[:, :-1] * alive).sum(1)
-    # Of the pair that ends the sequence its even half still counts, where that is positive.
+    # The even half of the pair that ends the sequence still counts where it is positive.
     end = alive.sum(1, keepdim=True)
     rest, whole = even.gather(1, end)[:, 0], pair.gather(1, end)[:, 0]
     tau = 2 * kept - 1 + torch.where((rest > 0) | (whole >= 0), rest, 0.0)

@@ -30,8 +30,8 @@ def rhat(samples: Tensor) -> Tensor:
     (chains that differ in width); the larger of the two. Above 1.01 the chains have not mixed.
 
     Args:
-        samples: (draws, chains, *event), at least 4 draws. One chain is compared with itself, its
-            first half with its second.
+        samples: (draws, chains, *event), at least 4 draws. A single chain's first half is compared
+            with its second.
 
     Returns:
         (*event) in float64. A constant coordinate has NaN; chains that each stand still at places
@@ -72,8 +72,8 @@ def ess(samples: Tensor) -> Tensor:
     """The effective sample size of the bulk: of the normal quantiles of the draws, in half-chains.
 
     It exists where the mean does not, and tells how well the center of a coordinate's law is
-    known; the extremes are the matter of `ess_tail`. R-hat and the standard errors are to be
-    trusted from about 100 per chain on.
+    known; for the extremes see `ess_tail`. Trust R-hat and the standard errors from about 100 per
+    chain on.
 
     Args:
         samples: (draws, chains, *event), at least 4 draws; of an odd number the middle one is left

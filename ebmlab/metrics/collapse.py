@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import require_positive
+from ebmlab._precise import precise
 from ebmlab.errors import CollapseError, ConfigurationError
 from ebmlab.metrics.compared import compared
-from ebmlab.metrics.populations import precise
 from ebmlab.metrics.spectrum import effective_rank
 from ebmlab.protocols import Loss
 from ebmlab.types import Tree

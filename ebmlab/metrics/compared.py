@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ebmlab._checks import leaves
+from ebmlab.codes import Codes
 from ebmlab.energies import ClusterEnergy
-from ebmlab.energy import Energy
 from ebmlab.protocols import Method
 from ebmlab.types import Tree
 
@@ -49,21 +49,21 @@ def compared(method: nn.Module, x: Tree, y: Tree, rows: int = 256) -> Compared:
         return Compared(None, None)
     x, y = _first(x, y, rows)
     with _still(inner, batch=len(leaves(y)[0]) > 1):
-        head, hx, hy = inner.energy.embed(x, y)
-        if head is not inner.energy:
-            return _read(head, hx if isinstance(hx, Tensor) else hy)
+        codes = inner.energy.codes(x, y)
+        if codes.head is not inner.energy:
+            return _read(codes)
         encoder = inner.encoder
         return Compared(None if encoder is None else _flat(encoder(leaves(y)[0])), None)
 
 
-def _read(head: Energy, h: Tree) -> Compared:
-    if not isinstance(h, Tensor):
+def _read(codes: Codes) -> Compared:
+    view = next((h[0] for h in (codes.x, codes.y) if isinstance(h[0], Tensor)), None)
+    if not isinstance(view, Tensor):
         return Compared(None, None)
-    view = h[0] if h.ndim > 2 else h
-    clusters = next((part for part in head.modules() if isinstance(part, ClusterEnergy)), None)
-    return Compared(
-        _flat(view), None if clusters is None else clusters.logits(view).flatten(0, -2)
-    )
+    parts = codes.head.modules()
+    clusters = next((part for part in parts if isinstance(part, ClusterEnergy)), None)
+    logits = None if clusters is None else clusters.logits(view).flatten(0, -2)
+    return Compared(_flat(view), logits)
 
 
 def _flat(h: Tensor) -> Tensor | None:

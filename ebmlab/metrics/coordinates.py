@@ -23,7 +23,7 @@ _BLOCK = 1 << 18
 
 
 def require_draws(samples: Tensor, name: str = "samples", least: int = LEAST) -> None:
-    """Raise unless samples are finite numbers (draws, chains, *event) with draws enough.
+    """Raise unless samples are finite numbers (draws, chains, *event) with enough draws.
 
     Raises:
         ShapeError: no chains, an empty event, or fewer than `least` draws.
@@ -32,7 +32,7 @@ def require_draws(samples: Tensor, name: str = "samples", least: int = LEAST) ->
     shape = tuple(samples.shape)
     if len(shape) < 2 or 0 in shape[1:]:
         raise ShapeError(
-            f"{name} has shape {shape}; (draws, chains, *event) is due, as run(…, thin=1) keeps "
+            f"{name} has shape {shape}; expected (draws, chains, *event), as run(…, thin=1) keeps "
             "them; one chain alone is samples[:, None]"
         )
     if shape[0] < least:
@@ -82,7 +82,7 @@ def halves(x: Tensor) -> Tensor:
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and variance (over n - 1) of each chain; the variance of a constant chain is 0."""
-    # A mean of equal numbers may be off by a rounding; that of zeros is not.
+    # A mean of equal numbers may be off by a rounding error; that of zeros is exact.
     away = x - x[..., :1]
     return x[..., 0] + away.mean(-1), away.var(-1)
 
@@ -109,7 +109,7 @@ def normal_scores(x: Tensor) -> Tensor:
 
 
 def ascending(x: Tensor) -> Tensor:
-    """All draws of each coordinate in order: (coordinates, chains, draws) -> (coordinates, N)."""
+    """All draws of each coordinate, sorted: (coordinates, chains, draws) -> (coordinates, N)."""
     flat = x.flatten(1)
     # On one core numpy sorts several times faster than torch.
     return torch.from_numpy(np.sort(flat.numpy(), 1)) if flat.is_cpu else flat.sort(1).values

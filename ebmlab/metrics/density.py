@@ -101,13 +101,13 @@ def conditional_nll(
 
 @torch.no_grad()
 def fit_temperature(energies: Tensor, grid: Tensor, at: Tensor) -> float:
-    """The T > 0 that makes `conditional_nll` least; fit it on validation data, not on the test's.
+    """The T > 0 that makes `conditional_nll` least; fit it on validation data, not on test data.
 
     The NLL is convex in 1/T, so its one minimum is where the mean energy of the data equals the
     model's, mean_i E(x_i, y_i) = mean_i ⟨E(x_i, ·)⟩_T: a root in log T, searched for six decades
-    beyond the energies' own scales. An energy that knows nothing of y (constant, or turned round)
-    ends at the warm end, where the density is uniform over the window; one whose data lie at or
-    below the grid's minima at the cold end.
+    beyond the energies' own scales. An energy that knows nothing of y (constant, or with its sign
+    reversed) ends at the warm end, where the density is uniform over the window; one whose data
+    lie at or below the grid's minima at the cold end.
 
     Args:
         energies: E(x_i, grid_j), (n, m); +∞ is allowed.
@@ -159,7 +159,7 @@ def fit_temperature(energies: Tensor, grid: Tensor, at: Tensor) -> float:
 
 
 class BranchMatches(NamedTuple):
-    """How well the wells of an energy are the right answers.
+    """How well the wells of an energy match the right answers.
 
     Attributes:
         recall: the share of true branches with a minimum nearby.
@@ -192,7 +192,7 @@ def branch_matches(
         branches: n tensors of right answers, in grid's units.
         temperature: T > 0.
         depth: minima count if within depth·T of the row's lowest energy, >= 0.
-        tolerance: how near is nearby, in grid's units, > 0.
+        tolerance: what counts as nearby, in the grid's units, > 0.
 
     Raises:
         ShapeError: shapes do not fit each other, or branches are not n tensors (k,).
@@ -212,8 +212,8 @@ def branch_matches(
     energies, grid, _ = _scored(energies, grid, None)
     if len(branches) != len(energies) or any(branch.ndim != 1 for branch in branches):
         raise ShapeError(
-            f"branches holds {len(branches)} tensors for energies {tuple(energies.shape)}; one "
-            "tensor (k,) per row is due"
+            f"branches holds {len(branches)} tensors for energies {tuple(energies.shape)}; "
+            "expected one tensor (k,) per row"
         )
     row, place, height = _minima(energies.cpu(), grid.cpu())
     kept = height <= _lowest(energies).cpu()[row] + depth * temperature
@@ -254,7 +254,7 @@ def _minima(energies: Tensor, grid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _scored(energies: Tensor, grid: Tensor, at: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-    """All three in float64 on the energies' device, once their shapes are checked."""
+    """All three, checked, in float64 on the energies' device."""
     if grid.ndim != 1 or len(grid) < 2 or energies.ndim != 2 or len(energies) == 0:
         raise ShapeError(
             f"energies has shape {tuple(energies.shape)}, grid {tuple(grid.shape)}; they are "

@@ -1,18 +1,15 @@
 """What z carries: nats of its posterior, nats at most, and what knowing it is worth."""
 
-import math
-
 import torch
 from torch import Tensor
 
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.free_energy import FreeEnergy, Inference
-from ebmlab.inference import Enumerate, Factorized, Nearest
+from ebmlab.free_energy import FreeEnergy
 from ebmlab.inference._atoms import data_batch, in_front
 from ebmlab.types import Tree
 
-__all__ = ["capacity", "gain", "information"]
+__all__ = ["gain", "information"]
 
 
 @torch.no_grad()
@@ -44,26 +41,6 @@ def information(energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None = 
     Source: Hinton, van Camp 1993; Kingma, Welling 2014, arXiv:1312.6114.
     """
     return _inferred(energy).posterior(x, y, rng=rng).information
-
-
-def capacity(infer: Inference) -> float:
-    """The most nats that z can carry: log K for K codes, infinite where no such number is known.
-
-    For `Nearest`, whose z may have several parts, it is log K for each part.
-
-    Example:
-        >>> round(capacity(Enumerate(torch.eye(16))), 2)
-        2.77
-        >>> round(capacity(Factorized(parts=3, codes=4)), 2)
-        4.16
-    """
-    if isinstance(infer, Enumerate):
-        return math.log(len(infer.atoms))
-    if isinstance(infer, Factorized):
-        return infer.parts * math.log(infer.values)
-    if isinstance(infer, Nearest):
-        return math.log(len(infer.codebook.codes))
-    return math.inf
 
 
 @torch.no_grad()

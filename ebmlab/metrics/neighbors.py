@@ -65,7 +65,7 @@ def knn_accuracy(
     won = []
     for part in queries.split(max(1, _BLOCK // len(known))):
         cosine, neighbor = (part @ known.mT).topk(k, dim=-1)
-        # exp(cos / τ) would overflow at low temperatures; a factor of all votes changes none.
+        # exp(cos / τ) would overflow at low temperatures; a common factor changes no vote.
         each = ((cosine - cosine[:, :1]) / temperature if weighted else 0 * cosine).exp()
         votes = torch.zeros(len(part), len(classes), dtype=known.dtype, device=known.device)
         votes.scatter_add_(-1, index[neighbor], each)

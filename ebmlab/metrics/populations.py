@@ -4,15 +4,11 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_device
+from ebmlab._precise import precise
 from ebmlab.errors import DtypeError, NonFiniteError, ShapeError
 from ebmlab.types import Tree
 
-__all__ = ["labeled", "population", "precise"]
-
-
-def precise(codes: Tensor) -> Tensor:
-    """Codes in float32 or better."""
-    return codes.to(torch.promote_types(codes.dtype, torch.float32))
+__all__ = ["labeled", "population"]
 
 
 def population(name: str, codes: Tensor, least: int = 1) -> Tensor:

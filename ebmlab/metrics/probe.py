@@ -56,7 +56,7 @@ def linear_probe(codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels:
 def _on_device(codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels: Tensor) -> float:
     classes, index = labels.unique(return_inverse=True)
     mean, std = codes.mean(0), codes.std(0, correction=0)
-    # As scikit-learn does: what does not vary is not scaled.
+    # As in scikit-learn, what does not vary is not scaled.
     scale = torch.where(std > 0, std, 1.0)
     weight, bias = fit_logistic((codes - mean) / scale, index, len(classes))
     logits = (test_codes - mean) / scale @ weight.mT + bias

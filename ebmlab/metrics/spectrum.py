@@ -1,10 +1,11 @@
-"""In how many directions codes vary: ranks and the decay of their spectrum."""
+"""How many directions codes vary in: ranks and the decay of their spectrum."""
 
 import torch
 from torch import Tensor
 
+from ebmlab._precise import precise
 from ebmlab.errors import ConfigurationError
-from ebmlab.metrics.populations import population, precise
+from ebmlab.metrics.populations import population
 
 __all__ = ["alpha_req", "effective_rank", "rankme"]
 
@@ -70,7 +71,7 @@ def alpha_req(codes: Tensor, first: int = 1, last: int | None = None) -> float:
     """The exponent α of the power law λ_i ~ i^(-α) that the covariance's eigenvalues follow.
 
     The least-squares slope of log λ_i over log i, weighed 1 / i so that each octave of i counts
-    alike. Near 1 is what good representations had; large is collapse to few directions.
+    alike. Good representations are reported near 1; a large α means collapse to few directions.
 
     Args:
         codes: (n, d) with n >= 3.
@@ -108,7 +109,7 @@ def alpha_req(codes: Tensor, first: int = 1, last: int | None = None) -> float:
 
 
 def _centered_values(codes: Tensor) -> Tensor:
-    """Singular values of the centered codes; what varies by its rounding only is constant."""
+    """Singular values of the centered codes; what varies only by rounding counts as constant."""
     resolution = torch.finfo(population("codes", codes, least=2).dtype).eps
     codes = precise(codes)
     centered = codes - codes.mean(0)

@@ -6,13 +6,14 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_positive
+from ebmlab._precise import precise
 from ebmlab.energies import unit
 from ebmlab.errors import ShapeError
-from ebmlab.metrics.populations import population, precise
+from ebmlab.metrics.populations import population
 
 __all__ = ["alignment", "code_std", "dimension_std", "uniformity"]
 
-# Pairs of codes looked at at a time.
+# Pairs of codes compared at a time.
 _BLOCK = 2**24
 
 
@@ -62,7 +63,7 @@ def alignment(hx: Tensor, hy: Tensor, power: float = 2.0) -> float:
         power: > 0.
 
     Raises:
-        ShapeError: codes are not (n, d), or not as many.
+        ShapeError: codes are not (n, d), or their numbers differ.
         DtypeError, NonFiniteError: codes are not finite floating-point numbers.
 
     Example:
@@ -84,8 +85,8 @@ def alignment(hx: Tensor, hy: Tensor, power: float = 2.0) -> float:
 def uniformity(codes: Tensor, t: float = 2.0) -> float:
     """log mean_{i≠j} exp(-t ‖u_i - u_j‖²) of the unit codes; 0 is collapse, lower is better.
 
-    Its limit for many codes that are uniform on the sphere of d dimensions is its least; on the
-    circle that is log(e^(-2t) I₀(2t)).
+    For many codes it is least where they are uniform on the sphere; on the circle that limit is
+    log(e^(-2t) I₀(2t)).
 
     Args:
         codes: (n, d) with n >= 2; pairs are looked at block by block.

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_positive
+from ebmlab._distances import squared_distances
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
 from ebmlab.types import Potential, as_potential
 
@@ -27,9 +28,9 @@ def ksd(
     multiquadric kernel k = q^β, q = c² + r², β = -1/2 (its slow decay sees samples that leave the
     support, which a Gaussian kernel misses),
     h(x, y) = q^β s(x)·s(y) + 2β q^{β-1} ((x - y)·(s(y) - s(x)) - d) - 4β(β - 1) q^{β-2} r².
-    Unbiased: its mean over independent samples of exp(-u) is 0, so that it may fall below 0; no
-    normalizing constant and no draws from the density are needed. How mass is shared among modes
-    far apart it hardly sees, for no score tells.
+    Unbiased: its mean over independent samples of exp(-u) is 0, so it may be negative; no
+    normalizing constant and no draws from the density are needed. It hardly sees how mass is
+    shared among modes far apart, which no score tells.
 
     Args:
         samples: (n, *event), n >= 2; those of a run are `chain.samples.flatten(0, 1)`. Draws that
@@ -59,11 +60,11 @@ def ksd(
         raise ConfigurationError(f"chunk is {chunk}; it must be >= 1")
     if samples.ndim < 1 or len(samples) < 2 or samples[0].numel() == 0:
         raise ShapeError(
-            f"samples has shape {tuple(samples.shape)}; (n, *event) with n >= 2 is due"
+            f"samples has shape {tuple(samples.shape)}; expected (n, *event) with n >= 2"
         )
     scores = _scores(samples.detach(), as_potential(u), chunk)
     places = samples.detach().reshape(len(samples), -1).double()
-    # Distances by matrix products lose digits far from the origin.
+    # Products lose digits far from the origin.
     tiles = list(zip((places - places.mean(0)).split(chunk), scores.split(chunk), strict=True))
     total = places.new_zeros(())
     for i, (y, s) in enumerate(tiles):
@@ -90,7 +91,7 @@ def _scores(samples: Tensor, u: Potential, chunk: int) -> Tensor:
 
 def _stein(x: Tensor, sx: Tensor, y: Tensor, sy: Tensor, scale: float) -> Tensor:
     """h (n, m) of the pairs of rows of x (n, d) and y (m, d)."""
-    squared = (x.square().sum(1)[:, None] + y.square().sum(1) - 2 * x @ y.mT).clamp(min=0)
+    squared = squared_distances(x, y)
     apart = x @ sy.mT - (y * sy).sum(1) - (x * sx).sum(1)[:, None] + sx @ y.mT
     q = scale**2 + squared
     k = q**_BETA

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_generator, require_positive
+from ebmlab._distances import squared_distances
 from ebmlab.errors import ConfigurationError, DeviceError, NonFiniteError, ShapeError
 
 __all__ = ["TwoSampleTest", "mmd", "mmd_test"]
@@ -23,11 +24,11 @@ class TwoSampleTest(NamedTuple):
 
 
 def mmd(x: Tensor, y: Tensor, *, bandwidth: Bandwidth = None, chunk: int = 2048) -> Tensor:
-    """The squared maximum mean discrepancy of two samples, without bias.
+    """The squared maximum mean discrepancy of two samples, unbiased.
 
     MMD² = mean_{i≠j} k(x_i, x_j) + mean_{i≠j} k(y_i, y_j) - 2 mean_{i,j} k(x_i, y_j), with
-    k(x, y) = exp(-‖x - y‖²/2σ²), or the mean of such kernels over several σ. Of one law its mean
-    is 0, so that it may fall below 0.
+    k(x, y) = exp(-‖x - y‖²/2σ²), or the mean of such kernels over several σ. For samples of one
+    law its mean is 0, so it may be negative.
 
     Args:
         x: (n, *event), n >= 2.
@@ -69,9 +70,9 @@ def mmd_test(
 ) -> TwoSampleTest:
     """Test whether two samples come from one law: MMD², and its p-value by permutations.
 
-    p = (1 + #{permuted >= observed}) / (1 + permutations): of independent points of one law it is
-    at most α with probability at most α, at any number of points. Draws of a chain depend on each
-    other: thin them first. All permutations share one pass over the kernel.
+    p = (1 + #{permuted >= observed}) / (1 + permutations): for independent points of one law it is
+    at most α with probability at most α, however many points there are. Draws of a chain depend on
+    each other: thin them first. All permutations share one pass over the kernel.
 
     Args:
         x: (n, *event), n >= 2.
@@ -111,7 +112,7 @@ def _pooled(x: Tensor, y: Tensor) -> Tensor:
     for name, t in (("x", x), ("y", y)):
         if t.ndim < 1 or len(t) < 2 or t[0].numel() == 0 or t.shape[1:] != x.shape[1:]:
             raise ShapeError(
-                f"{name} has shape {tuple(t.shape)}; x (n, *event) and y (m, *event) are due, "
+                f"{name} has shape {tuple(t.shape)}; expected x (n, *event) and y (m, *event), "
                 "with two points each at least"
             )
         if t.device != x.device:
@@ -132,7 +133,7 @@ def _widths(points: Tensor, bandwidth: Bandwidth) -> Sequence[float]:
         return [median]
     widths = list(bandwidth) if isinstance(bandwidth, Sequence) else [bandwidth]
     if not widths:
-        raise ConfigurationError("bandwidth is empty; at least one is due")
+        raise ConfigurationError("bandwidth is empty; pass at least one")
     for width in widths:
         require_positive("bandwidth", width)
     return widths
@@ -171,5 +172,5 @@ def _statistics(points: Tensor, belongs: Tensor, widths: Sequence[float], chunk:
 
 
 def _gaussians(x: Tensor, y: Tensor, widths: Sequence[float]) -> Tensor:
-    squared = (x.square().sum(1)[:, None] + y.square().sum(1) - 2 * x @ y.mT).clamp(min=0)
+    squared = squared_distances(x, y)
     return torch.stack([(-squared / (2 * width**2)).exp() for width in widths]).mean(0)

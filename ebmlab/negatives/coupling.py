@@ -5,8 +5,8 @@ import warnings
 import torch
 from torch import Tensor
 
+from ebmlab._batch_norms import batch_norms
 from ebmlab.energy import Energy
-from ebmlab.networks import batch_norms
 
 __all__ = ["batch_norm"]
 

@@ -7,7 +7,6 @@ from ebmlab.networks._backbones.patches import patched
 from ebmlab.networks._backbones.regnet import RegNetSpec, RegNetY
 from ebmlab.networks._backbones.resnet import ResNet
 from ebmlab.networks._backbones.vit import ViT, vit_small, vit_tiny
-from ebmlab.networks.batch_norm import batch_norms
 from ebmlab.networks.codebook import Codebook
 from ebmlab.networks.dictionary import Dictionary
 from ebmlab.networks.expander import Expander
@@ -45,7 +44,6 @@ __all__ = [
     "ResNet",
     "Transposed",
     "ViT",
-    "batch_norms",
     "patched",
     "vit_small",
     "vit_tiny",

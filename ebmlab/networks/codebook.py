@@ -1,19 +1,20 @@
 """A table of vectors that data move: k-means centers, the codes of a quantizer."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import require_non_negative
+from ebmlab._distances import nearest_rows, squared_distances
+from ebmlab._precise import SINGLE, Precise, precise
 from ebmlab._ranks import gathered, rank_count, rank_number, totaled
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
 
 __all__ = ["Codebook"]
 
-# Scores held at a time while the nearest codes are sought: 16 MiB in single precision.
-BLOCK = 2**22
 
-
-class Codebook(nn.Module):
+class Codebook(Precise):
     """K vectors c_k that follow the mean of the data assigned to them.
 
     `learn` sets N_k' = γ N_k + n_k and c_k' = (γ N_k c_k + Σ w y) / N_k', where n_k = Σ w: γ = 0
@@ -24,7 +25,8 @@ class Codebook(nn.Module):
     counts them. With several ranks the data are those of all of them, of whatever numbers.
 
     Args:
-        codes: (K, d). A Parameter is moved by gradients only, but counted and restarted.
+        codes: (K, d), kept in float32 or better. A Parameter stays of its type, and is moved by
+            gradients only, but counted and restarted.
         decay: γ in [0, 1].
         restart: a share of the mean count: 0 restarts what is empty, None nothing.
 
@@ -46,6 +48,7 @@ class Codebook(nn.Module):
     appendix A.1.
     """
 
+    floors: ClassVar = {"codes": SINGLE, "counts": SINGLE}
     codes: Tensor
     counts: Tensor
     restarts: Tensor
@@ -66,9 +69,9 @@ class Codebook(nn.Module):
         if isinstance(codes, nn.Parameter):
             self.codes = codes
         else:
-            self.register_buffer("codes", codes.detach().clone())
+            self.register_buffer("codes", precise(codes.detach()).clone())
         self.decay, self.restart = decay, restart
-        self.register_buffer("counts", torch.ones_like(codes.detach()[:, 0]))
+        self.register_buffer("counts", torch.ones_like(precise(codes.detach()[:, 0])))
         self.register_buffer("restarts", torch.zeros((), dtype=torch.long, device=codes.device))
 
     def forward(self, index: Tensor) -> Tensor:
@@ -85,17 +88,9 @@ class Codebook(nn.Module):
 
     @torch.no_grad()
     def nearest(self, y: Tensor) -> Tensor:
-        """The number of the code nearest to each y (*batch, d), of equal ones the first: (*batch).
-
-        ‖c‖² - 2 y·c is compared in blocks, about the mean of the codes, where it rounds least.
-        """
+        """The code nearest to each y (*batch, d), of equal ones the first, by number: (*batch)."""
         self.require_vectors("y", y)
-        origin = self.codes.mean(0)
-        codes = self.codes - origin
-        norms = codes.square().sum(1)
-        blocks = (y.reshape(-1, y.shape[-1]) - origin).split(max(1, BLOCK // len(codes)))
-        best = [torch.addmm(norms, part, codes.T, alpha=-2).argmin(1) for part in blocks]
-        return torch.cat(best).reshape(y.shape[:-1])
+        return nearest_rows(y.reshape(-1, y.shape[-1]), self.codes).reshape(y.shape[:-1])
 
     @torch.no_grad()
     def learn(self, data: Tensor, index: Tensor, weights: Tensor) -> None:
@@ -109,13 +104,8 @@ class Codebook(nn.Module):
         Raises:
             NonFiniteError: data are NaN or infinite; nothing has moved.
         """
-        found, total = torch.zeros_like(self.counts), torch.zeros_like(self.codes)
-        gaps = torch.zeros_like(data[:, 0])
-        for codes, share in zip(index, weights, strict=True):
-            away = data - self.codes[codes]
-            gaps += share * torch.linalg.vecdot(away, away)
-            found.index_add_(0, codes, share)
-            total.index_add_(0, codes, away.mul_(share[:, None]))
+        data, weights = data.to(self.counts.dtype), weights.to(self.counts.dtype)
+        found, total, gaps = self._moments(data, index, weights)
         found, total = totaled(found), totaled(total)
         if not bool(total.isfinite().all()):
             raise NonFiniteError(f"data {tuple(data.shape)} hold NaN or infinity; mend them")
@@ -126,6 +116,25 @@ class Codebook(nn.Module):
         self.counts.copy_(counts)
         if self.restart is not None:
             self._restart(data, gaps, self.restart * self.counts.mean())
+
+    def _moments(
+        self, data: Tensor, index: Tensor, weights: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Σ w (K) and Σ w (y - c) (K, d) of each code, and Σ w ‖y - c‖² of each datum (n)."""
+        k = len(self.codes)
+        if len(index) == 1:
+            away = data - self.codes[index[0]]
+            gaps = weights[0] * away.square().sum(1)
+            # In single precision a count of ones stops at 2²⁴.
+            found = data.new_zeros(k, dtype=torch.float64)
+            found.index_add_(0, index[0], weights[0].double())
+            total = torch.zeros_like(self.codes, dtype=data.dtype)
+            total.index_add_(0, index[0], away.mul_(weights[0, :, None]))
+            return found.to(data.dtype), total, gaps
+        shares = data.new_zeros(k, len(data)).scatter_add_(0, index, weights)
+        found, origin = shares.sum(1), data.mean(0)
+        total = shares @ (data - origin) - found[:, None] * (self.codes - origin)
+        return found, total, (shares.mT * squared_distances(data, self.codes)).sum(1)
 
     def _restart(self, data: Tensor, gaps: Tensor, threshold: Tensor) -> None:
         far, rows = _farthest(data, gaps, len(self.codes))

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from ebmlab._precise import precise
 from ebmlab.errors import ShapeError
 from ebmlab.protocols import Stepped
 
@@ -35,7 +36,8 @@ class Dictionary(nn.Linear, Stepped):
             )
         # The shell draws no weights of its own.
         super().__init__(*atoms.shape, bias=False, device="meta")
-        self.weight = nn.Parameter((atoms.T / _length(atoms.T)).detach().contiguous())
+        columns = (atoms.T / _length(atoms.T)).detach().contiguous()
+        self.weight = nn.Parameter(columns.to(atoms.dtype))
 
     @torch.no_grad()
     def step(self) -> None:
@@ -45,4 +47,4 @@ class Dictionary(nn.Linear, Stepped):
 
 
 def _length(columns: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(columns, dim=0)
+    return torch.linalg.vector_norm(precise(columns), dim=0)

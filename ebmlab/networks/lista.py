@@ -4,12 +4,14 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import require_non_negative
+from ebmlab._precise import precise
+from ebmlab._shown import Shown
 from ebmlab.errors import ConfigurationError, ShapeError
 
 __all__ = ["LISTA"]
 
 
-class LISTA(nn.Module):
+class LISTA(Shown):
     """z' = shrink(S z + W y, |θ|), some times from z = 0: codes (n, k) of y (n, dim).
 
     shrink moves each entry towards 0 by |θ| and stops there. Untrained, with W = 2 Dᵀ / L,
@@ -33,6 +35,8 @@ class LISTA(nn.Module):
     Source: Gregor, LeCun 2010, "Learning fast approximations of sparse coding".
     """
 
+    shows = ("encode", "steps", "shared")
+
     def __init__(
         self, atoms: Tensor, steps: int = 3, weight: float = 1.0, *, shared: bool = False
     ) -> None:
@@ -45,7 +49,7 @@ class LISTA(nn.Module):
             raise ConfigurationError(f"steps is {steps}; it must be at least 1")
         require_non_negative("weight", weight)
         self.steps, self.shared = steps, shared
-        d = atoms.detach()
+        d = precise(atoms.detach())
         step = 0.5 / torch.linalg.matrix_norm(d, 2).square()
         mutual = torch.eye(len(d)).to(d) - 2 * step * d @ d.T
         own = 1 if shared else steps
@@ -53,6 +57,7 @@ class LISTA(nn.Module):
         # The first step starts at 0, where S says nothing.
         self.mutual = nn.Parameter(mutual.repeat(1 if shared else steps - 1, 1, 1))
         self.threshold = nn.Parameter((step * weight * torch.ones_like(d[:, 0])).repeat(own, 1))
+        self.to(atoms.dtype)
 
     def forward(self, y: Tensor) -> Tensor:
         """Codes (n, k) of y (n, dim)."""
@@ -65,9 +70,4 @@ class LISTA(nn.Module):
 
     def _shrink(self, z: Tensor, own: int) -> Tensor:
         threshold = self.threshold[own].abs()
-        return (z - threshold).clamp(min=0) - (-z - threshold).clamp(min=0)
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        _, k, dim = self.encode.shape
-        return f"{dim} -> {k}, steps={self.steps}, shared={self.shared}"
+        return (z - threshold).relu() - (-z - threshold).relu()

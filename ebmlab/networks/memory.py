@@ -1,8 +1,11 @@
 """The latest codes, kept in a ring."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
+from ebmlab._precise import SINGLE, Precise
 from ebmlab._randomness import stream
 from ebmlab._ranks import gathered
 from ebmlab.errors import ConfigurationError, ShapeError
@@ -10,7 +13,7 @@ from ebmlab.errors import ConfigurationError, ShapeError
 __all__ = ["Memory"]
 
 
-class Memory(nn.Module):
+class Memory(Precise):
     """The last `size` codes that were pushed, of all ranks; random directions at first.
 
     Every rank holds the same codes. Push in commits only.
@@ -22,7 +25,8 @@ class Memory(nn.Module):
         views: how many kinds of codes are kept apart, `size` of each; None: they are of one kind.
 
     Attributes:
-        codes: (size, dim), or (views, size, dim); new ones replace the oldest.
+        codes: (size, dim), or (views, size, dim), in float32 or better; new ones replace the
+            oldest.
         count: how many of `size` were pushed, a 0-d tensor; the rows beyond are still random.
 
     Raises:
@@ -41,6 +45,7 @@ class Memory(nn.Module):
     Source: He et al. 2020, arXiv:1911.05722, for the queue.
     """
 
+    floors: ClassVar = {"codes": SINGLE}
     codes: Tensor
     pointer: Tensor
     count: Tensor

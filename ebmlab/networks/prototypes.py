@@ -12,6 +12,7 @@ __all__ = ["Directions", "Prototypes"]
 class _Cosines(Stepped):
     """h -> W h / ‖h‖, W held still at first by a clock of commits."""
 
+    shows = ("weight", "frozen_steps")
     clock: Tensor
 
     def __init__(self, dim: int, k: int, frozen_steps: int = 0) -> None:
@@ -39,11 +40,6 @@ class _Cosines(Stepped):
     @torch.no_grad()
     def _normalize(self) -> None:
         self.weight.copy_(unit_rows(self.weight))
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        k, dim = self.weight.shape
-        return f"dim={dim}, k={k}, frozen_steps={self.frozen_steps}"
 
 
 def unit_rows(h: Tensor) -> Tensor:

@@ -23,5 +23,5 @@ class Transposed(nn.Module):
 
     def forward(self, y: Tensor) -> Tensor:
         """Wᵀ (y - b)."""
-        offset = y if self.decoder.bias is None else y - self.decoder.bias
-        return offset @ self.decoder.weight
+        weight, bias = self.decoder.weight, self.decoder.bias
+        return (y if bias is None else (y - bias).to(weight.dtype)) @ weight

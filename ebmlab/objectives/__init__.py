@@ -3,7 +3,7 @@
 from ebmlab.objectives.contractive import Contractive
 from ebmlab.objectives.contrastive import Contrastive
 from ebmlab.objectives.denoising import Denoising
-from ebmlab.objectives.matrix_free import InfoNCE, NTXent
+from ebmlab.objectives.matrix_free import NTXent
 from ebmlab.objectives.quantized import VectorQuantized
 from ebmlab.objectives.regularized import Regularized
 from ebmlab.objectives.score import DenoisingScore
@@ -13,7 +13,6 @@ __all__ = [
     "Contrastive",
     "Denoising",
     "DenoisingScore",
-    "InfoNCE",
     "NTXent",
     "Regularized",
     "VectorQuantized",

@@ -42,6 +42,8 @@ class Contractive(Objective):
     Source: Rifai, Vincent, Muller, Glorot, Bengio 2011; Hutchinson 1990 (the estimate).
     """
 
+    shows = ("probes",)
+
     def __init__(self, probes: int | None = None) -> None:
         super().__init__()
         if probes is not None and probes < 1:
@@ -76,10 +78,6 @@ class Contractive(Objective):
         shape = (self.probes, *codes.shape)
         signs = torch.randint(2, shape, generator=rng, device=codes.device)
         return list((2 * signs - 1).to(codes.dtype))
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"probes={self.probes}"
 
 
 def _pulled(codes: Tensor, y: Tensor, way: Tensor) -> Tensor:

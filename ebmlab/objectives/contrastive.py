@@ -5,16 +5,16 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ebmlab.energies import sided, view_pairs
+from ebmlab.codes import Codes
 from ebmlab.energy import Energy
 from ebmlab.losses import MarginLoss
-from ebmlab.protocols import Draw, Loss, Negatives, Objective
-from ebmlab.types import Tree
+from ebmlab.protocols import CodeObjective, Draw, Loss, Negatives
+from ebmlab.types import Rng, Tree
 
 __all__ = ["Contrastive"]
 
 
-class Contrastive(Objective):
+class Contrastive(CodeObjective):
     """mean loss(E(x, y), E(x, negatives of y)), averaged over pairs of different views.
 
     Args:
@@ -33,18 +33,16 @@ class Contrastive(Objective):
     Source: LeCun et al. 2006.
     """
 
-    on_codes = True
-
     def __init__(self, loss: MarginLoss, negatives: Negatives) -> None:
         super().__init__()
         self.loss = loss
         self.negatives = negatives
 
-    def forward(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Loss:
-        """The loss of codes, or of raw pairs where nothing embeds."""
-        head, hx, hy = sided(*energy.embed(x, y))
-        pairs = view_pairs(head, hx, hy)
-        losses, e_pos, draws = zip(*(self._pair(head, a, b, rng) for a, b in pairs), strict=True)
+    def of(self, codes: Codes, rng: Rng) -> Loss:
+        """The mean loss of the pairs of views."""
+        codes = codes.apart()
+        parts = [self._pair(codes.head, x, y, rng) for x, y in codes.each()]
+        losses, e_pos, draws = zip(*parts, strict=True)
         value = torch.stack(losses).mean()
         low = torch.stack(e_pos).mean()
         high = torch.stack([draw.energies for draw in draws]).mean()
@@ -56,14 +54,12 @@ class Contrastive(Objective):
 
         return Loss(value, {"contrastive": value.detach()}, metrics, commit)
 
-    def _pair(
-        self, head: Energy, a: Tree, b: Tree, rng: torch.Generator | None
-    ) -> tuple[Tensor, Tensor, Draw]:
+    def _pair(self, head: Energy, x: Tree, y: Tree, rng: Rng) -> tuple[Tensor, Tensor, Draw]:
         """The loss of a pair of views; its mean energy, and the draw with that of its negatives.
 
         All energies of all negatives are too many to keep until the next pair is done.
         """
-        e_pos, draw = head(a, b, rng=rng), self.negatives(head, a, b, rng)
+        e_pos, draw = head(x, y, rng=rng), self.negatives(head, x, y, rng)
         value = self.loss(e_pos, draw.energies).mean()
         means = e_pos.detach().mean(), draw._replace(energies=draw.energies.detach().mean())
         return value, *means

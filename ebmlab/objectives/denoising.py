@@ -39,6 +39,8 @@ class Denoising(Objective):
     Source: Vincent, Larochelle, Bengio, Manzagol 2008; Alain, Bengio 2014, arXiv:1211.4246.
     """
 
+    shows = ("sigma",)
+
     def __init__(self, sigma: float) -> None:
         super().__init__()
         require_positive("sigma", sigma)
@@ -58,7 +60,3 @@ class Denoising(Objective):
         e_pos = (q.weights * energy.energy(x, y, q.atoms, rng=rng)).sum(0).mean()
         value = e_pos + energy.temperature * q.information.mean()
         return Loss(value, {"denoising": value.detach()}, {"e_pos": e_pos.detach()})
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"sigma={self.sigma}"

@@ -1,7 +1,5 @@
-"""InfoNCE and NT-Xent without the matrix of logits: memory O(b d), not O(b²)."""
+"""NT-Xent and InfoNCE without the matrix of logits: memory O(b d), not O(b²)."""
 
-from abc import abstractmethod
-from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -9,15 +7,17 @@ from torch import Tensor
 
 from ebmlab._checks import require_positive, require_tensor
 from ebmlab._ranks import gathered, rank_count, rank_number
-from ebmlab.energies import Cosine, sided, unit, view_pairs
-from ebmlab.energy import Energy, Scaled, Tempered
+from ebmlab.algebra import Scaled, Tempered
+from ebmlab.codes import Codes
+from ebmlab.energies import Cosine, unit
+from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.kernels.products import log_sum_exp_others, log_sum_exp_products
 from ebmlab.networks import Memory
-from ebmlab.protocols import Loss, Objective, nothing
-from ebmlab.types import Tree
+from ebmlab.protocols import CodeObjective, Loss
+from ebmlab.types import Rng
 
-__all__ = ["InfoNCE", "NTXent"]
+__all__ = ["NTXent"]
 
 
 class _Part(NamedTuple):
@@ -28,56 +28,19 @@ class _Part(NamedTuple):
     negatives: Tensor
 
 
-class _MatrixFree(Objective):
-    """What both share: a cosine head, its weight as part of the temperature, views, metrics."""
-
-    on_codes = True
-
-    def __init__(self, temperature: float, memory: Memory | None) -> None:
-        super().__init__()
-        require_positive("temperature", temperature)
-        self.temperature = temperature
-        self.memory = memory
-
-    @abstractmethod
-    def parts(self, hx: Tree, hy: Tree, head: Energy, scale: float | Tensor) -> list[_Part]:
-        """The losses of all pairs of views, given unit codes' scale = 1 / τ."""
-
-    def forward(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Loss:
-        """The loss of codes, or of raw pairs where nothing embeds."""
-        head, hx, hy = sided(*energy.embed(x, y))
-        weight = _weight(head)
-        parts = self.parts(hx, hy, head, weight / self.temperature)
-        value = torch.stack([part.losses.mean() for part in parts]).mean()
-        low = (-weight * torch.stack([part.positives.mean() for part in parts]).mean()).detach()
-        high = (-weight * torch.stack([part.negatives for part in parts]).mean()).detach()
-        metrics = {"e_pos": low, "e_neg": high, "gap": high - low}
-        codes = require_tensor("y", hy)
-        commit = nothing if self.memory is None else partial(self.memory.push, codes)
-        return Loss(value, {"contrastive": value.detach()}, metrics, commit)
-
-    def past(self, like: Tensor) -> Tensor:
-        """Unit codes of the memory, (m, d); m is 0 where there is none."""
-        if self.memory is None:
-            return like.new_zeros(0, like.shape[-1])
-        return unit(self.memory.codes.to(like.dtype))
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"temperature={self.temperature}"
-
-
-class NTXent(_MatrixFree):
+class NTXent(CodeObjective):
     """SimCLR's loss: `Contrastive(InfoNCE(τ), InBatch(both=True))` of a cosine, tile by tile.
 
     L = mean over the codes of -cos(h, h⁺) / τ + log Σ exp(cos(h, ·) / τ), the sum over the 2b - 1
-    other codes of both views. Gradients are exact, computed in float32 or better, and reach both
+    other codes of both views; over the b codes of the other view alone where `both` is False,
+    which is InfoNCE. Gradients are exact, computed in float32 or better, and reach both
     encoders and a learned temperature (`Cosine() / T`). With several ranks the negatives are
     those of all of them.
 
     Args:
         temperature: τ > 0, 0.5 for small images, 0.1 for large ones.
         memory: past codes y, negatives too; each commit pushes the batch's.
+        both: whether the other codes of the same view are negatives too.
 
     Raises:
         ConfigurationError: the head is not a (weighted) `Cosine`, nor one of codes that are worked
@@ -92,54 +55,56 @@ class NTXent(_MatrixFree):
         >>> torch.allclose(free.value, matrix(energies.Cosine(), h, h.flip(1)).value)
         True
 
-    Source: Chen, Kornblith, Norouzi, Hinton 2020, arXiv:2002.05709.
+    Source: Chen, Kornblith, Norouzi, Hinton 2020, arXiv:2002.05709; van den Oord, Li, Vinyals
+    2018, arXiv:1807.03748.
     """
 
-    def __init__(self, temperature: float = 0.5, memory: Memory | None = None) -> None:
-        super().__init__(temperature, memory)
+    def __init__(
+        self, temperature: float = 0.5, memory: Memory | None = None, *, both: bool = True
+    ) -> None:
+        super().__init__()
+        require_positive("temperature", temperature)
+        self.temperature, self.memory, self.both = temperature, memory, both
 
-    def parts(self, hx: Tree, hy: Tree, head: Energy, scale: float | Tensor) -> list[_Part]:
+    def of(self, codes: Codes, rng: Rng) -> Loss:
+        """The mean over all pairs of views."""
+        codes = codes.apart()
+        weight = _weight(codes.head)
+        parts = self._parts(codes, weight / self.temperature)
+        value = torch.stack([part.losses.mean() for part in parts]).mean()
+        low = (-weight * torch.stack([part.positives.mean() for part in parts]).mean()).detach()
+        high = (-weight * torch.stack([part.negatives for part in parts]).mean()).detach()
+        metrics = {"e_pos": low, "e_neg": high, "gap": high - low}
+
+        def commit() -> None:
+            if self.memory is not None:
+                self.memory.push(require_tensor("y", codes.stacked()[1]))
+
+        return Loss(value, {"contrastive": value.detach()}, metrics, commit)
+
+    def _parts(self, codes: Codes, scale: float | Tensor) -> list[_Part]:
         """One for each pair of views: both ways at once where one encoder made both codes."""
-        if hx is hy and isinstance(scale, float) and rank_count() == 1:
-            views = unit(require_tensor("x", hx))
-            if views.ndim == 3:
-                past = self.past(views)
-                pairs = [(a, b) for i, a in enumerate(views) for b in views[i + 1 :]]
-                return [_both_ways(a, b, past, scale) for a, b in pairs]
-        pairs = _unit_pairs(view_pairs(head, hx, hy))
-        return [_one_way(a, b, self.past(b), scale, own=True) for a, b in pairs]
+        done = {id(h): unit(require_tensor("codes", h)) for h in (*codes.x, *codes.y)}
+        pairs = [(done[id(x)], done[id(y)]) for x, y in codes.each()]
+        past = self._past(pairs[0][1])
+        if not self.both:
+            return [_one_way(a, b, past, scale, own=False) for a, b in pairs]
+        ways = {(id(a), id(b)) for a, b in pairs}
+        alike = all((b, a) in ways and a != b for a, b in ways)
+        if alike and isinstance(scale, float) and rank_count() == 1:
+            once = {frozenset((id(a), id(b))): (a, b) for a, b in pairs}
+            return [_both_ways(a, b, past, scale) for a, b in once.values()]
+        return [_one_way(a, b, past, scale, own=True) for a, b in pairs]
 
+    def _past(self, like: Tensor) -> Tensor:
+        """Unit codes of the memory, (m, d); m is 0 where there is none."""
+        if self.memory is None:
+            return like.new_zeros(0, like.shape[-1])
+        return unit(self.memory.codes.to(like.dtype))
 
-class InfoNCE(_MatrixFree):
-    """`Contrastive(InfoNCE(τ), InBatch())` of a cosine, tile by tile: the other y are negatives.
-
-    L = mean_i -cos(x_i, y_i) / τ + log Σ_j exp(cos(x_i, y_j) / τ). Give both orders of the views
-    for the symmetric loss. The rest is as in `NTXent`.
-
-    Args:
-        temperature: τ > 0.
-        memory: past codes y, negatives too; each commit pushes the batch's.
-
-    Raises:
-        ConfigurationError: the head is not a (weighted) `Cosine`, nor one of codes that are worked
-            on by themselves before.
-        ShapeError: a batch of one, or as many x as y are not given.
-
-    Example:
-        >>> from ebmlab import energies
-        >>> InfoNCE()(energies.Cosine(), torch.eye(4), torch.eye(4)).metrics["gap"]
-        tensor(1.)
-
-    Source: van den Oord, Li, Vinyals 2018, arXiv:1807.03748.
-    """
-
-    def __init__(self, temperature: float = 1.0, memory: Memory | None = None) -> None:
-        super().__init__(temperature, memory)
-
-    def parts(self, hx: Tree, hy: Tree, head: Energy, scale: float | Tensor) -> list[_Part]:
-        """One for each ordered pair of views."""
-        pairs = _unit_pairs(view_pairs(head, hx, hy))
-        return [_one_way(a, b, self.past(b), scale, own=False) for a, b in pairs]
+    def extra_repr(self) -> str:
+        """What `print` shows."""
+        return f"temperature={self.temperature}, both={self.both}"
 
 
 def _weight(head: Energy) -> float | Tensor:
@@ -153,10 +118,6 @@ def _weight(head: Energy) -> float | Tensor:
             "Cosine() / T) will do: take Contrastive(InfoNCE(…), InBatch(…)) for other energies"
         )
     return weight
-
-
-def _unit_pairs(pairs: list[tuple[Tree, Tree]]) -> list[tuple[Tensor, Tensor]]:
-    return [(unit(require_tensor("x", a)), unit(require_tensor("y", b))) for a, b in pairs]
 
 
 def _both_ways(a: Tensor, b: Tensor, past: Tensor, scale: float) -> _Part:

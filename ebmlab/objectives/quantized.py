@@ -41,6 +41,8 @@ class VectorQuantized(Objective):
     Source: van den Oord, Vinyals, Kavukcuoglu 2017, arXiv:1711.00937.
     """
 
+    shows = ("commitment",)
+
     def __init__(self, commitment: float = 0.25) -> None:
         super().__init__()
         require_non_negative("commitment", commitment)
@@ -67,10 +69,6 @@ class VectorQuantized(Objective):
             "restarts": book.restarts.clone(),
         }
         return Loss(value, {name: term.detach() for name, term in terms.items()}, metrics)
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"commitment={self.commitment}"
 
 
 def _quantizer(energy: Energy) -> tuple[FreeEnergy, Nearest]:

@@ -5,18 +5,17 @@ from functools import reduce
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import require_non_negative, require_tensor
-from ebmlab.energies import are_views, sided, view_groups
-from ebmlab.energy import Energy
+from ebmlab._checks import require_non_negative
+from ebmlab.codes import Codes
 from ebmlab.errors import ConfigurationError
-from ebmlab.protocols import Loss, Objective, Regularizer
+from ebmlab.protocols import CodeObjective, Loss, Regularizer
 from ebmlab.regularizers import over_views
-from ebmlab.types import Tree
+from ebmlab.types import Rng
 
 __all__ = ["Regularized"]
 
 
-class Regularized(Objective):
+class Regularized(CodeObjective):
     """energy_weight · mean E(x, y) + weight · R(hx, hy), averaged over pairs of different views.
 
     Without a regularizer it is the energy loss: then the architecture (a latent of little
@@ -46,8 +45,6 @@ class Regularized(Objective):
     Source: Bardes, Ponce, LeCun 2022, arXiv:2105.04906; LeCun et al. 2006 for the energy loss.
     """
 
-    on_codes = True
-
     def __init__(
         self,
         regularizer: Regularizer | None = None,
@@ -63,26 +60,18 @@ class Regularized(Objective):
         self.weight = weight
         self.energy_weight = energy_weight
 
-    def forward(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Loss:
-        """The loss of codes, or of raw pairs where nothing embeds."""
-        head, hx, hy = energy.embed(x, y)
+    def of(self, codes: Codes, rng: Rng) -> Loss:
+        """The energy of the pairs of views, and the population's penalty."""
         with torch.set_grad_enabled(self.energy_weight > 0 and torch.is_grad_enabled()):
-            judge, a, b = sided(head, hx, hy)
-            groups = [judge(*pair, rng=rng).flatten() for pair in view_groups(judge, a, b)]
-            e_pos = (groups[0] if len(groups) == 1 else torch.cat(groups)).mean()
+            e_pos = codes.apart().energies(rng=rng).mean()
         terms: dict[str, Tensor] = {}
         if self.energy_weight > 0:
             terms["energy"] = self.energy_weight * e_pos
         if self.regularizer is not None:
-            terms["regularizer"] = self.weight * self._regularized(self.regularizer, head, hx, hy)
+            terms["regularizer"] = self.weight * over_views(self.regularizer, codes)
         value = reduce(torch.add, terms.values())
         detached = {name: term.detach() for name, term in terms.items()}
         return Loss(value, detached, {"e_pos": e_pos.detach()})
-
-    def _regularized(self, regularizer: Regularizer, head: Energy, hx: Tree, hy: Tree) -> Tensor:
-        a, b = require_tensor("x", hx), require_tensor("y", hy)
-        views = are_views(head, hx, hy)
-        return over_views(regularizer, a, b) if views else regularizer(a, b)
 
     def extra_repr(self) -> str:
         """What `print` shows, beside submodules."""

@@ -37,6 +37,8 @@ class DenoisingScore(Objective):
     Source: Vincent 2011, "A connection between score matching and denoising autoencoders".
     """
 
+    shows = ("sigma",)
+
     def __init__(self, sigma: float) -> None:
         super().__init__()
         require_positive("sigma", sigma)
@@ -54,7 +56,3 @@ class DenoisingScore(Objective):
         return Loss(
             value, {"denoising_score": value.detach()}, {"e_noisy": energies.detach().mean()}
         )
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"sigma={self.sigma}"

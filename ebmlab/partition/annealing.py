@@ -28,8 +28,8 @@ def ais(
 
     y₀ is drawn from the start; chain after chain y_k is moved by a kernel that leaves exp(-u_t)
     invariant, t = t_k. With w = Z₀ Π_k exp(u_{t_{k-1}}(y_{k-1}) - u_{t_k}(y_{k-1})), E[w] = Z,
-    however badly the kernel mixes, and log Z is estimated by log mean w. Weights are
-    summed up in float64; energies should be float64 where they reach thousands.
+    however badly the kernel mixes, and log Z is estimated by log mean w. Weights are summed in
+    float64; energies in the thousands should be float64 too.
 
     Args:
         u: the target, a potential of y (chains, *event).
@@ -82,8 +82,8 @@ def reverse_ais(
     """log Z of exp(-u) by annealing back from exact draws: an upper bound in expectation.
 
     The same chains in the other direction: from y ~ exp(-u) / Z at t = 1 to the start at t = 0,
-    with weights whose expectation is 1 / Z. It is a bound only as far as the draws are exact and
-    independent; draws of a chain that has not converged make it nothing. With `ais` it brackets
+    with weights whose expectation is 1 / Z. It is a bound only if the draws are exact and
+    independent; draws of a chain that has not converged make it worthless. With `ais` it brackets
     log Z: where both agree, both have converged.
 
     Args:

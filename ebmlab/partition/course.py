@@ -1,4 +1,4 @@
-"""The way from a law that can be sampled to one that cannot, and how chains go along it."""
+"""The path from a law that can be sampled to one that cannot, and chains along it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Transition = Sampler | Callable[[float], Sampler]
 
 
 class Start(Protocol):
-    """A law whose log Z is known and which can be sampled: every `energies.Density` is one."""
+    """A law with a known log Z that can be sampled: every `energies.Density` is one."""
 
     @property
     def log_z(self) -> Tensor:
@@ -37,7 +37,7 @@ class Start(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Course:
-    """Potentials u_t, t in [0, 1], and chains that are reweighed and moved along them.
+    """Potentials u_t, t in [0, 1], along which chains are reweighted and moved.
 
     Args:
         start: u₀.

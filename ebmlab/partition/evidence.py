@@ -48,10 +48,10 @@ def evidence(
         temperature: T > 0.
         chunk: how many draws per datum at a time, which bounds the memory.
         refine: by how many steps each datum's q is first fitted to it, beyond what the encoder
-            gives (see `inference.local`): some tens make few draws worth many.
+            gives (see `inference.local`): a few dozen make few draws worth many.
         draws: from each datum's posterior, (s, *batch, dim) with s > dim, such as the atoms of
             `Sampled`: q is then the Gaussian of their mean and covariance, which knows how the
-            entries of z go together, and the encoder is not asked.
+            entries of z correlate, and the encoder is not called.
 
     Returns:
         An `Estimate` whose numbers are (*batch).
@@ -78,7 +78,7 @@ def evidence(
             f"samples is {samples}, chunk {chunk}, refine {refine}; they must be >= 2, >= 1, >= 0"
         )
     if draws is not None and refine:
-        raise ConfigurationError("draws say what q is, and refine betters the encoder's: give one")
+        raise ConfigurationError("draws define q, refine improves the encoder's: pass only one")
     if draws is not None:
         mean, root = _moments(draws)
     else:
@@ -93,7 +93,7 @@ def evidence(
     def weighed(count: int) -> Tensor:
         noise = gaussian_noise(mean, count, rng, "evidence")
         z = mean + torch.einsum("...ij,k...j->k...i", root, noise)
-        # log p(z) / q(z) of two Gaussians, whose constants cancel.
+        # log p(z) / q(z) of two Gaussians: their constants cancel.
         ratio = 0.5 * (noise.square() - z.square()).sum(-1) + log_det
         return ratio - energy(x, y, z, rng=rng) / temperature
 

@@ -29,7 +29,7 @@ def gauss_legendre(n: int) -> tuple[Tensor, Tensor]:
 
 
 def trapezoid(n: int) -> tuple[Tensor, Tensor]:
-    """Nodes and weights (n,) on [0, 1], n >= 2: best where the integrand fades at the edges.
+    """Nodes and weights (n,) on [0, 1], n >= 2: best where the integrand vanishes at the edges.
 
     Example:
         >>> trapezoid(3)[1].tolist()
@@ -51,8 +51,8 @@ def quadrature(
 ) -> Estimate:
     """log ∫ exp(-u(y)) dy over the box lo <= y <= hi, in one to three dimensions.
 
-    The error given is the change from half the resolution: for smooth energies well above the
-    true one. What lies outside the box is not seen.
+    The error given is the change from half the resolution: for smooth energies it is well above
+    the true error. What lies outside the box is not seen.
 
     Args:
         u: a potential of y (n, d).

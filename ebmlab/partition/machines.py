@@ -1,4 +1,4 @@
-"""`RBMPath`: an RBM between independent units and itself, with exact block Gibbs all the way."""
+"""`RBMPath`: a path from independent units to an RBM, with exact block Gibbs all the way."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -32,10 +32,10 @@ def smc(
     """log Z of exp(-u) by a sequential Monte Carlo sampler: a lower bound in expectation.
 
     Chains are weighed and moved as in `ais`. Where the effective sample size of a population
-    falls below a share of its particles, all are drawn anew from it by their weights
-    (systematically), and the mean weight goes into its estimate of Z, which stays unbiased.
-    Particles of one population depend on each other; populations do not, so the standard error
-    comes from them, and `log_weights` (populations,) are their estimates.
+    falls below a share of its particles, all are resampled by their weights (systematically), and
+    the mean weight goes into its estimate of Z, which stays unbiased. Particles of one population
+    depend on each other; populations do not, so the standard error comes from them, and
+    `log_weights` (populations,) are their estimates.
 
     Args:
         u: the target, as in `ais`.
@@ -88,7 +88,7 @@ def smc(
 def _resampled(
     state: Any, log_weights: Tensor, threshold: float, rng: torch.Generator
 ) -> tuple[Any, Tensor, Tensor]:
-    """Every population that is poor drawn anew: states, log weights, and log of the mean given up.
+    """Every poor population redrawn: states, log weights, and log of the mean weight taken out.
 
     The shapes do not depend on which are poor, so that nothing waits for the answer.
     """

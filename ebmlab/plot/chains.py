@@ -10,7 +10,7 @@ from ebmlab.plot.style import PALETTE, points, prepared, style
 
 __all__ = ["paths", "trajectories"]
 
-# Those of the palette that are seen on dark wells and on white paper alike.
+# Colors of the palette that show on dark wells and on white paper alike.
 _COLORS = [PALETTE[k] for k in (4, 5, 3, 1, 2)]
 
 

@@ -13,10 +13,10 @@ from ebmlab.plot.style import PALETTE, numbers, points, prepared, style
 
 __all__ = ["codes", "spectrum"]
 
-# Yellow vanishes where there is no line around it.
+# Yellow vanishes unless a line surrounds it.
 _COLORS = PALETTE[:-1]
 _MARKS = "o^sDv"
-# Of two names, as a share of the picture.
+# Least distance of two names, as a share of the picture.
 _LEAST = 0.05
 
 
@@ -29,9 +29,9 @@ def codes(
     names: tuple[str, str] = ("first principal direction", "second"),
     title: str | None = None,
 ) -> Axes:
-    """Codes in a plane, told apart by color, mark, and the class written at its median.
+    """Codes in a plane, told apart by color, mark, and the name of each class at its median.
 
-    Names that would lie on each other move apart.
+    Names that would overlap move apart.
 
     Args:
         places: (n, 2), as `Plane.pca(codes).coordinates(codes)` gives them.
@@ -85,7 +85,7 @@ def _apart(places: np.ndarray, spans: np.ndarray) -> np.ndarray:
     """Places near those (k, 2), no two nearer than a name is large, as a share of the spans."""
     units = np.where(spans > 0, spans, 1.0)
     angles = np.arange(len(places))
-    # Names at one place leave it in different ways.
+    # Names at one place leave it in different directions.
     moved = places / units + 1e-6 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     for _ in range(50):
         ways = moved[:, None] - moved[None]
@@ -101,7 +101,7 @@ def spectrum(
 ) -> Axes:
     """Eigenvalues of the codes' covariance, largest first, as shares of their sum.
 
-    A fall to nothing after k directions says that codes vary in k only. Eigenvalues below the
+    A drop to nothing after k directions says that the codes vary in only k. Eigenvalues below the
     rounding of the largest are left out.
 
     Args:
@@ -119,7 +119,7 @@ def spectrum(
         [0.333, 0.333, 0.333]
     """
     if not populations:
-        raise ConfigurationError("populations is empty; at least one named population is due")
+        raise ConfigurationError("populations is empty; pass at least one named population")
     ax = prepared(ax, (4.6, 3.2))
     for i, (name, each) in enumerate(populations.items()):
         share = _shares(name, each)
@@ -138,7 +138,7 @@ def spectrum(
 
 def _shares(name: str, each: Tensor) -> np.ndarray:
     if each.ndim != 2 or len(each) < 2 or each.shape[1] == 0:
-        raise ShapeError(f"{name} has shape {tuple(each.shape)}; codes (n, d), n >= 2, are due")
+        raise ShapeError(f"{name} has shape {tuple(each.shape)}; expected codes (n, d), n >= 2")
     resolution = torch.finfo(each.dtype).eps * max(each.shape)
     values = numbers(each)
     singular = np.linalg.svd(values - values.mean(0), compute_uv=False)

@@ -1,4 +1,4 @@
-"""Curves: free energies over temperature, and what is watched over training."""
+"""Curves: free energies over temperature, and what training records."""
 
 from collections.abc import Mapping, Sequence
 
@@ -57,7 +57,7 @@ def free_energy(
         )
     if len(warmth) == 0 or not (np.isfinite(warmth) & (warmth >= 0)).all():
         raise ConfigurationError(
-            f"temperatures are {warmth.tolist()}; at least one is due, all finite, none negative"
+            f"temperatures are {warmth.tolist()}; expected at least one, all finite, none negative"
         )
     ax = _opened(prepared(ax, (4.6, 3.2)))
     warm = warmth > 0
@@ -98,7 +98,7 @@ def curves(
     title: str | None = None,
     logy: bool = False,
 ) -> Axes:
-    """Named curves over steps, told apart by color and by dashes; more than four named beside.
+    """Named curves over steps, told apart by color and dashes; more than four are named beside.
 
     Args:
         values: name -> (n,).
@@ -119,7 +119,7 @@ def curves(
         ['train', 'test']
     """
     if not values:
-        raise ConfigurationError("values is empty; at least one named curve is due")
+        raise ConfigurationError("values is empty; pass at least one named curve")
     many = len(values) > MANY
     ax = _opened(prepared(ax, (6.8 if many else 4.6, 3.0)))
     for k, (name, each) in enumerate(values.items()):

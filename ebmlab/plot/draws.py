@@ -1,4 +1,4 @@
-"""Chains of samples as few named columns that a picture can hold."""
+"""Chains of samples as the few named columns that a picture can hold."""
 
 from collections.abc import Sequence
 
@@ -18,8 +18,8 @@ def named_columns(
     """Samples as (draws, chains, coordinates), and a name of each coordinate.
 
     Raises:
-        ShapeError: samples are not (draws, chains, *event) of at least 4 draws, names are of
-            another number, or there are more coordinates than can be read.
+        ShapeError: samples are not (draws, chains, *event) of at least 4 draws, the number of
+            names differs, or there are more coordinates than can be read.
         NonFiniteError: a draw is NaN or infinite.
     """
     require_draws(samples)

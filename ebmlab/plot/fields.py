@@ -33,8 +33,8 @@ def contour(
 ) -> Axes:
     """A landscape from above: dark where the energy is low, lines at the color bar's ticks.
 
-    Energies are shown above the window's minimum. Where few are very high the colors end below
-    them, and the color bar is pointed.
+    Energies are shown above the window's minimum. Where a few are very high, the colors end below
+    them and the color bar is pointed.
 
     Args:
         landscape: what `ebmlab.landscape` returned.
@@ -121,7 +121,7 @@ def landscapes(
     if not fields or {len(titles), len(dots), len(lines)} != {len(fields)}:
         raise ConfigurationError(
             f"{len(fields)} landscapes, {len(titles)} titles, {len(dots)} samples and "
-            f"{len(lines)} trajectories arrived; one of each per panel is due"
+            f"{len(lines)} trajectories arrived; expected one of each per panel"
         )
     columns = min(len(fields), 4 if columns is None else columns)
     if columns < 1:

@@ -39,7 +39,7 @@ def history(
         ['loss', 'rank']
     """
     if not columns:
-        raise ConfigurationError("columns is empty; at least one is due")
+        raise ConfigurationError("columns is empty; pass at least one")
     # Four panels make a square rather than a row and one below.
     wide = 2 if len(columns) == 4 else min(_COLUMNS, len(columns))
     high = math.ceil(len(columns) / wide)
@@ -57,7 +57,7 @@ def history(
 
 
 def _panel(ax: Axes, steps: np.ndarray, values: np.ndarray, name: str) -> None:
-    # A few points are seen as points: a single one has no line.
+    # A few points are drawn as points: a single one has no line.
     mark = "o" if len(steps) <= _FEW else ""
     ax.plot(steps, values, color=PALETTE[0], linewidth=1.2, marker=mark, markersize=2.5)
     ax.set_title(name, fontsize=9)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from einops import rearrange
 from matplotlib.axes import Axes
 from torch import Tensor
 
@@ -55,10 +56,10 @@ def images(
     _require_names("headings", headings, columns, "columns")
     _require_names("sides", sides, rows, "rows")
     gap = max(1, round(width / 16))
-    sheet = np.ones((rows * (height + gap) + gap, columns * (width + gap) + gap, 3))
-    for i, image in enumerate(pixels):
-        top, left = (i // columns) * (height + gap) + gap, (i % columns) * (width + gap) + gap
-        sheet[top : top + height, left : left + width] = image
+    cells = np.ones((rows * columns, height + gap, width + gap, 3))
+    cells[:n, gap:, gap:] = pixels
+    sheet = rearrange(cells, "(r c) h w k -> (r h) (c w) k", c=columns)
+    sheet = np.pad(sheet, ((0, gap), (0, gap), (0, 0)), constant_values=1.0)
     wide = min(6.5, 0.75 * columns)
     ax = prepared(ax, (wide, wide * sheet.shape[0] / sheet.shape[1] + (0.3 if title else 0.0)))
     ax.imshow(sheet, interpolation="nearest")

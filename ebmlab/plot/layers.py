@@ -1,4 +1,4 @@
-"""What the pictures of a landscape are laid of: filled contours, marks, arrows."""
+"""The layers of a landscape's picture: filled contours, marks, arrows."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -41,7 +41,7 @@ def filled(
 
 
 def _ink(how: Scale, height: np.ndarray) -> np.ndarray:
-    """What is seen on the colors of these heights: white on the dark ones, dark on the light."""
+    """A color that stands out on those of these heights: white on dark, dark on light."""
     light = (how.norm(height) > 0.55)[..., None]
     return np.where(light, to_rgba(_DARK, 0.5), to_rgba("white", 0.6))
 

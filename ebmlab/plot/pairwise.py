@@ -32,8 +32,8 @@ def pairs(
 ) -> Figure:
     """Every coordinate against every other as a histogram of the plane, its own on the diagonal.
 
-    All chains are pooled, and colored by the root of their number. Divergent draws, marked, that
-    crowd in one place show where a step is too long for the landscape.
+    All chains are pooled; colors show the root of the counts. Where the divergent draws, which
+    are marked, crowd in one place, the step is too long for the landscape.
 
     Args:
         samples: (draws, chains, *event), as `run(…, thin=1)` keeps them; at most 8 coordinates.
@@ -120,7 +120,7 @@ def _alone(ax: Axes, point: np.ndarray, edges: np.ndarray) -> None:
 
 def _together(ax: Axes, point: np.ndarray, edges: tuple[np.ndarray, np.ndarray]) -> None:
     counts, _, _ = np.histogram2d(*point.T, bins=edges)
-    # The root lets thin tails be seen beside a crowded middle.
+    # The root keeps thin tails visible beside a crowded middle.
     height = np.ma.masked_equal(np.sqrt(counts), 0)
     ax.pcolormesh(*edges, height.T, cmap=_CROWD, rasterized=True)
     ax.spines[["top", "right"]].set_visible(False)

@@ -1,4 +1,4 @@
-"""How energies become colors: heights above the minimum, clipped where one value would rule."""
+"""How energies become colors: heights above the minimum, clipped where one would dominate."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -73,5 +73,5 @@ def space(
 def _places(name: str, values: Tensor, ndim: int) -> np.ndarray:
     if values.ndim != ndim or values.shape[-1] != 3 or len(values) == 0:
         due = "(n, 3)" if ndim == 2 else "(rows, columns, 3)"
-        raise ShapeError(f"{name} has shape {tuple(values.shape)}; {due} is due, not empty")
+        raise ShapeError(f"{name} has shape {tuple(values.shape)}; expected {due}, not empty")
     return numbers(values)

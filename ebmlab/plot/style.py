@@ -1,4 +1,4 @@
-"""The one style of all pictures: legible in print, and without hue alone carrying a meaning."""
+"""The one style of all pictures: legible in print, with no meaning carried by hue alone."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -129,7 +129,7 @@ def points(name: str, values: Tensor, ndim: int = 2) -> np.ndarray:
     if values.ndim != ndim or values.shape[-1] != 2 or len(values) == 0:
         due = "(n, 2)" if ndim == 2 else "(steps, chains, 2)"
         raise ShapeError(
-            f"{name} has shape {tuple(values.shape)}, but {due} is due, not empty; "
+            f"{name} has shape {tuple(values.shape)}, expected {due}, not empty; "
             "Plane.coordinates gives the place of any y on a plane"
         )
     return numbers(values)

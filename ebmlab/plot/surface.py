@@ -88,7 +88,7 @@ def surface(
 def _finer(
     a: np.ndarray, b: np.ndarray, field: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A bilinear refinement to about 200 points a side: each facet has but one color."""
+    """A bilinear refinement to about 200 points a side: each facet has only one color."""
     fine_a, fine_b = (np.linspace(axis[0], axis[-1], max(len(axis), 200)) for axis in (a, b))
     rows = np.stack([np.interp(fine_a, a, row) for row in field])
     return fine_a, fine_b, np.stack([np.interp(fine_b, b, column) for column in rows.T], axis=1)

@@ -69,8 +69,8 @@ def sweep(
     dots = [None] * len(fields) if data is None else list(data)
     if not fields or {len(titles), len(dots)} != {len(fields)}:
         raise ConfigurationError(
-            f"{len(fields)} landscapes, {len(titles)} titles and {len(dots)} data arrived; one of "
-            "each per frame is due"
+            f"{len(fields)} landscapes, {len(titles)} titles and {len(dots)} data arrived; "
+            "expected one of each per frame"
         )
     above = [heights(field) for field in fields]
     how = scale(above, limits)

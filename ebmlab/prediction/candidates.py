@@ -6,11 +6,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ebmlab._batch_norms import batch_norms
 from ebmlab._checks import Ndim, leading_shape, leaves
 from ebmlab._randomness import replayed
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
-from ebmlab.networks import batch_norms
 from ebmlab.types import Tree
 
 __all__ = ["ROWS", "Candidates", "encode_candidates", "require_apart"]

@@ -12,7 +12,6 @@ from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.inference._atoms import in_front, spread
 from ebmlab.inference.spaces import Space
-from ebmlab.prediction.decoded import decoder_of
 from ebmlab.prediction.latents import latents
 from ebmlab.protocols import Method
 from ebmlab.types import Tree
@@ -31,7 +30,7 @@ class Predictions(NamedTuple):
 
     y: Tensor
     energies: Tensor
-    z: Tensor | None
+    z: Tree
 
 
 @torch.no_grad()
@@ -82,7 +81,7 @@ def predict(
         raise ConfigurationError(f"k is {k}; it must be at least 1")
     if candidates is not None:
         return _ranked(energy, x, k, candidates, rng)
-    decode = decoder_of(energy)
+    decode = energy.decoding()
     if decode is None or not isinstance(energy, FreeEnergy):
         raise ConfigurationError(
             f"{type(energy).__name__} decodes no y from z: pass candidates=…, or draw y by "

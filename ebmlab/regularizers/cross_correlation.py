@@ -7,10 +7,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from ebmlab._checks import require_non_negative, require_positive
+from ebmlab._precise import precise
 from ebmlab.errors import ShapeError
 from ebmlab.protocols import Regularizer
 from ebmlab.regularizers.gram import squared_products
-from ebmlab.regularizers.populations import everyone, precise
+from ebmlab.regularizers.populations import everyone
 
 __all__ = ["BarlowTwins"]
 

@@ -44,6 +44,7 @@ class SIGReg(Population, Stepped):
     Source: Balestriero, LeCun 2025, arXiv:2511.08544; Epps, Pulley 1983.
     """
 
+    shows = ("directions", "points", "reach")
     clock: Tensor
 
     def __init__(
@@ -90,10 +91,6 @@ class SIGReg(Population, Stepped):
         cosine, sine = (sums / count).unbind(1)
         apart = (cosine - normal[:, None]).square() + sine.square()
         return count * (weights @ apart).mean()
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"directions={self.directions}, points={self.points}, reach={self.reach}"
 
 
 def _read_clock(module: nn.Module, _: object) -> None:

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_positive
+from ebmlab._precise import precise
 from ebmlab.protocols import Regularizer
-from ebmlab.regularizers.populations import everyone, precise
+from ebmlab.regularizers.populations import everyone
 
 __all__ = ["MeanEntropy"]
 
@@ -41,9 +42,11 @@ class MeanEntropy(Regularizer):
         require_positive("temperature", self.temperature)
 
     def __call__(self, hx: Tensor, hy: Tensor) -> Tensor:
-        """The value for two populations of finite logits (b, k), a scalar."""
+        """The value for two populations of logits (b, k), a scalar."""
         with torch.autocast(hx.device.type, enabled=False):
             logits = [everyone(precise(h)) for h in ((hx,) if hx is hy else (hx, hy))]
             log_p = (torch.cat(logits) / self.temperature).log_softmax(-1)
+            # The lowest finite number, whose exp is 0, stands for -∞: 0 · (-∞) would be NaN.
+            log_p = log_p.clamp(min=torch.finfo(log_p.dtype).min)
             log_mean = log_p.logsumexp(0) - math.log(len(log_p))
             return (log_mean.exp() * log_mean).sum()

@@ -6,11 +6,12 @@ from typing import final
 import torch
 from torch import Tensor
 
+from ebmlab._precise import precise
 from ebmlab._ranks import gathered, rank_count
 from ebmlab.errors import ShapeError
 from ebmlab.protocols import Regularizer
 
-__all__ = ["Population", "centered", "everyone", "precise", "require_population"]
+__all__ = ["Population", "centered", "everyone", "require_population"]
 
 
 class Population(Regularizer):
@@ -33,11 +34,6 @@ class Population(Regularizer):
     def __call__(self, hx: Tensor, hy: Tensor) -> Tensor:
         """The mean penalty of two populations (batch, dim), a scalar."""
         return self.of(hx) if hx is hy else 0.5 * (self.of(hx) + self.of(hy))
-
-
-def precise(h: Tensor) -> Tensor:
-    """Codes in float32 or better."""
-    return h if h.itemsize >= 4 else h.float()
 
 
 def require_population(h: Tensor) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ebmlab._checks import require_non_negative, require_positive
+from ebmlab._limits import bounded
 from ebmlab.regularizers.gram import squared_products
 from ebmlab.regularizers.populations import Population, centered
 
@@ -54,6 +55,6 @@ class VICReg(Population):
         batch, dim = h.shape
         squares = h.square().sum(0)
         variance = squares / (batch - 1)
-        spread = (self.gamma - (variance + self.eps).sqrt()).clamp(min=0).mean()
+        spread = bounded(self.gamma - (variance + self.eps).sqrt(), low=0).mean()
         shared = (squared_products(h, h) - squares.square().sum()) / (batch - 1) ** 2
         return self.std * spread + self.cov * 2 * shared / dim

@@ -3,47 +3,38 @@
 import torch
 from torch import Tensor
 
+from ebmlab._checks import require_tensor
+from ebmlab.codes import Codes
 from ebmlab.protocols import Regularizer
 from ebmlab.regularizers.populations import Population
 
 __all__ = ["over_views"]
 
 
-def over_views(regularizer: Regularizer, hx: Tensor, hy: Tensor) -> Tensor:
-    """Mean of R(hx[i], hy[j]) over i != j, for views (n, batch, dim) and (m, batch, dim).
+def over_views(regularizer: Regularizer, codes: Codes) -> Tensor:
+    """Mean of R(x[i], y[j]) over the pairs (i, j) of codes (batch, dim).
 
-    Regularizers are symmetric in their two populations. Where hx is hy a pair is therefore needed
-    in one order only; and what penalizes each population on its own is needed once a view.
+    Regularizers are symmetric in their two populations: two codes are looked at in one order only,
+    and by what penalizes each population on its own once a view.
 
     Example:
+        >>> from ebmlab.codes import different
+        >>> from ebmlab.energies import SquaredDistance
         >>> from ebmlab.regularizers import VICReg
-        >>> h = torch.randn(3, 8, 2, generator=torch.Generator().manual_seed(0))
+        >>> h = tuple(torch.randn(3, 8, 2, generator=torch.Generator().manual_seed(0)))
         >>> pairs = [VICReg()(h[i], h[j]) for i in range(3) for j in range(3) if i != j]
-        >>> torch.allclose(over_views(VICReg(), h, h), torch.stack(pairs).mean())
+        >>> codes = Codes(SquaredDistance(), h, h, different(3, 3))
+        >>> torch.allclose(over_views(VICReg(), codes), torch.stack(pairs).mean())
         True
     """
+    pairs = [(require_tensor("x", x), require_tensor("y", y)) for x, y in codes.each()]
     if isinstance(regularizer, Population):
-        return _population(regularizer, hx, hy)
-    xs = hx.unbind()
-    ys = xs if hx is hy else hy.unbind()
-    values = [
-        regularizer(a, b)
-        for i, a in enumerate(xs)
-        for j, b in enumerate(ys)
-        if (i < j if hx is hy else i != j)
-    ]
-    return torch.stack(values).mean()
-
-
-def _population(regularizer: Population, hx: Tensor, hy: Tensor) -> Tensor:
-    if hx is hy:
-        return torch.stack([regularizer.of(h) for h in hx]).mean()
-    sides = [_side(regularizer, h, len(other)) for h, other in ((hx, hy), (hy, hx))]
-    return 0.5 * (sides[0] + sides[1])
-
-
-def _side(regularizer: Population, views: Tensor, others: int) -> Tensor:
-    """The mean penalty of some views, each as often as it meets another one of `others`."""
-    met = [others - (i < others) for i in range(len(views))]
-    each = [k * regularizer.of(h) for k, h in zip(met, views, strict=True) if k]
-    return torch.stack(each).sum() / sum(met)
+        sides = [h for pair in pairs for h in pair]
+        each = {id(h): h for h in sides}
+        met = [sum(side is h for side in sides) for h in each.values()]
+        parts = [k * regularizer.of(h) for k, h in zip(met, each.values(), strict=True)]
+        return torch.stack(parts).sum() / len(sides)
+    known = {frozenset((id(x), id(y))): (x, y) for x, y in pairs}
+    met = [sum({id(x), id(y)} == key for x, y in pairs) for key in known]
+    parts = [k * regularizer(x, y) for k, (x, y) in zip(met, known.values(), strict=True)]
+    return torch.stack(parts).sum() / len(pairs)

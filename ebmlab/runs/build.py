@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import torch
 
+from ebmlab._batch_norms import batch_norms
 from ebmlab._checks import named_device
 from ebmlab.errors import ConfigurationError
-from ebmlab.networks import batch_norms
 from ebmlab.protocols import Method
 from ebmlab.runs.config import Config
 from ebmlab.runs.encoders import Encoder, encoder

@@ -9,7 +9,6 @@ from ebmlab.energies import Completion
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.networks import MaskedAutoencoder
 from ebmlab.networks._backbones.patches import assembled, hidden_patches
-from ebmlab.prediction.decoded import decoder_of
 from ebmlab.runs.build import Built
 from ebmlab.types import Tree
 
@@ -32,7 +31,7 @@ def reconstructed(built: Built, images: Tensor) -> dict[str, Tensor]:
     energy = built.method.energy
     if isinstance(energy, Completion) and isinstance(energy.network, MaskedAutoencoder):
         return {"y": images, **_completed(energy, energy.network, x)}
-    decode = decoder_of(energy)
+    decode = energy.decoding()
     if decode is None or not isinstance(energy, FreeEnergy) or not isinstance(y, Tensor):
         return {}
     decoded = decode(x, energy.posterior(x, y, rng=rng).atoms[0])

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_positive
+from ebmlab._precise import precise
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, DtypeError, NonFiniteError
-from ebmlab.slices.plane import Plane, wide
+from ebmlab.slices.plane import Plane
 from ebmlab.types import as_potential
 
 __all__ = ["Landscape", "landscape"]
@@ -48,7 +49,7 @@ class Landscape:
         """
         require_positive("temperature", temperature)
         self._require_energies()
-        energy = wide(self.energy)
+        energy = precise(self.energy)
         logits = -(energy - energy.min()) / temperature
         weights = _log_trapezoid(self.b)[:, None] + _log_trapezoid(self.a)
         return (logits - (logits + weights.to(logits.dtype)).flatten().logsumexp(0)).exp()
@@ -139,7 +140,7 @@ def landscape(
             "energy at a point depends on the other points, so there is no landscape of it; draw "
             "the energy it is made of, with z clamped"
         )
-    origin = wide(plane.origin)
+    origin = precise(plane.origin)
     a = torch.linspace(a_lo, a_hi, columns, dtype=origin.dtype, device=origin.device)
     b = torch.linspace(b_lo, b_hi, rows, dtype=origin.dtype, device=origin.device)
     energies = [

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ebmlab._batch_norms import batch_norms
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
-from ebmlab.networks import batch_norms
 from ebmlab.types import Potential, Tree
 
 __all__ = ["over_parameters"]

@@ -7,14 +7,10 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_same_kind
+from ebmlab._precise import precise
 from ebmlab.errors import ConfigurationError, DtypeError, NonFiniteError, ShapeError
 
-__all__ = ["Plane", "wide"]
-
-
-def wide(t: Tensor) -> Tensor:
-    """In single precision or better: half precision has no decompositions and coarse grids."""
-    return t.to(torch.promote_types(t.dtype, torch.float32))
+__all__ = ["Plane"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +46,7 @@ class Plane:
             if not tensor.is_floating_point():
                 raise DtypeError(f"{name} is {tensor.dtype}; convert it with .float()")
         require_same_kind({**named})
-        first, second = wide(self.axes.detach().reshape(2, -1))
+        first, second = precise(self.axes.detach().reshape(2, -1))
         normal = second - first * (first @ second) / (first @ first)
         if not bool(normal.norm() > 100 * torch.finfo(first.dtype).eps * second.norm()):
             raise ConfigurationError(
@@ -114,7 +110,7 @@ class Plane:
             )
         if not bool(data.isfinite().all()):
             raise NonFiniteError(f"data {tuple(data.shape)} holds NaN or infinity")
-        rows = wide(data.detach().flatten(1))
+        rows = precise(data.detach().flatten(1))
         mean = rows.mean(0)
         _, spread, directions = torch.linalg.svd(rows - mean, full_matrices=False)
         if not bool(spread[1] > 100 * torch.finfo(rows.dtype).eps * rows.norm()):
@@ -128,9 +124,9 @@ class Plane:
 
     def points(self, a: Tensor, b: Tensor) -> Tensor:
         """The points y (*batch, *event) at coordinates a and b, each (*batch)."""
-        axes = wide(self.axes).flatten(1)
+        axes = precise(self.axes).flatten(1)
         ab = torch.stack(torch.broadcast_tensors(a, b), dim=-1).to(axes)
-        y = wide(self.origin).flatten() + ab @ axes
+        y = precise(self.origin).flatten() + ab @ axes
         return y.unflatten(-1, self.origin.shape).to(self.origin.dtype)
 
     def coordinates(self, y: Tensor) -> Tensor:
@@ -142,5 +138,5 @@ class Plane:
                 "y is (*batch, *event)"
             )
         require_same_kind({"y": y, "origin": self.origin})
-        offset = wide(y - self.origin).flatten(y.ndim - len(event))
-        return offset @ torch.linalg.pinv(wide(self.axes).flatten(1))
+        offset = precise(y - self.origin).flatten(y.ndim - len(event))
+        return offset @ torch.linalg.pinv(precise(self.axes).flatten(1))

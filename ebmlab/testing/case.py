@@ -46,13 +46,11 @@ class Case:
     energy: Energy
     x: Tree
     y: Tree
-    z: Tensor | None
+    z: Tree
     rng: torch.Generator
 
     @classmethod
-    def of(
-        cls, energy: Energy, x: Tree, y: Tree, z: Tensor | None, rng: torch.Generator | None
-    ) -> Self:
+    def of(cls, energy: Energy, x: Tree, y: Tree, z: Tree, rng: torch.Generator | None) -> Self:
         """The case, after a look at the batch."""
         named: dict[str, tuple[Tree, Ndim]] = {
             "x": (x, energy.x_ndim),
@@ -81,9 +79,8 @@ class Case:
     def holding(self, energy: Energy, dtype: torch.dtype) -> Self:
         """Copies of the data for another energy, all cast (the energy in place)."""
         energy.to(dtype).zero_grad(set_to_none=True)
-        z = None if self.z is None else cast(self.z, dtype)
-        assert not isinstance(z, tuple)
-        return replace(self, energy=energy, x=cast(self.x, dtype), y=cast(self.y, dtype), z=z)
+        x, y, z = (cast(tree, dtype) for tree in (self.x, self.y, self.z))
+        return replace(self, energy=energy, x=x, y=y, z=z)
 
     def at(self, x: Change, y: Change | None = None, z: Change | None = None) -> Self:
         """Other data of the same energy: a change of every tensor; y and z like x if left out."""
@@ -91,7 +88,7 @@ class Case:
             self,
             x=over_leaves(x, self.x, self.energy.x_ndim),
             y=over_leaves(y or x, self.y, self.energy.y_ndim),
-            z=None if self.z is None else (z or x)(self.z),
+            z=over_leaves(z or x, self.z, 0),
         )
 
     def value(self) -> Tensor:

@@ -1,7 +1,6 @@
 """`check_energy`: the laws of E(x, y, z)."""
 
 import torch
-from torch import Tensor
 
 from ebmlab.energy import Energy
 from ebmlab.testing import values
@@ -16,7 +15,7 @@ def check_energy(
     energy: Energy,
     x: Tree,
     y: Tree,
-    z: Tensor | None = None,
+    z: Tree = None,
     *,
     rng: torch.Generator | None = None,
     unreached: tuple[str, ...] = (),

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import leaves
-from ebmlab.energies import view_pairs
 from ebmlab.testing.case import Case, over_leaves
 from ebmlab.testing.compare import require, require_close, require_same
 from ebmlab.testing.purity import again, untouched
@@ -109,7 +108,7 @@ def given(case: Case, differentiable: tuple[str, ...]) -> None:
     u = energy.given(x, z=z, rng=rng)
     require_close(law, "given(x)(y)", u(y), direct)
     require_same("given replays", "a second call of given(x)(y)", u(y), u(y))
-    if z is not None:
+    if isinstance(z, Tensor):
         require_close(law, "given(x, y=y)(z)", energy.given(x, y=y, rng=rng)(z), direct)
     _clamped(case, y)
     if "y" in differentiable and y.is_floating_point():
@@ -126,7 +125,7 @@ def _clamped(case: Case, y: Tensor) -> None:
     if case.energy.stochastic or case.energy.couples:
         return
     for i in range(2):
-        z = None if case.z is None else case.z[i : i + 1]
+        z = over_leaves(lambda t, i=i: t[i : i + 1], case.z, 0)
         due = case.at(lambda t, i=i: t[i : i + 1].expand_as(t), lambda t: t).value()
         cuts: list[Callable[[Tensor], Tensor]] = [lambda t, i=i: t[i], lambda t, i=i: t[i : i + 1]]
         for cut in cuts:
@@ -137,12 +136,10 @@ def _clamped(case: Case, y: Tensor) -> None:
 
 
 def embeds(case: Case) -> None:
-    """The head's energy of the codes is the energy."""
-    head, hx, hy = case.energy.embed(case.x, case.y)
-    rng = again(case.rng)
-    parts = [head(a, b, case.z, rng=rng) for a, b in view_pairs(head, hx, hy)]
-    value = torch.stack(parts).mean(0)
-    require_close("embed agrees with the call", "head(hx, hy)", value, case.value())
+    """The head's energy of the codes is the energy, pair by pair of views."""
+    codes, rng = case.energy.codes(case.x, case.y), again(case.rng)
+    value = torch.stack([codes.head(x, y, case.z, rng=rng) for x, y in codes.each()]).mean(0)
+    require_close("codes agree with the call", "the mean of head(hx, hy)", value, case.value())
 
 
 def _saved(energy: nn.Module) -> Iterator[Tensor]:

@@ -1,9 +1,10 @@
-import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from cli_support import ebmlab
 
 ROOT = Path(__file__).parents[2]
 TUTORIALS = sorted((ROOT / "tutorials").glob("[0-9][0-9]_*.py"))
@@ -16,16 +17,9 @@ MARKED = [
 
 
 @pytest.mark.parametrize("script", MARKED)
-def test_tutorials_run_and_their_claims_hold(script, tmp_path):
-    run = subprocess.run(
-        [sys.executable, "-W", "error", script],
-        cwd=tmp_path,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
+def test_tutorials_run_and_their_claims_hold(script, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(script), run_name="__main__")
     assert list((tmp_path / "tutorials/figures").glob("*.png"))
 
 
@@ -80,12 +74,8 @@ def test_an_error_of_the_cli_is_one_line():
     assert len(run.stderr.strip().splitlines()) == 1
 
 
-def test_cli_help_names_the_tour():
-    run = subprocess.run(
-        [sys.executable, "-m", "ebmlab", "tour", "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+def test_cli_help_names_the_tour(monkeypatch, capsys):
+    assert ebmlab(monkeypatch, "tour", "--help") == 0
+    shown = capsys.readouterr().out
     for word in ("--out", "--seed", "--device", "--quick"):
-        assert word in run.stdout
+        assert word in shown

@@ -5,16 +5,17 @@ import torch
 from problems import F64
 
 from ebmlab import Energy, FreeEnergy, Method, Plane, landscape
+from ebmlab.energies import Clusters, JointEmbedding
 from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import Inference
 from ebmlab.inference import Enumerate
-from ebmlab.objectives import Regularized
+from ebmlab.objectives import DenoisingScore, Regularized
 
 
 class Means(Energy):
     """‖y - m_z‖² for z in {0, 1}, whose M-step is the weighted mean."""
 
-    takes_x, takes_z, refits = False, True, True
+    takes_x, takes_z = False, True
 
     def __init__(self):
         super().__init__()
@@ -23,8 +24,8 @@ class Means(Energy):
     def forward(self, x, y, z=None):
         return (y - z @ self.means).square().sum(-1)
 
-    def refit(self, x, y, q):
-        share = torch.einsum("kb,kbj->bj", q.weights, q.atoms)
+    def update(self, x, y, q=None):
+        share = torch.einsum("kb,kbj->bj", q().weights, q().atoms)
         self.means.copy_(share.T @ y / share.sum(0)[:, None])
 
 
@@ -56,10 +57,8 @@ def test_landscapes_refuse_energies_that_couple_a_batch(wrap):
 
 def test_an_inference_may_refit_itself():
     class Counting(Enumerate):
-        refits = True
-
-        def refit(self, x, y, q):
-            self.seen = q.weights.shape
+        def update(self, x, y, q):
+            self.seen = q().weights.shape
 
     infer = Counting(torch.eye(2, dtype=F64))
     assert isinstance(infer, Inference)
@@ -68,21 +67,40 @@ def test_an_inference_may_refit_itself():
     assert infer.seen == (1, 5)
 
 
-def test_an_inference_that_data_alone_move_infers_no_z_on_commit():
-    class Counting(Enumerate):
-        calls, rows = 0, 0
+class Counting(Enumerate):
+    """Counts how often z is inferred, and the rows that commits hand over."""
 
-        def __call__(self, *args, **options):
-            self.calls += 1
-            return super().__call__(*args, **options)
+    calls, rows = 0, 0
 
-        def update(self, x, y):
-            self.rows += len(y)
+    def choose(self, *args):
+        self.calls += 1
+        return super().choose(*args)
 
+    def update(self, x, y, q):
+        self.rows += len(y)
+
+
+class Still(Means):
+    """Asks for no posterior."""
+
+    def update(self, x, y, q=None):
+        return
+
+
+@pytest.mark.parametrize(
+    ("energy", "inferred"), [(Still, 1), (Means, 2), (lambda: Means() + Means(), 2)]
+)
+def test_a_commit_infers_z_only_if_someone_asks_and_then_once(energy, inferred):
     infer, y = Counting(torch.eye(2, dtype=F64)), torch.zeros(5, 1, dtype=F64)
-    still = Means()
-    still.refits = False
-    Method(FreeEnergy(still, infer), Regularized())(None, y).commit()
-    assert (infer.calls, infer.rows) == (1, 5)
-    Method(FreeEnergy(Means(), infer), Regularized())(None, y).commit()
-    assert (infer.calls, infer.rows) == (3, 10)
+    Method(FreeEnergy(energy(), infer), Regularized())(None, y).commit()
+    assert (infer.calls, infer.rows) == (inferred, 5)
+
+
+@pytest.mark.parametrize("objective", [Regularized(), Regularized() + 0 * DenoisingScore(0.1)])
+def test_centers_move_whatever_the_objective_and_wherever_they_lie(objective):
+    y = torch.tensor([[-3.0], [-2.0], [4.0]], dtype=F64)
+    centers = Clusters(torch.tensor([[-1.0], [1.0]], dtype=F64))
+    pair = JointEmbedding(torch.nn.Identity(), head=centers)
+    free = FreeEnergy(pair, Enumerate(torch.arange(2)))
+    Method(free, objective)(y, y, torch.Generator()).commit()
+    assert torch.allclose(centers.codebook.codes, torch.tensor([[-2.5], [4.0]], dtype=F64))

@@ -34,6 +34,19 @@ def test_idx_files_of_every_type_are_read_plain_and_compressed(
     assert out.tolist() == numbers.tolist()
 
 
+def members(content, *cuts):
+    """gzip's form of each part of the content, one after the other (RFC 1952, section 2.2)."""
+    ends = zip([0, *cuts], [*cuts, len(content)], strict=True)
+    return b"".join(gzip.compress(content[a:b], mtime=0) for a, b in ends)
+
+
+@pytest.mark.parametrize("cuts", [(0,), (2, 7), (16, 16, 20)])
+def test_files_of_several_gzip_members_are_read_whole(tmp_path, cuts):
+    path = tmp_path / "file"
+    path.write_bytes(members(GOOD, *cuts))
+    assert read_idx(path).tolist() == np.arange(12).reshape(3, 4).tolist()
+
+
 GOOD = idx_bytes(np.arange(12).reshape(3, 4))
 ZIPPED = gzip.compress(GOOD, mtime=0)
 
@@ -53,6 +66,11 @@ ZIPPED = gzip.compress(GOOD, mtime=0)
         (ZIPPED[:-1], "truncated"),
         (ZIPPED[:12], "truncated"),
         (ZIPPED + b"\0", "trailing"),
+        (ZIPPED + ZIPPED, "trailing"),
+        (members(GOOD, 7) + b"\0", "trailing"),
+        (members(GOOD, 7) + b"\x1f\x8b", "truncated"),
+        (members(GOOD, 7)[:-1], "truncated"),
+        (members(GOOD, 7)[:-5] + b"\1" + members(GOOD, 7)[-4:], "damaged"),
         (ZIPPED[:-8] + bytes([ZIPPED[-8] ^ 1]) + ZIPPED[-7:], "damaged"),
         (gzip.compress(GOOD[:-1], mtime=0), "truncated"),
         (gzip.compress(GOOD + b"\0", mtime=0), "trailing"),

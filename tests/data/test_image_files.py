@@ -83,6 +83,8 @@ def test_any_gzip_of_the_same_data_and_none_at_all_are_as_good(mirror, tmp_path)
     slow = {name: gzip.compress(content, 1, mtime=7) for name, content in SMALL.items()}
     assert slow != RAW
     assert is_the_small_set(mnist("train", put(tmp_path / "slow", slow)))
+    parts = {n: gzip.compress(c[:9]) + gzip.compress(c[9:]) for n, c in SMALL.items()}
+    assert is_the_small_set(mnist("train", put(tmp_path / "parts", parts)))
     plain = {name.removesuffix(".gz"): content for name, content in SMALL.items()}
     assert is_the_small_set(mnist("train", put(tmp_path / "plain", plain)))
 

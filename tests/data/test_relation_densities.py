@@ -146,6 +146,6 @@ def test_relations_refuse_what_they_cannot_judge():
     with pytest.raises(ShapeError, match="branches"):
         relations.circle.branches(x)
     with pytest.raises(ConfigurationError, match="noise"):
-        relations.Circle(-1.0)
+        relations.NoisyCircle(-1.0)
     with pytest.raises(ConfigurationError, match="n = 0"):
         relations.circle(0, generator())

@@ -2,15 +2,14 @@ import pytest
 import torch
 from torch import nn
 
+from ebmlab.codes import Codes, different
 from ebmlab.energies import (
     Cosine,
+    JointEmbedding,
     NearestNeighbor,
     Predicted,
     SquaredDistance,
     Whitened,
-    sided,
-    view_groups,
-    view_pairs,
 )
 from ebmlab.errors import DtypeError, ShapeError
 from ebmlab.losses import InfoNCE
@@ -48,13 +47,17 @@ HEADS = {
 def test_what_is_done_once_a_view_gives_the_energies_and_gradients_of_the_pairs(name, siamese, n):
     head, x = HEADS[name](), views(n).requires_grad_()
     y = x if siamese else views(n, seed=1).requires_grad_()
-    due = torch.stack([head(a, b) for a, b in view_pairs(head, x, y)]).mean()
-    energy, a, b = sided(head, x, y)
-    ((hx, hy),) = view_groups(energy, a, b)
-    value = energy(hx, hy).mean()
+    hx = tuple(x)
+    codes = Codes(head, hx, hx if siamese else tuple(y), different(n, n))
+    due = torch.stack([head(a, b) for a, b in codes.each()])
+    done = codes.apart()
+    assert len(done.groups()) == 1
+    assert not isinstance(done.head, Predicted | NearestNeighbor | Whitened)
+    value = done.energies()
     sources = [x] if siamese else [x, y]
     torch.testing.assert_close(value, due, rtol=1e-12, atol=1e-12)
-    for found, right in zip(_slopes(value, sources), _slopes(due, sources), strict=True):
+    slopes = _slopes(value.mean(), sources), _slopes(due.mean(), sources)
+    for found, right in zip(*slopes, strict=True):
         torch.testing.assert_close(found, right, rtol=1e-11, atol=1e-12)
 
 
@@ -75,22 +78,32 @@ def _slopes(value, sources):
     ],
 )
 def test_objectives_run_the_predictor_once_a_view(objective, build):
-    network, h = Counted(), views(3)
-    objective(build(network), h, h)
+    network, h = Counted(), tuple(views(3))
+    objective(JointEmbedding(nn.Identity(), head=build(network)), h, h)
     assert network.calls == 3
 
 
 def test_views_of_one_encoder_are_whitened_once():
-    _, a, b = sided(Whitened(), views(), views())
-    assert a is not b
-    h = views()
-    _, a, b = sided(Whitened(), h, h)
-    assert a is b
+    h, other = tuple(views()), tuple(views())
+    done = Codes(Whitened(), h, other, different(2, 2)).apart()
+    assert not {id(a) for a in done.x} & {id(b) for b in done.y}
+    done = Codes(Whitened(), h, h, different(2, 2)).apart()
+    assert {id(a) for a in done.x} == {id(b) for b in done.y}
+
+
+@pytest.mark.parametrize("wrap", [lambda e: 3 * e, lambda e: e / 0.5])
+def test_a_weight_goes_with_the_head_that_is_left(wrap):
+    h = tuple(views())
+    codes = Codes(wrap(Whitened(SquaredDistance())), h, h, different(2, 2))
+    done = codes.apart()
+    assert type(done.head.energy) is SquaredDistance
+    torch.testing.assert_close(done.energies(), codes.energies())
 
 
 def test_a_head_without_sides_stays_as_it_is():
-    head, h = Cosine(), views()
-    assert sided(head, h, h) == (head, h, h)
+    h = tuple(views())
+    codes = Codes(Cosine(), h, h, different(2, 2))
+    assert codes.apart() is codes
 
 
 def test_codes_of_another_precision_than_the_head_are_refused_before_the_predictor_runs():
@@ -101,5 +114,6 @@ def test_codes_of_another_precision_than_the_head_are_refused_before_the_predict
 
 
 def test_one_view_alone_is_refused_by_objectives():
+    one = tuple(views(1))
     with pytest.raises(ShapeError, match="one view only"):
-        Regularized()(Cosine(), views(1), views(1))
+        Regularized()(JointEmbedding(nn.Identity()), one, one)

@@ -71,9 +71,10 @@ class Uniform(Inference):
     bound = "upper"
 
     def __init__(self, sharp):
+        super().__init__()
         self.sharp = sharp
 
-    def __call__(self, energy, x, y, temperature=0.0, *, rng=None):
+    def choose(self, energy, x, y, temperature, rng):
         logits = energy.logits(y).detach()
         share = (self.sharp * logits).softmax(-1)[None]
         zero = torch.zeros_like(logits[..., 0])

@@ -10,6 +10,7 @@ from ebmlab import FreeEnergy, Plane, landscape
 from ebmlab.energies import Assignment, SquaredDistance
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.inference import Sinkhorn
+from ebmlab.inference._clusters import sinkhorn
 from ebmlab.inference._clusters.sinkhorn import balanced
 from ebmlab.networks import Memory, Prototypes
 
@@ -59,12 +60,63 @@ def test_rows_sum_to_one_in_every_precision(kind):
         assert official_sinkhorn(logits).isnan().any()
 
 
-@pytest.mark.parametrize("scale", [1e2, 1e4])
-def test_scores_far_apart_stay_finite(scale):
-    q, uneven = balanced(scale * randn(20, 7).float())
-    assert q.isfinite().all()
+def by_logarithms(logits, epsilon, iterations, weights):
+    """The same scaling in double precision, each sum of exponentials about its largest."""
+    logs, weights = logits.double() / epsilon, weights.double()
+    rows, due = weights.log(), (weights.sum() / logits.shape[1]).log()
+    for _ in range(iterations):
+        clusters = due - (logs + rows[:, None]).logsumexp(0)
+        totals = (logs + clusters).logsumexp(1)
+        rows = weights.log() - totals
+    return (logs + clusters - totals[:, None]).exp()
+
+
+# Cosines of fewer rows than clusters; one cluster ahead of all others; four rows of weight 0.
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float32, F64])
+@pytest.mark.parametrize("ahead", [0.0, 6.0, 100.0])
+@pytest.mark.parametrize("iterations", [1, 3, 50])
+@pytest.mark.parametrize("epsilon", [0.001, 0.002, 0.01, 0.03, 0.05, 1.0])
+def test_every_scale_is_that_of_logarithms(epsilon, iterations, ahead, kind):
+    codes, prototypes = (functional.normalize(randn(n, 8, seed=n), dim=1) for n in (30, 40))
+    logits = codes @ prototypes.T
+    logits[:, 3] += ahead
+    logits[:4] += 20.0
+    logits, weights = logits.to(kind), (torch.arange(30) >= 4).float()
+    q, uneven = balanced(logits, epsilon, iterations, weights)
+    due = by_logarithms(logits, epsilon, iterations, weights)
+    torch.testing.assert_close(q.double(), due, rtol=0, atol=3e-6)
+    assert (q.double().sum(1) - 1).abs().max() < 1e-6
     assert uneven.isfinite()
-    assert (q.sum(1) - 1).abs().max() < 1e-5
+
+
+def outlier(share):
+    """All rows alike but for one, whose logits are highest and point elsewhere."""
+    logits = torch.zeros(30, 8)
+    logits[:, 1], logits[0] = 1.0, 1.0
+    logits[0, 1:] = share
+    return logits
+
+
+# At the widest logits that products still serve, whose smallest exponential is exp(-67) = 8e-30.
+@pytest.mark.parametrize("logits", [randn(20, 7).float(), randn(200, 50).float(), outlier(0.0)])
+@pytest.mark.parametrize("iterations", [1, 3, 50])
+def test_products_are_exact_as_far_as_they_reach(logits, iterations):
+    gap = float((logits.amax(1) - logits.amin(1)).max())
+    for reach in (0.999, 1.001):
+        epsilon = gap / (67.0 * reach)
+        due = by_logarithms(logits, epsilon, iterations, torch.ones(len(logits)))
+        q = balanced(logits, epsilon, iterations)[0].double()
+        torch.testing.assert_close(q, due, rtol=0, atol=5e-6)
+
+
+@pytest.mark.parametrize(("ahead", "epsilon"), [(6.0, 0.05), (0.0, 0.002), (0.0, 0.001)])
+def test_products_beyond_their_reach_would_be_wrong(ahead, epsilon, monkeypatch):
+    monkeypatch.setattr(sinkhorn, "_REACH", torch.inf)
+    codes, prototypes = (functional.normalize(randn(n, 8, seed=n), dim=1) for n in (30, 40))
+    logits = (codes @ prototypes.T).float()
+    logits[:, 3] += ahead
+    due = by_logarithms(logits, epsilon, 3, torch.ones(30))
+    assert not ((balanced(logits, epsilon)[0] - due).abs().max() < 0.1)
 
 
 def test_rows_without_weight_do_not_count_and_offsets_change_nothing():

@@ -98,7 +98,7 @@ def test_a_state_unlike_the_example_is_refused():
     block = block_of(1, generator())
     a, b = nested().place
     count = nested().count
-    with pytest.raises(ShapeError, match=r"state\[0\]\[0\] has shape \(4,\), but \(3,\) is due"):
+    with pytest.raises(ShapeError, match=r"state\[0\]\[0\] has shape \(4,\), expected \(3,\)"):
         block.replay(Nested((torch.zeros(4), b), count))
     with pytest.raises(DtypeError, match=r"state\[1\] is torch\.float32"):
         block.replay(Nested((a, b), count.float()))

@@ -10,6 +10,7 @@ from laws_support import (
 )
 from torch import nn
 
+from ebmlab.codes import Codes
 from ebmlab.errors import GradientError, ShapeError
 from ebmlab.testing import check_energy
 from ebmlab.types import Potential
@@ -97,9 +98,9 @@ class WrongGiven(Bowl):
         return Potential(lambda free: 2 * self(x, free))
 
 
-class WrongEmbed(Bowl):
-    def embed(self, x, y):
-        return self, x, 2 * y
+class WrongCodes(Bowl):
+    def codes(self, x, y):
+        return Codes(self, (x,), (2 * y,))
 
 
 class Unsaved(Bowl):
@@ -131,7 +132,7 @@ class Drifting(Stochastic):
         ("given agrees with the call: the gradient", WrongGradient),
         ("given agrees with the call: the gradient", WrongSlope),
         ("given", Drifting),
-        ("embed agrees with the call", WrongEmbed),
+        ("codes agree with the call", WrongCodes),
         ("state saved and restored", Unsaved),
     ],
 )

@@ -15,7 +15,8 @@ from ebmlab import (
     samplers,
     teachers,
 )
-from ebmlab.energy import Energy, Scaled, Sum, Tempered
+from ebmlab.algebra import Scaled, Sum, Tempered
+from ebmlab.energy import Energy
 from ebmlab.free_energy import Inference
 from ebmlab.protocols import Objective, Regularizer
 

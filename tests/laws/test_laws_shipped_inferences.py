@@ -54,12 +54,12 @@ from ebmlab.samplers import HMC
 from ebmlab.testing import check_inference
 
 
-class Lowest(nn.Module, Inference):
+class Lowest(Inference):
     """The lowest of CODES for every datum, by a loop."""
 
     bound = "exact"
 
-    def __call__(self, energy, x, y, temperature=0.0, *, rng=None):
+    def choose(self, energy, x, y, temperature, rng):
         atom = torch.empty(1, len(y), 1, dtype=y.dtype)
         for i in range(len(y)):
             costs = [energy(x[i : i + 1], y[i : i + 1], z[None].to(y.dtype)) for z in CODES]
@@ -68,13 +68,12 @@ class Lowest(nn.Module, Inference):
         return Posterior(atom, torch.ones_like(zero)[None], zero, zero)
 
 
-class Thresholded(nn.Module, Inference):
+class Thresholded(Inference):
     """The minimum of ‖w z + b - y‖² + λ |z| for a scalar z, in closed form."""
 
     bound = "exact"
 
-    def __call__(self, energy, x, y, temperature=0.0, *, rng=None):
-        self.require_point(temperature)
+    def choose(self, energy, x, y, temperature, rng):
         w, b = energy.decoder.weight[:, 0], energy.decoder.bias
         along = (y - b) @ w
         size = (along.abs() - 0.5 * energy.prior.weight).clamp(min=0)

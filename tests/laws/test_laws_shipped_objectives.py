@@ -139,7 +139,7 @@ OBJECTIVES = {
     ),
     "NTXent": lambda: (objectives.NTXent(), embedding(), *VIEWS),
     "NTXent, EMA": lambda: (objectives.NTXent(0.2), embedding(target=EMA), X3, Y3),
-    "InfoNCE": lambda: (objectives.InfoNCE(0.5), embedding(), X3, Y3),
+    "NTXent, one way": lambda: (objectives.NTXent(0.5, both=False), embedding(), X3, Y3),
     "Denoising": lambda: (Denoising(0.3), encoded(Amortized(net(2, 1))), None, Y2),
     "Contractive": lambda: (Contractive(), encoded(Amortized(net(2, 1))), None, Y2),
     "Contractive, probes": lambda: (Contractive(2), encoded(Amortized(net(2, 1))), None, Y2),

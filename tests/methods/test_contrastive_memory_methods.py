@@ -48,9 +48,9 @@ def test_nnclr_predicts_the_nearest_past_code_of_the_other_view():
     judge(method, x, x, sum(losses) / 2)
 
 
-def test_nnclrs_memory_takes_the_first_view():
+def test_nnclrs_memory_takes_one_view():
     method, x, _ = built("nnclr")
-    codes = method.energy.online(x[0]).detach()
+    codes = method.energy.online(x[1]).detach()
     method(x, x).commit()
     torch.testing.assert_close(method.energy.head.memory.codes[:6], codes)
 

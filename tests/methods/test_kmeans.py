@@ -8,6 +8,7 @@ from problems import F64, f64, generator, randn
 
 from ebmlab import fit, methods
 from ebmlab.energies import Clusters, kmeans_plus_plus
+from ebmlab.energies.clusters import _drawn
 from ebmlab.errors import ConfigurationError, DtypeError, NonFiniteError, ShapeError
 
 
@@ -125,6 +126,41 @@ def test_starts_are_spread_by_squared_distance():
     assert abs(0.75 - 0.9) > 5 * std
     assert len(after) > 400
     assert kmeans_plus_plus(data[:1].expand(3, 1), 3, rng).flatten().tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("scale", [2.0**-120, 2.0**-80, 2.0**70, 2.0**120])
+def test_starts_are_the_same_at_any_scale(scale):
+    y = randn(200, 3).float() + torch.tensor([-1.0, 0, 1])[torch.arange(200) % 3, None]
+    found = kmeans_plus_plus(scale * y, 20, generator())
+    assert torch.equal(found / scale, kmeans_plus_plus(y, 20, generator()))
+    assert len(found.unique(dim=0)) == 20
+    squares = (scale * y).square().sum(1)
+    assert not bool((squares.isfinite() & (squares > 0)).any())
+
+
+def test_starts_of_half_precision_and_of_more_data_than_single_precision_counts():
+    y = torch.tensor([[-600.0], [600.0]] * 20, dtype=torch.float16)
+    found = kmeans_plus_plus(y, 2, generator())
+    assert found.dtype == torch.float16
+    assert found.flatten().abs().tolist() == [600, 600]
+    assert found.sum() == 0
+    many = torch.zeros(2**24 + 2)
+    many[-1] = 1
+    assert int(_drawn(many, generator())) == 2**24 + 1
+    with pytest.raises(RuntimeError, match="2\\^24"):
+        torch.multinomial(many, 1)
+
+
+def test_starts_refuse_what_is_no_point():
+    for wrong, error in (
+        (torch.zeros(3), ShapeError),
+        (torch.zeros(0, 2), ShapeError),
+        (torch.zeros(3, 2, dtype=torch.long), DtypeError),
+        (torch.tensor([[0.0], [torch.nan]]), NonFiniteError),
+        (torch.tensor([[0.0], [torch.inf]]), NonFiniteError),
+    ):
+        with pytest.raises(error, match="data"):
+            kmeans_plus_plus(wrong, 1, generator())
 
 
 def test_clusters_refuse_what_they_cannot_count():

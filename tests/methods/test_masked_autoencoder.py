@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from einops import rearrange
 from problems import F64, generator, has_mean
 from torch.nn import functional
 
@@ -33,15 +32,25 @@ def norm(h, weights):
     return functional.layer_norm(h, h.shape[-1:], weights.weight, weights.bias, 1e-6)
 
 
+def cut(images):
+    """Patches (n, count, patch² c), each taken by its corner."""
+    corners = [
+        (i, j) for i in range(0, images.shape[2], PATCH) for j in range(0, images.shape[3], PATCH)
+    ]
+    patches = [images[:, :, i : i + PATCH, j : j + PATCH] for i, j in corners]
+    return torch.stack([patch.movedim(1, -1).flatten(1) for patch in patches], dim=1)
+
+
 def blocks(h, layers, heads):
     """Pre-norm transformer blocks with the softmax written out."""
     for layer in layers:
-        q, k, v = rearrange(
-            layer.qkv(norm(h, layer.attention_norm)), "n t (three a d) -> three n a t d",
-            three=3, a=heads,
-        )  # fmt: skip
-        shares = (q @ k.mT / q.shape[-1] ** 0.5).softmax(-1)
-        h = h + layer.out(rearrange(shares @ v, "n a t d -> n t (a d)"))
+        parts = [
+            each.chunk(heads, -1) for each in layer.qkv(norm(h, layer.attention_norm)).chunk(3, -1)
+        ]
+        shares = [
+            (q @ k.mT / q.shape[-1] ** 0.5).softmax(-1) @ v for q, k, v in zip(*parts, strict=True)
+        ]
+        h = h + layer.out(torch.cat(shares, -1))
         first, _, second = layer.mlp
         h = h + second(functional.gelu(first(norm(h, layer.mlp_norm))))
     return h
@@ -55,8 +64,8 @@ def authors(method, images, noise, share, normalized):
     shuffle = noise.argsort(1)
     restore = shuffle.argsort(1)
     keep = int(count * (1 - share))
-    kernel = rearrange(f.embedding.weight, "d c p q -> (p q c) d")
-    target = rearrange(images, "n c (h p) (w q) -> n (h w) (p q c)", p=PATCH, q=PATCH)
+    kernel = f.embedding.weight.permute(2, 3, 1, 0).flatten(0, 2)
+    target = cut(images)
     tokens = target @ kernel + f.embedding.bias + f.positions[:, 1:]
     rows = torch.arange(n)[:, None]
     h = torch.cat(
@@ -96,7 +105,7 @@ def test_the_loss_and_its_gradients_are_the_authors(normalized):
 
 def test_patches_run_over_rows_columns_and_channels_and_come_together_again():
     images = torch.rand(2, 3, 4, 6, generator=generator(), dtype=F64)
-    due = rearrange(images, "n c (h p) (w q) -> n (h w) (p q c)", p=2, q=2)
+    due = cut(images)
     assert torch.equal(patched(images, 2), due)
     order = torch.stack([torch.randperm(6, generator=generator(i)) for i in range(2)])
     shuffled = due.take_along_dim(order[..., None], 1)

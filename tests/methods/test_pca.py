@@ -82,6 +82,24 @@ def test_single_precision_survives_an_offset():
     assert angles(weight(method).double(), rows[:2].T).max() < 1e-3
 
 
+@pytest.mark.parametrize("size", [2000, 250])
+def test_small_components_of_single_precision_data_are_those_of_the_svd(size):
+    scales = torch.logspace(0, -6, 7, dtype=F64)
+    basis = torch.linalg.qr(randn(7, 7, seed=1))[0]
+    y = (randn(2000, 7) * scales @ basis.T).float()
+    method = methods.pca(7, 7)
+    commits(method, y, 1, size=size)
+    double = y.double().numpy()
+    _, values, rows = np.linalg.svd(double - double.mean(0), full_matrices=False)
+    found = method.get_buffer("energy.energy.variances").sqrt().numpy()
+    np.testing.assert_allclose(found, values / np.sqrt(2000), rtol=1e-3)
+    cosines = np.abs((weight(method).detach().double().numpy() * rows.T).sum(0))
+    np.testing.assert_allclose(cosines, 1, atol=1e-3)
+    # A covariance in single precision knows nothing of them.
+    blunt = torch.linalg.eigvalsh((y - y.mean(0)).T @ (y - y.mean(0)) / 2000).flip(0)
+    assert float(blunt[-1].abs().sqrt()) > 10 * float(values[-1] / np.sqrt(2000))
+
+
 def test_the_projection_is_the_lowest_z_of_any_linear_decoder():
     for columns, bias in ((2, True), (2, False), (4, True)):
         decoder = linear(columns, 3, bias=bias)

@@ -12,7 +12,7 @@ from ebmlab import FreeEnergy, FunctionEnergy
 from ebmlab.energies import Gaussian, Reconstruction
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.inference import Amortized, Descent, Enumerate, Factorized, Nearest, Sampled
-from ebmlab.metrics import capacity, gain, information
+from ebmlab.metrics import gain, information
 from ebmlab.samplers import MALA
 
 DECODER = f64([[2.0, 0.0], [0.0, 0.5], [1.0, 0.0]])  # orthogonal columns
@@ -55,13 +55,13 @@ def test_codes_carry_between_nothing_and_log_k():
 
 
 def test_what_codes_carry_at_most_is_log_k():
-    assert capacity(Enumerate(CODES)) == math.log(3)
-    assert capacity(Factorized(5, 4)) == pytest.approx(5 * math.log(4))
-    assert capacity(Factorized(5)) == pytest.approx(5 * math.log(2))
-    assert capacity(Nearest(CODES)) == math.log(3)
-    assert capacity(Descent(CODES)) == math.inf
+    assert Enumerate(CODES).capacity() == math.log(3)
+    assert Factorized(5, 4).capacity() == pytest.approx(5 * math.log(4))
+    assert Factorized(5).capacity() == pytest.approx(5 * math.log(2))
+    assert Nearest(CODES).capacity() == math.log(3)
+    assert Descent(CODES).capacity() == math.inf
     noise = Gaussian(torch.zeros(1), torch.eye(1))
-    assert capacity(Sampled(MALA(0.1), 1, prior=noise)) == math.inf
+    assert Sampled(MALA(0.1), 1, prior=noise).capacity() == math.inf
 
 
 def test_the_gain_is_the_mean_over_codes_less_the_free_energy():

@@ -64,5 +64,7 @@ def test_commit_updates_the_head_with_the_codes_of_all_views():
     encoder = Counted()
     Regularized()(JointEmbedding(encoder, head=head), each, each).commit()
     ((hx, hy),) = head.seen
-    assert hx.shape == hy.shape == (2, 5, 3)
-    torch.testing.assert_close(hx[1], encoder.linear(each[1]))
+    assert hx.shape == hy.shape == (1, 2, 5, 3)
+    # Each view of y with the other one of x.
+    assert torch.equal(hx[0].flip(0), hy[0])
+    torch.testing.assert_close(hy[0, 1], encoder.linear(each[1]))

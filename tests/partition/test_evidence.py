@@ -191,7 +191,7 @@ def test_draws_of_the_posterior_give_a_proposal_that_knows_its_correlations():
 
 def test_too_few_draws_for_a_covariance_or_draws_beside_refinement_are_refused():
     energy, y, _, found_z = slanted(3)
-    with pytest.raises(ConfigurationError, match="give one"):
+    with pytest.raises(ConfigurationError, match="pass only one"):
         evidence(
             energy, poor_encoder(), None, y, samples=9, rng=generator(), draws=found_z, refine=1
         )

@@ -5,6 +5,10 @@ from ranks_support import RANKS, on_two_ranks
 
 from ebmlab._ranks import gathered, rank_count, rank_number, totaled
 from ebmlab.errors import ShapeError
+from ebmlab.inference._clusters.sinkhorn import balanced
+
+# By products of exponentials, and by logarithms.
+EPSILONS = (0.5, 0.002)
 
 
 def population_loss(h):
@@ -38,6 +42,27 @@ def transposed_gradients(rank, batch):
     return loss.detach(), own.grad
 
 
+def squared_slope(batch, every):
+    """The squared gradient of a loss of all rows in the own ones, whose gradient is second."""
+    loss = population_loss(every.tanh())
+    (slope,) = torch.autograd.grad(loss, batch, create_graph=True)
+    return slope.square().sum()
+
+
+def second_derivatives(rank, batch):
+    own = share(rank, batch)
+    value = squared_slope(own, gathered("h", own))
+    value.backward()
+    return value.detach(), own.grad
+
+
+def assigned(rank, logits):
+    """Balanced clusters, by products and by logarithms, the first row without weight."""
+    own, weights = logits.chunk(RANKS)[rank], torch.ones(len(logits)).chunk(RANKS)[rank]
+    weights[0] = rank
+    return [balanced(own, epsilon, 4, weights) for epsilon in EPSILONS]
+
+
 def unequal(rank):
     try:
         gathered("hx", torch.ones(2 + rank, 3))
@@ -56,6 +81,8 @@ def everything(rank, batch):
         total,
         views,
         transposed_gradients(rank, batch),
+        second_derivatives(rank, batch),
+        assigned(rank, batch),
     )
 
 
@@ -91,6 +118,15 @@ def test_gradients_that_lie_transposed_in_memory_arrive_in_order(both):
     assert torch.allclose(grad, whole.grad)
 
 
+def test_gradients_of_gradients_are_those_of_one_process(both):
+    whole = randn(6, 3).requires_grad_()
+    # Each rank's slope is that of all ranks' losses, hence the squares.
+    value = RANKS**2 * squared_slope(whole, whole)
+    value.backward()
+    assert torch.allclose(torch.stack([part[6][0] for part in both]).sum(), value.detach())
+    assert torch.allclose(torch.cat([part[6][1] for part in both]), whole.grad)
+
+
 def test_without_the_gradient_of_the_gather_the_result_is_another():
     whole = randn(6, 3).requires_grad_()
     (whole @ whole.T.detach()).logsumexp(1).mean().backward()
@@ -108,6 +144,15 @@ def test_totals_and_other_batch_dimensions(both):
     for part in both:
         assert torch.equal(part[3], torch.tensor([3.0]))
         assert torch.equal(part[4][:, :, 0], torch.tensor([[0.0, 1.0], [0.0, 1.0]]))
+
+
+@pytest.mark.parametrize("i", range(2))
+def test_clusters_are_balanced_over_the_batch_of_all_ranks(both, i):
+    logits, weights = randn(6, 3), torch.tensor([0.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+    q, uneven = balanced(logits, EPSILONS[i], 4, weights)
+    found = [part[7][i] for part in both]
+    torch.testing.assert_close(torch.cat([own for own, _ in found]), q)
+    assert all(torch.allclose(each, uneven) for _, each in found)
 
 
 def test_alone_nothing_is_gathered():

@@ -1,7 +1,5 @@
 """The laws of `ebmlab.testing`, over everything that is shipped, and over what breaks each."""
 
-import math
-
 import pytest
 import torch
 from torch import nn
@@ -9,7 +7,6 @@ from torch import nn
 from ebmlab import FunctionEnergy
 from ebmlab.energies import Assignment, Gaussian, JointEmbedding, Reconstruction
 from ebmlab.energy import Energy
-from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import FreeEnergy, Inference, Posterior
 from ebmlab.inference import Amortized, Clustered, Descent, Sinkhorn
 from ebmlab.networks import Memory, Prototypes
@@ -70,14 +67,12 @@ def descent(steps=20, step_size=0.1):
     return Descent(torch.tensor([[-1.0], [1.0]]), steps=steps, step_size=step_size)
 
 
-class Conjugate(nn.Module, Inference):
+class Conjugate(Inference):
     """The exact q of E = ‖w z + b - y‖² with z ~ N(0, 1), as two atoms that match its moments."""
 
     bound = "exact"
 
-    def __call__(self, energy, x, y, temperature=0.0, *, rng=None):
-        if temperature < 0 or math.isnan(temperature):
-            raise ConfigurationError("temperature must not be negative")
+    def choose(self, energy, x, y, temperature, rng):
         w, b = energy.decoder.weight[:, 0], energy.decoder.bias
         along, size = (y - b) @ w, w.square().sum()
         zero = torch.zeros_like(along)

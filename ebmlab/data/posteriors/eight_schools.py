@@ -1,4 +1,4 @@
-"""Eight schools: a hierarchy with few data, whose width may be next to nothing."""
+"""Eight schools: a hierarchy with few data, whose width may be almost 0."""
 
 import torch
 from torch import Tensor

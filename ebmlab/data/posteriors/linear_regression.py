@@ -1,4 +1,4 @@
-"""Linear regression of unknown noise: from the data it needs one triangle, however many rows."""
+"""Linear regression with unknown noise: of the data it needs one triangle, however many rows."""
 
 import math
 
@@ -72,7 +72,7 @@ class LinearRegression(Unconstrained):
         n, k = design.shape
         self.names = names or (*(f"beta[{i + 1}]" for i in range(k)), "sigma")
         if len(self.names) != k + 1:
-            raise ShapeError(f"names holds {len(self.names)}, but {k} coefficients and σ are due")
+            raise ShapeError(f"names holds {len(self.names)}, but expected {k} coefficients and σ")
         self.scale, self.volume = scale, float(n - 1)
         orthogonal, triangle = torch.linalg.qr(design)
         best = torch.linalg.solve_triangular(
@@ -144,5 +144,5 @@ def _require_shapes(design: Tensor, response: Tensor, mean: Tensor, std: Tensor)
     fit = design.ndim == 2 and response.shape == design.shape[:1] and len(design) >= len(design.mT)
     if not (fit and mean.shape == std.shape == design.shape[1:]):
         listed = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in named.items())
-        raise ShapeError(f"{listed}; (n, k), (n,), (k,) and (k,) are due, with n >= k")
+        raise ShapeError(f"{listed}; expected (n, k), (n,), (k,) and (k,), with n >= k")
     require_same_kind({**named})

@@ -1,4 +1,4 @@
-"""`posterior`: a problem with draws that were made elsewhere, long and slowly, to compare with."""
+"""`posterior`: a problem with reference draws from long runs made elsewhere."""
 
 import hashlib
 import json
@@ -30,7 +30,7 @@ class Reference(NamedTuple):
 
 
 class _Source(NamedTuple):
-    """Where a posterior is found, what its two files hash to, and what is made of its data."""
+    """Where a posterior is found, the hashes of its two files, and what its data become."""
 
     folder: str
     data: str

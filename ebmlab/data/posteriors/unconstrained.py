@@ -19,9 +19,9 @@ __all__ = ["Unconstrained", "half_cauchy", "half_cauchy_slope", "with_log", "wit
 class Unconstrained(Energy):
     """E(y) = -log p(θ(y), data) - log |det ∂θ/∂y|, up to a constant, with its gradient by hand.
 
-    Standard deviations and lengths are positive; their logarithms are not held to anything, and
-    the second term, the log-Jacobian, makes exp(-E) the posterior's density in them. A subclass
-    writes `potential`, `slope`, `constrain` and `unconstrain`, and sets `names`.
+    Standard deviations and lengths are positive; their logarithms are free, and the second term,
+    the log-Jacobian, makes exp(-E) the posterior's density in them. A subclass writes `potential`,
+    `slope`, `constrain` and `unconstrain`, and sets `names`.
 
     Attributes:
         names: of the constrained parameters θ, one per coordinate.
@@ -38,12 +38,12 @@ class Unconstrained(Energy):
         """The number d of parameters, constrained or not."""
         return len(self.names)
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """E(y), shape (*batch)."""
         return self.potential(self._vectors(y))
 
     def value_and_grad(
-        self, x: Tree, y: Tensor, z: Tensor | None = None, *, rng: torch.Generator | None = None
+        self, x: Tree, y: Tensor, z: Tree = None, *, rng: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
         """E and ∂E/∂y of y (*batch, d), both detached."""
         require_floating(y)

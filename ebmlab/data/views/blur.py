@@ -18,7 +18,7 @@ __all__ = ["Blur"]
 class Blur(Augmentation):
     """Convolve with a Gaussian, k(i) ∝ exp(-i² / 2σ²) for |i| <= size // 2, σ ~ U(sigma) pixels.
 
-    Beyond its edges an image is continued as in a mirror, the edge's own pixels not doubled.
+    Beyond its edges an image continues as in a mirror, without doubling the edge's own pixels.
     Rows and columns are blurred by a matrix product each, which for all but very large
     images is faster than a convolution whose kernel differs from sample to sample.
 
@@ -67,7 +67,7 @@ class Blur(Augmentation):
             )
         sigma = draws[0].to(images.dtype)[:, None]
         offset = torch.arange(-reach, reach + 1, dtype=images.dtype, device=images.device)
-        # Where σ is 0 all but the middle is far away, and the kernel the identity.
+        # Where σ is 0, all but the middle is far away, and the kernel is the identity.
         scaled = offset / torch.where(sigma > 0, sigma, torch.finfo(images.dtype).eps)
         kernel = (-0.5 * scaled.square()).softmax(-1)
         rows = _banded(kernel, h)

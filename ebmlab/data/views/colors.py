@@ -1,4 +1,4 @@
-"""Views that change colors one way: brightness, grey, solarization."""
+"""Views that change colors in one way: brightness, gray, solarization."""
 
 from dataclasses import dataclass
 
@@ -33,7 +33,7 @@ def luminance(images: Tensor) -> Tensor:
 def require_colors(images: Tensor) -> Tensor:
     """Images (n, 3, h, w), or an error."""
     if images.shape[1] != 3:
-        raise ShapeError(f"images have shape {tuple(images.shape)}; 1 or 3 channels are due")
+        raise ShapeError(f"images have shape {tuple(images.shape)}; expected 1 or 3 channels")
     return images
 
 
@@ -102,7 +102,7 @@ class Solarize(Augmentation):
 
     Args:
         probability: for each sample.
-        threshold: from where on a pixel is inverted.
+        threshold: the value from which a pixel is inverted.
 
     Raises:
         ConfigurationError: probability or threshold lies outside [0, 1].

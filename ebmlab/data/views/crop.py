@@ -30,8 +30,8 @@ class Crop(Augmentation):
     """Cut out a random box and resize it, by bilinear interpolation that is always antialiased.
 
     The box covers a share of the area U(scale), its width by its height is exp(U(log ratio)), in
-    whole pixels, anywhere it fits; shape and share are drawn anew up to ten times until it does,
-    and failing that it is the largest central box within the ratios. Weights are
+    whole pixels, anywhere it fits. Shape and share are redrawn up to ten times until it does;
+    failing that, it is the largest central box within the ratios. Weights are
     max(0, 1 - |i - c| / s) over the box's pixels, normalized, with s = max(1, box / size): the
     filter widens where the image shrinks. Pixels outside the box do not count.
 

@@ -42,9 +42,9 @@ def _hexagon(images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     red, green, blue = images.unbind(1)
     value = torch.maximum(torch.maximum(red, green), blue)
     chroma = value - torch.minimum(torch.minimum(red, green), blue)
-    # Grey has no hue: its differences are 0, and 0 / 1 keeps the gradient finite.
+    # Gray has no hue: its differences are 0, and 0 / 1 keeps the gradient finite.
     inverse = 1 / (chroma + (1 - chroma.sign()))
-    # A sign is 0 where a channel is the largest: weights of 0 and 1 choose, and are faster on
+    # A sign is 0 where a channel is the largest: weights of 0 and 1 choose, and are faster on the
     # CPU than masks.
     past_red = torch.lerp(
         2 + (blue - red) * inverse, 4 + (red - green) * inverse, (value - green).sign()

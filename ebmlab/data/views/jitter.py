@@ -32,7 +32,7 @@ class ColorJitter(Augmentation):
     """Change brightness, contrast, saturation and hue, in this order, each clamped to [0, 1].
 
     x ← b x; x ← c x + (1 - c) m, m the image's mean luminance; x ← s x + (1 - s) luminance(x); the
-    hue is turned. b, c, s ~ U(max(0, 1 - a), 1 + a) with their own a. Another order is a
+    hue is turned. b, c, s ~ U(max(0, 1 - a), 1 + a), each with its own a. Another order is a
     composition of several. Grey images (one channel) have neither saturation nor hue to change.
 
     Args:
@@ -61,7 +61,7 @@ class ColorJitter(Augmentation):
         for name in ("brightness", "contrast", "saturation", "hue"):
             require_non_negative(name, getattr(self, name))
         if self.hue > 0.5:
-            raise ConfigurationError(f"hue is {self.hue}; half around, 0.5, is the most there is")
+            raise ConfigurationError(f"hue is {self.hue}; the most is 0.5, half way around")
         require_share("probability", self.probability)
 
     def draw(self, images: Tensor, rng: torch.Generator) -> Colors:
@@ -89,6 +89,6 @@ class ColorJitter(Augmentation):
         if self.saturation:
             x = torch.lerp(luminance(x), x, s).clamp_(0, 1)
         if self.hue:
-            # The way through the hue is exact up to rounding only.
+            # The way through the hue is exact only up to rounding.
             x = choose(draws.applied, turn_hue(require_colors(x), turn.flatten()), x)
         return x

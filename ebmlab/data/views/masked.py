@@ -17,8 +17,8 @@ class Masked:
     """Show some patches of each image, ask for the others: masked(images, rng) -> (x, y).
 
     x is (patches, visible): ⌊count (1 - share)⌋ patches (n, k, patch² c) drawn without
-    replacement, for each image its own, and their indices (n, k), counted row by row and in
-    order. y is the other patches (n, count - k, patch² c), in order too.
+    replacement, anew for each image, and their indices (n, k), counted row by row and in order.
+    y is the other patches (n, count - k, patch² c), in order too.
 
     Args:
         patch: height and width of a patch.
@@ -54,7 +54,7 @@ class Masked:
         """The visible patches with their indices, and the hidden ones."""
         if images.ndim != 4 or not len(images):
             raise ShapeError(
-                f"Masked received shape {tuple(images.shape)}; (n, channels, height, width) is due"
+                f"Masked received shape {tuple(images.shape)}; expected (n, channels, h, w)"
             )
         rng = require_generator(rng, "Masked", images.device)
         patches = patched(images, self.patch)

@@ -17,7 +17,7 @@ class Pair:
 
     Args:
         first: makes v1.
-        second: makes v2; None takes the first again, with draws of its own.
+        second: makes v2; None uses the first again, with new draws.
 
     Example:
         >>> from ebmlab.data.views import Flip
@@ -59,7 +59,7 @@ class MultiCrop:
 
     def __post_init__(self) -> None:
         if not self.large:
-            raise ConfigurationError("MultiCrop received no large views; hand it at least one")
+            raise ConfigurationError("MultiCrop received no large views; pass at least one")
 
     def __call__(self, images: Tensor, rng: torch.Generator) -> tuple[Tensor, ...]:
         """The large views, then the small ones."""

@@ -82,7 +82,7 @@ class PointRotation(Augmentation):
     def apply(self, points: Tensor, draws: tuple[Tensor]) -> Tensor:
         """The rotated points."""
         if points.shape[1] < 2:
-            raise ShapeError(f"points have shape {tuple(points.shape)}; (n, dim >= 2) is due")
+            raise ShapeError(f"points have shape {tuple(points.shape)}; expected (n, dim >= 2)")
         angle = draws[0].to(points.dtype) * (math.pi / 180)
         cos, sin = angle.cos(), angle.sin()
         first, second = points[:, 0], points[:, 1]

@@ -30,7 +30,7 @@ def simclr(size: int, *, strength: float = 1.0, blur: float = 0.5) -> Pair:
 
 
 def byol(size: int) -> Pair:
-    """BYOL's two views: the first always blurred, the second seldom, but at times solarized.
+    """BYOL's two views: the first always blurred, the second rarely, but sometimes solarized.
 
     Args:
         size: of the views.

@@ -19,8 +19,8 @@ _EVENT = {2: "dim", 4: "channels, height, width"}
 class View(ABC):
     """A random transformation: call it with a batch and a generator on the batch's device.
 
-    Half precision is computed in float32 and comes back in half; gradients pass. That images lie
-    in [0, 1] is trusted, so that nothing waits for the device.
+    Half precision is computed in float32 and comes back in half; gradients pass. It trusts that
+    images lie in [0, 1], so that nothing waits for the device.
 
     Raises:
         ShapeError: another number of dimensions, or an empty one.
@@ -44,7 +44,7 @@ class View(ABC):
         who = type(self).__name__
         if images.ndim != self.ndim or not images.numel():
             raise ShapeError(
-                f"{who} received shape {tuple(images.shape)}; (n, {_EVENT[self.ndim]}) is due, "
+                f"{who} received shape {tuple(images.shape)}; expected (n, {_EVENT[self.ndim]}), "
                 "none of them 0"
             )
         if not images.is_floating_point():
@@ -75,7 +75,7 @@ class Augmentation(View):
 
     @abstractmethod
     def apply(self, images: Tensor, draws: Any, /) -> Tensor:
-        """What these draws make of the images, row by row."""
+        """The images as these draws change them, row by row."""
 
     def transform(self, images: Tensor, rng: torch.Generator) -> Tensor:
         """Draw, then apply."""
@@ -114,14 +114,14 @@ class Compose(View):
         return self.views[0].ndim
 
     def transform(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        """Each view of what the one before it made."""
+        """Each view applied to what the one before it made."""
         for view in self.views:
             images = view.transform(images, rng)
         return images
 
 
 def choose(take: Tensor, new: Tensor, old: Tensor) -> Tensor:
-    """Row by row the new or the old of finite tensors that broadcast: take is (n,) of bool."""
+    """Row by row, the new or the old of finite tensors that broadcast; take is (n,), boolean."""
     # Exact at weights 0 and 1, and on CPU several times faster than a mask.
     return torch.lerp(old, new, rows(take, old).to(old.dtype))
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import common_batch, require_positive, require_tensor
-from ebmlab.energies._codes.inner import inner
+from ebmlab.energies._codes.inner import mean_log
 from ebmlab.energy import Energy
 from ebmlab.types import Tree
 
@@ -52,14 +52,12 @@ class Assignment(ClusterEnergy):
         """s(h), (*batch, K)."""
         return self.prototypes(h)
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Cross-entropies in nats (*batch)."""
         x, y, z = require_tensor("x", x), require_tensor("y", y), require_tensor("z", z)
         logits = self.logits(x)
-        with torch.autocast(x.device.type, enabled=False):
-            kind = torch.promote_types(logits.dtype, torch.float32)
-            log_p = (logits.to(kind) / self.temperature).log_softmax(-1)
-            energy = -inner(z.to(kind), log_p).to(x.dtype)
+        precise = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        energy = -mean_log(z, (precise / self.temperature).log_softmax(-1))
         return energy.expand(common_batch({"x": energy.shape, "y": y.shape[:-1]}))
 
     def extra_repr(self) -> str:

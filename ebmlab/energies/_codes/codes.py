@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_positive, require_tensor
-from ebmlab.energies._codes.inner import inner
+from ebmlab.energies._codes.inner import inner, mean_log
 from ebmlab.energy import Energy
-from ebmlab.types import Tree
+from ebmlab.types import Decode, Tree
 
 __all__ = ["Cosine", "CrossEntropy", "SquaredDistance", "unit"]
 
@@ -25,7 +25,8 @@ def unit(h: Tensor, length: float = 1.0) -> Tensor:
     largest = h.detach().abs().amax(-1, keepdim=True)
     h = h / largest.masked_fill(largest == 0, 1.0)
     # Now ‖h‖ is at least 1, or 0.
-    return h * (length / torch.linalg.vector_norm(h, dim=-1, keepdim=True).clamp(min=1))
+    norm = torch.linalg.vector_norm(h, dim=-1, keepdim=True)
+    return h * (length / norm.masked_fill(norm == 0, 1.0))
 
 
 class SquaredDistance(Energy):
@@ -41,11 +42,17 @@ class SquaredDistance(Energy):
     Source: Hadsell, Chopra, LeCun 2006.
     """
 
+    squares = True
+
     def __init__(self, ndim: int = 1) -> None:
         super().__init__()
         self.x_ndim = self.y_ndim = self.ndim = ndim
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def decoding(self) -> Decode:
+        """X itself."""
+        return lambda x, z: require_tensor("x", x)
+
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Squared distances (*batch)."""
         x, y = require_tensor("x", x), require_tensor("y", y)
         difference = x - y
@@ -66,7 +73,7 @@ class Cosine(Energy):
         tensor([-1.])
     """
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Negative cosines (*batch)."""
         x, y = require_tensor("x", x), require_tensor("y", y)
         return inner(unit(x, -1.0), unit(y))
@@ -88,10 +95,15 @@ class CrossEntropy(Energy):
         require_positive("temperature", temperature)
         self.temperature = temperature
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def decoding(self) -> Decode:
+        """The probabilities."""
+        return lambda x, z: (require_tensor("x", x) / self.temperature).softmax(-1)
+
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Cross-entropies in nats (*batch)."""
         x, y = require_tensor("x", x), require_tensor("y", y)
-        return -torch.einsum("...k,...k->...", y, (x / self.temperature).log_softmax(-1))
+        precise = x.to(torch.promote_types(x.dtype, torch.float32))
+        return -mean_log(y, (precise / self.temperature).log_softmax(-1))
 
     def extra_repr(self) -> str:
         """What `print` shows."""

@@ -2,34 +2,63 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
+from typing import final
 
-import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import over_batch, require_tensor
+from ebmlab.codes import Codes
 from ebmlab.energies._codes.codes import Cosine
 from ebmlab.energy import Energy
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
-__all__ = ["Predicted", "Sided", "by_view"]
+__all__ = ["Predicted", "Sided"]
 
 
 class Sided(Energy):
     """E(hx, hy) = energy(a(hx), b(hy)): each code is worked on by itself, then both are compared.
 
-    Objectives that compare many pairs of views work on each view once.
+    A subclass writes a and b. Objectives that compare many pairs of views work on each view once.
+
+    Args:
+        energy: of what is made of both; cosine by default.
     """
 
-    energy: Energy
+    def __init__(self, energy: Energy | None) -> None:
+        super().__init__()
+        self.energy = Cosine() if energy is None else energy
+        self.takes_z, self.z_ndim = self.energy.takes_z, self.energy.z_ndim
 
     @abstractmethod
-    def sides(self, hx: Tensor, hy: Tensor) -> tuple[Tensor, Tensor]:
-        """a(hx), b(hy) of codes (batch, dim), or of views (views, batch, dim) each on its own."""
+    def of_x(self, h: Tensor) -> Tensor:
+        """a(hx) of codes (*batch, dim)."""
 
+    @abstractmethod
+    def of_y(self, h: Tensor) -> Tensor:
+        """b(hy) of codes (*batch, dim)."""
 
-def by_view(function: Callable[[Tensor], Tensor], h: Tensor) -> Tensor:
-    """A function of a batch (batch, dim), of every one of (…, batch, dim)."""
-    return function(h) if h.ndim == 2 else torch.stack([by_view(function, view) for view in h])
+    @final
+    def forward(self, x: Tree, y: Tree, z: Tree = None, rng: Rng = None) -> Tensor:
+        """The energy of what is made of both."""
+        return self._worked(Codes(self, (x,), (y,))).energies(z, rng=rng)[0]
+
+    @final
+    def apart(self, codes: Codes) -> Codes:
+        """a and b done, once for each view, and what the energy below does by itself."""
+        self.check(codes.x[0], codes.y[0])
+        return self._worked(codes).apart()
+
+    def _worked(self, codes: Codes) -> Codes:
+        done: dict[tuple[Callable[[Tensor], Tensor], int], Tensor] = {}
+
+        def once(side: Callable[[Tensor], Tensor], name: str, h: Tree) -> Tensor:
+            if (side, id(h)) not in done:
+                done[side, id(h)] = side(require_tensor(name, h))
+            return done[side, id(h)]
+
+        hx = tuple(once(self.of_x, "x", h) for h in codes.x)
+        hy = tuple(once(self.of_y, "y", h) for h in codes.y)
+        return Codes(self.energy, hx, hy, codes.pairs)
 
 
 class Predicted(Sided):
@@ -56,22 +85,16 @@ class Predicted(Sided):
     def __init__(
         self, predictor: nn.Module, energy: Energy | None = None, *, stopped: bool = True
     ) -> None:
-        super().__init__()
-        self.predictor = predictor
-        self.energy = Cosine() if energy is None else energy
-        self.stopped = stopped
+        super().__init__(energy)
+        self.predictor, self.stopped = predictor, stopped
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
-        """The energy of the prediction and the code."""
-        predicted = over_batch(self.predictor, (require_tensor("x", x), 1))
-        return self.energy(predicted, self._target(require_tensor("y", y)))
+    def of_x(self, h: Tensor) -> Tensor:
+        """The predictions."""
+        return over_batch(self.predictor, (h, 1))
 
-    def sides(self, hx: Tensor, hy: Tensor) -> tuple[Tensor, Tensor]:
-        """The predictions, and the codes that may stand still."""
-        return by_view(self.predictor, hx), self._target(hy)
-
-    def _target(self, code: Tensor) -> Tensor:
-        return code.detach() if self.stopped else code
+    def of_y(self, h: Tensor) -> Tensor:
+        """The codes, which may stand still."""
+        return h.detach() if self.stopped else h
 
     def extra_repr(self) -> str:
         """What `print` shows, beside submodules."""

@@ -1,9 +1,9 @@
 """`SuperClasses`: a label and a cluster predicted together, first the coarse, then the fine."""
 
-import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import require_index, require_tensor
+from ebmlab.energies._codes.inner import mean_log
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.types import Tree
@@ -29,6 +29,7 @@ class SuperClasses(Energy):
         DtypeError: y is not of whole numbers.
 
     Example:
+        >>> import torch
         >>> energy = SuperClasses(8, labels=4, clusters=2, parts=3)
         >>> z = torch.eye(6)[:2]
         >>> energy(torch.zeros(2, 8), torch.tensor([0, 3]), z).shape
@@ -51,14 +52,14 @@ class SuperClasses(Energy):
         self.coarse = nn.Linear(dim, labels * clusters)
         self.fine = nn.Linear(dim, labels * clusters * parts)
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Cross-entropies of both levels in nats (*batch)."""
         h, label, z = require_tensor("x", x), require_index("y", y), require_tensor("z", z)
         coarse = self.coarse(h).log_softmax(-1)[..., None]
         fine = self.fine(h).unflatten(-1, (-1, self.parts)).log_softmax(-1)
-        log_p = (coarse + fine).flatten(-2).unflatten(-1, (self.labels, -1))
-        chosen = nn.functional.one_hot(label, self.labels).to(log_p.dtype)
-        return -torch.einsum("...yk,...y,...k->...", log_p, chosen, z)
+        chosen = nn.functional.one_hot(label, self.labels)
+        weights = chosen[..., None] * z[..., None, :]
+        return -mean_log(weights.flatten(-2), (coarse + fine).flatten(-2))
 
     def extra_repr(self) -> str:
         """What `print` shows."""

@@ -1,10 +1,13 @@
 """`Supported`: codes classified by their soft nearest neighbors in a labeled support."""
 
-import torch
+from functools import partial
+
 from torch import Tensor, nn
 
-from ebmlab._checks import over_batch, require_index, require_positive, require_tensor
+from ebmlab._checks import leaves, over_batch, require_index, require_positive
+from ebmlab.codes import Codes
 from ebmlab.energies._codes.codes import unit
+from ebmlab.energies._codes.joint import Embedding, encoded_views
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.types import Tree
@@ -12,7 +15,7 @@ from ebmlab.types import Tree
 __all__ = ["Supported"]
 
 
-class Supported(Energy):
+class Supported(Embedding):
     """E = head(log p(x), log p(y)) with p(v) = softmax(cos(f(v), f(S)) / τ) L of a support (S, L).
 
     x is a view and y = (view, support, labels); or x a tuple of views and y = (*views, support,
@@ -67,48 +70,17 @@ class Supported(Energy):
         self.event = x_ndim
         self.x_ndim, self.y_ndim = x_ndim, (*[x_ndim] * views, None, None)
         self.takes_z, self.z_ndim = head.takes_z, head.z_ndim
-        self.stochastic, self.couples = head.stochastic, head.couples
 
-    def forward(
-        self, x: Tree, y: Tree, z: Tensor | None = None, rng: torch.Generator | None = None
-    ) -> Tensor:
-        """The head's energy, averaged over different views where there are several."""
-        head, hx, hy = self.embed(x, y)
-        if not isinstance(x, tuple):
-            return head(hx, hy, z, rng=rng)
-        # Views come first, whatever the batch: each is a batch of its own.
-        pairs = [(a, b) for i, a in enumerate(hx) for j, b in enumerate(hy) if i != j]
-        return torch.stack([head(a, b, z, rng=rng) for a, b in pairs]).mean(0)
-
-    def embed(self, x: Tree, y: Tree) -> tuple[Energy, Tensor, Tensor]:
-        """(head, log p of x, log p of y), views stacked in front of the batch."""
-        xs, (*ys, support, labels) = x if isinstance(x, tuple) else (x,), _supported(y)
+    def codes(self, x: Tree, y: Tree) -> Codes:
+        """Log-probabilities of x and y among the support; every image is encoded once."""
+        xs, (*ys, support, labels) = leaves(x), _supported(y)
         if isinstance(x, tuple) == (len(ys) == 1):
             raise ShapeError(
                 f"x holds {len(xs)} views, y {len(ys)} beside its support: x is a tuple where y "
                 "holds several, and one tensor where it holds one"
             )
-        directions, share = self._support(support, labels)
-        hx = [self._log_p(view, directions, share) for view in xs]
-        known = {id(view): h for view, h in zip(xs, hx, strict=True)}
-        hy = [known.get(id(view)) for view in ys]
-        hy = [
-            self._log_p(view, directions, share) if h is None else h
-            for view, h in zip(ys, hy, strict=True)
-        ]
-        if len(ys) == 1:
-            return self.head, hx[0], hy[0]
-        stacked = torch.stack(hx)
-        same = len(xs) == len(ys) and all(a is b for a, b in zip(xs, ys, strict=True))
-        return self.head, stacked, stacked if same else torch.stack(hy)
-
-    def update(self, x: Tree, y: Tree) -> None:
-        """Classify, and update the head, where it has anything to update."""
-        if type(self.head).update is Energy.update:
-            return
-        with torch.no_grad():
-            head, hx, hy = self.embed(x, y)
-        head.update(hx, hy)
+        f = partial(self._log_p, self._support(support, labels))
+        return encoded_views(self.head, xs, tuple(ys), f, f, paired=len(ys) == 1)
 
     def _support(self, support: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Unit codes of the support (m, dim) and its smoothed labels (m, classes)."""
@@ -122,8 +94,9 @@ class Supported(Energy):
         share = nn.functional.one_hot(index, self.classes).to(directions.dtype)
         return directions, (1 - self.smoothing) * share + self.smoothing / self.classes
 
-    def _log_p(self, view: Tree, directions: Tensor, share: Tensor) -> Tensor:
-        h = over_batch(self.encoder, (require_tensor("x", view), self.event))
+    def _log_p(self, support: tuple[Tensor, Tensor], view: Tensor) -> Tensor:
+        directions, share = support
+        h = over_batch(self.encoder, (view, self.event))
         return ((unit(h) @ directions.mT / self.temperature).softmax(-1) @ share).log()
 
     def extra_repr(self) -> str:

@@ -3,13 +3,11 @@
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_non_negative, require_tensor
+from ebmlab._checks import require_non_negative
 from ebmlab._ranks import gathered
-from ebmlab.energies._codes.codes import Cosine
 from ebmlab.energies._codes.heads import Sided
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.types import Tree
 
 __all__ = ["Whitened"]
 
@@ -42,27 +40,18 @@ class Whitened(Sided):
     Source: Ermolov, Siarohin, Sangineto, Sebe 2021, arXiv:2007.06346.
     """
 
+    couples = True
+
     def __init__(
         self, energy: Energy | None = None, rows: int | None = None, eps: float = 1e-6
     ) -> None:
-        super().__init__()
+        super().__init__(energy)
         require_non_negative("eps", eps)
         if eps > 1:
             raise ConfigurationError(f"eps is {eps}; it must lie in [0, 1]")
         if rows is not None and rows < 2:
             raise ConfigurationError(f"rows is {rows}; it must be at least 2, or None for all")
-        self.energy = Cosine() if energy is None else energy
         self.rows, self.eps = rows, eps
-        self.couples = True
-
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
-        """The energy of the whitened codes."""
-        return self.energy(*self.sides(require_tensor("x", x), require_tensor("y", y)))
-
-    def sides(self, hx: Tensor, hy: Tensor) -> tuple[Tensor, Tensor]:
-        """The whitened codes."""
-        white = self.whiten(hx)
-        return white, white if hx is hy else self.whiten(hy)
 
     def whiten(self, h: Tensor) -> Tensor:
         """Codes (…, b, dim) with mean 0 and covariance 1 over each group of b."""
@@ -76,6 +65,8 @@ class Whitened(Sided):
                 return self._whiten(h, everyone)
             groups = h.tensor_split(max(1, h.shape[-2] // self.rows), dim=-2)
             return torch.cat([self._whiten(group, group) for group in groups], dim=-2)
+
+    of_x = of_y = whiten
 
     def _whiten(self, h: Tensor, population: Tensor) -> Tensor:
         b, dim = population.shape[-2:]

@@ -30,12 +30,12 @@ class Density(Energy):
     takes_x = False
     dim: int
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """E(y), shape (*batch)."""
         return self.potential(self._vectors(y))
 
     def value_and_grad(
-        self, x: Tree, y: Tensor, z: Tensor | None = None, *, rng: torch.Generator | None = None
+        self, x: Tree, y: Tensor, z: Tree = None, *, rng: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
         """E(y) and its gradient, both detached; the gradient by hand where `slope` is written."""
         require_floating(y)

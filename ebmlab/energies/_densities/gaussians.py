@@ -180,9 +180,13 @@ class Uniform(Density):
         self.register_buffer("high", high.clone())
 
     def potential(self, y: Tensor) -> Tensor:
-        """0 inside, +∞ outside."""
+        """0 inside, +∞ outside, with gradient 0 on both sides."""
         inside = ((y >= self.low) & (y <= self.high)).all(-1)
-        return torch.where(inside, 0.0, torch.inf).to(y.dtype)
+        return torch.where(inside, (0.0 * y).sum(-1), torch.inf)
+
+    def slope(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """0 or +∞, and 0."""
+        return self.potential(y), torch.zeros_like(y)
 
     @property
     def log_z(self) -> Tensor:

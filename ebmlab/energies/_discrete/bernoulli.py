@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ebmlab._limits import weighed
 from ebmlab.energies._densities.density import Density
-from ebmlab.errors import ShapeError
+from ebmlab.errors import ConfigurationError, ShapeError
 
 __all__ = ["Bernoulli"]
 
@@ -14,10 +15,11 @@ class Bernoulli(Density):
     """E(y) = -aᵀy of y in {0, 1}; log Z = Σ log(1 + exp(a_i)) is a sum over states.
 
     Args:
-        logits: a (d), the log odds of 1 of each unit.
+        logits: a (d), the log odds of 1 of each unit; -∞ for one that is never 1.
 
     Raises:
         ShapeError: the logits are not (d,).
+        ConfigurationError: a logit is NaN or +∞.
 
     Example:
         >>> fair = Bernoulli(torch.zeros(3))
@@ -31,12 +33,14 @@ class Bernoulli(Density):
         super().__init__()
         if logits.ndim != 1:
             raise ShapeError(f"logits has shape {tuple(logits.shape)}; it must be (d,)")
+        if not bool((logits < torch.inf).all()):
+            raise ConfigurationError("logits must be below +∞, where E has no lowest value")
         self.dim = len(logits)
         self.register_buffer("logits", logits.clone())
 
     def potential(self, y: Tensor) -> Tensor:
         """-aᵀy."""
-        return -(y @ self.logits)
+        return -weighed(y, self.logits).sum(-1)
 
     def slope(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """-aᵀy and -a."""

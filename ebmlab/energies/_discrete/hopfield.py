@@ -75,7 +75,7 @@ class Hopfield(Energy):
         w = (self.weights + self.weights.mT) / 2
         return w - w.diagonal().diag()
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """E(y), shape (*batch)."""
         spins = 2 * _of_length(len(self.weights), y) - 1
         energy = -0.5 * ((spins @ self.bonds) * spins).sum(-1)
@@ -135,7 +135,7 @@ class ModernHopfield(Energy):
         else:
             self.register_buffer("patterns", patterns.clone())
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """E(y), shape (*batch)."""
         patterns = self.patterns
         y = _of_length(patterns.shape[1], y)

@@ -19,6 +19,7 @@ class _Lattice(Energy):
     A subclass says how y becomes spins.
     """
 
+    shows = ("shape", "periodic")
     takes_x = False
     coupling: float | Tensor
     field: float | Tensor
@@ -72,7 +73,7 @@ class _Lattice(Energy):
             color[-1] = 2
         return color
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """E(y), shape (*batch)."""
         y, ndim = require_tensor("y", y), len(self.event)
         if y.shape[-ndim:] != self.event:
@@ -88,10 +89,6 @@ class _Lattice(Energy):
     @abstractmethod
     def _spins(self, y: Tensor) -> Tensor:
         """The spins of y, of its shape."""
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"{self.shape}, periodic={self.periodic}"
 
 
 def _bonds(spins: Tensor, dim: int, periodic: bool) -> Tensor:

@@ -44,6 +44,7 @@ class RBM(Energy):
     Source: Smolensky 1986; Hinton 2002.
     """
 
+    shows = ("visible_bias", "hidden_bias")
     takes_x = False
 
     def __init__(
@@ -63,7 +64,7 @@ class RBM(Energy):
         self.visible_bias = nn.Parameter(torch.zeros(visible))
         self.hidden_bias = nn.Parameter(torch.zeros(hidden))
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """F(v), shape (*batch)."""
         v = _sized("y", y, len(self.visible_bias))
         return -(v @ self.visible_bias) - _softplus(self.hidden_logits(v)).sum(-1)
@@ -108,10 +109,6 @@ class RBM(Energy):
                 theirs.copy_(ours / temperature)
         return other
 
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"{len(self.visible_bias)} visible, {len(self.hidden_bias)} hidden"
-
 
 class JointRBM(Energy):
     """E(v, h) = -bᵀv - cᵀh - vᵀWh with y = v and z = h: an RBM with its hidden units.
@@ -132,7 +129,7 @@ class JointRBM(Energy):
         super().__init__()
         self.rbm = rbm
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """E(v, h), shape (*batch)."""
         rbm = self.rbm
         v = _sized("y", y, len(rbm.visible_bias))

@@ -1,4 +1,8 @@
-"""What inferences of clusters share: the target's logits, and z as one atom."""
+"""`Assigning`: what inferences of clusters share: z is made of the target's logits alone."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
@@ -7,29 +11,47 @@ from ebmlab._checks import require_tensor
 from ebmlab.energies import ClusterEnergy
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
-from ebmlab.free_energy import Posterior
-from ebmlab.types import Tree
+from ebmlab.free_energy import Bound, Inference, Posterior
+from ebmlab.types import Rng, Tree
 
-__all__ = ["one_atom", "require_clusters", "target_codes"]
+__all__ = ["Assigning", "Logits", "target_codes"]
+
+Logits = Callable[[Tensor], Tensor]
 
 
-def require_clusters(energy: Energy, who: str) -> ClusterEnergy:
-    """The energy, or an error where it has no logits."""
-    if isinstance(energy, ClusterEnergy):
-        return energy
-    raise ConfigurationError(
-        f"{who} assigns clusters by an energy's logits, but {type(energy).__name__} has none: "
-        "make it the head of a joint embedding, FreeEnergy(Assignment(…), …)"
-    )
+class Assigning(Inference):
+    """z = a share of each cluster, from the logits of y's codes; no gradient passes.
+
+    A subclass writes `assign`. F is the energy at z, and so an upper bound of its minimum over z.
+
+    Raises:
+        ConfigurationError: the energy has no logits.
+    """
+
+    bound: ClassVar[Bound] = "upper"
+    point: ClassVar[bool] = True
+
+    @abstractmethod
+    def assign(self, logits: Logits, h: Tensor) -> tuple[Tensor, Tensor | None]:
+        """z (*batch, K) for codes h (*batch, dim), and its residual (*batch) if it has one."""
+
+    @final
+    @torch.no_grad()
+    def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
+        """The assignment of each datum, one atom."""
+        if not isinstance(energy, ClusterEnergy):
+            raise ConfigurationError(
+                f"{type(self).__name__} assigns clusters by an energy's logits, but "
+                f"{type(energy).__name__} has none: make it the head of a joint embedding, "
+                "FreeEnergy(Assignment(…), …)"
+            )
+        h = target_codes(y)
+        z, residual = self.assign(energy.logits, h)
+        zero = h.new_zeros(z.shape[:-1])
+        found = zero if residual is None else residual.to(h.dtype).expand(zero.shape)
+        return Posterior(z.to(h.dtype)[None], torch.ones_like(zero)[None], zero, found)
 
 
 def target_codes(y: Tree) -> Tensor:
     """y as codes (*batch, dim) without a gradient."""
     return require_tensor("y", y).detach()
-
-
-def one_atom(z: Tensor, like: Tensor) -> Posterior:
-    """Points z (*batch, K) as one atom with weight 1, in the dtype of the codes."""
-    z = z.to(like.dtype)
-    zero = torch.zeros_like(z[..., 0])
-    return Posterior(z[None], torch.ones_like(zero)[None], zero, zero)

@@ -4,20 +4,20 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ebmlab._checks import require_positive
+from ebmlab._precise import SINGLE, Precise, precise
 from ebmlab._ranks import averaged
-from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
-from ebmlab.free_energy import Bound, Inference, Posterior
-from ebmlab.inference._clusters.assigning import one_atom, require_clusters, target_codes
+from ebmlab.free_energy import Posterior
+from ebmlab.inference._clusters.assigning import Assigning, Logits, target_codes
 from ebmlab.types import Tree
 
 __all__ = ["Centered"]
 
 
-class Centered(nn.Module, Inference):
+class Centered(Precise, Assigning):
     """z = softmax(s(hy - c) / τ), where the center c is a moving average of the codes.
 
     The center keeps one cluster from taking all data, and a low τ keeps z from being uniform.
@@ -44,7 +44,7 @@ class Centered(nn.Module, Inference):
     Source: Caron et al. 2021, arXiv:2104.14294.
     """
 
-    bound: ClassVar[Bound] = "upper"
+    floors: ClassVar = {"center": SINGLE}
     center: Tensor
     clock: Tensor
 
@@ -63,29 +63,15 @@ class Centered(nn.Module, Inference):
         self.register_buffer("center", torch.zeros(dim))
         self.register_buffer("clock", torch.zeros((), dtype=torch.long))
 
-    @torch.no_grad()
-    def __call__(
-        self,
-        energy: Energy,
-        x: Tree,
-        y: Tree,
-        temperature: float = 0.0,
-        *,
-        rng: torch.Generator | None = None,
-    ) -> Posterior:
+    def assign(self, logits: Logits, h: Tensor) -> tuple[Tensor, None]:
         """The sharpened shares of the clusters."""
-        self.require_point(temperature)
-        clusters, h = require_clusters(energy, "Centered"), target_codes(y)
         sharp = self.temperature(self.clock) if callable(self.temperature) else self.temperature
-        logits = clusters.logits(h - self.center.to(h.dtype))
-        kind = torch.promote_types(logits.dtype, torch.float32)
-        return one_atom((logits.to(kind) / sharp).softmax(-1), h)
+        return (precise(logits((h - self.center).to(h.dtype))) / sharp).softmax(-1), None
 
     @torch.no_grad()
-    def update(self, x: Tree, y: Tree) -> None:
+    def update(self, x: Tree, y: Tree, q: Callable[[], Posterior]) -> None:
         """Move the center and the clock."""
-        h = target_codes(y).reshape(-1, len(self.center)).to(self.center.dtype)
-        mean, _ = averaged(h)
+        mean, _ = averaged(target_codes(y).reshape(-1, len(self.center)))
         self.center.lerp_(mean.to(self.center.dtype), 1 - self.momentum)
         self.clock += 1
 

@@ -1,15 +1,14 @@
 """Clusters of all the data: spherical K-means over stored codes, once in a while."""
 
-from typing import ClassVar
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from ebmlab._randomness import stream
-from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
-from ebmlab.free_energy import Bound, Inference, Posterior
-from ebmlab.inference._clusters.assigning import one_atom, require_clusters, target_codes
+from ebmlab.free_energy import Posterior
+from ebmlab.inference._clusters.assigning import Assigning, Logits, target_codes
 from ebmlab.inference._clusters.spherical_kmeans import spherical_kmeans
 from ebmlab.networks import Memory, Prototypes
 from ebmlab.types import Tree
@@ -17,7 +16,7 @@ from ebmlab.types import Tree
 __all__ = ["Clustered"]
 
 
-class Clustered(nn.Module, Inference):
+class Clustered(Assigning):
     """z = the nearest of k centers, which K-means sets anew every so many commits.
 
     The centers are the prototypes that the energy logits with, put there by K-means over a memory
@@ -53,7 +52,6 @@ class Clustered(nn.Module, Inference):
     Source: Caron et al. 2018, arXiv:1807.05520; Caron et al. 2020, arXiv:2006.09882.
     """
 
-    bound: ClassVar[Bound] = "upper"
     clock: Tensor
 
     def __init__(
@@ -80,24 +78,13 @@ class Clustered(nn.Module, Inference):
         self.every, self.iterations, self.seed = every, iterations, seed
         self.register_buffer("clock", torch.zeros((), dtype=torch.long))
 
-    @torch.no_grad()
-    def __call__(
-        self,
-        energy: Energy,
-        x: Tree,
-        y: Tree,
-        temperature: float = 0.0,
-        *,
-        rng: torch.Generator | None = None,
-    ) -> Posterior:
+    def assign(self, logits: Logits, h: Tensor) -> tuple[Tensor, None]:
         """The nearest center, one-hot."""
-        self.require_point(temperature)
-        clusters, h = require_clusters(energy, "Clustered"), target_codes(y)
-        logits = clusters.logits(h)
-        return one_atom(nn.functional.one_hot(logits.argmax(-1), logits.shape[-1]), h)
+        found = logits(h)
+        return nn.functional.one_hot(found.argmax(-1), found.shape[-1]), None
 
     @torch.no_grad()
-    def update(self, x: Tree, y: Tree) -> None:
+    def update(self, x: Tree, y: Tree, q: Callable[[], Posterior]) -> None:
         """Push the codes into the memory; when it is time, cluster what the memory holds."""
         self.memory.push(target_codes(y))
         self.clock += 1

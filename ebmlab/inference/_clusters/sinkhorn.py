@@ -1,24 +1,22 @@
 """Balanced clusters: optimal transport between a batch and the prototypes."""
 
-from typing import ClassVar
+from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ebmlab._checks import require_positive
 from ebmlab._ranks import gathered, rank_count, totaled
-from ebmlab.energies import ClusterEnergy
-from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.free_energy import Bound, Inference, Posterior
-from ebmlab.inference._clusters.assigning import one_atom, require_clusters, target_codes
+from ebmlab.free_energy import Posterior
+from ebmlab.inference._clusters.assigning import Assigning, Logits, target_codes
 from ebmlab.networks import Memory
 from ebmlab.types import Tree
 
 __all__ = ["Sinkhorn", "balanced"]
 
-# Far below any share that matters, and far enough above 0 for its inverse to be finite.
-_FLOOR = 1e-30
+# Logits of a row that are more ε apart leave the exponentials of single precision.
+_REACH = 67.0
 
 
 @torch.no_grad()
@@ -30,7 +28,8 @@ def balanced(
     Q maximizes Σ Q_bk s_bk + ε H(Q) subject to Σ_k Q_bk = 1 and equal Σ_b Q_bk, in the limit of
     many iterations; each makes the clusters equal and then the rows. Only two vectors of scales
     move; the matrix exp(s / ε) is laid out once, every row divided by its largest entry, in
-    single precision or better.
+    single precision or better. Where the logits of a row lie too far apart for that, all is done
+    in logarithms and double precision.
 
     Args:
         logits: (b, K), the rows of this rank; all ranks are balanced together.
@@ -50,26 +49,53 @@ def balanced(
     Source: Cuturi 2013, arXiv:1306.0895; Caron et al. 2020, arXiv:2006.09882.
     """
     kind = torch.promote_types(logits.dtype, torch.float32)
-    top = logits.amax(-1, keepdim=True)
-    matrix = logits.to(kind, copy=True).sub_(top).div_(epsilon).exp_()
+    top = logits.amax(-1, keepdim=True).to(kind)
+    matrix = logits.to(kind) - top
+    weight = torch.ones_like(top[:, 0]) if weights is None else weights.to(kind)
+    own = torch.stack([top.where(weight[:, None] > 0, -torch.inf).amax(), -matrix.amin()])
+    highest, widest = gathered("logits", own[None]).amax(0)
+    scaled = _by_products
+    if widest > _REACH * epsilon:
+        scaled, top, weight = _by_logarithms, top.double(), weight.double()
+        matrix = logits.double() - top
     # Rows begin with the mass of exp(s / ε) itself, up to one factor, as in the authors' code.
-    height = top.squeeze(-1).to(kind)
-    weight = torch.ones_like(height) if weights is None else weights.to(kind)
-    own = torch.where(weight > 0, height, -torch.inf).amax()
-    highest = gathered("logits", own[None]).amax()
-    v = weight * ((height - highest) / epsilon).clamp(max=0).exp()
-    u, rows = torch.zeros_like(matrix[0]), torch.ones_like(v)
-    uneven, due = u, totaled(weight.sum()) / len(u)
+    mass = ((top.squeeze(-1) - highest) / epsilon).clamp(max=0)
+    q, uneven = scaled(matrix.div_(epsilon), mass, weight, iterations)
+    return q.to(kind), uneven.abs().sum().to(kind)
+
+
+def _by_products(
+    logs: Tensor, mass: Tensor, weight: Tensor, iterations: int
+) -> tuple[Tensor, Tensor]:
+    matrix, v, due = logs.exp_(), weight * mass.exp(), totaled(weight.sum()) / logs.shape[1]
+    u, rows = torch.zeros_like(matrix[0]), v
+    total = u
     for _ in range(iterations):
-        clusters = totaled(matrix.mT @ v).clamp(min=_FLOOR)
-        uneven, u = (u * clusters / due - 1) / len(u), due / clusters
+        clusters = totaled(matrix.mT @ v)
+        total, u = u * clusters, due / clusters
         rows = matrix @ u
         v = weight / rows
     matrix *= u
-    return matrix.div_(rows[:, None]), uneven.abs().sum()
+    return matrix.div_(rows[:, None]), (total / due - 1) / len(u)
 
 
-class Sinkhorn(nn.Module, Inference):
+def _by_logarithms(
+    logs: Tensor, mass: Tensor, weight: Tensor, iterations: int
+) -> tuple[Tensor, Tensor]:
+    """The same of logarithms: each sum of exponentials is taken about its largest."""
+    weight, due = weight.log(), (totaled(weight.sum()) / logs.shape[1]).log()
+    v, u = weight + mass, torch.full_like(logs[0], -torch.inf)
+    total = u
+    for _ in range(iterations):
+        clusters = gathered("sums", (logs + v[:, None]).logsumexp(0, keepdim=True)).logsumexp(0)
+        total = u + clusters
+        # A cluster that no row can enter stays empty: its infinities must not meet.
+        u = due - clusters.clamp(min=torch.finfo(clusters.dtype).min)
+        v = weight - (logs + u).logsumexp(1)
+    return (logs + u).softmax(1), ((total - due).exp() - 1) / len(u)
+
+
+class Sinkhorn(Assigning):
     """z = the balanced assignment of y's codes to the clusters, over the batch of all ranks.
 
     The population is the last batch dimension; any before it (views) are other populations. No
@@ -99,8 +125,7 @@ class Sinkhorn(nn.Module, Inference):
     Source: Caron et al. 2020, arXiv:2006.09882; Asano, Rupprecht, Vedaldi 2020, arXiv:1911.05371.
     """
 
-    bound: ClassVar[Bound] = "upper"
-    couples: ClassVar[bool] = True
+    couples = True
     clock: Tensor
 
     def __init__(
@@ -120,39 +145,26 @@ class Sinkhorn(nn.Module, Inference):
         self.memory, self.memory_from = memory, memory_from
         self.register_buffer("clock", torch.zeros((), dtype=torch.long))
 
-    @torch.no_grad()
-    def __call__(
-        self,
-        energy: Energy,
-        x: Tree,
-        y: Tree,
-        temperature: float = 0.0,
-        *,
-        rng: torch.Generator | None = None,
-    ) -> Posterior:
+    def assign(self, logits: Logits, h: Tensor) -> tuple[Tensor, Tensor]:
         """The assignments, and how uneven the clusters were before the last iteration."""
-        self.require_point(temperature)
-        clusters, h = require_clusters(energy, "Sinkhorn"), target_codes(y)
         if h.ndim < 2:
-            raise ShapeError(f"y has shape {tuple(h.shape)}; a population (…, b, dim) is due")
-        logits = clusters.logits(h)
-        populations = logits.reshape(-1, *logits.shape[-2:])
+            raise ShapeError(f"y has shape {tuple(h.shape)}; a population (…, b, dim) is expected")
+        found = logits(h)
+        populations = found.reshape(-1, *found.shape[-2:])
         if self.memory is None:
-            found = [balanced(own, self.epsilon, self.iterations) for own in populations]
+            parts = [balanced(own, self.epsilon, self.iterations) for own in populations]
         else:
-            found = self._joined(populations, clusters, h, self.memory)
-        z, uneven = (_stacked(part) for part in zip(*found, strict=True))
-        q = one_atom(z.reshape(logits.shape), h)
-        uneven = uneven.to(h.dtype).reshape(*logits.shape[:-2], 1)
-        return q._replace(residual=uneven.expand(q.residual.shape))
+            parts = self._joined(populations, logits, h, self.memory)
+        z, uneven = (_stacked(part) for part in zip(*parts, strict=True))
+        return z.reshape(found.shape), uneven.reshape(*found.shape[:-2], 1)
 
     def _joined(
-        self, populations: Tensor, clusters: ClusterEnergy, h: Tensor, memory: Memory
+        self, populations: Tensor, logits: Logits, h: Tensor, memory: Memory
     ) -> list[tuple[Tensor, Tensor]]:
         """What `balanced` says of each population (b, K) together with its view's past codes."""
         memory.require_kinds(h)
-        logits = clusters.logits(memory.codes.to(h.dtype))
-        past = logits.reshape(-1, *logits.shape[-2:])
+        past = logits(memory.codes.to(h.dtype))
+        past = past.reshape(-1, *past.shape[-2:])
         size, b = past.shape[1], populations.shape[1]
         used = (memory.count >= size) & (self.clock >= self.memory_from)
         # Every rank holds the whole memory, and lends each of its codes an equal share.
@@ -166,7 +178,7 @@ class Sinkhorn(nn.Module, Inference):
         return found
 
     @torch.no_grad()
-    def update(self, x: Tree, y: Tree) -> None:
+    def update(self, x: Tree, y: Tree, q: Callable[[], Posterior]) -> None:
         """Push the codes into the memory."""
         if self.memory is not None:
             self.memory.push(target_codes(y))

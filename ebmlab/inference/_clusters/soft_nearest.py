@@ -1,20 +1,15 @@
 """Sharpened shares of clusters, or of the classes of a labeled support."""
 
-from typing import ClassVar
-
-import torch
-from torch import nn
+from torch import Tensor
 
 from ebmlab._checks import require_positive
-from ebmlab.energy import Energy
-from ebmlab.free_energy import Bound, Inference, Posterior
-from ebmlab.inference._clusters.assigning import one_atom, require_clusters, target_codes
-from ebmlab.types import Tree
+from ebmlab._precise import precise
+from ebmlab.inference._clusters.assigning import Assigning, Logits
 
 __all__ = ["SoftNearest"]
 
 
-class SoftNearest(nn.Module, Inference):
+class SoftNearest(Assigning):
     """z ∝ exp(s(hy) / t): with log-probabilities as logits, p sharpened to p^{1/t}.
 
     With the log-probabilities of `energies.Supported`, which come from the soft nearest neighbors
@@ -27,6 +22,7 @@ class SoftNearest(nn.Module, Inference):
         ConfigurationError: t is not positive; T is not 0; the energy has no logits.
 
     Example:
+        >>> import torch
         >>> from ebmlab.energies import Assignment
         >>> p = torch.tensor([[0.5, 0.25, 0.25]])
         >>> SoftNearest(0.5)(Assignment(), None, p.log()).atoms
@@ -35,29 +31,14 @@ class SoftNearest(nn.Module, Inference):
     Source: Assran et al. 2021, arXiv:2104.13963.
     """
 
-    bound: ClassVar[Bound] = "upper"
-
     def __init__(self, sharpen: float = 0.25) -> None:
         super().__init__()
         require_positive("sharpen", sharpen)
         self.sharpen = sharpen
 
-    @torch.no_grad()
-    def __call__(
-        self,
-        energy: Energy,
-        x: Tree,
-        y: Tree,
-        temperature: float = 0.0,
-        *,
-        rng: torch.Generator | None = None,
-    ) -> Posterior:
+    def assign(self, logits: Logits, h: Tensor) -> tuple[Tensor, None]:
         """The sharpened shares."""
-        self.require_point(temperature)
-        clusters, h = require_clusters(energy, "SoftNearest"), target_codes(y)
-        logits = clusters.logits(h)
-        kind = torch.promote_types(logits.dtype, torch.float32)
-        return one_atom((logits.to(kind) / self.sharpen).softmax(-1), h)
+        return (precise(logits(h)) / self.sharpen).softmax(-1), None
 
     def extra_repr(self) -> str:
         """What `print` shows."""

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ebmlab._precise import precise
 from ebmlab.errors import ShapeError
 
 __all__ = ["nearest_directions", "spherical_kmeans"]
@@ -42,7 +43,7 @@ def spherical_kmeans(codes: Tensor, k: int, iterations: int, rng: torch.Generato
     """
     if len(codes) < k:
         raise ShapeError(f"codes have shape {tuple(codes.shape)}; {k} clusters need as many rows")
-    codes = functional.normalize(codes.to(torch.promote_types(codes.dtype, torch.float32)), dim=1)
+    codes = functional.normalize(precise(codes), dim=1)
     order = torch.randperm(len(codes), generator=rng, device=rng.device)[:k]
     centers = codes[order.to(codes.device)]
     for _ in range(iterations):

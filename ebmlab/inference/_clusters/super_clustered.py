@@ -1,23 +1,25 @@
 """Clusters of all the data, and parts of them within each label."""
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import require_index, require_tensor
+from ebmlab._precise import SINGLE, Precise, precise
 from ebmlab._randomness import stream
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import Bound, Inference, Posterior
 from ebmlab.inference._clusters.spherical_kmeans import nearest_directions, spherical_kmeans
 from ebmlab.networks import Memory
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["SuperClustered"]
 
 
-class SuperClustered(nn.Module, Inference):
+class SuperClustered(Precise, Inference):
     """z = (a, c): the nearest of all clusters, then the nearest part of super-class (y, a).
 
     Every so many commits K-means sets the clusters from a memory of codes, whatever their label,
@@ -50,6 +52,8 @@ class SuperClustered(nn.Module, Inference):
     """
 
     bound: ClassVar[Bound] = "upper"
+    point: ClassVar[bool] = True
+    floors: ClassVar = {"coarse": SINGLE, "fine": SINGLE}
     coarse: Tensor
     fine: Tensor
     clock: Tensor
@@ -80,34 +84,27 @@ class SuperClustered(nn.Module, Inference):
         self.register_buffer("clock", torch.zeros((), dtype=torch.long))
 
     @torch.no_grad()
-    def __call__(
-        self,
-        energy: Energy,
-        x: Tree,
-        y: Tree,
-        temperature: float = 0.0,
-        *,
-        rng: torch.Generator | None = None,
-    ) -> Posterior:
+    def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
         """The nearest cluster and the nearest part, one-hot."""
-        self.require_point(temperature)
-        h, label = require_tensor("x", x).detach(), require_index("y", y)
+        codes, label = require_tensor("x", x).detach(), require_index("y", y)
         clusters, parts = len(self.coarse), self.fine.shape[1]
-        a = (h @ self.coarse.to(h.dtype).mT).argmax(-1)
+        h = precise(codes)
+        a = (h @ self.coarse.mT).argmax(-1)
         chosen, a = torch.broadcast_tensors(label * clusters + a, a)
-        likeness = (h @ self.fine.flatten(0, 1).to(h.dtype).mT).unflatten(-1, (-1, parts))
+        likeness = (h @ self.fine.flatten(0, 1).mT).unflatten(-1, (-1, parts))
         own = likeness.expand(*chosen.shape, *likeness.shape[-2:]).gather(
             -2, chosen[..., None, None].expand(*chosen.shape, 1, parts)
         )
         index = a * parts + own.squeeze(-2).argmax(-1)
-        z = nn.functional.one_hot(index, clusters * parts).to(h.dtype)
+        z = nn.functional.one_hot(index, clusters * parts).to(codes.dtype)
         zero = torch.zeros_like(z[..., 0])
         return Posterior(z[None], torch.ones_like(zero)[None], zero, zero)
 
     @torch.no_grad()
-    def update(self, x: Tree, y: Tree) -> None:
+    def update(self, x: Tree, y: Tree, q: Callable[[], Posterior]) -> None:
         """Push codes and labels into the memory; when it is time, cluster what it holds."""
-        h, label = require_tensor("x", x).detach(), require_index("y", y)
+        # In half precision labels above 256 would be others.
+        h, label = precise(require_tensor("x", x).detach()), require_index("y", y)
         self.memory.push(torch.cat([h, label[..., None].to(h.dtype)], -1))
         self.clock += 1
         if int(self.clock) % self.every == 0:

@@ -6,8 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import require_tensor
+from ebmlab._precise import precise
+from ebmlab.algebra import Sum
 from ebmlab.energies import CodePrediction, Reconstruction, SquaredDistance
-from ebmlab.energy import Energy, Sum
+from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
 from ebmlab.inference._solvers.prox import Penalty
 from ebmlab.types import Potential, Tree, as_potential
@@ -61,7 +63,7 @@ class LinearComposite(Composite):
 
     def lipschitz(self) -> Tensor:
         """The largest curvature of the smooth part, 2 λ_max(WᵀW), 0-d."""
-        weight = self.weight.detach()
+        weight = precise(self.weight.detach())
         if weight.shape[0] > weight.shape[1]:
             weight = weight.T
         largest = torch.linalg.eigvalsh(weight @ weight.T)[-1]

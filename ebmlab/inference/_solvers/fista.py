@@ -6,6 +6,7 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
+from ebmlab._precise import precise
 from ebmlab._rows import row_sums
 from ebmlab.inference._solvers.composite import LinearComposite
 from ebmlab.inference._solvers.prox import Penalty
@@ -63,7 +64,7 @@ class _Linear(NamedTuple):
 
     @classmethod
     def of(cls, u: LinearComposite) -> Self:
-        weight = u.weight.detach().contiguous()
+        weight = precise(u.weight.detach()).contiguous()
         m, dim = weight.shape
         return cls(weight, weight.T @ weight if dim < 2 * m else None, u.lipschitz())
 
@@ -132,9 +133,9 @@ def solve_linear(
     """Take the rows through a tile that fits the cache, each leaving it as it settles.
 
     A row that has settled, or has taken its steps, makes room for the next one: the shapes stay,
-    and no row waits for another.
+    and no row waits for another. All in float32 or better.
     """
-    target = u.target.detach()
+    given, start, target = start.dtype, precise(start), precise(u.target.detach())
     blocks = _Blocks(u.penalty, _Linear.of(u), accelerate, compiled)
     size = min(len(start), TILE.get(start.device.type, LARGE_TILE))
     row = torch.arange(size, device=start.device)
@@ -161,4 +162,4 @@ def solve_linear(
         for part, first in zip(now, Momentum.begin(start[fresh]), strict=True):
             part[slots] = first
         if not bool(live.any()):
-            return out
+            return Solved(*(part.to(given) for part in out))

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ebmlab._checks import require_non_negative
 from ebmlab._slopes import slope
@@ -11,7 +11,7 @@ from ebmlab.energy import Energy
 from ebmlab.errors import GradientError
 from ebmlab.free_energy import Bound, Inference, Posterior
 from ebmlab.inference._solvers.point import clamped
-from ebmlab.types import Potential, Tree, as_potential
+from ebmlab.types import Potential, Rng, Tree, as_potential
 
 __all__ = ["Implicit", "implicit"]
 
@@ -71,7 +71,7 @@ def _factor(hessian: Tensor, damping: float) -> Tensor:
     return factor
 
 
-class Implicit(nn.Module, Inference):
+class Implicit(Inference):
     """A point inference whose z carries its derivative, for losses that see z or ŷ itself.
 
     Args:
@@ -93,23 +93,15 @@ class Implicit(nn.Module, Inference):
     """
 
     bound: ClassVar[Bound] = "upper"
+    point: ClassVar[bool] = True
 
     def __init__(self, infer: Inference, damping: float = 0.0) -> None:
         super().__init__()
         require_non_negative("damping", damping)
         self.infer, self.damping = infer, damping
 
-    def __call__(
-        self,
-        energy: Energy,
-        x: Tree,
-        y: Tree,
-        temperature: float = 0.0,
-        *,
-        rng: torch.Generator | None = None,
-    ) -> Posterior:
+    def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
         """The posterior of `infer`, its atoms with their derivative."""
-        self.require_point(temperature)
         q = self.infer(energy, x, y, rng=rng)
         if not torch.is_grad_enabled():
             return q

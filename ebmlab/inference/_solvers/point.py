@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple, Self, final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ebmlab._checks import require_positive
 from ebmlab._randomness import replayed
@@ -16,7 +16,7 @@ from ebmlab.free_energy import Bound, Inference, Posterior
 from ebmlab.inference._atoms import data_batch, in_front, pick, spread
 from ebmlab.inference._solvers.composite import composite_of
 from ebmlab.inference._solvers.least_squares import LeastSquares, residuals_of
-from ebmlab.types import Minimum, Potential, Tree, as_potential
+from ebmlab.types import Minimum, Potential, Rng, Tree, as_potential
 
 __all__ = ["Found", "NotConvergedWarning", "PointInference", "clamped", "require_bounded"]
 
@@ -34,7 +34,7 @@ class Found(NamedTuple):
     converged: Tensor
 
 
-class PointInference(nn.Module, Inference, ABC):
+class PointInference(Inference, ABC):
     """A solver, and the inference that runs it from many starts and keeps the lowest z per datum.
 
     A subclass writes `search`. On a non-convex energy the best of the starts is an upper bound of
@@ -56,6 +56,7 @@ class PointInference(nn.Module, Inference, ABC):
     """
 
     bound: ClassVar[Bound] = "upper"
+    point: ClassVar[bool] = True
     starts: Tensor | None
 
     def __init__(
@@ -121,17 +122,8 @@ class PointInference(nn.Module, Inference, ABC):
         twin.starts = z.detach()[None].clone()
         return twin
 
-    def __call__(
-        self,
-        energy: Energy,
-        x: Tree,
-        y: Tree,
-        temperature: float = 0.0,
-        *,
-        rng: torch.Generator | None = None,
-    ) -> Posterior:
+    def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
         """The lowest z found for each datum, and its residual."""
-        self.require_point(temperature)
         if self.starts is None:
             raise ConfigurationError(
                 f"{type(self).__name__} infers z from `starts` (k, *event); none were given"

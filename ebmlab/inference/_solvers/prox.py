@@ -37,7 +37,7 @@ class Penalty(Energy):
     def value(self, z: Tensor) -> Tensor:
         """R(z), shape (*batch)."""
 
-    def forward(self, x: Tree, y: Tree, z: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """R of the codes that arrive as y."""
         return self.value(require_tensor("y", y))
 

@@ -1,5 +1,6 @@
 """What transformers are made of: blocks of attention, and small weights to begin with."""
 
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -33,10 +34,10 @@ class Block(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         """The tokens after attention and MLP."""
-        qkv = self.qkv(self.attention_norm(h)).unflatten(-1, (3, self.heads, -1))
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)
+        qkv = self.qkv(self.attention_norm(h))
+        q, k, v = rearrange(qkv, "n t (s a d) -> s n a t d", s=3, a=self.heads)
         mixed = functional.scaled_dot_product_attention(q, k, v)
-        h = h + self.out(mixed.transpose(1, 2).flatten(2))
+        h = h + self.out(rearrange(mixed, "n a t d -> n t (a d)"))
         return h + self.mlp(self.mlp_norm(h))
 
 

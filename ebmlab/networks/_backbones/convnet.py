@@ -14,7 +14,7 @@ class ConvNet(nn.Sequential):
         channels: of the images.
         outputs: size of the code.
         width: channels of the first stage; they double where the size halves.
-        stages: how many; images of any size pass, those smaller than 2**stages shrink to a pixel.
+        stages: how many; images smaller than 2**stages shrink to a pixel.
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""What a backbone of images asks of its input."""
+"""What backbones require of their images."""
 
 from torch import Tensor
 
@@ -11,5 +11,5 @@ def require_channels(who: str, images: Tensor, channels: int) -> None:
     """Raise unless images are (n, channels, h, w)."""
     if images.ndim != 4 or images.shape[1] != channels:
         raise ShapeError(
-            f"{who} received shape {tuple(images.shape)}; (n, {channels}, height, width) is due"
+            f"{who} received shape {tuple(images.shape)}; expected (n, {channels}, h, w)"
         )

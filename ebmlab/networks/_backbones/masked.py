@@ -1,4 +1,4 @@
-"""A transformer that completes images of which it sees some patches."""
+"""A transformer that completes images from some of their patches."""
 
 import torch
 from torch import Tensor, nn
@@ -15,19 +15,20 @@ __all__ = ["MaskedAutoencoder"]
 class MaskedAutoencoder(nn.Module):
     """The hidden patches of images from the visible ones: (n, k, entries) to (n, m, entries).
 
-    The encoder sees the visible patches only. Its tokens, made `dim` long, are put where they
-    belong; one learned token stands at every hidden place; fixed positions are added, sines and
-    cosines; after some blocks and a norm a linear layer gives the entries of each hidden patch.
+    The encoder sees the visible patches only. Its tokens, mapped to length `dim`, are put where
+    they belong, with one learned token at every hidden place. Sines and cosines of the positions
+    are added; after some blocks and a norm, a linear layer gives the entries of each hidden patch.
 
     Args:
-        encoder: of images of the size that it has positions for; the paper's are fixed.
+        encoder: of images of the size that it has positions for; in the paper they are fixed.
         dim: length of the decoder's tokens.
         depth: number of its blocks.
         heads: of its attention.
 
     Raises:
         ConfigurationError: heads does not divide dim, or 4 does not.
-        ShapeError: the patches are none, or all, or do not fit to their indices or the encoder.
+        ShapeError: none or all patches are visible, or they do not fit their indices or the
+            encoder.
 
     Example:
         >>> f = ViT(8, patch=4, dim=12, depth=1, heads=2, channels=1, fixed=True)
@@ -69,7 +70,7 @@ class MaskedAutoencoder(nn.Module):
         if patches.shape != (n, k, self.entries) or not 0 < k < self.count:
             raise ShapeError(
                 f"patches have shape {tuple(patches.shape)}, visible {tuple(visible.shape)}; "
-                f"(n, k, {self.entries}) and (n, k) with 0 < k < {self.count} are due"
+                f"expected (n, k, {self.entries}) and (n, k) with 0 < k < {self.count}"
             )
         grid = (self.encoder.side, self.encoder.side)
         images = assembled(patches, visible, grid, self.encoder.patch)

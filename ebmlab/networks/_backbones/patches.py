@@ -1,6 +1,7 @@
 """Images cut into square patches, and put together again."""
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from ebmlab.errors import ShapeError
@@ -14,7 +15,7 @@ def patched(images: Tensor, patch: int) -> Tensor:
     A patch's entries run over its rows, its columns, and the channels.
 
     Raises:
-        ShapeError: images have less than three dimensions, or patch does not divide h and w.
+        ShapeError: images have fewer than three dimensions, or patch does not divide h and w.
 
     Example:
         >>> patched(torch.arange(8.0).reshape(1, 2, 4), 2)
@@ -23,19 +24,18 @@ def patched(images: Tensor, patch: int) -> Tensor:
     """
     if images.ndim < 3 or images.shape[-2] % patch or images.shape[-1] % patch:
         raise ShapeError(
-            f"images have shape {tuple(images.shape)}; (*batch, c, h, w) with h and w multiples "
-            f"of the patch, {patch}, is due"
+            f"images have shape {tuple(images.shape)}; expected (*batch, c, h, w) with h and "
+            f"w multiples of the patch, {patch}"
         )
-    cut = images.unflatten(-1, (-1, patch)).unflatten(-3, (-1, patch))
-    return cut.movedim((-4, -2), (-5, -4)).movedim(-3, -1).flatten(-3).flatten(-3, -2)
+    return rearrange(images, "... c (i p) (j q) -> ... (i j) (p q c)", p=patch, q=patch)
 
 
 def assembled(patches: Tensor, indices: Tensor, grid: tuple[int, int], patch: int) -> Tensor:
-    """Images (n, c, h, w) of some of their patches; where there is none they are 0.
+    """Images (n, c, h, w) made of some of their patches; they are 0 where a patch is missing.
 
     Args:
         patches: (n, k, patch² c), as `patched` cuts them.
-        indices: (n, k), which they are, counted row by row.
+        indices: their places (n, k), counted row by row.
         grid: how many patches there are down and across.
         patch: height and width of one.
 
@@ -48,12 +48,11 @@ def assembled(patches: Tensor, indices: Tensor, grid: tuple[int, int], patch: in
     n, _, entries = patches.shape
     blank = patches.new_zeros(n, grid[0] * grid[1], entries)
     full = blank.scatter(1, indices[..., None].expand_as(patches), patches)
-    cut = full.unflatten(-1, (patch, patch, -1)).unflatten(1, grid)
-    return cut.permute(0, 5, 1, 3, 2, 4).flatten(4).flatten(2, 3)
+    return rearrange(full, "n (i j) (p q c) -> n c (i p) (j q)", i=grid[0], p=patch, q=patch)
 
 
 def hidden_patches(visible: Tensor, count: int) -> Tensor:
-    """The other indices (n, count - k) of 0 … count - 1, in order, of different ones (n, k).
+    """The indices (n, count - k) of 0 … count - 1 that are not among the visible ones, in order.
 
     Example:
         >>> hidden_patches(torch.tensor([[3, 0]]), 5)

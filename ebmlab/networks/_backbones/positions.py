@@ -1,4 +1,4 @@
-"""Fixed codes of places in a square grid."""
+"""Fixed codes for places in a square grid."""
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ def sine_cosine(side: int, dim: int) -> Tensor:
     sin(r ω_i), cos(r ω_i), each for i = 0 … dim / 4 - 1, with ω_i = 10000^(-4 i / dim).
 
     Raises:
-        ConfigurationError: dim is no multiple of 4.
+        ConfigurationError: dim is not a multiple of 4.
 
     Example:
         >>> sine_cosine(2, 4)[3]

@@ -36,7 +36,7 @@ class ResNet(nn.Module):
         width: channels of the first stage; each of the other three doubles them.
         zero_init: start the last scale of each block at 0, so that all blocks begin as the
             identity; it needs a `norm` with a weight.
-        norm: makes a normalization of so many channels. Batch normalization lets the code of an
+        norm: makes a normalization for that many channels. Batch normalization lets the code of an
             image depend on the batch in training.
         activation: makes the module between convolutions.
 

@@ -86,7 +86,7 @@ class ViT(nn.Module):
         Args:
             images: (n, channels, h, w).
             visible: indices (n, k) of the patches that are seen, counted row by row; the others
-                do not enter at all, as in a masked autoencoder. None sees all.
+                are left out, as in a masked autoencoder. None sees all.
         """
         who = type(self).__name__
         require_channels(who, images, self.channels)
@@ -100,7 +100,7 @@ class ViT(nn.Module):
         if visible is not None:
             if visible.ndim != 2 or len(visible) != len(images):
                 raise ShapeError(
-                    f"visible has shape {tuple(visible.shape)}; ({len(images)}, k) is due"
+                    f"visible has shape {tuple(visible.shape)}; expected ({len(images)}, k)"
                 )
             patches = patches.take_along_dim(visible[..., None], 1)
         cls = (self.cls + self.positions[:, :1]).expand(len(images), -1, -1)

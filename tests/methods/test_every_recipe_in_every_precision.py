@@ -1,0 +1,257 @@
+"""Every recipe trains in float64, float32, bfloat16, float16, under autocast, or says why not."""
+
+import warnings
+
+import pytest
+import torch
+
+from ebmlab import methods
+from ebmlab.energies import MLP, GaussianNLL, Uniform
+from ebmlab.errors import ShapeError
+from ebmlab.inference import Enumerate
+from ebmlab.networks import MLP as Network
+from ebmlab.networks import Choice, GaussianHead
+from ebmlab.protocols import Method
+from ebmlab.samplers import Langevin
+
+N, DIM = 16, 6
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def normal(*shape, seed=0):
+    return torch.randn(*shape, generator=generator(seed))
+
+
+def f(outputs=4, inputs=DIM):
+    return Network(inputs, outputs, (8,))
+
+
+def g(inputs=4):
+    return Network(inputs, DIM, (8,))
+
+
+def y(n):
+    return None, normal(n, DIM, seed=1)
+
+
+def pairs(n):
+    x = normal(n, DIM, seed=1)
+    return x, x + 0.3 * normal(n, DIM, seed=2)
+
+
+def views(n):
+    two = pairs(n)
+    return two, two
+
+
+def supported(n):
+    two = pairs(n)
+    return two, (*two, normal(9, DIM, seed=3), torch.arange(9) % 3)
+
+
+def turned(n):
+    return pairs(n)[0], torch.arange(n) % 4
+
+
+def numbered(n):
+    return torch.arange(n), normal(n, DIM, seed=1)
+
+
+def points(n):
+    return None, normal(n, 2, seed=1)
+
+
+def curves(n):
+    return normal(n, 1, seed=2).sigmoid(), normal(n, 2, seed=1)
+
+
+def halves(n):
+    images = normal(n, 1, 6, 6, seed=1).sigmoid()
+    return images[..., :3], images[..., 3:]
+
+
+def patches(n):
+    images = normal(n, 1, 8, 8, seed=1).sigmoid()
+    return methods_patches(images)
+
+
+def methods_patches(images):
+    from ebmlab.data.views import Masked
+
+    return Masked(2)(images, generator())
+
+
+def codes():
+    return normal(5, DIM, seed=4)
+
+
+def igebm():
+    start = normal(64, DIM, seed=5)
+    return methods.igebm(MLP(DIM, hidden=(8,)), start, Langevin(0.01), steps=2)
+
+
+def noise():
+    box = Uniform(torch.full((DIM,), -5.0), torch.full((DIM,), 5.0))
+    return methods.noise_contrastive(MLP(DIM, hidden=(8,)), box)
+
+
+P = {"projection": 4, "hidden": 8}
+# Recipes: name -> (method, data of n rows).
+RECIPES = {
+    "autoencoder": (lambda: methods.autoencoder(f(), g()), y),
+    "barlow_twins": (lambda: methods.barlow_twins(f(), 4, **P), views),
+    "byol": (lambda: methods.byol(f(), 4, **P), views),
+    "contractive_autoencoder": (lambda: methods.contractive_autoencoder(f(), g(), 0.1), y),
+    "deepcluster": (
+        lambda: methods.deepcluster(f(), 4, memory=32, every=1, prototypes=(3, 2), **P),
+        views,
+    ),
+    "deepercluster": (
+        lambda: methods.deepercluster(
+            f(), 4, memory=32, every=1, clusters=2, parts=2, x_ndim=1, **P
+        ),
+        turned,
+    ),
+    "denoising_autoencoder": (lambda: methods.denoising_autoencoder(f(), g(), 0.1), y),
+    "denoising_score": (lambda: methods.denoising_score(MLP(DIM, hidden=(8,)), 0.3), y),
+    "dino": (lambda: methods.dino(f(), 4, outputs=8, hidden=8, bottleneck=4), views),
+    "ellipse": (methods.ellipse, points),
+    "glo": (lambda: methods.glo(g(), N, 4, generator()), numbered),
+    "gmm": (lambda: methods.gmm(codes(), torch.ones(5), regularization=0.1), y),
+    "horn": (methods.horn, curves),
+    "igebm": (igebm, y),
+    "image_prediction": (
+        lambda: methods.image_prediction((1, 6, 3), (1, 6, 3), 3, width=8), halves
+    ),
+    "iwae": (lambda: methods.iwae(GaussianHead(f(8)), g(), GaussianNLL(0.5), samples=3), y),
+    "jepa": (
+        lambda: methods.jepa(f(), Choice(Network(4, 8, (8,)), 2), Enumerate(torch.eye(2))),
+        pairs,
+    ),
+    "joint_embedding": (lambda: methods.joint_embedding(f()), pairs),
+    "kmeans": (lambda: methods.kmeans(codes()), y),
+    "latent_prediction": (
+        lambda: methods.latent_prediction(Choice(Network(DIM, 2 * DIM, (8,)), 2), torch.eye(2)),
+        pairs,
+    ),
+    "lejepa": (lambda: methods.lejepa(f(), 4, **P), views),
+    "lista": (lambda: methods.lista(codes(), weight=0.1), y),
+    "masked_autoencoder": (
+        lambda: methods.masked_autoencoder(
+            8, 2, channels=1, dim=8, depth=1, heads=2, decoder_dim=8, decoder_depth=1,
+            decoder_heads=2,
+        ),
+        patches,
+    ),
+    "moco": (lambda: methods.moco(f(), 4, projection=4, memory=32), pairs),
+    "nnclr": (lambda: methods.nnclr(f(), 4, bottleneck=4, memory=32, **P), views),
+    "noise_contrastive": (noise, y),
+    "paws": (lambda: methods.paws(f(), 4, 3, **P), supported),
+    "pca": (lambda: methods.pca(DIM, 2), y),
+    "psd": (lambda: methods.psd(codes(), f(5), 0.1), y),
+    "regression": (lambda: methods.regression(f(DIM)), pairs),
+    "siamese": (lambda: methods.siamese(f()), views),
+    "simclr": (lambda: methods.simclr(f(), 4, projection=4), views),
+    "simsiam": (lambda: methods.simsiam(f(), 4, projection=4, bottleneck=2), views),
+    "sparse_coding": (lambda: methods.sparse_coding(codes(), 0.1), y),
+    "swav": (lambda: methods.swav(f(), 4, prototypes=5, frozen_steps=0, **P), views),
+    "vae": (lambda: methods.vae(GaussianHead(f(8)), g(), GaussianNLL(0.5)), y),
+    "vicreg": (lambda: methods.vicreg(f(), 4), views),
+    "vq_vae": (lambda: methods.vq_vae(f(), g(), normal(5, 4, seed=6)), y),
+    "w_mse": (lambda: methods.w_mse(f(), 4, rows=None, **P), views),
+}  # fmt: skip
+
+KINDS = {
+    "float64": torch.float64,
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+    "autocast": torch.float32,
+}
+# Other data of the batch are negatives, or a population that has to vary.
+NOT_ALONE = {
+    "barlow_twins", "byol", "deepcluster", "deepercluster", "jepa", "lejepa", "nnclr", "paws",
+    "simclr", "simsiam", "swav", "vicreg", "w_mse", "siamese",
+}  # fmt: skip
+# Random numbers differ between precisions: their losses are of one size, not the same.
+DRAW = {
+    "denoising_autoencoder", "denoising_score", "igebm", "iwae", "lejepa", "noise_contrastive",
+    "vae",
+}  # fmt: skip
+
+
+def cast(tree, dtype):
+    if isinstance(tree, tuple):
+        return tuple(cast(leaf, dtype) for leaf in tree)
+    return tree.to(dtype) if isinstance(tree, torch.Tensor) and tree.is_floating_point() else tree
+
+
+def steps(name: str, kind: str, n: int = N, count: int = 3) -> list[float]:
+    """The losses of a few steps of gradient descent."""
+    build, data = RECIPES[name]
+    torch.manual_seed(0)
+    method: Method = build().to(KINDS[kind])
+    x, target = (cast(tree, KINDS[kind]) for tree in data(n))
+    learned = [p for p in method.parameters() if p.requires_grad]
+    losses, rng = [], generator(7)
+    with warnings.catch_warnings(action="ignore"):
+        for _ in range(count):
+            with torch.autocast("cpu", torch.bfloat16, enabled=kind == "autocast"):
+                loss = method(x, target, rng)
+                assert loss.value.dtype == (torch.float64 if kind == "float64" else torch.float32)
+                if learned:
+                    grads = torch.autograd.grad(loss.value, learned, allow_unused=True)
+                    for p, grad in zip(learned, grads, strict=True):
+                        p.data.add_(0 * p if grad is None else grad.to(p.dtype), alpha=-0.01)
+                # Commit inside autocast too: M-steps run without it.
+                loss.commit()
+            losses.append(float(loss.value.detach()))
+    for buffer in [*method.buffers(), *method.parameters()]:
+        assert not buffer.is_floating_point() or bool(buffer.isfinite().all())
+    return losses
+
+
+def test_every_recipe_is_here():
+    assert set(RECIPES) == set(methods.__all__)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_trains_in_every_precision(name):
+    due = torch.tensor(steps(name, "float64"))
+    assert bool(due.isfinite().all())
+    for kind, near in (("float32", 1e-3), ("bfloat16", 0.2), ("float16", 0.05), ("autocast", 0.2)):
+        got = torch.tensor(steps(name, kind))
+        assert bool(got.isfinite().all()), (kind, got)
+        rtol = 1.0 if name in DRAW else near
+        assert torch.allclose(got, due, rtol=rtol, atol=rtol), (kind, got, due)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_batch_of_one_trains_or_is_refused_with_a_reason(name):
+    if name in NOT_ALONE:
+        with pytest.raises(ShapeError, match=r"batch|rows"):
+            steps(name, "float32", n=1, count=1)
+        return
+    assert torch.tensor(steps(name, "float32", n=1, count=2)).isfinite().all()
+
+
+def test_a_loss_keeps_its_digits_under_autocast_whatever_is_added_to_all_energies():
+    from ebmlab.energies import Constant
+    from ebmlab.losses import InfoNCE
+    from ebmlab.negatives import Noise
+    from ebmlab.objectives import Contrastive
+
+    torch.manual_seed(0)
+    energy = MLP(2, hidden=(8,))
+    box = Uniform(torch.full((2,), -3.0), torch.full((2,), 3.0))
+    objective, data = Contrastive(InfoNCE(), Noise(box, k=4)), normal(64, 2)
+    with torch.autocast("cpu", torch.bfloat16):
+        plain = objective(energy, None, data, generator()).value
+        raised = objective(energy + Constant(300.0), None, data, generator()).value
+    assert plain.dtype == torch.float32
+    torch.testing.assert_close(raised, plain, rtol=1e-3, atol=1e-3)
+    control = (energy(None, data).bfloat16() + 300 - 300).float() - energy(None, data)
+    assert float(control.detach().abs().max()) > 0.1
