@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from ebmlab import run
 from ebmlab.energies import MLP, DoubleWell, GaussianMixture
 from ebmlab.energy import Energy
-from ebmlab.samplers import FusedLangevin, Langevin
+from ebmlab.samplers import Langevin
+from ebmlab.samplers.fused import FusedLangevin
 
 STEP = 0.01
 ANGLES = torch.arange(8) * (2 * math.pi / 8)

@@ -1,6 +1,7 @@
 """Tensors (rows, *event), row by row: sums, finiteness, masks; and how low a row may fall."""
 
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ __all__ = [
     "depth_limit",
     "fingerprints",
     "finite_rows",
+    "mapped",
     "norms",
     "require_finite",
     "row_sums",
@@ -58,9 +60,17 @@ def rows(value: Tensor, like: Tensor) -> Tensor:
 
 
 def select(take: Tensor, new: Parts, old: Parts) -> Parts:
-    """Row by row the new or the old of two named tuples of tensors, (rows,) of bool."""
-    parts = [torch.where(rows(take, a), a, b) for a, b in zip(new, old, strict=True)]
-    return type(new)(*parts)
+    """Row by row the new or the old of two trees of tensors, (rows,) of bool."""
+    return mapped(lambda a, b: torch.where(rows(take, a), a, b), new, old)
+
+
+def mapped(function: Callable[..., Tensor], *trees: Any) -> Any:
+    """A function of tensors, leaf by leaf of tuples in tuples that are alike, named or not."""
+    first = trees[0]
+    if isinstance(first, Tensor):
+        return function(*trees)
+    parts = [mapped(function, *each) for each in zip(*trees, strict=True)]
+    return tuple(parts) if type(first) is tuple else type(first)(*parts)
 
 
 def require_finite(y: Tensor, energy: Tensor, grad: Tensor, row: str) -> None:

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol, final
+from typing import Any, NamedTuple, Protocol, final, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -35,15 +35,29 @@ def nothing() -> None:
     """The commit of what has no state."""
 
 
+@runtime_checkable
 class Sampler(Protocol):
-    """A Markov kernel exp(-u)-wards: configuration only; state in, state out."""
+    """A Markov kernel that samples exp(-u): configuration only; state in, state out.
+
+    These two methods are all that `run`, tempering, negatives and inference ask for. A sampler
+    that `warmup` tunes is also a `samplers.Tunable`.
+    """
 
     def init(self, u: Potential, y: Tensor, rng: torch.Generator) -> Any:
-        """The state of chains that start at y (chains, *event)."""
+        """The state of chains that start at y (chains, *event).
+
+        A `State` or a NamedTuple of your own: tensors, chains first, among them `y` and its
+        `energy` u(y), (chains,). If the state keeps the gradient of u, it is called `grad`:
+        tempering rescales what has these names.
+        """
         ...
 
     def step(self, u: Potential, state: Any, rng: torch.Generator) -> tuple[Any, Any]:
-        """One transition of every chain: (state, info)."""
+        """One transition of every chain: the new state and an info.
+
+        An `Info` or a NamedTuple of your own: tensors (chains,), among them `acceptance`. Where
+        `nonfinite` is among them, it marks proposals that were rejected as NaN or infinite.
+        """
         ...
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.partition.path import Path
 from ebmlab.protocols import Sampler
-from ebmlab.samplers import Path
 from ebmlab.types import Potential
 
 __all__ = ["Between", "Course", "Start", "Transition", "checked_times"]

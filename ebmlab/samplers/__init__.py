@@ -7,19 +7,18 @@ from ebmlab.samplers.chees import ChEESHMC
 from ebmlab.samplers.discrete import Binary, Categorical
 from ebmlab.samplers.discrete_langevin import DiscreteLangevin
 from ebmlab.samplers.elliptical import EllipticalSlice
-from ebmlab.samplers.fused import FusedLangevin
 from ebmlab.samplers.gibbs import Coloring, Gibbs
 from ebmlab.samplers.gibbs_with_gradients import GibbsWithGradients
 from ebmlab.samplers.heated import Heated
 from ebmlab.samplers.hmc import HMC
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.samplers.langevin import Langevin
-from ebmlab.samplers.mala import MALA, MetropolisInfo
+from ebmlab.samplers.mala import MALA
 from ebmlab.samplers.metric import Dense, Diagonal, Identity, Metric
 from ebmlab.samplers.nuts import NUTS
-from ebmlab.samplers.path import Path
 from ebmlab.samplers.svgd import SVGD
 from ebmlab.samplers.tempering import ParallelTempering
+from ebmlab.samplers.tunable import Tunable
 from ebmlab.samplers.underdamped import Underdamped
 
 __all__ = [
@@ -36,7 +35,6 @@ __all__ = [
     "Diagonal",
     "DiscreteLangevin",
     "EllipticalSlice",
-    "FusedLangevin",
     "Gibbs",
     "GibbsWithGradients",
     "Heated",
@@ -44,9 +42,8 @@ __all__ = [
     "Kernel",
     "Langevin",
     "Metric",
-    "MetropolisInfo",
     "ParallelTempering",
-    "Path",
+    "Tunable",
     "Underdamped",
     "geometric",
     "linear",

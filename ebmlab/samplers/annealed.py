@@ -11,8 +11,9 @@ from torch import Tensor
 from ebmlab._checks import require_positive
 from ebmlab._rows import rows
 from ebmlab.errors import ConfigurationError
+from ebmlab.protocols import Sampler
 from ebmlab.samplers.heated import Heated
-from ebmlab.samplers.kernel import Kernel
+from ebmlab.samplers.kernel import Kernel, is_sampler, made
 from ebmlab.types import Potential
 
 __all__ = ["Annealed", "AnnealedState", "geometric", "linear"]
@@ -34,9 +35,9 @@ class Annealed(Kernel):
     """Simulated annealing: step t moves by a kernel on u / T(t), t = 0, 1, 2, … of each chain.
 
     Args:
-        kernel: what moves; or a function that makes it of the temperatures, shaped to meet
-            (chains, *event), so that step sizes shrink as it gets cold: `lambda t: MALA(0.1 * t)`.
-            Such a function is called at every step and cannot be compiled.
+        kernel: the sampler that moves; or a function that makes it from the temperatures, shaped
+            to meet (chains, *event), so that step sizes shrink as it gets cold:
+            `lambda t: MALA(0.1 * t)`. Such a function is called at every step and is not compiled.
         schedule: maps step counts (chains,) to temperatures T > 0, (chains,): `geometric`,
             `linear`, or your own.
 
@@ -51,8 +52,13 @@ class Annealed(Kernel):
     Source: Kirkpatrick, Gelatt, Vecchi 1983.
     """
 
-    kernel: Kernel | Callable[[Tensor], Kernel]
+    kernel: Sampler | Callable[[Tensor], Sampler]
     schedule: Schedule
+
+    @property
+    def block(self) -> int:
+        """As many as of the kernel, and none of a function's kernels."""
+        return Heated(self.kernel, 1.0).block if is_sampler(self.kernel) else 0
 
     def init(self, u: Potential, y: Tensor, rng: torch.Generator) -> AnnealedState:
         """The kernel's state at the first temperature, and no step made."""
@@ -60,7 +66,7 @@ class Annealed(Kernel):
         inner = self._now(y, steps).init(u, y, rng)
         return AnnealedState(inner.y, inner.energy, steps, inner)
 
-    def draw(self, state: AnnealedState, rng: torch.Generator) -> tuple[Any, ...]:
+    def draw(self, state: AnnealedState, rng: torch.Generator) -> Any:
         """The kernel's random numbers."""
         return self._now(state.y, state.steps).draw(state.inner, rng)
 
@@ -72,9 +78,7 @@ class Annealed(Kernel):
     def _now(self, y: Tensor, steps: Tensor) -> Heated:
         """The kernel at the temperature of the next step."""
         temperature = self.schedule(steps.to(y.dtype))
-        if isinstance(self.kernel, Kernel):
-            return Heated(self.kernel, temperature)
-        return Heated(self.kernel(rows(temperature, y)), temperature)
+        return Heated(made(self.kernel, rows(temperature, y)), temperature)
 
 
 def geometric(start: float, end: float, steps: int) -> Schedule:

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ebmlab._checks import require_positive
 from ebmlab._rows import rows
-from ebmlab.samplers.kernel import Kernel
+from ebmlab.protocols import Sampler
+from ebmlab.samplers.kernel import Kernel, as_kernel
 from ebmlab.types import Potential
 
 __all__ = ["Heated"]
@@ -24,8 +25,9 @@ class Heated(Kernel):
     T for `Langevin` and `MALA`, and times √T where it is a time, as in `HMC` and `Underdamped`.
 
     Args:
-        kernel: what moves, on u / T. Its state holds energies and gradients under the names
-            `energy` and `grad`; the law of what else it holds (momenta) must not depend on T.
+        kernel: the sampler that moves, on u / T. Its state holds energies and gradients under
+            the names `energy` and `grad`; the law of all else in it (momenta) does not depend on
+            T.
         temperature: T > 0, or one for each chain, (chains,).
 
     Raises:
@@ -39,24 +41,30 @@ class Heated(Kernel):
         tensor(True)
     """
 
-    kernel: Kernel
+    kernel: Sampler
     temperature: float | Tensor
 
     def __post_init__(self) -> None:
         require_positive("temperature", self.temperature)
+        as_kernel(self.kernel)
+
+    @property
+    def block(self) -> int:
+        """As many as of the kernel."""
+        return as_kernel(self.kernel).block
 
     def init(self, u: Potential, y: Tensor, rng: torch.Generator) -> Any:
         """The kernel's state at the start, in the units of u."""
-        return self._rescaled(operator.mul, self.kernel.init(self._heated(u), y, rng))
+        return self._rescaled(operator.mul, as_kernel(self.kernel).init(self._heated(u), y, rng))
 
-    def draw(self, state: Any, rng: torch.Generator) -> tuple[Any, ...]:
+    def draw(self, state: Any, rng: torch.Generator) -> Any:
         """The kernel's random numbers."""
-        return self.kernel.draw(state, rng)
+        return as_kernel(self.kernel).draw(state, rng)
 
     def move(self, u: Potential, state: Any, noise: Any) -> tuple[Any, Any]:
         """The kernel's transition on u / T."""
         cold = self._rescaled(operator.truediv, state)
-        moved, info = self.kernel.move(self._heated(u), cold, noise)
+        moved, info = as_kernel(self.kernel).move(self._heated(u), cold, noise)
         return self._rescaled(operator.mul, moved), info
 
     def _heated(self, u: Potential) -> Potential:
@@ -70,9 +78,14 @@ class Heated(Kernel):
 
     def _rescaled(self, by: Callable[..., Tensor], state: Any) -> Any:
         """A state with its energies and gradients multiplied, or divided, by T."""
-        named = zip(state._fields, state, strict=True)
-        parts = [self._each(by, t) if name in {"energy", "grad"} else t for name, t in named]
-        return type(state)(*parts)
+        if type(state) is tuple:
+            return tuple(self._rescaled(by, part) for part in state)
+        parts = {
+            name: self._rescaled(by, part) if isinstance(part, tuple) else self._each(by, part)
+            for name, part in state._asdict().items()
+            if isinstance(part, tuple) or name in {"energy", "grad"}
+        }
+        return state._replace(**parts)
 
     def _each(self, by: Callable[..., Tensor], t: Tensor) -> Tensor:
         """A tensor (chains, *event) multiplied, or divided, by T."""

@@ -13,6 +13,7 @@ from ebmlab.samplers._steps.leapfrog import DIVERGENT, Phase, kinetic, trajector
 from ebmlab.samplers._steps.start import noise_like, uniform_like
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.samplers.metric import IDENTITY, Metric
+from ebmlab.samplers.tunable import Tunable
 from ebmlab.types import Potential, State
 
 __all__ = ["HMC", "HMCInfo", "HMCNoise"]
@@ -41,7 +42,7 @@ class HMCInfo(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class HMC(Kernel):
+class HMC(Tunable, Kernel):
     """Hamiltonian Monte Carlo: leaves exp(-u) exactly invariant at any step size.
 
     Draw momenta r ~ N(0, 1), follow H = u(y) + ½ ‖r‖² for a number of leapfrog steps of size ε f,

@@ -2,27 +2,31 @@
 
 import dataclasses
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeGuard
 
 import torch
 from torch import Tensor
 
+from ebmlab._rows import mapped
+from ebmlab.errors import ConfigurationError
+from ebmlab.protocols import Sampler
 from ebmlab.samplers._steps.start import begin
 from ebmlab.types import Potential
 
-__all__ = ["Kernel", "stack", "unstack"]
+__all__ = ["Kernel", "as_kernel", "is_sampler", "made", "stack", "unstack"]
 
 
 class Kernel(ABC):
     """A sampler whose step is `move(u, state, draw(state, rng))`.
 
     `draw` takes every random number of a step from the caller's generator, in a shape that does
-    not depend on where the chains stand; `move` is a pure function of tensors. So the same
-    numbers may be drawn ahead, and several moves compiled into one (`run(…, compile=True)`).
+    not depend on where the chains stand; `move` is a pure function of tensors. So the numbers of
+    several steps can be drawn ahead and their moves compiled into one program
+    (`run(…, compile=True)`).
 
     Attributes:
-        numbers: the fields that may be numbers or tensors, such as step_size: a compiled program
-            takes them as tensors, and so serves all their values.
+        numbers: the fields that may be numbers or tensors, such as step_size. A compiled program
+            takes them as tensors, so one program serves all values.
 
     Example:
         >>> from ebmlab.samplers import Langevin
@@ -34,7 +38,7 @@ class Kernel(ABC):
 
     @property
     def block(self) -> int:
-        """How many transitions are worth compiling into one program."""
+        """How many transitions are worth compiling into one program; 0 if none can be."""
         return 10
 
     def init(self, u: Potential, y: Tensor, rng: torch.Generator) -> Any:
@@ -42,7 +46,7 @@ class Kernel(ABC):
         return begin(u, y)
 
     @abstractmethod
-    def draw(self, state: Any, rng: torch.Generator) -> tuple[Any, ...]:
+    def draw(self, state: Any, rng: torch.Generator) -> Any:
         """All random numbers of one transition: a tuple (or tuples of tuples) of tensors."""
 
     @abstractmethod
@@ -62,25 +66,83 @@ class Kernel(ABC):
         return dataclasses.replace(self, **tensors)  # pyright: ignore[reportArgumentType]
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Whole(Kernel):
+    """Any sampler as a kernel: its noise is the generator, so nothing is drawn ahead."""
+
+    sampler: Sampler
+
+    @property
+    def block(self) -> int:
+        """None: a step that draws for itself cannot be compiled."""
+        return 0
+
+    def init(self, u: Potential, y: Tensor, rng: torch.Generator) -> Any:
+        """The sampler's state, which must be a record with what `run` reads."""
+        state = self.sampler.init(u, y, rng)
+        return _record(f"{type(self.sampler).__name__}.init", state, "State", ("y", "energy"))
+
+    def draw(self, state: Any, rng: torch.Generator) -> torch.Generator:
+        """The generator itself."""
+        return rng
+
+    def move(self, u: Potential, state: Any, noise: torch.Generator) -> tuple[Any, Any]:
+        """The sampler's own step."""
+        moved, info = self.sampler.step(u, state, noise)
+        who = f"{type(self.sampler).__name__}.step"
+        return moved, _record(f"the info of {who}", info, "Info", ("acceptance",))
+
+
+def _record(who: str, record: Any, like: str, names: tuple[str, ...]) -> Any:
+    lacks = [name for name in names if name not in getattr(record, "_fields", ())]
+    if lacks:
+        raise ConfigurationError(
+            f"{who} is a {type(record).__name__} without {' and '.join(lacks)}; return an "
+            f"ebmlab.types.{like}, or a NamedTuple of tensors with {', '.join(names)}"
+        )
+    return record
+
+
+def as_kernel(sampler: Sampler) -> Kernel:
+    """The sampler itself if it is a kernel, else a kernel that takes its steps whole.
+
+    Raises:
+        ConfigurationError: it has no init or no step.
+    """
+    if isinstance(sampler, Kernel):
+        return sampler
+    if not is_sampler(sampler):
+        raise ConfigurationError(
+            f"{sampler!r} is no sampler: it must be an object with init(u, y, rng) and "
+            "step(u, state, rng), as Langevin(0.1) is; see ebmlab.protocols.Sampler"
+        )
+    return _Whole(sampler)
+
+
+def is_sampler(given: object) -> TypeGuard[Sampler]:
+    """Whether this is a sampler, and not a class or a function that makes one."""
+    return isinstance(given, Sampler) and not isinstance(given, type)
+
+
+def made(kernel: Any, temperature: float | Tensor) -> Any:
+    """The sampler, or what a function makes of a temperature."""
+    return kernel(temperature) if callable(kernel) and not is_sampler(kernel) else kernel
+
+
 def stack(draws: list[Any]) -> Any:
     """The draws of several steps as one tree, its tensors stacked along a new first dimension."""
+    return mapped(_stacked, *draws)
+
+
+def _stacked(*draws: Tensor) -> Tensor:
     first = draws[0]
-    if isinstance(first, Tensor):
-        if len(draws) == 1:
-            return first[None]
-        if first.ndim == 2 and first.mT.is_contiguous():  # laid out coordinate by coordinate
-            return torch.stack([draw.mT for draw in draws]).mT
-        return torch.stack(draws)
-    return _like(first, [stack(list(parts)) for parts in zip(*draws, strict=True)])
+    if len(draws) == 1:
+        return first[None]
+    if first.ndim == 2 and first.mT.is_contiguous():  # laid out coordinate by coordinate
+        return torch.stack([draw.mT for draw in draws]).mT
+    return torch.stack(draws)
 
 
 def unstack(draws: Any, step: int) -> Any:
     """The draw of one step out of a stacked tree."""
-    if isinstance(draws, Tensor):
-        return draws[step]
-    return _like(draws, [unstack(part, step) for part in draws])
-
-
-def _like(example: tuple[Any, ...], parts: list[Any]) -> tuple[Any, ...]:
-    """Parts as the tuple, or the named tuple, that the example is."""
-    return tuple(parts) if type(example) is tuple else type(example)(*parts)
+    return mapped(lambda draw: draw[step], draws)

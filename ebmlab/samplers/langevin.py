@@ -30,7 +30,7 @@ class Langevin(Kernel):
     Args:
         step_size: ε > 0.
         temperature: T >= 0, in the units of u.
-        preconditioner: M, the identity by default; the metric of another kernel's warm-up serves.
+        metric: M, the identity by default; take it from the warm-up of another kernel.
         clamp: bound c > 0 of each entry of the gradient, which becomes max(-c, min(c, g)). The law
             is then no longer exp(-u / T).
         box: (low, high), numbers or tensors (*event); steps that would leave are reflected.
@@ -53,7 +53,7 @@ class Langevin(Kernel):
 
     step_size: float | Tensor
     temperature: float | Tensor = 1.0
-    preconditioner: Metric = IDENTITY
+    metric: Metric = IDENTITY
     clamp: float | None = None
     box: tuple[float | Tensor, float | Tensor] | None = None
 
@@ -89,7 +89,7 @@ class Langevin(Kernel):
 
     def move(self, u: Potential, state: State, noise: _Noise) -> tuple[State, Info]:
         """One step of every chain; nothing is rejected."""
-        m, grad = self.preconditioner, state.grad
+        m, grad = self.metric, state.grad
         if self.clamp is not None:
             # An infinite gradient must not vanish in the clamp: 0 * ∞ is NaN, and is seen.
             grad = grad.clamp(-self.clamp, self.clamp) + 0 * grad

@@ -11,6 +11,7 @@ from ebmlab._rows import finite_rows, row_sums, select
 from ebmlab.samplers._steps.start import noise_like, uniform_like
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.samplers.metric import IDENTITY, Metric
+from ebmlab.samplers.tunable import Tunable
 from ebmlab.types import Potential, State
 
 __all__ = ["MALA", "MetropolisInfo", "MetropolisNoise"]
@@ -31,7 +32,7 @@ class MetropolisInfo(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class MALA(Kernel):
+class MALA(Tunable, Kernel):
     """Metropolis-adjusted Langevin: leaves exp(-u) exactly invariant at any step size.
 
     Propose y' = y - ε M ∇u + √(2ε) L ξ, M = L Lᵀ, and accept with probability
@@ -56,6 +57,7 @@ class MALA(Kernel):
     """
 
     numbers: ClassVar[tuple[str, ...]] = ("step_size",)
+    target_acceptance: ClassVar[float] = 0.57  # proposals are single leaps
 
     step_size: float | Tensor
     metric: Metric = IDENTITY

@@ -12,7 +12,7 @@ __all__ = ["IDENTITY", "Dense", "Diagonal", "Identity", "Metric"]
 
 
 class Metric(ABC):
-    """M = L Lᵀ, an estimate of the target's covariance: the preconditioner, or inverse mass.
+    """M = L Lᵀ, an estimate of the target's covariance; elsewhere: preconditioner, inverse mass.
 
     Kernels move in whitened coordinates: momenta and noise are standard normal there, L carries
     them to y, and Lᵀ carries gradients to them. No step needs an inverse: `whiten` is for starts.

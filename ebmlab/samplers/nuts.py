@@ -1,6 +1,6 @@
 """The no-U-turn sampler, batched: every chain has a tree of its own depth."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -14,9 +14,13 @@ from ebmlab.samplers._steps.leapfrog import DIVERGENT, Phase
 from ebmlab.samplers._steps.start import begin, noise_like, uniform_like
 from ebmlab.samplers._steps.tree import Branch, flat, grow, patience, straight
 from ebmlab.samplers.metric import IDENTITY, Metric
+from ebmlab.samplers.tunable import Learner, Tunable
 from ebmlab.types import Potential, State
 
 __all__ = ["NUTS", "NUTSInfo"]
+
+# Doublings at most until a first metric is learned, and one more with each.
+FIRST_DEPTH = 5
 
 
 class NUTSInfo(NamedTuple):
@@ -48,7 +52,7 @@ class _Tree(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class NUTS:
+class NUTS(Tunable):
     """The no-U-turn sampler: leaves exp(-u) exactly invariant, and finds its own path length.
 
     From y with a fresh momentum r ~ N(0, 1), the trajectory of the leapfrog integrator is doubled,
@@ -91,6 +95,10 @@ class NUTS:
         if self.max_depth < 1:
             raise ConfigurationError(f"max_depth is {self.max_depth}; it must be at least 1")
 
+    def learner(self, state: State) -> Learner:
+        """Trees that cannot take forever under a metric that is still crude."""
+        return _Growing(self)
+
     def init(self, u: Potential, y: Tensor, rng: torch.Generator) -> State:
         """Energies and gradients at the start."""
         return begin(u, y)
@@ -113,6 +121,21 @@ class NUTS:
             if not growing.any():
                 break
         return tree.draw, info._replace(acceptance=info.acceptance / info.leapfrogs)
+
+
+class _Growing(Learner):
+    """Lets trees grow deeper with each metric that is learned."""
+
+    depth = FIRST_DEPTH
+
+    def trial(self, step_size: float | Tensor, metric: Metric) -> NUTS:
+        """The sampler with trees of at most this depth."""
+        tree = super().trial(step_size, metric)
+        return replace(tree, max_depth=min(self.depth, tree.max_depth))
+
+    def renew(self, metric: Metric) -> None:
+        """One doubling more."""
+        self.depth += 1
 
 
 def _counted(info: NUTSInfo, branch: Branch) -> NUTSInfo:

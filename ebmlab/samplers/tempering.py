@@ -11,8 +11,10 @@ from torch import Tensor
 
 from ebmlab._rows import select
 from ebmlab.errors import ConfigurationError
+from ebmlab.protocols import Sampler
+from ebmlab.samplers._steps.start import uniform_like
 from ebmlab.samplers.heated import Heated
-from ebmlab.samplers.kernel import Kernel
+from ebmlab.samplers.kernel import Kernel, made
 from ebmlab.types import Potential
 
 __all__ = ["ParallelTempering", "TemperingInfo", "TemperingState"]
@@ -21,17 +23,21 @@ __all__ = ["ParallelTempering", "TemperingInfo", "TemperingState"]
 class TemperingState(NamedTuple):
     """The coldest replica of every chain in front, and all of them behind it.
 
-    `y`, `energy` are those at T = 1; `energies` (chains, temperatures) are the replicas', in the
-    units of u, and `replicas` their states, coldest first. `steps` (chains,) counts the steps made
-    and `swaps` (chains, temperatures - 1) the swaps made between neighbors.
+    `y` and `energy` are those at T = 1; `replicas` are the states of all, coldest first. `steps`
+    (chains,) counts the steps made, `swaps` (chains, temperatures - 1) the swaps between
+    neighbors.
     """
 
     y: Tensor
     energy: Tensor
-    energies: Tensor
     replicas: tuple[Any, ...]
     steps: Tensor
     swaps: Tensor
+
+    @property
+    def energies(self) -> Tensor:
+        """The replicas' energies in the units of u, (chains, temperatures)."""
+        return torch.stack([replica.energy for replica in self.replicas], 1)
 
     @property
     def swap_rates(self) -> Tensor:
@@ -65,8 +71,9 @@ class ParallelTempering(Kernel):
     theirs, and the coldest replica samples exp(-u). Cost: one kernel's for each temperature.
 
     Args:
-        kernel: what moves each replica; or a function that makes it of the temperature, so that
-            hot ones take longer steps: `lambda t: MALA(0.1 * t)` (see `Heated`).
+        kernel: the sampler that moves each replica; or a function that makes it from the
+            temperature, so that hot ones take longer steps: `lambda t: MALA(0.1 * t)` (see
+            `Heated`).
         temperatures: 1 = T₁ < T₂ < …, at least two; `state.swap_rates` should lie well above 0
             for all pairs, and the hottest cross every barrier.
 
@@ -90,7 +97,7 @@ class ParallelTempering(Kernel):
     Doucet 2019, arXiv:1905.02939.
     """
 
-    kernel: Kernel | Callable[[float], Kernel]
+    kernel: Sampler | Callable[[float], Sampler]
     temperatures: Sequence[float]
     ladder: tuple[Heated, ...] = field(init=False, repr=False)
 
@@ -101,15 +108,14 @@ class ParallelTempering(Kernel):
             raise ConfigurationError(
                 f"temperatures are {t}; they must begin with 1 and increase, two or more of them"
             )
-        each = (self.kernel if isinstance(self.kernel, Kernel) else self.kernel(hot) for hot in t)
         # Made here, once, and frozen as all else.
-        ladder = tuple(Heated(kernel, hot) for kernel, hot in zip(each, t, strict=True))
+        ladder = tuple(Heated(made(self.kernel, hot), hot) for hot in t)
         object.__setattr__(self, "ladder", ladder)
 
     @property
     def block(self) -> int:
-        """One: a step is as many of the kernel's as there are temperatures."""
-        return 1
+        """One at most: a step is as many of the kernel's as there are temperatures."""
+        return min(1, *(rung.block for rung in self.ladder))
 
     def init(self, u: Potential, y: Tensor, rng: torch.Generator) -> TemperingState:
         """All replicas of a chain start where it starts."""
@@ -121,9 +127,7 @@ class ParallelTempering(Kernel):
         """The random numbers of all replicas' moves, and a threshold for each pair."""
         replicas = zip(self.ladder, state.replicas, strict=True)
         moves = tuple(rung.draw(replica, rng) for rung, replica in replicas)
-        e = state.energies
-        uniform = torch.rand(state.swaps.shape, generator=rng, dtype=e.dtype, device=e.device)
-        return _Noise(moves, uniform)
+        return _Noise(moves, uniform_like(state.energy.new_empty(state.swaps.shape), rng))
 
     def move(
         self, u: Potential, state: TemperingState, noise: _Noise
@@ -151,6 +155,4 @@ class ParallelTempering(Kernel):
 
 
 def _gathered(replicas: list[Any], steps: Tensor, swaps: Tensor) -> TemperingState:
-    energies = torch.stack([replica.energy for replica in replicas], 1)
-    coldest = replicas[0]
-    return TemperingState(coldest.y, coldest.energy, energies, tuple(replicas), steps, swaps)
+    return TemperingState(replicas[0].y, replicas[0].energy, tuple(replicas), steps, swaps)

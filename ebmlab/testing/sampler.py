@@ -7,16 +7,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ebmlab.errors import ConfigurationError
+from ebmlab._rows import rows
+from ebmlab.errors import ConfigurationError, DivergenceError, NonFiniteError
 from ebmlab.protocols import Sampler
+from ebmlab.samplers import run
 from ebmlab.testing.compare import require, require_close, require_same
 from ebmlab.testing.purity import again, generator, untouched
 from ebmlab.types import Potential, State, as_potential
 
 __all__ = ["check_sampler"]
 
-CHAINS = 16384
+NUMBERS = 2**14
 SIGMAS = 5.0
+OFFSET = 1e11
 
 
 class _Normal(nn.Module):
@@ -49,9 +52,14 @@ def check_sampler(
     generator give the same step bit for bit. No chain depends on the others. The state's y keeps
     its shape and precision, its energy (and the gradient of a `State`) is that of y, and
     acceptance lies in [0, 1]. No gradients are left behind, and the global generator is untouched.
+    A start without a finite energy or gradient is refused by the number of its chain.
+
+    On standard normals also: adding 1e11 to the energy, in float64, changes no chain; bfloat16
+    chains move in float32; a proposal where the energy is NaN is rejected and counted, or raises;
+    one where it is -∞ raises.
 
     Args:
-        sampler: the kernel.
+        sampler: the sampler.
         u: a potential; an nn.Module has its parameters and `.grad` watched too. Left out,
             standard normals are sampled, in float32 and float64.
         y: where the chains of u start, (chains, *event) with at least two chains.
@@ -59,9 +67,10 @@ def check_sampler(
         rng: where random numbers start; seeded with 0 if left out.
         steps: transitions of the stationary law.
         coupled: True where chains exchange information on purpose.
-        stationary: also start from exact draws of N(0, variance), move for `steps`, and require
-            mean and second moment within five standard errors: of right kernels about one seed in
-            850,000 is refused.
+        stationary: also start from exact draws of N(x, variance), with an x for each chain and
+            1e11 added to the energy, move for `steps`, and require mean and second moment within
+            five standard errors: for each of the events about one seed in 850,000 refuses a right
+            sampler.
         variance: what the kernel's law is for a standard normal potential: 1, or the biased
             one of an unadjusted kernel.
 
@@ -76,13 +85,15 @@ def check_sampler(
     """
     if (u is None) != (y is None):
         raise ConfigurationError("u and y belong together: give a potential and a start, or none")
-    if u is None or y is None:
-        for module, start in _normals(events, generator(rng, torch.zeros(()))):
-            _laws(sampler, module, start, generator(rng, start), coupled)
-    else:
-        _laws(sampler, u, y.detach().clone(), generator(rng, y), coupled)
-    if stationary:
-        _stationary(sampler, variance, steps, generator(rng, torch.zeros(())))
+    rng = generator(rng, torch.zeros(()) if y is None else y)
+    given = _normals(events, again(rng)) if u is None or y is None else [(u, y.detach().clone())]
+    for function, start in given:
+        _laws(sampler, function, start, again(rng), coupled)
+    for event in events if stationary else ():
+        _stationary(sampler, event, variance, steps, again(rng))
+    if u is None:
+        for law in (_offset, _half) if coupled else (_offset, _half, _holes):
+            law(sampler, again(rng))
 
 
 def _normals(
@@ -109,6 +120,7 @@ def _laws(
     with untouched(f"{who}.step", (y, state), *modules):
         moved, info = sampler.step(u, state, again(rng))
     _well_formed(u, y, moved, info)
+    _refuses(sampler, u, y, state, rng)
     _repeats(sampler, u, y, moved, rng)
     if not coupled:
         _independent(sampler, u, y, rng)
@@ -151,17 +163,90 @@ def _independent(sampler: Sampler, u: Potential, y: Tensor, rng: torch.Generator
     require_close("rows on their own", "the first chains beside other ones", got, due)
 
 
-def _stationary(sampler: Sampler, variance: float, steps: int, rng: torch.Generator) -> None:
-    u, law = as_potential(_Normal().to(rng.device).double()), "stationary"
-    noise = torch.randn(CHAINS, 2, generator=rng, dtype=torch.float64, device=rng.device)
-    start = math.sqrt(variance) * noise
+def _refuses(sampler: Sampler, u: Potential, y: Tensor, state: Any, rng: torch.Generator) -> None:
+    """A start is refused where the energy, or the gradient that a state keeps, is not finite."""
+    second = torch.arange(len(y), device=y.device) == 1
+    for bad in (math.nan, math.inf, -math.inf):
+        wrong = torch.where(second, bad, 0.0).to(y)
+        _refused(sampler, Potential(lambda y, wrong=wrong: u(y) + wrong), y, rng)
+        if "grad" in state._fields:
+            steep = y + rows(wrong, y)
+            _refused(sampler, Potential(u, lambda y, steep=steep: (u(y).detach(), steep)), y, rng)
+
+
+def _refused(sampler: Sampler, u: Potential, y: Tensor, rng: torch.Generator) -> None:
+    told = "an energy or a gradient that is not finite passes init"
+    try:
+        sampler.init(u, y, again(rng))
+    except ConfigurationError:  # it samples no potential but its own
+        return
+    except NonFiniteError as error:
+        told = str(error)
+    require("chain 1" in told, "bad start", f"chain 1 has no energy or gradient, but: {told}")
+
+
+def _offset(sampler: Sampler, rng: torch.Generator) -> None:
+    y = torch.randn(256, 2, generator=rng, dtype=torch.float64, device=rng.device)
+    u = _Normal().to(y)
+    level, lifted = (
+        _chain(sampler, Potential(lambda y, by=by: u(y) + by), y, rng) for by in (0.0, OFFSET)
+    )
+    # There float64 resolves 1.5e-5, so that a decision may now and then fall otherwise.
+    same = (level - lifted).abs().amax(1) < 1e-3
+    share = float(same.double().mean())
+    require(
+        share > 0.95, "offset", f"with 1e11 added to the energy {share:.0%} of chains are left"
+    )
+
+
+def _half(sampler: Sampler, rng: torch.Generator) -> None:
+    y = torch.randn(4, 2, generator=rng, device=rng.device).bfloat16()
+    chain = run(sampler, _Normal().bfloat16().to(rng.device), y, steps=2, rng=rng, thin=1)
+    moved = chain.samples.dtype, chain.state.y.dtype, chain.state.energy.dtype
+    require(set(moved) == {torch.float32}, "half precision", f"bfloat16 chains move in {moved}")
+
+
+def _holes(sampler: Sampler, rng: torch.Generator) -> None:
+    y = -torch.rand(64, 2, generator=rng, dtype=torch.float64, device=rng.device)
+    normal = _Normal().to(y)
+
+    def holed(bad: float) -> Potential:
+        return Potential(lambda y: normal(y) + torch.where(y[:, 0] > 0, bad, 0.0))
+
+    try:
+        chain = run(sampler, holed(math.nan), y, steps=20, rng=again(rng), thin=1)
+    except NonFiniteError:
+        pass
+    else:
+        inside = bool((chain.samples[..., 0] <= 0).all() & chain.energies.isfinite().all())
+        require(inside, "NaN on the way", "a point without an energy was accepted")
+        counted = getattr(chain.info, "nonfinite", None)
+        require(
+            counted is not None and bool(counted.sum() > 0),
+            "NaN on the way",
+            "proposals without an energy are not counted; report them as info.nonfinite",
+        )
+    try:
+        run(sampler, holed(-math.inf), y, steps=20, rng=again(rng))
+    except DivergenceError:
+        return
+    require(False, "-∞ on the way", "no chain takes an energy of -∞, so no one is told of it")
+
+
+def _stationary(
+    sampler: Sampler, event: tuple[int, ...], variance: float, steps: int, rng: torch.Generator
+) -> None:
+    chains, law = NUMBERS // math.prod(event), f"stationary, event {event}"
+    noise = torch.randn(chains, *event, generator=rng, dtype=torch.float64, device=rng.device)
+    x = rows(torch.linspace(-2, 2, chains, dtype=torch.float64, device=rng.device), noise)
+    normal, start = _Normal().to(noise), x + math.sqrt(variance) * noise
+    u = Potential(lambda y: normal(y - x) + OFFSET)
     state = sampler.init(u, start, rng)
     for _ in range(steps):
         state = sampler.step(u, state, rng)[0]
     require(not torch.equal(state.y, start), law, "no chain ever moved")
-    count = state.y.numel()
-    mean = float(state.y.mean())
-    square = float(state.y.square().mean())
+    y = state.y - x
+    mean, square, count = float(y.mean()), float(y.square().mean()), y.numel()
     off = abs(mean) / math.sqrt(variance / count)
     require(off <= SIGMAS, law, f"expected mean 0, got {mean:.4f}: {off:.1f} standard errors off")
     off = abs(square / variance - 1) / math.sqrt(2 / count)

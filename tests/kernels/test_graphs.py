@@ -12,7 +12,8 @@ from torch import Tensor
 from ebmlab.errors import ConfigurationError, DeviceError, DtypeError, ShapeError
 from ebmlab.kernels import graphs
 from ebmlab.kernels.graphs import GraphedBlock
-from ebmlab.samplers import MALA, FusedLangevin, Langevin
+from ebmlab.samplers import MALA, Langevin
+from ebmlab.samplers.fused import FusedLangevin
 from ebmlab.types import Potential, State
 
 

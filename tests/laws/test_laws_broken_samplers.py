@@ -9,10 +9,12 @@ from laws_support import (
 )
 from torch import nn
 
+from ebmlab._rows import select
 from ebmlab.errors import ConfigurationError
-from ebmlab.samplers import Langevin
+from ebmlab.samplers import MALA, Langevin
+from ebmlab.samplers._steps.start import begin
 from ebmlab.testing import check_sampler
-from ebmlab.types import Info, State
+from ebmlab.types import Info, Potential, State
 
 
 class Kernel:
@@ -22,7 +24,7 @@ class Kernel:
         self.change, self.noise, self.calls = change, noise, 0
 
     def init(self, u, y, rng):
-        return State(y.detach(), *u.value_and_grad(y))
+        return begin(u, y)
 
     def step(self, u, state, rng):
         xi = torch.randn(state.y.shape, generator=rng, dtype=state.y.dtype)
@@ -74,12 +76,88 @@ def test_a_broken_step_is_refused(law, change):
 
 class Jumping(Kernel):
     def init(self, u, y, rng):
-        return at(u, y + 1.0)
+        return begin(u, y + 1.0)
 
 
-def test_an_init_that_moves_is_refused():
-    with pytest.raises(AssertionError, match="init"):
-        check_sampler(Jumping(), events=((2,),))
+class Trusting(Kernel):
+    """Starts anywhere."""
+
+    def init(self, u, y, rng):
+        return at(u, y.detach())
+
+
+class Blind(Kernel):
+    """Looks at energies only."""
+
+    def init(self, u, y, rng):
+        begin(Potential(u, lambda y: (u(y).detach(), torch.zeros_like(y))), y)
+        return at(u, y.detach())
+
+
+class Spoiled(MALA):
+    """A sound MALA that sees proposals otherwise than they are."""
+
+    def move(self, u, state, noise):
+        seen = Potential(u, lambda y: self.seen(*u.value_and_grad(y)))
+        return super().move(seen, state, noise)
+
+
+class Vanishing(MALA):
+    """Divides densities, which are 0 where energies are high."""
+
+    def move(self, u, state, noise):
+        moved, info = super().move(u, state, noise)
+        return select((-state.energy).exp() > 0, moved, state), info
+
+
+class Mending(Spoiled):
+    """Takes NaN for 0."""
+
+    def seen(self, energy, grad):
+        return energy.nan_to_num(0.0, neginf=-torch.inf), grad.nan_to_num(0.0)
+
+
+class Proud(MALA):
+    """Rejects what is not finite, and does not say so."""
+
+    def move(self, u, state, noise):
+        moved, info = super().move(u, state, noise)
+        return moved, Info(info.acceptance)
+
+
+class Careful(Spoiled):
+    """Rejects -∞ as if it were +∞, so that a bottomless energy goes unnoticed."""
+
+    def seen(self, energy, grad):
+        return torch.where(energy.isneginf(), torch.inf, energy), grad
+
+
+class Doubling(MALA):
+    """Computes in float64, whatever arrives."""
+
+    def move(self, u, state, noise):
+        moved, info = super().move(u, state, noise)
+        wide = isinstance(u.origin, Potential) and state.y.dtype == torch.float32
+        return (State(*(part.double() for part in moved)) if wide else moved), info
+
+
+@pytest.mark.parametrize(
+    ("law", "sampler"),
+    [
+        ("init", Jumping()),
+        ("bad start", Trusting()),
+        ("bad start", Blind()),
+        ("offset", Vanishing(0.5)),
+        ("NaN on the way: a point", Mending(0.5)),
+        ("NaN on the way: proposals", Proud(0.5)),
+        ("-∞ on the way", Careful(0.5)),
+        ("half precision", Doubling(0.5)),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Kernel | MALA) else value,
+)
+def test_a_sampler_that_breaks_a_law_is_refused(law, sampler):
+    with pytest.raises(AssertionError, match=law):
+        check_sampler(sampler, events=((2,),))
 
 
 @pytest.mark.parametrize(

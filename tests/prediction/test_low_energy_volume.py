@@ -83,3 +83,20 @@ def test_nothing_is_measured_where_there_is_no_number_or_no_box():
     coupled.couples = True
     with pytest.raises(ConfigurationError, match="couples"):
         low_energy_volume(coupled.given(), 1.0, low, high)
+
+
+@pytest.mark.parametrize("d", [2, 3])
+def test_a_low_energy_set_that_touches_its_box_is_measured_at_the_centers_of_cells(d):
+    # The box holds an orthant of the ball: cells along its faces count whole. Corners of cells for
+    # centers move the ball by half a cell along each axis, and this much volume in or out.
+    low, high = torch.zeros(d, dtype=F64), torch.full((d,), 1.2, dtype=F64)
+    half = 0.6 / round(4096 ** (1 / d))
+    moved = d * half * volume_of_ball(d - 1) / 2 ** (d - 1)
+    found, corners, others = (
+        float(low_energy_volume(lambda y, by=by: ball(y + by), 1.0, low, high, points=4096).volume)
+        - volume_of_ball(d) / 2**d
+        for by in (0.0, -half, half)
+    )
+    assert abs(found) < 0.2 * moved
+    assert corners > 0.5 * moved
+    assert others < -0.5 * moved

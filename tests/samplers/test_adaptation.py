@@ -5,15 +5,15 @@ import torch
 from problems import F64, f64, generator, randn
 
 from ebmlab.samplers import Dense, Diagonal, Identity
+from ebmlab.samplers._steps.stragglers import near
 from ebmlab.samplers._warmup.adaptation import DualAveraging, first_guess
 from ebmlab.samplers._warmup.moments import Moments
-from ebmlab.samplers._warmup.stragglers import near
 
 
 def test_dual_averaging_meets_its_target_for_each_chain_under_noise():
     rng, decay = generator(), f64([0.01, 1.0, 300.0])
     averaging = DualAveraging(torch.ones(3, dtype=F64), 0.7)
-    for _ in range(3000):
+    for _ in range(1200):
         clean = (-decay * averaging.step_size).exp()
         noise = 0.1 * torch.randn(3, generator=rng, dtype=F64)
         averaging.see((clean + noise).clamp(0, 1))

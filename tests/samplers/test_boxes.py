@@ -17,13 +17,13 @@ from ebmlab.samplers import (
     Annealed,
     ChEESHMC,
     EllipticalSlice,
-    FusedLangevin,
     Heated,
     Langevin,
     ParallelTempering,
     Underdamped,
     linear,
 )
+from ebmlab.samplers.fused import FusedLangevin
 
 LOW, HIGH = f64([-1.0, 0.0]), f64([1.0, 3.0])
 BOX = Uniform(LOW, HIGH)

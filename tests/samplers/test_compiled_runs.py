@@ -14,7 +14,7 @@ from ebmlab import FunctionEnergy
 from ebmlab.energies import MLP, DoubleWell
 from ebmlab.errors import NonFiniteError
 from ebmlab.kernels import compiled
-from ebmlab.samplers import MALA, Kernel, Langevin, run
+from ebmlab.samplers import HMC, MALA, Annealed, Heated, Kernel, Langevin, run
 
 
 @pytest.fixture
@@ -30,6 +30,13 @@ def traced(monkeypatch) -> list[int]:
     for kernel in (Langevin, MALA):
         monkeypatch.setattr(kernel, "block", 3)
     return count
+
+
+@pytest.fixture
+def short(monkeypatch) -> None:
+    """Blocks of two transitions: what they repeat is traced over and over, and is slow."""
+    for kernel in (Kernel, Annealed, Heated, HMC, Langevin, MALA):
+        monkeypatch.setattr(kernel, "block", 2)
 
 
 @pytest.mark.parametrize(("thin", "steps"), [(0, 16), (3, 16), (2, 16), (17, 16)])
@@ -57,12 +64,12 @@ def test_the_real_compiler_agrees():
 
 # Samplers that are no kernels compile their potential only, which is tested below.
 @pytest.mark.parametrize("name", SAMPLERS)
-def test_every_kernel_can_be_traced(name, traced):
+def test_every_kernel_can_be_traced(name, traced, short):
     sampler, *_ = SAMPLERS[name]()
     if isinstance(sampler, Kernel):
         energy = FunctionEnergy(bowl)
         eager, fast = (
-            run(sampler, energy.given(), randn(6, 2), steps=12, rng=generator(1), compile=way)
+            run(sampler, energy.given(), randn(6, 2), steps=5, rng=generator(1), compile=way)
             for way in (False, True)
         )
         assert traced
@@ -79,7 +86,7 @@ def test_other_numbers_and_other_x_share_a_program(traced):
     assert len(traced) == 1
 
 
-def test_many_energies_and_shapes_are_served(traced):
+def test_many_energies_and_shapes_are_served(traced, short):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for k in range(10):

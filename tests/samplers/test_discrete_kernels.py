@@ -275,12 +275,6 @@ def test_a_start_outside_the_space_is_refused():
                 run(make(Categorical()), u, start, steps=1, rng=rng)
 
 
-@pytest.mark.parametrize("wrong", [0.0, -0.1, math.nan, math.inf])
-def test_a_step_size_must_be_positive(wrong):
-    with pytest.raises(ConfigurationError, match=f"step_size is {wrong}"):
-        DiscreteLangevin(wrong)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("model", LISTED)
 @pytest.mark.parametrize("name", ["gibbs", *NAMES[:2]])

@@ -9,7 +9,6 @@ from problems import (
     f64,
     fits,
     generator,
-    has_variance,
     log_gamma,
     log_gamma_cdf,
     log_gamma_draws,
@@ -21,7 +20,7 @@ from problems import (
 from samplers_support import bowl
 from torch import Tensor
 
-from ebmlab.errors import ConfigurationError, DivergenceError, NonFiniteError
+from ebmlab.errors import ConfigurationError, DivergenceError
 from ebmlab.samplers import HMC, Dense, Diagonal, run
 from ebmlab.samplers._steps.leapfrog import Phase, trajectory
 from ebmlab.samplers.hmc import HMCNoise
@@ -144,14 +143,6 @@ def test_a_wrong_acceptance_is_seen():
     assert not fits(wrong.state.y[:, 0], log_gamma_cdf)
 
 
-def test_an_offset_of_1e11_changes_nothing_that_is_sampled():
-    start = randn(20_000, 1, seed=1)
-    chain = run(HMC(1.3, 3), lambda y: bowl(y) + 1e11, start, steps=10, rng=generator(2))
-    plain = run(HMC(1.3, 3), bowl, start, steps=10, rng=generator(2))
-    assert has_variance(chain.state.y, 1.0)
-    torch.testing.assert_close(chain.acceptance, plain.acceptance, atol=1e-3, rtol=0)
-
-
 def test_a_fixed_length_may_close_on_itself_and_jitter_opens_it():
     # cos(step angle) = 1 - ε²/2: six steps of ε = 1 are a full turn.
     start = randn(200, 1)
@@ -168,17 +159,13 @@ def test_large_errors_are_counted_as_divergences():
     assert torch.equal(chain.info.nonfinite, torch.zeros(8, dtype=F64))
 
 
-def test_a_bottomless_energy_and_a_start_without_energy_raise():
+def test_a_bottomless_energy_raises():
     start = torch.zeros(4, 2, dtype=F64)
     with pytest.raises(DivergenceError, match="without bound"):
         run(HMC(0.5, 5), lambda y: -1e7 * y.sum(-1), start, steps=50, rng=generator())
-    with pytest.raises(NonFiniteError, match="chain 0"):
-        run(HMC(0.5), root, torch.full((2, 1), -2.0), steps=1, rng=generator())
 
 
 @pytest.mark.parametrize("wrong", [{"leapfrog_steps": 0}, {"jitter": 1.0}, {"jitter": -0.1}])
 def test_a_wrong_configuration_is_named(wrong):
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):
         HMC(0.1, **wrong)
-    with pytest.raises(ConfigurationError, match="step_size"):
-        HMC(0.0)

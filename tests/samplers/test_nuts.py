@@ -1,17 +1,12 @@
 """The law of NUTS, broken copies of it that are seen, and what it does at faults."""
 
-import math
-
 import pytest
 import torch
 from problems import (
     F64,
     PLANE,
-    f64,
     fits,
     generator,
-    has_mean,
-    has_variance,
     log_gamma,
     log_gamma_cdf,
     log_gamma_draws,
@@ -23,7 +18,7 @@ from problems import (
 from samplers_support import bowl
 from torch import Tensor
 
-from ebmlab.errors import ConfigurationError, DivergenceError, NonFiniteError
+from ebmlab.errors import ConfigurationError, DivergenceError
 from ebmlab.samplers import nuts
 from ebmlab.samplers._run.run import run
 from ebmlab.samplers._steps import tree
@@ -63,13 +58,6 @@ def test_nuts_reaches_a_gaussian_from_afar():
     start = torch.full((CHAINS, 2), 2.0, dtype=F64)
     chain = run(NUTS(0.5), problem.density.given(), start, steps=12, rng=generator(7))
     assert problem.accepts(chain.state.y)
-
-
-@pytest.mark.parametrize("shape", [(), (3,), (1, 2, 3)])
-def test_events_of_any_shape_are_sampled(shape):
-    chain = run(NUTS(0.6), bowl, 2 * randn(CHAINS, *shape, seed=2), steps=10, rng=generator(4))
-    assert chain.state.y.shape == (CHAINS, *shape)
-    assert has_variance(chain.state.y, 1.0)
 
 
 def never(like: Tensor, rng: torch.Generator) -> Tensor:
@@ -136,24 +124,10 @@ def test_an_energy_error_above_a_thousand_is_a_divergence():
     assert (calm.divergent == 0).all()
 
 
-@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_a_start_without_an_energy_is_named(bad):
-    def u(y: Tensor) -> Tensor:
-        return bowl(y) + torch.where(y[:, 0] > 5, bad, 0.0)
+def test_an_energy_of_minus_infinity_without_a_gradient_is_named():
+    def pit(y: Tensor) -> Tensor:
+        return bowl(y) + (1.5 - y[:, 0]).clamp(min=0).log()
 
-    with pytest.raises(NonFiniteError, match=r"chain 1 .*step 0"):
-        run(NUTS(0.1), u, f64([[0.0], [6.0]]), steps=1, rng=generator())
-
-
-# The first has a finite gradient where it is -∞, the second none.
-PITS = [
-    lambda y: bowl(y) + torch.where(y[:, 0] > 1.5, -torch.inf, 0.0),
-    lambda y: bowl(y) + (1.5 - y[:, 0]).clamp(min=0).log(),
-]
-
-
-@pytest.mark.parametrize("pit", PITS)
-def test_an_energy_of_minus_infinity_on_the_way_is_named(pit):
     with pytest.raises(DivergenceError, match=r"chain \d+ at step \d+.*without bound"):
         run(NUTS(0.3), pit, torch.zeros(50, 2), steps=10, rng=generator())
 
@@ -163,25 +137,6 @@ def test_an_endless_slope_diverges():
         run(NUTS(1e5), lambda y: y.sum(1), torch.zeros(3, 2), steps=100, rng=generator())
 
 
-def test_an_offset_changes_nothing_that_is_sampled():
-    start = randn(400, 2, seed=1)
-    plain = run(NUTS(0.5), bowl, start, steps=10, rng=generator(2))
-    high = run(NUTS(0.5), lambda y: bowl(y) + 1e11, start, steps=10, rng=generator(2))
-    # At 1e11 float64 resolves 1.5e-5: about 60 decisions of a chain, of which 0.1 % may differ.
-    same = torch.isclose(plain.state.y, high.state.y).all(1)
-    assert same.double().mean() > 0.99
-
-
-def test_single_precision_keeps_its_type_and_its_law():
-    chain = run(NUTS(0.6), bowl, randn(CHAINS, 2, seed=1).float(), steps=10, rng=generator(2))
-    assert chain.state.y.dtype == torch.float32
-    assert has_variance(chain.state.y, 1.0)
-    assert has_mean(chain.state.y, 0.0, 1.0)
-
-
 def test_settings_that_make_no_sense_are_refused():
-    for wrong in (0.0, -0.1, math.nan, math.inf):
-        with pytest.raises(ConfigurationError, match=f"step_size is {wrong}"):
-            NUTS(wrong)
     with pytest.raises(ConfigurationError, match="max_depth is 0"):
         NUTS(0.1, max_depth=0)

@@ -6,14 +6,12 @@ import math
 import pytest
 import torch
 from problems import (
-    COVARIANCE_2,
     ROOT_MEAN,
     ROOT_STD,
     f64,
     fits,
     generator,
     has_mean,
-    has_variance,
     randn,
     root,
     root_cdf,
@@ -22,7 +20,7 @@ from problems import (
 from samplers_support import BOTH, _same, bowl
 from torch import Tensor
 
-from ebmlab.energies import MLP, Gaussian
+from ebmlab.energies import MLP
 from ebmlab.errors import (
     ConfigurationError,
     DivergenceError,
@@ -76,25 +74,6 @@ def test_sampling_leaves_everything_outside_as_it_was(sampler):
     with torch.no_grad():
         blind = run(sampler, energy.given(), start, steps=5, rng=generator())
     assert _same(first, blind)
-
-
-@BOTH
-@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_a_start_without_an_energy_is_named(sampler, bad):
-    def u(y: Tensor) -> Tensor:
-        return bowl(y) + torch.where(y[:, 0] > 5, bad, 0.0)
-
-    start = f64([[0.0], [1.0], [6.0], [7.0]])
-    with pytest.raises(NonFiniteError, match=r"chain 2 .*step 0"):
-        run(sampler, u, start, steps=1, rng=generator())
-    run(sampler, u, start[:2], steps=1, rng=generator())
-
-
-@BOTH
-def test_a_start_without_a_gradient_is_named(sampler):
-    # √0 has no slope.
-    with pytest.raises(NonFiniteError, match=r"chain 1 .*gradient"):
-        run(sampler, lambda y: y.sqrt().sum(1), f64([[1.0], [0.0]]), steps=1, rng=generator())
 
 
 @pytest.mark.parametrize("steps", [30, 100, 250])
@@ -200,15 +179,6 @@ def test_a_slope_that_never_ends_diverges(sampler):
         run(sampler, lambda y: y.sum(1), torch.zeros(3, 2), steps=1000, rng=generator())
 
 
-@BOTH
-def test_an_energy_of_minus_infinity_on_the_way_is_named(sampler):
-    def pit(y: Tensor) -> Tensor:
-        return bowl(y) + torch.where(y[:, 0] > 1.5, -torch.inf, 0.0)
-
-    with pytest.raises(DivergenceError, match=r"chain \d+ at step \d+.*without bound"):
-        run(sampler, pit, torch.zeros(50, 2), steps=150, rng=generator())
-
-
 def test_a_deep_well_is_no_divergence():
     # From 0 down to -1e5, with energies that single precision still tells apart.
     start = torch.full((3, 1), 2**0.5)
@@ -216,50 +186,16 @@ def test_a_deep_well_is_no_divergence():
     assert ((chain.state.energy > -1.001e5) & (chain.state.energy < -0.999e5)).all()
 
 
-def test_an_offset_changes_nothing_that_is_sampled():
-    # At 1e11 float64 resolves 1.5e-5: of 400 × 100 decisions less than one is expected to differ.
-    density, start = Gaussian(f64([0.0, 0.0]), COVARIANCE_2), randn(400, 2, seed=1)
-
-    def lifted(y: Tensor) -> Tensor:
-        return density(None, y) + 1e11
-
-    def level(y: Tensor) -> Tensor:
-        return density(None, y)
-
-    for sampler, share in ((Langevin(0.2), 1.0), (MALA(0.2), 0.985)):
-        plain = run(sampler, level, start, steps=100, rng=generator(2))
-        high = run(sampler, lifted, start, steps=100, rng=generator(2))
-        same = (plain.state.y == high.state.y).all(1)
-        assert same.double().mean() >= share
-        torch.testing.assert_close(
-            plain.acceptance[same], high.acceptance[same], rtol=0, atol=1e-5
-        )
+def test_an_offset_drowns_single_precision_as_double_precision_does_not():
+    start = randn(400, 2, seed=1)
     # In single precision 1e11 resolves 8192, and every proposal looks level.
-    single = run(MALA(0.2), lambda y: bowl(y) + 1e11, start.float(), steps=100, rng=generator(2))
-    fine = run(MALA(0.2), bowl, start.float(), steps=100, rng=generator(2))
-    assert (single.state.y == fine.state.y).all(1).double().mean() < 0.5
-
-
-def test_an_offset_keeps_a_law_at_large_steps():
-    chain = run(
-        MALA(1.5), lambda y: bowl(y) + 1e11, randn(20_000, 1, seed=1), steps=20, rng=generator(2)
-    )
-    assert has_variance(chain.state.y, 1.0)
-
-
-@pytest.mark.parametrize("wrong", [0.0, -0.1, math.nan, math.inf])
-def test_a_step_size_must_be_positive(wrong):
-    for make in (Langevin, MALA, lambda size: Langevin.from_noise(size, 0.1)):
-        with pytest.raises(ConfigurationError, match=f"step_size is {wrong}"):
-            make(wrong)
-
-
-@pytest.mark.parametrize("wrong", [-0.1, math.nan, math.inf])
-def test_a_temperature_must_not_be_negative(wrong):
-    with pytest.raises(ConfigurationError, match=f"temperature is {wrong}"):
-        Langevin(0.1, wrong)
-    with pytest.raises(ConfigurationError, match=f"noise is {wrong}"):
-        Langevin.from_noise(0.1, wrong)
+    for dtype, keeps in ((torch.float32, False), (torch.float64, True)):
+        y = start.to(dtype)
+        high = run(MALA(0.2), lambda y: bowl(y) + 1e11, y, steps=100, rng=generator(2))
+        fine = run(MALA(0.2), bowl, y, steps=100, rng=generator(2))
+        same = (high.state.y == fine.state.y).all(1)
+        assert same.double().mean() > 0.985 if keeps else same.double().mean() < 0.5
+        torch.testing.assert_close(high.acceptance[same], fine.acceptance[same], rtol=0, atol=1e-5)
 
 
 @BOTH
@@ -270,5 +206,3 @@ def test_run_refuses_what_is_no_run(sampler):
             run(sampler, bowl, start, rng=generator(), **options)
     with pytest.raises(ConfigurationError, match="rng"):
         run(sampler, bowl, start, steps=1, rng=None)
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        sampler.step_size = 0.5

@@ -28,7 +28,6 @@ from problems import (
 from samplers_support import KERNELS, bowl
 from torch import Tensor, distributions
 
-from ebmlab import FunctionEnergy
 from ebmlab.energies import Gaussian
 from ebmlab.samplers import MALA, Langevin, run
 from ebmlab.types import Potential, State
@@ -48,37 +47,6 @@ class Uncorrected(MALA):
             torch.where(accept[:, None], moved.grad, state.grad),
         )
         return kept, info
-
-
-@pytest.mark.parametrize(("step_size", "temperature"), [(0.1, 1.0), (0.5, 0.25), (1.5, 1.0)])
-def test_langevin_has_its_own_variance_on_a_gaussian(step_size, temperature):
-    chain = run(
-        Langevin(step_size, temperature),
-        bowl,
-        torch.zeros(20_000, 2, dtype=F64),
-        steps=120,
-        rng=generator(1),
-    )
-    assert has_variance(chain.state.y, temperature / (1 - step_size / 2))
-    assert not has_variance(chain.state.y, temperature)
-    assert torch.equal(chain.acceptance, torch.ones(20_000, dtype=F64))
-
-
-@pytest.mark.parametrize("step_size", [0.1, 0.5, 1.5])
-def test_mala_has_the_target_s_variance_on_a_gaussian(step_size):
-    start = 2 * randn(20_000, 2, seed=2)
-    chain = run(MALA(step_size), bowl, start, steps=150, rng=generator(3))
-    assert has_variance(chain.state.y, 1.0)
-    assert not has_variance(chain.state.y, 1 / (1 - 0.1 / 2))
-
-
-@pytest.mark.parametrize("shape", [(), (3,), (1, 2, 3)])
-def test_events_of_any_shape_are_sampled(shape):
-    start = randn(20_000, *shape, seed=2)
-    chain = run(MALA(0.5), bowl, start, steps=20, rng=generator(4), thin=10)
-    assert chain.samples.shape == (2, 20_000, *shape)
-    assert has_variance(chain.state.y, 1.0)
-    assert 0.3 < chain.acceptance.mean() < 0.99
 
 
 TARGETS = {
@@ -168,13 +136,6 @@ def test_a_tempered_energy_is_sampled_at_its_temperature():
         MALA(1.0), (density / 3.0).given(), randn(20_000, 1, seed=1), steps=80, rng=generator(2)
     )
     assert has_variance(chain.state.y, 3.0)
-
-
-def test_each_chain_has_its_own_x():
-    energy = FunctionEnergy(lambda x, y: 5 * (y - x).square().sum(-1), ("x", "y"))
-    x = torch.linspace(-100, 100, 20_000, dtype=F64)[:, None]
-    chain = run(MALA(0.05), energy.given(x), x + 0.3, steps=80, rng=generator(3))
-    assert has_variance(chain.state.y - x, 0.1)
 
 
 def test_a_hand_written_gradient_is_used():

@@ -9,9 +9,9 @@ from ebmlab.data.posteriors import LinearRegression
 from ebmlab.metrics import rhat
 from ebmlab.samplers import HMC, NUTS, ChEESHMC, Dense, Diagonal, Identity, run, warmup
 from ebmlab.samplers._steps.start import begin
+from ebmlab.samplers._steps.stragglers import near
 from ebmlab.samplers._warmup.curvature import Local, bend, local, shared
 from ebmlab.samplers._warmup.settling import come_in
-from ebmlab.samplers._warmup.stragglers import near
 from ebmlab.samplers._warmup.tuning import Tuning
 from ebmlab.types import Potential
 
@@ -40,7 +40,7 @@ def test_curvature_is_found_however_ill_conditioned_and_counts_by_its_absolute_v
     metric = local(Identity(), state.y)
     takes = torch.tensor([True, True, False])
     for _ in range(4):
-        metric = bend(u, state, metric, takes)
+        metric = bend(u, state, metric, takes, torch.ones_like(state.energy))
     found = torch.linalg.eigvalsh(torch.linalg.inv(covariances(metric)))
     exact = curvatures.abs().sort().values
     torch.testing.assert_close(found[:2], exact.expand(2, -1), rtol=1e-2, atol=0)
@@ -51,7 +51,7 @@ def test_where_the_gradient_breaks_down_a_metric_stays():
     u = Potential(lambda y: (y - 0.1 * y.sqrt()).sum(-1))  # NaN below 0
     state, takes = begin(u, f64([[1.0, 1.0], [1.0, 1e-9]])), torch.tensor([True, True])
     backwards = Local(-torch.eye(2, dtype=F64).expand(2, -1, -1))
-    metric = bend(u, state, backwards, takes)
+    metric = bend(u, state, backwards, takes, torch.ones_like(state.energy))
     assert bool(metric.factor.isfinite().all())
     assert not torch.equal(metric.factor[0], backwards.factor[0])
     assert torch.equal(metric.factor[1], backwards.factor[1])
@@ -97,7 +97,8 @@ def test_chains_come_to_rest_at_the_energies_of_the_target_and_not_below():
 def test_a_metric_that_is_not_local_stays_and_all_steps_are_made():
     u, metric = quadratic(f64([1.0, 100.0])), Diagonal(f64([1.0, 0.1]))
     counted = []
-    end = come_in(u, begin(u, randn(4, 2)), metric, 7, generator(), counted.append)
+    start = f64([1.0, 0.1]) * randn(4, 2)
+    end = come_in(u, begin(u, start), metric, 7, generator(), counted.append)
     assert end.metric is metric
     assert end.steps == len(counted) == 7
 

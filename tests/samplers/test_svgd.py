@@ -1,6 +1,5 @@
 """SVGD: formulas by hand, naive loops, and where the population ends."""
 
-import dataclasses
 import math
 
 import pytest
@@ -10,7 +9,6 @@ from samplers_support import bowl
 from torch import Tensor
 
 from ebmlab.energies import Gaussian
-from ebmlab.errors import ConfigurationError
 from ebmlab.samplers import run
 from ebmlab.samplers.svgd import SVGD
 from ebmlab.types import Potential, State
@@ -134,13 +132,3 @@ def test_no_random_number_is_drawn_and_single_precision_is_kept():
     assert torch.equal(rng.get_state(), before)
     assert chain.state.y.dtype == torch.float32
     assert torch.equal(chain.acceptance, torch.ones(5))
-
-
-def test_what_is_no_step_or_bandwidth_is_refused():
-    for wrong in (0.0, -1.0, math.nan, math.inf):
-        with pytest.raises(ConfigurationError, match=f"step_size is {wrong}"):
-            SVGD(wrong)
-        with pytest.raises(ConfigurationError, match=f"bandwidth is {wrong}"):
-            SVGD(0.1, wrong)
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        SVGD(0.1).step_size = 0.5

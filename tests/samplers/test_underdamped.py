@@ -1,6 +1,5 @@
 """BAOAB: its law on a Gaussian is known exactly, at any step size."""
 
-import dataclasses
 import math
 
 import pytest
@@ -9,8 +8,7 @@ from problems import COVARIANCE_2, F64, PLANE, f64, generator, has_variance, ran
 from samplers_support import bowl
 from torch import Tensor
 
-from ebmlab.energies import MLP
-from ebmlab.errors import ConfigurationError, NonFiniteError
+from ebmlab.errors import NonFiniteError
 from ebmlab.samplers import Dense, Diagonal, run
 from ebmlab.samplers.underdamped import Underdamped, UnderdampedState
 from ebmlab.types import Info, Potential
@@ -103,8 +101,7 @@ def test_another_splitting_has_another_law():
     assert not has_variance(chain.state.momentum, 1 - 0.8**2 / 4)
 
 
-@pytest.mark.parametrize("shape", [(), (3,), (1, 2, 2)])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("shape", "dtype"), [((), torch.float32), ((1, 2, 2), F64)])
 def test_chains_reach_the_exact_variances(shape, dtype):
     start = 3 * torch.ones(20_000, *shape, dtype=dtype)
     chain = run(Underdamped(1.0, temperature=0.5), bowl, start, steps=40, rng=generator(3))
@@ -154,28 +151,22 @@ def test_one_step_is_baoab_written_out():
     torch.testing.assert_close((after.energy, after.grad), (y.pow(4).sum(1), 4 * y**3))
 
 
-def test_a_step_takes_one_gradient_and_a_run_goes_on_where_it_stopped():
+def test_a_step_takes_one_gradient():
     calls = []
 
     def u(y: Tensor) -> Tensor:
         calls.append(1)
         return bowl(y)
 
-    kernel, rng = Underdamped(0.3), generator(1)
-    chain = run(kernel, u, randn(4, 2), steps=7, rng=rng)
+    chain = run(Underdamped(0.3), u, randn(4, 2), steps=7, rng=generator(1))
     assert len(calls) == 8
-    chain = run(kernel, u, chain.state, steps=5, rng=rng)
+    run(Underdamped(0.3), u, chain.state, steps=5, rng=generator(1))
     assert len(calls) == 13
-    whole = run(kernel, u, randn(4, 2), steps=12, rng=generator(1))
-    assert torch.equal(chain.state.y, whole.state.y)
 
 
-def test_without_temperature_or_with_a_network_nothing_is_left_behind():
+def test_without_temperature_it_descends():
     chain = run(Underdamped(0.3, temperature=0.0), bowl, randn(4, 2), steps=200, rng=generator())
     assert chain.state.energy.max() < 1e-12
-    energy = MLP(2, hidden=(8,))
-    run(Underdamped(0.1), energy.given(), torch.zeros(4, 2), steps=3, rng=generator())
-    assert all(parameter.grad is None for parameter in energy.parameters())
 
 
 def test_numbers_may_be_tensors():
@@ -185,16 +176,6 @@ def test_numbers_may_be_tensors():
     torch.testing.assert_close(one.state.y, two.state.y)
 
 
-def test_what_is_no_dynamics_is_refused():
-    for wrong in (0.0, -1.0, math.nan, math.inf):
-        with pytest.raises(ConfigurationError, match=f"step_size is {wrong}"):
-            Underdamped(wrong)
-        with pytest.raises(ConfigurationError, match=f"friction is {wrong}"):
-            Underdamped(0.1, wrong)
-    with pytest.raises(ConfigurationError, match=r"temperature is -0\.1"):
-        Underdamped(0.1, temperature=-0.1)
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        Underdamped(0.1).step_size = 0.5
-    # Beyond ε = 2 / √k the dynamics explode, and are not silently repaired.
+def test_beyond_the_longest_step_the_dynamics_explode_and_are_not_silently_repaired():
     with pytest.raises(NonFiniteError, match=r"chain \d at step \d+.*smaller"):
         run(Underdamped(2.5), bowl, torch.ones(3, 2), steps=2000, rng=generator())

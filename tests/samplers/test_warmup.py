@@ -184,7 +184,7 @@ def test_mistakes_are_named():
         warmup(HMC(0.1), bowl, start, steps=39, rng=generator())
     with pytest.raises(ConfigurationError, match="target is 1"):
         warmup(HMC(0.1), bowl, start, steps=50, rng=generator(), target=1.0)
-    with pytest.raises(ConfigurationError, match="Langevin has no step_size and metric"):
+    with pytest.raises(ConfigurationError, match="lacks target_acceptance, learner;"):
         warmup(Langevin(0.1), bowl, start, steps=50, rng=generator())
     with pytest.raises(NonFiniteError, match="chain 0"):
         warmup(HMC(0.1), lambda y: bowl(y) / 0, start, steps=50, rng=generator())

@@ -162,7 +162,7 @@ def solve_linear(
     row = torch.arange(size, device=start.device)
     now, y = Momentum.begin(start[:size].clone()), target[:size].clone()
     age, pull = torch.zeros_like(row), torch.zeros_like(y[:, 0])
-    out = Solved(start.clone(), *torch.empty_like(start[:, :3]).unbind(1))
+    out = Solved(start.clone(), *start.new_empty(3, len(start)))
     live, queued = torch.ones_like(row, dtype=torch.bool), size
     converged = torch.zeros(len(start), dtype=torch.bool, device=start.device)
     while True:

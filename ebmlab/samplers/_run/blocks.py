@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ebmlab._rows import mapped
 from ebmlab.kernels.compiled import program
-from ebmlab.protocols import Sampler
 from ebmlab.samplers.kernel import Kernel, stack, unstack
 from ebmlab.types import Potential
 
@@ -27,7 +27,7 @@ class Tally(NamedTuple):
         """Both together."""
         if other is None:
             return self
-        info = type(self.info)(*map(torch.add, self.info, other.info))
+        info = mapped(torch.add, self.info, other.info)
         lowest = torch.minimum(self.lowest, other.lowest)
         return Tally(info, self.energy + other.energy, lowest)
 
@@ -56,16 +56,16 @@ class Blocks(ABC):
 
 
 class Stepwise(Blocks):
-    """One step at a time, by any sampler."""
+    """One step at a time."""
 
     length = 1
 
-    def __init__(self, sampler: Sampler, u: Potential) -> None:
-        self.sampler, self.u = sampler, u
+    def __init__(self, kernel: Kernel, u: Potential) -> None:
+        self.kernel, self.u = kernel, u
 
     def advance(self, state: Any, rng: torch.Generator) -> Block:
         """The state one step on."""
-        state, tally = _one(*self.sampler.step(self.u, state, rng))
+        state, tally = _one(*self.kernel.step(self.u, state, rng))
         return Block(state, tally, state.y[None], state.energy[None])
 
 

@@ -42,11 +42,10 @@ class Lookout:
 
     def _probes(self, state: Any) -> list[Tensor]:
         """NaN and infinity survive a sum, so that one number per chain tells of all."""
-        return [row_sums(part) for part in state if self._of_chains(part)]
-
-    def _of_chains(self, part: Any) -> bool:
-        of_chains = isinstance(part, Tensor) and part.shape[:1] == self.floor.shape
-        return of_chains and part.is_floating_point()
+        if isinstance(state, tuple):
+            return [probe for part in state for probe in self._probes(part)]
+        of_chains = isinstance(state, Tensor) and state.shape[:1] == self.floor.shape
+        return [row_sums(state)] if of_chains and state.is_floating_point() else []
 
     def _replay(self, until: int) -> None:
         """Go the way again step by step, and raise at the first bad one."""

@@ -13,9 +13,8 @@ from ebmlab.kernels.compiled import CompiledPotential
 from ebmlab.protocols import Sampler
 from ebmlab.samplers._run.blocks import Blocks, Compiled, Stepwise
 from ebmlab.samplers._run.lookout import Lookout
-from ebmlab.samplers._steps.start import started
-from ebmlab.samplers.kernel import Kernel
-from ebmlab.types import Chain, Potential, as_potential
+from ebmlab.samplers._run.started import Started, started
+from ebmlab.types import Chain
 
 __all__ = ["run"]
 
@@ -28,40 +27,43 @@ def run(
     y: Any,
     *,
     steps: int,
-    rng: torch.Generator,
+    rng: torch.Generator | None = None,
     thin: int = 0,
     progress: bool = False,
     compile: bool = False,
 ) -> Chain:
-    """Run every chain for `steps` transitions of a kernel.
+    """Run every chain for `steps` transitions of a sampler.
 
-    Interrupted (Ctrl-C), it warns and returns the chain so far. One warning tells when more
-    than half of the chains accepted next to nothing.
+    Interrupted (Ctrl-C), it warns and returns the chain so far. It also warns if more than half
+    of the chains accepted next to nothing.
 
     Args:
-        sampler: the kernel.
+        sampler: one of `ebmlab.samplers`, or your own with the two methods of
+            `ebmlab.protocols.Sampler`.
         u: a potential, or any callable (chains, *event) -> (chains,).
         y: where the chains start, (chains, *event), or a state to go on from. It is not changed.
-            Half-precision chains move in float32 while u sees their own type. A state holds
-            float32, so to go on from it hand u as `lambda y: u(y.bfloat16()).float()`.
+            Half-precision chains move in float32 while u sees their own type. Their state holds
+            float32; to go on from it, pass `lambda y: u(y.bfloat16()).float()` as u.
         steps: how many transitions, >= 1.
-        rng: a generator on y's device.
+        rng: a generator on y's device; it must be given.
         thin: keep every thin-th state as a sample; 0 keeps none.
         progress: show a bar, on a terminal or in a notebook.
         compile: compile blocks of transitions into one program, which takes seconds once for each
-            energy, kernel and shape. The chain is the same to rounding. Samplers that are not a
-            `Kernel` have their potential compiled instead.
+            energy, kernel and shape. The chain is the same up to rounding. Of samplers that are
+            not a `Kernel` only the potential is compiled.
 
     Returns:
         A `Chain`: the last state, samples (steps // thin, chains, *event) and their energies, mean
-        acceptance per chain, and the kernel's own record summed over the steps.
+        acceptance per chain, and the sampler's own record summed over the steps.
 
     Raises:
-        ShapeError, DtypeError: y has no rows or is no floating-point tensor.
+        ShapeError, DtypeError: y has no rows or is not a floating-point tensor.
         NonFiniteError: a chain starts at, or an unadjusted one reaches, an energy or gradient that
-            is NaN or infinite; names the step and the chain.
+            is NaN or infinite; the message names the step and the chain.
         DivergenceError: an energy has fallen without bound.
-        ConfigurationError, DeviceError: steps < 1, thin < 0, or a missing or misplaced rng.
+        ConfigurationError, DeviceError: steps < 1, thin < 0; rng is missing or on another device;
+            u is an `Energy` instead of a potential; the sampler lacks a method, or its state or
+            info lacks a field.
 
     Example:
         >>> from ebmlab.energies import Gaussian
@@ -73,15 +75,13 @@ def run(
     """
     if steps < 1 or thin < 0:
         raise ConfigurationError(f"steps is {steps}, thin {thin}; they must be >= 1 and >= 0")
-    u, state = started(sampler, as_potential(u), y, rng)
-    lookout = Lookout(sampler, u, state, rng)
+    start = started("run", sampler, u, y, rng)
+    state, rng = start.state, start.rng
+    lookout = Lookout(start.kernel, start.u, state, rng)
     kept = steps // thin if thin else 0
     samples = state.y.new_empty(kept, *state.y.shape)
     energies = state.energy.new_empty(kept, *state.energy.shape)
-    single = Stepwise(
-        sampler, u if isinstance(sampler, Kernel) or not compile else CompiledPotential(u)
-    )
-    several = _several(sampler, u, thin) if compile else single
+    single, several = _blocks(start, thin, compile)
     total, done = None, 0
     with progress_bar("sampling", steps, progress) as bar:
         while done < steps:
@@ -121,10 +121,13 @@ def _warn_of_standstill(acceptance: Tensor, steps: int) -> None:
         )
 
 
-def _several(sampler: Sampler, u: Potential, thin: int) -> Blocks:
-    if not isinstance(sampler, Kernel):
-        return Stepwise(sampler, CompiledPotential(u))
-    return Compiled(sampler, u, keep=thin % sampler.block != 0)
+def _blocks(start: Started, thin: int, compile: bool) -> tuple[Blocks, Blocks]:
+    """Ways to go one step on, and several."""
+    kernel, u = start.kernel, start.u
+    if compile and kernel.block:
+        return Stepwise(kernel, u), Compiled(kernel, u, keep=thin % kernel.block != 0)
+    single = Stepwise(kernel, CompiledPotential(u) if compile else u)
+    return single, single
 
 
 def _due(done: int, length: int, thin: int) -> list[tuple[int, int]]:

@@ -1,1 +1,1 @@
-"""What steps are made of: starts and noise, leapfrogs, and trees of them."""
+"""What steps are made of: starts and noise, leapfrogs, trees of them, chains left behind."""

@@ -1,18 +1,12 @@
 """What kernels share: a checked start, and random numbers."""
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_generator
 from ebmlab._rows import require_finite
-from ebmlab._slopes import require_floating
-from ebmlab.errors import ShapeError
-from ebmlab.protocols import Sampler
 from ebmlab.types import Potential, State
 
-__all__ = ["begin", "noise_like", "started", "uniform_like"]
+__all__ = ["begin", "noise_like", "uniform_like"]
 
 # Vectors up to this length are laid out coordinate by coordinate, all chains side by side: loops
 # over chains are long, and those over the few coordinates are not.
@@ -26,22 +20,6 @@ def begin(u: Potential, y: Tensor) -> State:
     state = State(y.detach(), *u.value_and_grad(y))
     require_finite(state.y, state.energy, state.grad, "y: chain")
     return state
-
-
-def started(sampler: Sampler, u: Potential, y: Any, rng: torch.Generator) -> tuple[Potential, Any]:
-    """The potential and the state of a run from y, a checked tensor of chains or a state."""
-    given = y if isinstance(y, Tensor) else y.y
-    require_generator(rng, "run", given.device)
-    if given.ndim < 1 or len(given) == 0:
-        raise ShapeError(f"y has shape {tuple(given.shape)}; it must be (chains, *event)")
-    if not isinstance(y, Tensor):
-        return u, y
-    require_floating(y)
-    if y.dtype in {torch.float16, torch.bfloat16}:
-        half, low = u, y.dtype
-        u = Potential(lambda free: half(free.to(low)).float())
-        y = y.float()
-    return u, sampler.init(u, y, rng)
 
 
 def noise_like(y: Tensor, rng: torch.Generator) -> Tensor:

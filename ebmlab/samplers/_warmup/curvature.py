@@ -41,18 +41,20 @@ def local(metric: Metric, y: Tensor) -> Local:
     return Local(factor.expand(len(y), -1, -1))
 
 
-def bend(u: Potential, state: State, metric: Local, takes: Tensor) -> Local:
+def bend(u: Potential, state: State, metric: Local, takes: Tensor, width: Tensor) -> Local:
     """The metric |H|⁻¹ of each chain taken, (chains,) of bool, H the Hessian of u where it stands.
 
     In coordinates whitened by the metric so far, so that each call sees finer than the last:
     columns of Lᵀ H L are differences of gradients along those of L, d gradients in all; of its
     eigenvalues the absolute values count. Where a difference is not finite the metric stays.
+    Differences are taken over a share of `width`, (chains,): the standard deviation of the draws
+    of a chain in these coordinates, √T at a temperature T.
 
     Source: Betancourt 2013, arXiv:1212.4693, for |H|.
     """
     factor = metric.factor
-    step = torch.finfo(factor.dtype).eps ** (1 / 3)
-    ends = (state.y + step * column.reshape(state.y.shape) for column in factor.unbind(-1))
+    step = torch.finfo(factor.dtype).eps ** (1 / 3) * rows(width, factor)
+    ends = (state.y + column.reshape(state.y.shape) for column in (step * factor).unbind(-1))
     changes = [u.value_and_grad(end)[1] - state.grad for end in ends]
     columns = torch.stack([change.reshape(len(change), -1) for change in changes], -1)
     hessian = factor.mT @ columns / step

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from ebmlab._rows import row_sums, rows
+from ebmlab.samplers._steps.stragglers import near, reach
 from ebmlab.samplers._warmup.curvature import Local, bend
-from ebmlab.samplers._warmup.stragglers import near
+from ebmlab.samplers.heated import Heated
 from ebmlab.samplers.hmc import HMC
 from ebmlab.samplers.metric import Metric
 from ebmlab.types import Potential, State
@@ -21,6 +22,8 @@ WIDEST = 1.0
 FEW = 10
 # Enough to spread over home.
 REST = 10
+# Transitions at most, of chains whose energies fall all the way.
+LONGEST = 1000
 
 
 class Settled(NamedTuple):
@@ -44,15 +47,17 @@ def come_in(
 
     The metric of a chain is |H|⁻¹ where it stands until it has come home, ‖Lᵀ g‖² being what it is
     on a Gaussian, d, or little more; then it stays, since a metric that follows its chain draws
-    it to where curvature is high. A `metric` that is not local stays from the beginning.
+    it to where curvature is high. A `metric` that is not local stays from the beginning. Chains
+    high above the lowest move at a temperature that falls with them. While the energy of a chain
+    falls by more than the energies of draws differ, all go on.
 
     Args:
         u: the potential.
         state: where the chains stand.
         metric: the one of every chain at first.
-        steps: how many transitions at most.
+        steps: how many transitions at most where no energy falls any more.
         rng: where random numbers come from.
-        moved: called with 1 after each transition.
+        moved: called with 1 after each transition up to `steps`.
         rest: how many transitions follow the last in which a chain was not at home.
 
     Returns:
@@ -61,17 +66,35 @@ def come_in(
     dim = state.y[0].numel()
     size = torch.full_like(state.energy, 0.5 * WIDEST)
     far, made, last = torch.full_like(size, isinstance(metric, Local), dtype=torch.bool), 0, steps
+    limit, before = steps, state.energy
     while made < last:
+        warmth = _warmth(state.energy, dim)
+        width = warmth.sqrt()
         if made % (1 if dim <= FEW else 3) == 0 and isinstance(metric, Local):
             far = ~_home(state, metric, dim) if made else far
             if bool(far.any()):
-                metric = bend(u, state, metric, far)
-                last = min(made + rest, steps)
-        state, info = HMC(rows(size, state.y), LEAPS, metric).step(u, state, rng)
+                metric = bend(u, state, metric, far, width)
+                last = min(made + rest, limit)
+        leaps = HMC(rows(size * width, state.y), LEAPS, metric)
+        state, info = Heated(leaps, warmth).step(u, state, rng)
         size = (size * (1.5 * (info.acceptance - 0.65)).exp()).clamp(max=WIDEST)
         made += 1
-        moved(1)
+        if made <= steps:
+            moved(1)
+        if made % REST == 0 or made == limit:
+            falls = bool((state.energy < before - reach(dim)).any())
+            before = state.energy
+            if falls and made == limit < LONGEST:
+                limit = last = made + REST
     return Settled(state, metric, made)
+
+
+def _warmth(energy: Tensor, dim: int) -> Tensor:
+    """The temperature of each chain: 1, or the share of its height above the lowest chain.
+
+    At T = 1 no leapfrog is exact enough for a test of energies far above d.
+    """
+    return ((energy - energy.min()) / (5 * dim + 20)).clamp(min=1)
 
 
 def _home(state: State, metric: Local, dim: int) -> Tensor:
