@@ -260,10 +260,7 @@ def report(record: dict[str, Any]) -> str:
 def _training(record: dict[str, Any]) -> list[str]:
     tried = record["regression"]["tuning"]
     lines = ["", "Regression as tried (the least error on 5,000 validation images is taken):", ""]
-    lines += [
-        "| step size | epochs | validation | processor |",
-        "|---|---|---|---|",
-    ]
+    lines += ["| step size | epochs | validation | processor |", "|---|---|---|---|"]
     lines += [
         f"| {t['lr']:g} | {t['epochs']} | {t['validation']:.3f} | {t['cpu_seconds']:.0f} s |"
         for t in tried

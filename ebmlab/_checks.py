@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ebmlab._kinds import explained, name_of, require_a, require_floats
 from ebmlab.errors import ConfigurationError, DeviceError, DtypeError, ShapeError
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = [
     "common_batch",
@@ -26,6 +26,7 @@ __all__ = [
     "require_one_kind",
     "require_positive",
     "require_same_kind",
+    "require_shares",
     "require_tensor",
 ]
 
@@ -179,9 +180,7 @@ def _floating(module: nn.Module, kind: str) -> Tensor | None:
     return None
 
 
-def require_generator(
-    rng: torch.Generator | None, who: str, device: torch.device
-) -> torch.Generator:
+def require_generator(rng: Rng, who: str, device: torch.device) -> torch.Generator:
     """Return rng, or raise if there is none or it lives elsewhere."""
     if rng is None:
         raise ConfigurationError(
@@ -221,6 +220,13 @@ def require_counts(**counts: int) -> None:
     for name, count in counts.items():
         if not isinstance(count, Integral) or count < 1:
             raise ConfigurationError(f"{name} is {count}; it must be at least 1, and whole")
+
+
+def require_shares(**shares: float) -> None:
+    """Raise unless each is a number in [0, 1]."""
+    for name, share in shares.items():
+        if not isinstance(share, Real) or not 0 <= share <= 1:
+            raise ConfigurationError(f"{name} is {share}; it must lie in [0, 1]")
 
 
 def _finite(value: float) -> bool:

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_generator
+from ebmlab.types import Rng
 
 __all__ = ["fork", "replayed", "stream"]
 
 
-def replayed(rng: torch.Generator | None, who: str) -> Callable[[], torch.Generator]:
+def replayed(rng: Rng, who: str) -> Callable[[], torch.Generator]:
     """A source of generators that all start where rng stands now; rng itself does not move."""
     device = rng.device if rng is not None else torch.device("cpu")
     return partial(_again, device, require_generator(rng, who, device).get_state())

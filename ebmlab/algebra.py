@@ -12,7 +12,7 @@ from ebmlab._form import Priors
 from ebmlab.codes import Codes
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
-from ebmlab.types import Decode, Posterior, Tree
+from ebmlab.types import Decode, Posterior, Rng, Tree
 
 __all__ = ["Scaled", "Sum", "Tempered"]
 
@@ -43,14 +43,12 @@ class _Weighted(Energy):
         """The same weight on another energy."""
         return type(self)(energy, getattr(self, self.held))  # pyright: ignore[reportCallIssue]
 
-    def forward(
-        self, x: Tree, y: Tree, z: Tree = None, rng: torch.Generator | None = None
-    ) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None, rng: Rng = None) -> Tensor:
         """The weighted energy."""
         return self.weight * self.energy(x, y, z, rng=rng)
 
     def value_and_grad(
-        self, x: Tree, y: Tensor, z: Tree = None, *, rng: torch.Generator | None = None
+        self, x: Tree, y: Tensor, z: Tree = None, *, rng: Rng = None
     ) -> tuple[Tensor, Tensor]:
         """Those of the base, weighted."""
         weight = self.weight.detach() if isinstance(self.weight, Tensor) else self.weight
@@ -151,9 +149,7 @@ class Sum(Energy):
         self.x_ndim = next((t.x_ndim for t in flat if t.takes_x), 1)
         self.z_ndim = next((t.z_ndim for t in flat if t.takes_z), 1)
 
-    def forward(
-        self, x: Tree, y: Tree, z: Tree = None, rng: torch.Generator | None = None
-    ) -> Tensor:
+    def forward(self, x: Tree, y: Tree, z: Tree = None, rng: Rng = None) -> Tensor:
         """The sum of the terms' energies."""
         values = [
             term(x if term.takes_x else None, y, z if term.takes_z else None, rng=rng)

@@ -23,7 +23,7 @@ from ebmlab._shown import Shown
 from ebmlab._slopes import slope
 from ebmlab.codes import Codes
 from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.types import Posterior, Potential, Tree
+from ebmlab.types import Posterior, Potential, Rng, Tree
 
 __all__ = ["Energy"]
 
@@ -68,9 +68,7 @@ class Energy(Flagged, Form, Shown, ABC):
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Energies (*batch). Energies that are `stochastic` also take a keyword `rng`."""
 
-    def __call__(
-        self, x: Tree, y: Tree, z: Tree = None, *, rng: torch.Generator | None = None
-    ) -> Tensor:
+    def __call__(self, x: Tree, y: Tree, z: Tree = None, *, rng: Rng = None) -> Tensor:
         """Check what arrives, call `forward`, and check that one energy per datum comes back."""
         if torch.compiler.is_compiling():
             return self._evaluate(x, y, z, rng)
@@ -119,7 +117,7 @@ class Energy(Flagged, Form, Shown, ABC):
         require_one_kind(self, named)
         return batch, common_batch(shapes)
 
-    def _evaluate(self, x: Tree, y: Tree, z: Tree, rng: torch.Generator | None) -> Tensor:
+    def _evaluate(self, x: Tree, y: Tree, z: Tree, rng: Rng) -> Tensor:
         if not self.stochastic:
             return super().__call__(x, y, z)
         if rng is None:
@@ -127,12 +125,7 @@ class Energy(Flagged, Form, Shown, ABC):
         return super().__call__(x, y, z, rng=rng)
 
     def given(
-        self,
-        x: Tree = None,
-        *,
-        y: Tree = None,
-        z: Tree = None,
-        rng: torch.Generator | None = None,
+        self, x: Tree = None, *, y: Tree = None, z: Tree = None, rng: Rng = None
     ) -> Potential:
         """Clamp what is known and get a `Potential` of the rest: of y, or of z when y is given.
 
@@ -155,7 +148,7 @@ class Energy(Flagged, Form, Shown, ABC):
         return Potential(clamped, clamped.value_and_grad if y is None else None, self)
 
     def value_and_grad(
-        self, x: Tree, y: Tensor, z: Tree = None, *, rng: torch.Generator | None = None
+        self, x: Tree, y: Tensor, z: Tree = None, *, rng: Rng = None
     ) -> tuple[Tensor, Tensor]:
         """E(x, y, z) and ∂E/∂y, both detached: autograd's, or written by hand in a subclass.
 

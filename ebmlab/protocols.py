@@ -104,7 +104,7 @@ class Negatives(ABC):
     """A choice of the points to push up, given as their energies: k for each datum."""
 
     @abstractmethod
-    def __call__(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Draw:
+    def __call__(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> Draw:
         """Energies (b, k) of negatives for the pairs (x, y); x and y are codes after `embed`."""
 
 
@@ -309,7 +309,7 @@ class Method(nn.Module):
         self.objective = objective
         self.encoder = encoder
 
-    def forward(self, x: Tree, y: Tree, rng: torch.Generator | None = None) -> Loss:
+    def forward(self, x: Tree, y: Tree, rng: Rng = None) -> Loss:
         """The objective's loss of the energy."""
         return self.objective(self.energy, x, y, rng)
 

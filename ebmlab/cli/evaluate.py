@@ -8,12 +8,7 @@ from ebmlab.cli.table import aligned, number
 __all__ = ["evaluate"]
 
 
-def evaluate(
-    run: Run,
-    data: Other = None,
-    limit: int = 10_000,
-    device: Other = None,
-) -> None:
+def evaluate(run: Run, data: Other = None, limit: int = 10_000, device: Other = None) -> None:
     """Measure the codes of a run on held-out images: kNN, linear probe, ranks, spread, energy.
 
     Prints one table and writes evaluation.json into the run's folder.

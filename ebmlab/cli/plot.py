@@ -7,11 +7,7 @@ from ebmlab.cli.arguments import Other, Run
 __all__ = ["plot"]
 
 
-def plot(
-    run: Run,
-    data: Other = None,
-    device: Other = None,
-) -> None:
+def plot(run: Run, data: Other = None, device: Other = None) -> None:
     """Draw a run: its curves, its codes by class, their spectrum, and what it reconstructs.
 
     Writes curves.png, codes.png and spectrum.png into the run's folder, and reconstructions.png

@@ -5,11 +5,12 @@ from torch import Tensor
 
 from ebmlab._checks import require_generator
 from ebmlab.errors import ConfigurationError
+from ebmlab.types import Rng
 
 __all__ = ["normal", "require_draw", "sign", "uniform"]
 
 
-def require_draw(n: int, rng: torch.Generator | None, who: str) -> torch.Generator:
+def require_draw(n: int, rng: Rng, who: str) -> torch.Generator:
     """Return rng, or raise unless n points can be drawn with it."""
     device = rng.device if rng is not None else torch.device("cpu")
     rng = require_generator(rng, who, device)

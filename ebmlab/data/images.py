@@ -102,11 +102,7 @@ def fashion_mnist(split: str, root: str | Path | None = None) -> tuple[Tensor, T
 
 
 def _load(
-    folder: str,
-    url: str,
-    hashes: dict[str, tuple[str, str]],
-    split: str,
-    root: str | Path | None,
+    folder: str, url: str, hashes: dict[str, tuple[str, str]], split: str, root: str | Path | None
 ) -> tuple[Tensor, Tensor]:
     if split not in hashes:
         raise ConfigurationError(f'split is {split!r}; it must be "train" or "test"')

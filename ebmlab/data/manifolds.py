@@ -9,6 +9,7 @@ from torch import Tensor
 from ebmlab._checks import require_non_negative, require_positive
 from ebmlab.data._random import normal, require_draw, uniform
 from ebmlab.errors import ShapeError
+from ebmlab.types import Rng
 
 __all__ = ["Ellipse", "Horn", "ellipse", "horn"]
 
@@ -46,7 +47,7 @@ class Ellipse:
             require_positive("radii", radius)
         require_non_negative("noise", self.noise)
 
-    def __call__(self, n: int = 24, rng: torch.Generator | None = None) -> Tensor:
+    def __call__(self, n: int = 24, rng: Rng = None) -> Tensor:
         """Draw n independent points (n, 2), in float32 on rng's device.
 
         Raises:

@@ -8,7 +8,7 @@ from ebmlab._checks import over_batch, require_tensor
 from ebmlab._events import require_vectors
 from ebmlab._slopes import require_floating
 from ebmlab.energy import Energy
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["MLP", "Constant", "ConvNet", "ResNet"]
 
@@ -48,7 +48,7 @@ class MLP(Energy):
         return over_batch(joined, (x, 1), (y, 1)).squeeze(-1)
 
     def value_and_grad(
-        self, x: Tree, y: Tensor, z: Tree = None, *, rng: torch.Generator | None = None
+        self, x: Tree, y: Tensor, z: Tree = None, *, rng: Rng = None
     ) -> tuple[Tensor, Tensor]:
         """E and ∂E/∂y, back through the layers by hand: each sigmoid is taken once."""
         if not all(isinstance(layer, nn.Linear | nn.SiLU) for layer in self.network):

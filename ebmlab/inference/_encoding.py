@@ -3,16 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import (
-    Ndim,
-    over_batch,
-    require_generator,
-    require_one_kind,
-    require_tensor,
-)
+from ebmlab._checks import Ndim, over_batch, require_generator, require_one_kind, require_tensor
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["encoded", "gaussian_noise", "require_log_std"]
 
@@ -43,7 +37,7 @@ def require_log_std(log_std: Tensor | None) -> Tensor:
     return log_std
 
 
-def gaussian_noise(mean: Tensor, samples: int, rng: torch.Generator | None, who: str) -> Tensor:
+def gaussian_noise(mean: Tensor, samples: int, rng: Rng, who: str) -> Tensor:
     """Standard normal draws (samples, *batch, dim) for a mean (*batch, dim)."""
     rng = require_generator(rng, who, mean.device)
     shape = (samples, *mean.shape)

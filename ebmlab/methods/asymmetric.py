@@ -16,12 +16,7 @@ __all__ = ["byol", "simsiam"]
 
 @card(energy="-cos(p(f(x)), sg f(y))", collapse="predictor p, stopped gradient")
 def simsiam(
-    encoder: nn.Module,
-    dim: int,
-    *,
-    projection: int = 2048,
-    bottleneck: int = 512,
-    x_ndim: int = 1,
+    encoder: nn.Module, dim: int, *, projection: int = 2048, bottleneck: int = 512, x_ndim: int = 1
 ) -> Method:
     """SimSiam: predict each view's code from the other's, the target's gradient stopped.
 

@@ -21,11 +21,7 @@ __all__ = ["gmm", "kmeans", "vq_vae"]
     collapse="few values of z",
 )
 def kmeans(
-    centers: Tensor,
-    temperature: float = 0.0,
-    *,
-    decay: float = 0.0,
-    restart: float | None = 0.0,
+    centers: Tensor, temperature: float = 0.0, *, decay: float = 0.0, restart: float | None = 0.0
 ) -> Method:
     """K-means: F(y) = min over z of ‖y - c_z‖²; each commit is Lloyd's step on its batch.
 

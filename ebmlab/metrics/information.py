@@ -7,13 +7,13 @@ from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.inference._atoms import data_batch, in_front
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["gain", "information"]
 
 
 @torch.no_grad()
-def information(energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None = None) -> Tensor:
+def information(energy: Energy, x: Tree, y: Tree, rng: Rng = None) -> Tensor:
     """KL(q(z | x, y) || prior) in nats, per datum: how far knowing y moves what is known of z.
 
     It is what the posterior says. Inferences that find one z say 0, and so do those whose `bound`
@@ -44,9 +44,7 @@ def information(energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None = 
 
 
 @torch.no_grad()
-def gain(
-    energy: Energy, x: Tree, y: Tree, z: Tensor, rng: torch.Generator | None = None
-) -> Tensor:
+def gain(energy: Energy, x: Tree, y: Tree, z: Tensor, rng: Rng = None) -> Tensor:
     """ΔF = F_prior - F: by how much inferring z lowers the energy of y, against guessing it.
 
     F_prior is the mean of E(x, y, z) over z of the prior: the free energy at infinite temperature,

@@ -16,11 +16,7 @@ _BETA = -0.5
 
 
 def ksd(
-    samples: Tensor,
-    u: Callable[[Tensor], Tensor],
-    *,
-    scale: float = 1.0,
-    chunk: int = 1024,
+    samples: Tensor, u: Callable[[Tensor], Tensor], *, scale: float = 1.0, chunk: int = 1024
 ) -> Tensor:
     """The squared kernelized Stein discrepancy of samples from exp(-u), by the U-statistic.
 

@@ -10,7 +10,7 @@ from ebmlab._ranks import gathered, rank_number
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
 from ebmlab.protocols import Draw, Negatives
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["InBatch"]
 
@@ -37,9 +37,7 @@ class InBatch(Negatives):
 
     both: bool = False
 
-    def __call__(
-        self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None = None
-    ) -> Draw:
+    def __call__(self, energy: Energy, x: Tree, y: Tree, rng: Rng = None) -> Draw:
         """Energies (b, n - 1), or (b, 2n - 2) with `both`; n is the batch of all ranks."""
         x, y = require_tensor("x", x), require_tensor("y", y)
         groups = {"y": y, "x": x} if self.both else {"y": y}

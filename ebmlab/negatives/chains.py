@@ -12,7 +12,7 @@ from ebmlab.negatives.coupling import batch_norm
 from ebmlab.negatives.health import health
 from ebmlab.protocols import Draw, Negatives, Sampler
 from ebmlab.samplers import run
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["FromData", "chains"]
 
@@ -44,7 +44,7 @@ class FromData(Negatives):
     def __post_init__(self) -> None:
         require_counts(steps=self.steps)
 
-    def __call__(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Draw:
+    def __call__(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> Draw:
         """Energies (b, 1) at the chains' ends."""
         y = require_tensor("y", y)
         rng = require_generator(rng, "FromData", y.device)

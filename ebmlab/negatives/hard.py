@@ -2,14 +2,13 @@
 
 import math
 
-import torch
 from torch import nn
 
 from ebmlab._checks import require_counts, require_non_negative, require_positive
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.protocols import Draw, Negatives
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["Hard", "Reweighted"]
 
@@ -38,9 +37,7 @@ class Hard(nn.Module, Negatives):
         require_counts(k=k)
         self.negatives, self.k = negatives, k
 
-    def __call__(
-        self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None = None
-    ) -> Draw:
+    def __call__(self, energy: Energy, x: Tree, y: Tree, rng: Rng = None) -> Draw:
         """Energies (b, k), lowest first."""
         draw = self.negatives(energy, x, y, rng)
         if draw.energies.shape[1] < self.k:
@@ -81,9 +78,7 @@ class Reweighted(nn.Module, Negatives):
         require_positive("temperature", temperature)
         self.negatives, self.beta, self.temperature = negatives, beta, temperature
 
-    def __call__(
-        self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None = None
-    ) -> Draw:
+    def __call__(self, energy: Energy, x: Tree, y: Tree, rng: Rng = None) -> Draw:
         """Energies (b, k) with the weights in them."""
         draw = self.negatives(energy, x, y, rng)
         log_w = -self.beta * draw.energies / self.temperature

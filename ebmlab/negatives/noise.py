@@ -1,6 +1,5 @@
 """Draws from a fixed density as negatives."""
 
-import torch
 from torch import nn
 
 from ebmlab._checks import require_counts, require_device, require_generator, require_tensor
@@ -9,7 +8,7 @@ from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
 from ebmlab.negatives.coupling import batch_norm
 from ebmlab.protocols import Draw, Negatives
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["Noise"]
 
@@ -40,7 +39,7 @@ class Noise(nn.Module, Negatives):
         require_counts(k=k)
         self.density, self.k = density, k
 
-    def __call__(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Draw:
+    def __call__(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> Draw:
         """Energies (b, k) of x with each draw."""
         y = require_tensor("y", y)
         rng = require_generator(rng, "Noise", y.device)

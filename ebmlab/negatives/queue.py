@@ -1,13 +1,12 @@
 """Past codes as negatives."""
 
-import torch
 from torch import nn
 
 from ebmlab._checks import require_tensor
 from ebmlab.energy import Energy
 from ebmlab.networks import Memory
 from ebmlab.protocols import Draw, Negatives
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["Queue"]
 
@@ -36,9 +35,7 @@ class Queue(nn.Module, Negatives):
         super().__init__()
         self.memory = Memory(size, dim, seed)
 
-    def __call__(
-        self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None = None
-    ) -> Draw:
+    def __call__(self, energy: Energy, x: Tree, y: Tree, rng: Rng = None) -> Draw:
         """Energies (b, size); commit pushes y."""
         x, y = require_tensor("x", x), require_tensor("y", y)
         past = self.memory.codes.to(y.dtype)

@@ -19,7 +19,7 @@ from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.negatives.chains import chains
 from ebmlab.protocols import Draw, Negatives, Sampler
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["Replay"]
 
@@ -99,7 +99,7 @@ class Replay(nn.Module, Negatives):
         self.register_buffer("lineage", torch.arange(size, device=pool.device))
         self.register_buffer("born", torch.tensor(size, device=pool.device))
 
-    def __call__(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Draw:
+    def __call__(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> Draw:
         """Energies (b, 1) of the chains after their steps; `commit` writes them back."""
         energy.check(x, y)
         y = require_tensor("y", y)

@@ -10,7 +10,7 @@ from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, GradientError
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.protocols import Loss, Objective
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["Contractive"]
 
@@ -50,7 +50,7 @@ class Contractive(Objective):
             raise ConfigurationError(f"probes is {probes}; it must be at least 1, or None")
         self.probes = probes
 
-    def forward(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Loss:
+    def forward(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> Loss:
         """The squared Jacobian; its graph holds second derivatives of the encoder."""
         if not isinstance(energy, FreeEnergy):
             raise ConfigurationError(
@@ -69,7 +69,7 @@ class Contractive(Objective):
         value = total / q.information.numel()
         return Loss(value, {"contractive": value.detach()}, {})
 
-    def _ways(self, codes: Tensor, rng: torch.Generator | None) -> list[Tensor]:
+    def _ways(self, codes: Tensor, rng: Rng) -> list[Tensor]:
         """Directions v in the space of codes, each shaped as they are."""
         if self.probes is None:
             eye = torch.eye(codes.shape[-1], dtype=codes.dtype, device=codes.device)

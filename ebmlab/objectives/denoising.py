@@ -1,7 +1,5 @@
 """Reconstruct the clean datum from the z of a corrupted one."""
 
-import torch
-
 from ebmlab._checks import require_generator, require_positive, require_tensor
 from ebmlab._slopes import require_floating
 from ebmlab.energy import Energy
@@ -9,7 +7,7 @@ from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.protocols import Loss, Objective
 from ebmlab.samplers._steps.start import noise_like
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["Denoising"]
 
@@ -46,7 +44,7 @@ class Denoising(Objective):
         require_positive("sigma", sigma)
         self.sigma = sigma
 
-    def forward(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Loss:
+    def forward(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> Loss:
         """The energy of clean data under the z of noisy ones."""
         if not isinstance(energy, FreeEnergy):
             raise ConfigurationError(

@@ -9,7 +9,7 @@ from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.inference import Nearest
 from ebmlab.protocols import Loss, Objective
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["VectorQuantized"]
 
@@ -48,7 +48,7 @@ class VectorQuantized(Objective):
         require_non_negative("commitment", commitment)
         self.commitment = commitment
 
-    def forward(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Loss:
+    def forward(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> Loss:
         """The loss; the encoder runs once."""
         free, infer = _quantizer(energy)
         found = infer.quantize(free.energy, x, y)

@@ -1,14 +1,12 @@
 """Match the slope of the energy instead of its height: no negatives, no log Z."""
 
-import torch
-
 from ebmlab._checks import require_generator, require_positive, require_tensor
 from ebmlab._rows import row_sums
 from ebmlab._slopes import require_floating, slope
 from ebmlab.energy import Energy
 from ebmlab.protocols import Loss, Objective
 from ebmlab.samplers._steps.start import noise_like
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["DenoisingScore"]
 
@@ -44,7 +42,7 @@ class DenoisingScore(Objective):
         require_positive("sigma", sigma)
         self.sigma = sigma
 
-    def forward(self, energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None) -> Loss:
+    def forward(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> Loss:
         """The loss; its graph holds the second derivatives of the energy."""
         y = require_tensor("y", y)
         require_floating(y)

@@ -17,10 +17,7 @@ _COLUMNS, _FEW = 3, 12
 
 @style()
 def history(
-    columns: Mapping[str, Sequence[float]],
-    steps: Sequence[float],
-    *,
-    title: str | None = None,
+    columns: Mapping[str, Sequence[float]], steps: Sequence[float], *, title: str | None = None
 ) -> Figure:
     """Every number over the steps, each on a scale of its own; gaps where one is NaN.
 

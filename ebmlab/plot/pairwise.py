@@ -25,10 +25,7 @@ _CROWD = LinearSegmentedColormap.from_list(
 
 @style()
 def pairs(
-    samples: Tensor,
-    names: Sequence[str] | None = None,
-    *,
-    divergent: Tensor | None = None,
+    samples: Tensor, names: Sequence[str] | None = None, *, divergent: Tensor | None = None
 ) -> Figure:
     """Every coordinate against every other as a histogram of the plane, its own on the diagonal.
 

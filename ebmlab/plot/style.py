@@ -27,16 +27,7 @@ __all__ = [
 ]
 
 # Okabe and Ito's colors, told apart by the color-blind; those that vanish on white come last.
-PALETTE = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#000000",
-    "#F0E442",
-)
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 DATA, SAMPLES = "#E69F00", "#CC79A7"
 
 # Equal steps of color difference, and a lightness that rises all the way: wells are deep and dark

@@ -11,7 +11,7 @@ from ebmlab._checks import Ndim, leading_shape, leaves
 from ebmlab._randomness import replayed
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["ROWS", "Candidates", "encode_candidates", "require_apart"]
 
@@ -35,9 +35,7 @@ class Candidates(NamedTuple):
     n: int
     m: int
 
-    def sweeps(
-        self, chunk: int, rng: torch.Generator | None
-    ) -> Iterator[Callable[[], Iterator[Tensor]]]:
+    def sweeps(self, chunk: int, rng: Rng) -> Iterator[Callable[[], Iterator[Tensor]]]:
         """For each few x, a function that goes through all candidates, `chunk` at a time.
 
         What it yields is energies (rows, candidates); a stochastic head draws the same numbers in
@@ -48,7 +46,7 @@ class Candidates(NamedTuple):
             part = slice(first, first + ROWS)
             yield lambda part=part: self._sweep(part, chunk, replay())
 
-    def _sweep(self, part: slice, chunk: int, rng: torch.Generator | None) -> Iterator[Tensor]:
+    def _sweep(self, part: slice, chunk: int, rng: Rng) -> Iterator[Tensor]:
         x = _over(lambda t: t[part, None], self.hx, self.head.x_ndim)
         for first in range(0, self.m, chunk):
             block = slice(first, first + chunk)

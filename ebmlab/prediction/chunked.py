@@ -6,15 +6,13 @@ from torch import Tensor
 from ebmlab._checks import leading_shape, leaves
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["chunked", "rows_of"]
 
 
 @torch.no_grad()
-def chunked(
-    energy: Energy, x: Tree, y: Tree, rng: torch.Generator | None = None, chunk: int = 1024
-) -> Tensor:
+def chunked(energy: Energy, x: Tree, y: Tree, rng: Rng = None, chunk: int = 1024) -> Tensor:
     """F(x_i, y_i) of all data, (n,), `chunk` at a time; x is None or has the same n.
 
     Raises:

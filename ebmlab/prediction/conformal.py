@@ -14,7 +14,7 @@ from ebmlab.prediction.balls import LogVolume, balls_volume
 from ebmlab.prediction.centers import centers
 from ebmlab.prediction.chunked import chunked, rows_of
 from ebmlab.prediction.volume import Volume, low_energy_volume
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["Coverage", "PredictionSet", "calibrate"]
 
@@ -48,28 +48,18 @@ class PredictionSet:
     level: float
     size: int
 
-    def contains(
-        self, x: Tree, y: Tree, *, rng: torch.Generator | None = None, chunk: int = 1024
-    ) -> Tensor:
+    def contains(self, x: Tree, y: Tree, *, rng: Rng = None, chunk: int = 1024) -> Tensor:
         """Which y_i lie in C(x_i), bool (n,)."""
         return chunked(self.energy, x, y, rng, chunk) <= self.threshold
 
-    def coverage(
-        self, x: Tree, y: Tree, *, rng: torch.Generator | None = None, chunk: int = 1024
-    ) -> Coverage:
+    def coverage(self, x: Tree, y: Tree, *, rng: Rng = None, chunk: int = 1024) -> Coverage:
         """The share of data in their sets; of data that neither trained nor calibrated F."""
         held = self.contains(x, y, rng=rng, chunk=chunk)
         share = float(held.double().mean())
         return Coverage(share, math.sqrt(share * (1 - share) / len(held)))
 
     def volume(
-        self,
-        x: Tree,
-        lo: Tensor,
-        hi: Tensor,
-        *,
-        points: int = 2**16,
-        rng: torch.Generator | None = None,
+        self, x: Tree, lo: Tensor, hi: Tensor, *, points: int = 2**16, rng: Rng = None
     ) -> Volume:
         """The volume of C(x_i) within a box, for every x_i: `low_energy_volume` of y.
 
@@ -116,13 +106,7 @@ class PredictionSet:
 
 
 def calibrate(
-    energy: Energy,
-    x: Tree,
-    y: Tree,
-    level: float = 0.9,
-    *,
-    rng: torch.Generator | None = None,
-    chunk: int = 1024,
+    energy: Energy, x: Tree, y: Tree, level: float = 0.9, *, rng: Rng = None, chunk: int = 1024
 ) -> PredictionSet:
     """τ = the ⌈(n + 1) level⌉-th smallest F on held-out data, and the sets {y : F(x, y) <= τ}.
 

@@ -8,17 +8,13 @@ from ebmlab.energies import Density
 from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.inference.spaces import Space
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["latents"]
 
 
 def latents(
-    energy: FreeEnergy,
-    x: Tree,
-    k: int,
-    prior: Space | Density | None,
-    rng: torch.Generator | None,
+    energy: FreeEnergy, x: Tree, k: int, prior: Space | Density | None, rng: Rng
 ) -> Tensor:
     """k values of z (k, *event): codes where z is enumerated, else draws of the prior.
 

@@ -14,7 +14,7 @@ from ebmlab.inference._atoms import in_front, spread
 from ebmlab.inference.spaces import Space
 from ebmlab.prediction.latents import latents
 from ebmlab.protocols import Method
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["Predictions", "predict"]
 
@@ -39,7 +39,7 @@ def predict(
     x: Tree,
     k: int,
     *,
-    rng: torch.Generator | None = None,
+    rng: Rng = None,
     prior: Space | Density | None = None,
     candidates: Tensor | None = None,
 ) -> Predictions:
@@ -95,9 +95,7 @@ def predict(
     return Predictions(y, energies, spread(z, batch))
 
 
-def _ranked(
-    energy: Energy, x: Tree, k: int, candidates: Tensor, rng: torch.Generator | None
-) -> Predictions:
+def _ranked(energy: Energy, x: Tree, k: int, candidates: Tensor, rng: Rng) -> Predictions:
     """The k candidates (m, *event) of lowest energy, the lowest first."""
     ndim = candidates.ndim - 1
     if energy.y_ndim != ndim:

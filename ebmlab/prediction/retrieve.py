@@ -11,7 +11,7 @@ from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.prediction.candidates import ROWS, encode_candidates
 from ebmlab.protocols import Method
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["Retrieved", "rank", "retrieve"]
 
@@ -35,7 +35,7 @@ def retrieve(
     candidates: Tree,
     k: int,
     *,
-    rng: torch.Generator | None = None,
+    rng: Rng = None,
     chunk: int = 1024,
 ) -> Retrieved:
     """The k candidates y of lowest E(x, y) for each x; of equal ones, the first.
@@ -77,7 +77,7 @@ def rank(
     candidates: Tree,
     right: Tensor,
     *,
-    rng: torch.Generator | None = None,
+    rng: Rng = None,
     chunk: int = 1024,
 ) -> Tensor:
     """The rank of the right candidate by its energy, 1 being the lowest: (n,) in float64.

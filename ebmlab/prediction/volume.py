@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
-from ebmlab.types import Potential, as_potential
+from ebmlab.types import Potential, Rng, as_potential
 
 __all__ = ["Volume", "low_energy_volume"]
 
@@ -31,7 +31,7 @@ def low_energy_volume(
     hi: Tensor,
     *,
     points: int = 2**16,
-    rng: torch.Generator | None = None,
+    rng: Rng = None,
 ) -> Volume:
     """|{y in the box : u(y) <= τ}|: where energies are low at the data, a measure of collapse.
 

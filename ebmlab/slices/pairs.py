@@ -1,17 +1,16 @@
 """The joint picture of a conditional energy."""
 
-import torch
 from torch import Tensor
 
 from ebmlab._checks import require_counts
 from ebmlab.energy import Energy, replayed
 from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.types import Potential
+from ebmlab.types import Potential, Rng
 
 __all__ = ["over_pairs"]
 
 
-def over_pairs(energy: Energy, x_dim: int = 1, *, rng: torch.Generator | None = None) -> Potential:
+def over_pairs(energy: Energy, x_dim: int = 1, *, rng: Rng = None) -> Potential:
     """The joint landscape of E(x, y), x and y vectors: a potential of the points (x, y) in one.
 
     Args:

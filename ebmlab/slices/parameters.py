@@ -2,23 +2,18 @@
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
 from ebmlab._batch_norms import batch_norms
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
-from ebmlab.types import Potential, Tree
+from ebmlab.types import Potential, Rng, Tree
 
 __all__ = ["over_parameters"]
 
 
 def over_parameters(
-    energy: Energy,
-    x: Tree,
-    at: Callable[[Tensor, Tensor], Tensor],
-    *,
-    rng: torch.Generator | None = None,
+    energy: Energy, x: Tree, at: Callable[[Tensor, Tensor], Tensor], *, rng: Rng = None
 ) -> Potential:
     """u(a, b) = E(x, y(a, b)): a potential of the points (a, b), for `landscape(u, Plane.xy())`.
 

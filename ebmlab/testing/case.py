@@ -12,7 +12,7 @@ from ebmlab._checks import Ndim, leading_shape, leaves
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
 from ebmlab.testing.purity import again, generator
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["Case", "cast", "over_leaves"]
 
@@ -50,7 +50,7 @@ class Case:
     rng: torch.Generator
 
     @classmethod
-    def of(cls, energy: Energy, x: Tree, y: Tree, z: Tree, rng: torch.Generator | None) -> Self:
+    def of(cls, energy: Energy, x: Tree, y: Tree, z: Tree, rng: Rng) -> Self:
         """The case, after a look at the batch."""
         named: dict[str, tuple[Tree, Ndim]] = {
             "x": (x, energy.x_ndim),

@@ -6,7 +6,7 @@ from ebmlab.energy import Energy
 from ebmlab.testing import values
 from ebmlab.testing.case import Case
 from ebmlab.testing.derivatives import checks_gradients, gradients, require_reached
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["check_energy"]
 
@@ -17,7 +17,7 @@ def check_energy(
     y: Tree,
     z: Tree = None,
     *,
-    rng: torch.Generator | None = None,
+    rng: Rng = None,
     unreached: tuple[str, ...] = (),
     differentiable: tuple[str, ...] = ("x", "y", "z"),
     second: bool = True,

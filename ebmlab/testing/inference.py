@@ -15,7 +15,7 @@ from ebmlab.testing.case import Case
 from ebmlab.testing.compare import require, require_close, require_same
 from ebmlab.testing.derivatives import gradients, require_slopes
 from ebmlab.testing.purity import again, untouched
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["check_inference"]
 
@@ -29,7 +29,7 @@ def check_inference(
     y: Tree,
     *,
     temperature: float = 0.0,
-    rng: torch.Generator | None = None,
+    rng: Rng = None,
     exact: Inference | None = None,
     coupled: bool = False,
     estimated: bool = False,

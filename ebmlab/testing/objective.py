@@ -16,7 +16,7 @@ from ebmlab.testing.case import Case
 from ebmlab.testing.compare import require, require_close, require_same
 from ebmlab.testing.derivatives import gradients, require_reached, require_slopes
 from ebmlab.testing.purity import again, require_equal_state, state_of, untouched
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["check_objective"]
 
@@ -26,7 +26,7 @@ def check_objective(
     energy: Energy,
     x: Tree,
     y: Tree,
-    rng: torch.Generator | None = None,
+    rng: Rng = None,
     *,
     unreached: tuple[str, ...] = (),
     exact_gradient: bool = True,
@@ -94,7 +94,7 @@ class _Shaped:
         objective.to(dtype).zero_grad(set_to_none=True)
         return replace(self, objective=objective, case=self.case.holding(energy, dtype))
 
-    def loss(self, rng: torch.Generator | None = None) -> Loss:
+    def loss(self, rng: Rng = None) -> Loss:
         """The loss, from the same random numbers at each call unless rng is given."""
         case = self.case
         return self.objective(case.energy, case.x, case.y, rng or again(case.rng))

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab.testing.compare import require, same
+from ebmlab.types import Rng
 
 __all__ = ["again", "generator", "require_equal_state", "state_of", "untouched"]
 
 
-def generator(rng: torch.Generator | None, like: Tensor) -> torch.Generator:
+def generator(rng: Rng, like: Tensor) -> torch.Generator:
     """A copy of rng, or a seeded generator on a tensor's device."""
     return torch.Generator(like.device).manual_seed(0) if rng is None else again(rng)
 

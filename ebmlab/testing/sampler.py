@@ -13,7 +13,7 @@ from ebmlab.protocols import Sampler
 from ebmlab.samplers import run
 from ebmlab.testing.compare import require, require_close, require_same
 from ebmlab.testing.purity import again, generator, untouched
-from ebmlab.types import Potential, State, as_potential
+from ebmlab.types import Potential, Rng, State, as_potential
 
 __all__ = ["check_sampler"]
 
@@ -40,7 +40,7 @@ def check_sampler(
     y: Tensor | None = None,
     *,
     events: tuple[tuple[int, ...], ...] = ((2,), (), (1, 2, 3)),
-    rng: torch.Generator | None = None,
+    rng: Rng = None,
     steps: int = 20,
     coupled: bool = False,
     stationary: bool = False,

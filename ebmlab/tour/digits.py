@@ -74,15 +74,7 @@ def complete(
         point = methods.regression(MLP(32, 32, (128,))).to(device)
     for method, title in ((latent, "digits: latent variable"), (point, "digits: regression")):
         rng = torch.Generator(device).manual_seed(seed)
-        fit(
-            method,
-            _Blurred(train),
-            steps=steps,
-            rng=rng,
-            lr=2e-3,
-            progress=progress,
-            title=title,
-        )
+        fit(method, _Blurred(train), steps=steps, rng=rng, lr=2e-3, progress=progress, title=title)
     assert isinstance(latent.energy, FreeEnergy)
     lowest = FreeEnergy(latent.energy.energy, latent.energy.infer)
     with torch.no_grad():

@@ -106,9 +106,7 @@ def draw_digits(completions: Completions, out: Path) -> Picture:
     rows, columns = completions.images.shape[:2]
     codes = [f"z = {code + 1}" for code in range(columns - 2)]
     ax = plot.images(
-        completions.images.flatten(0, 1),
-        columns=columns,
-        headings=["truth", "regression", *codes],
+        completions.images.flatten(0, 1), columns=columns, headings=["truth", "regression", *codes]
     )
     caption = (
         f"{rows} held-out digits, one a row. First the truth, then regression, then the "

@@ -6,13 +6,4 @@ from ebmlab.training.fit import Fit, fit
 from ebmlab.training.schedule import falling_cosine
 from ebmlab.training.settle import settle
 
-__all__ = [
-    "Batch",
-    "Fit",
-    "Restored",
-    "falling_cosine",
-    "fit",
-    "load",
-    "save",
-    "settle",
-]
+__all__ = ["Batch", "Fit", "Restored", "falling_cosine", "fit", "load", "save", "settle"]

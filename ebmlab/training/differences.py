@@ -61,9 +61,7 @@ def _twins(state: dict[str, Any]) -> dict[str, str]:
 
 
 def optimizer_differences(
-    saved: dict[str, Any] | None,
-    optimizer: torch.optim.Optimizer | None,
-    trained: list[list[str]],
+    saved: dict[str, Any] | None, optimizer: torch.optim.Optimizer | None, trained: list[list[str]]
 ) -> list[str]:
     """Class, groups and parameters, by their names, of a saved and a present optimizer."""
     if optimizer is None:

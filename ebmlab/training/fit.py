@@ -17,6 +17,7 @@ from ebmlab.training.passes import Passes, passing
 from ebmlab.training.record import recording
 from ebmlab.training.schedule import Schedule, scheduled
 from ebmlab.training.watch import Watch, watched
+from ebmlab.types import Rng
 
 __all__ = ["Fit", "fit"]
 
@@ -45,7 +46,7 @@ def fit(
     data: Data,
     *,
     steps: int,
-    rng: torch.Generator | None = None,
+    rng: Rng = None,
     batch_size: int = 128,
     optimizer: torch.optim.Optimizer | None = None,
     lr: float = 1e-3,

@@ -14,6 +14,7 @@ from ebmlab.errors import ConfigurationError, GradientError, ShapeError
 from ebmlab.protocols import Loss
 from ebmlab.training.batches import Batch, Data, batches
 from ebmlab.training.guard import Guard
+from ebmlab.types import Rng
 
 __all__ = ["Passes", "passing"]
 
@@ -35,7 +36,7 @@ class Passes:
         method: nn.Module,
         data: Data,
         batch_size: int,
-        rng: torch.Generator | None,
+        rng: Rng,
         optimizer: torch.optim.Optimizer | None = None,
         patience: int = 1,
     ) -> None:
@@ -85,7 +86,7 @@ class Passes:
         return loss
 
 
-def _generator_for(method: nn.Module, rng: torch.Generator | None) -> torch.Generator:
+def _generator_for(method: nn.Module, rng: Rng) -> torch.Generator:
     own = next(method.parameters(), None)
     own = next(method.buffers(), None) if own is None else own
     device = torch.device("cpu") if own is None else own.device

@@ -1,22 +1,17 @@
 """`settle`: commits without steps, before training begins."""
 
-import torch
 from torch import nn
 
 from ebmlab._checks import require_counts
 from ebmlab.training.batches import Data
 from ebmlab.training.passes import Passes, passing
+from ebmlab.types import Rng
 
 __all__ = ["settle"]
 
 
 def settle(
-    method: nn.Module,
-    data: Data,
-    *,
-    commits: int,
-    rng: torch.Generator | None = None,
-    batch_size: int = 128,
+    method: nn.Module, data: Data, *, commits: int, rng: Rng = None, batch_size: int = 128
 ) -> None:
     """Commit batches and take no step: queues, centers and clusters fill, no weight moves.
 

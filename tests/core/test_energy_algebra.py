@@ -4,20 +4,11 @@ import math
 
 import pytest
 import torch
-from problems import (
-    COVARIANCE_2,
-    Net,
-    f64,
-    randn,
-)
+from problems import COVARIANCE_2, Net, f64, randn
 from torch import Tensor, nn
 
 from ebmlab import FunctionEnergy
-from ebmlab.energies import (
-    Gaussian,
-    Reconstruction,
-    SquaredDistance,
-)
+from ebmlab.energies import Gaussian, Reconstruction, SquaredDistance
 from ebmlab.errors import ConfigurationError, DtypeError, ShapeError
 
 

@@ -18,15 +18,7 @@ from ebmlab.negatives import FromData, Noise
 from ebmlab.objectives import Contrastive, DenoisingScore
 from ebmlab.samplers import MALA, Langevin
 
-HEAVY = (
-    "matplotlib",
-    "scipy",
-    "sklearn",
-    "torch.distributed",
-    "torch._dynamo",
-    "tqdm",
-    "triton",
-)
+HEAVY = ("matplotlib", "scipy", "sklearn", "torch.distributed", "torch._dynamo", "tqdm", "triton")
 
 # `import torch` is paid once: each statement runs in a fork of the process that has done it.
 MEASURE = """

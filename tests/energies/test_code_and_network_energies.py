@@ -3,13 +3,7 @@
 import pytest
 import torch
 from energies_support import WIDE
-from problems import (
-    COVARIANCE_2,
-    f64,
-    generator,
-    log_integral,
-    randn,
-)
+from problems import COVARIANCE_2, f64, generator, log_integral, randn
 from torch import Tensor
 from torch.nn import functional
 

@@ -5,25 +5,10 @@ import math
 import numpy as np
 import pytest
 import torch
-from problems import (
-    COVARIANCE_3,
-    F64,
-    PLANE,
-    f64,
-    fits,
-    generator,
-    has_mean,
-)
+from problems import COVARIANCE_3, F64, PLANE, f64, fits, generator, has_mean
 from scipy import stats
 
-from ebmlab.energies import (
-    DoubleWell,
-    Funnel,
-    Gaussian,
-    GaussianMixture,
-    Ring,
-    Uniform,
-)
+from ebmlab.energies import DoubleWell, Funnel, Gaussian, GaussianMixture, Ring, Uniform
 from ebmlab.errors import ConfigurationError, ShapeError
 
 

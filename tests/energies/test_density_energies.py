@@ -5,28 +5,11 @@ import math
 import pytest
 import torch
 from energies_support import WIDE
-from problems import (
-    COVARIANCE_2,
-    COVARIANCE_3,
-    F64,
-    MEANS,
-    WEIGHTS,
-    f64,
-    log_integral,
-    randn,
-)
+from problems import COVARIANCE_2, COVARIANCE_3, F64, MEANS, WEIGHTS, f64, log_integral, randn
 from scipy import integrate
 from torch import Tensor, distributions
 
-from ebmlab.energies import (
-    Banana,
-    DoubleWell,
-    Funnel,
-    Gaussian,
-    GaussianMixture,
-    Ring,
-    Uniform,
-)
+from ebmlab.energies import Banana, DoubleWell, Funnel, Gaussian, GaussianMixture, Ring, Uniform
 from ebmlab.errors import DtypeError
 
 

@@ -2,21 +2,10 @@
 
 import pytest
 import torch
-from problems import (
-    Net,
-    f64,
-    generator,
-    randn,
-)
+from problems import Net, f64, generator, randn
 from torch import Tensor, nn
 
-from ebmlab.energies import (
-    Cosine,
-    Gaussian,
-    JointEmbedding,
-    Reconstruction,
-    SquaredDistance,
-)
+from ebmlab.energies import Cosine, Gaussian, JointEmbedding, Reconstruction, SquaredDistance
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
 from ebmlab.teachers import EMA, Detached

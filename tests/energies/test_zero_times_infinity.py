@@ -9,13 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from ebmlab import FreeEnergy
-from ebmlab.energies import (
-    Assignment,
-    Bernoulli,
-    BinaryCrossEntropy,
-    CrossEntropy,
-    SuperClasses,
-)
+from ebmlab.energies import Assignment, Bernoulli, BinaryCrossEntropy, CrossEntropy, SuperClasses
 from ebmlab.errors import ConfigurationError
 from ebmlab.inference import AmortizedCategorical, Sinkhorn
 from ebmlab.regularizers import MeanEntropy

@@ -72,10 +72,7 @@ def test_fault_3_batches_that_differ_are_refused_with_a_latent(infer):
     refused(ShapeError, lambda: free(_normal(3, 2), _normal(4, 2)), "(3,)", "(4,)")
     energy = _latent_energy()
     refused(
-        ShapeError,
-        lambda: energy(_normal(4, 2), _normal(4, 2), _normal(5, 2)),
-        "z (5,)",
-        "y (4,)",
+        ShapeError, lambda: energy(_normal(4, 2), _normal(4, 2), _normal(5, 2)), "z (5,)", "y (4,)"
     )
     assert energy(_normal(4, 2), _normal(4, 2), _normal(5, 1, 2)).shape == (5, 4)
 

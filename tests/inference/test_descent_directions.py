@@ -9,13 +9,7 @@ from solvers_support import counted, scaled_valley, starts
 from torch import Tensor
 
 from ebmlab.errors import ConfigurationError, DivergenceError
-from ebmlab.inference import (
-    AdaptiveMoments,
-    Descent,
-    HeavyBall,
-    NotConvergedWarning,
-    Steepest,
-)
+from ebmlab.inference import AdaptiveMoments, Descent, HeavyBall, NotConvergedWarning, Steepest
 
 DIRECTIONS = [Steepest(), HeavyBall(), AdaptiveMoments()]
 every = pytest.mark.parametrize("direction", DIRECTIONS, ids=str)

@@ -5,17 +5,7 @@ import math
 import pytest
 import torch
 from inference_support import _Times
-from problems import (
-    F64,
-    RATE,
-    conditional,
-    f64,
-    generator,
-    has_mean,
-    has_variance,
-    latent,
-    randn,
-)
+from problems import F64, RATE, conditional, f64, generator, has_mean, has_variance, latent, randn
 from scipy import stats
 from torch import Tensor, nn
 

@@ -28,13 +28,7 @@ def close(got, due):
 def twin(y, grad, clamp=None, offset=0, seed=SEED):
     """The same update by plain torch, on the CPU."""
     return langevin_update(
-        y.cpu(),
-        grad.cpu(),
-        torch.tensor(seed),
-        STEP,
-        TEMPERATURE,
-        clamp=clamp,
-        offset=offset,
+        y.cpu(), grad.cpu(), torch.tensor(seed), STEP, TEMPERATURE, clamp=clamp, offset=offset
     ).to(DEVICE)
 
 

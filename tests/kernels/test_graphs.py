@@ -167,11 +167,7 @@ def test_a_capture_follows_warm_ups_that_cost_no_random_numbers(monkeypatch):
     assert told.log == [*warm, "register", "capture", "body", "end of capture", "replay"]
 
 
-KERNELS = {
-    "langevin": Langevin(0.1),
-    "mala": MALA(0.5),
-    "fused langevin": FusedLangevin(0.1),
-}
+KERNELS = {"langevin": Langevin(0.1), "mala": MALA(0.5), "fused langevin": FusedLangevin(0.1)}
 
 
 def transitions(kernel, device):

@@ -9,14 +9,7 @@ from problems import generator
 
 from ebmlab.errors import DeviceError, DtypeError, ShapeError
 from ebmlab.kernels import philox
-from ebmlab.kernels.philox import (
-    fresh_seed,
-    normals,
-    rand4x,
-    randint4x,
-    randn4x,
-    require_stream,
-)
+from ebmlab.kernels.philox import fresh_seed, normals, rand4x, randint4x, randn4x, require_stream
 
 # The answers that are published with the generator: counter, key, words.
 KNOWN = [

@@ -47,13 +47,7 @@ def twin(name: str, y: Tensor, steps: int, first: int = 0, seed: int = SEED) -> 
     """The chain by plain torch, on the CPU."""
     y, key = y.cpu(), torch.tensor(seed)
     return langevin_chain(
-        slopes(y)[name],
-        y,
-        key,
-        steps=steps,
-        step_size=STEP,
-        temperature=TEMPERATURE,
-        first=first,
+        slopes(y)[name], y, key, steps=steps, step_size=STEP, temperature=TEMPERATURE, first=first
     ).to(DEVICE)
 
 

@@ -2,12 +2,7 @@ import random
 
 import pytest
 import torch
-from laws_support import (
-    X2,
-    Y2,
-    Bowl,
-    numbered,
-)
+from laws_support import X2, Y2, Bowl, numbered
 from torch import nn
 
 from ebmlab.codes import Codes

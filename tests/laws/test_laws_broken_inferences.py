@@ -2,17 +2,7 @@ import random
 
 import pytest
 import torch
-from laws_support import (
-    CODES,
-    X1,
-    Y2,
-    Conjugate,
-    Joined,
-    latent,
-    net,
-    numbered,
-    plane,
-)
+from laws_support import CODES, X1, Y2, Conjugate, Joined, latent, net, numbered, plane
 from torch import nn
 
 from ebmlab.free_energy import Inference
@@ -55,10 +45,7 @@ BROKEN_POSTERIORS = [
     ("input untouched", lambda i, q, y: (y.add_(1.0), q)[1]),
     ("state unmoved", lambda i, q, y: (called(i), q)[1]),
     ("a function", lambda i, q, y: q._replace(residual=q.residual + random.random())),
-    (
-        "batch independence",
-        lambda i, q, y: q._replace(residual=q.residual + y.square().sum()),
-    ),
+    ("batch independence", lambda i, q, y: q._replace(residual=q.residual + y.square().sum())),
 ]
 
 

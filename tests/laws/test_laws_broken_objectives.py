@@ -2,12 +2,7 @@ import random
 
 import pytest
 import torch
-from laws_support import (
-    X2,
-    Y2,
-    Bowl,
-    numbered,
-)
+from laws_support import X2, Y2, Bowl, numbered
 
 from ebmlab.protocols import Loss, Objective, Stepped
 from ebmlab.testing import check_objective
@@ -71,10 +66,7 @@ BROKEN_LOSSES = [
         "commit steps every Stepped once",
         lambda o, e, x, y, loss: loss._replace(commit=o.clock.step),
     ),
-    (
-        "state saved and restored",
-        lambda o, e, x, y, loss: loss._replace(commit=lambda: kept(o)),
-    ),
+    ("state saved and restored", lambda o, e, x, y, loss: loss._replace(commit=lambda: kept(o))),
     (
         "gradient of the value",
         lambda o, e, x, y, loss: worth(loss.value + e(x, y).detach().mean()),

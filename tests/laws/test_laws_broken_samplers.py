@@ -2,11 +2,7 @@ import math
 
 import pytest
 import torch
-from laws_support import (
-    Y2,
-    net,
-    numbered,
-)
+from laws_support import Y2, net, numbered
 from torch import nn
 
 from ebmlab._rows import select

@@ -213,12 +213,7 @@ ENERGIES = {
         Y2,
         WHICH,
     ),
-    "Components, spherical": lambda: (
-        Components(normal(3, 2), normal(3).exp()),
-        None,
-        Y2,
-        WHICH,
-    ),
+    "Components, spherical": lambda: (Components(normal(3, 2), normal(3).exp()), None, Y2, WHICH),
     "Subspace": lambda: (Subspace(2, 1), None, Y2, Z1),
     "FunctionEnergy": lambda: (
         FunctionEnergy(lambda x, y: (x - y).square().sum(-1), ("x", "y")),
@@ -295,8 +290,7 @@ ENERGIES = {
     ),
     "FreeEnergy, Nearest, encoder": lambda: (
         FreeEnergy(
-            Reconstruction(net(1, 2), takes_x=False),
-            Nearest(nn.Parameter(CODES), net(2, 1)),
+            Reconstruction(net(1, 2), takes_x=False), Nearest(nn.Parameter(CODES), net(2, 1))
         ),
         None,
         Y2,

@@ -135,13 +135,7 @@ INFERENCES = {
     ),
     "LBFGS": lambda: (LBFGS(STARTS), latent(unit_prior()), X1, 0.0, None),
     "LBFGS, linear": lambda: (LBFGS(STARTS, chunk=1), plane(), None, 0.0, Conjugate()),
-    "LevenbergMarquardt": lambda: (
-        LevenbergMarquardt(STARTS),
-        plane(),
-        None,
-        0.0,
-        Conjugate(),
-    ),
+    "LevenbergMarquardt": lambda: (LevenbergMarquardt(STARTS), plane(), None, 0.0, Conjugate()),
     "Proximal": lambda: (Proximal(STARTS, tolerance=1e-6), latent(L1(0.3)), X1, 0.0, None),
     "Proximal, linear": lambda: (
         Proximal(STARTS, tolerance=1e-6),

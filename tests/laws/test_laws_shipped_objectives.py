@@ -143,12 +143,7 @@ OBJECTIVES = {
     "Denoising": lambda: (Denoising(0.3), encoded(Amortized(net(2, 1))), None, Y2),
     "Contractive": lambda: (Contractive(), encoded(Amortized(net(2, 1))), None, Y2),
     "Contractive, probes": lambda: (Contractive(2), encoded(Amortized(net(2, 1))), None, Y2),
-    "VectorQuantized": lambda: (
-        VectorQuantized(),
-        encoded(Nearest(CODES, net(2, 1))),
-        None,
-        Y2,
-    ),
+    "VectorQuantized": lambda: (VectorQuantized(), encoded(Nearest(CODES, net(2, 1))), None, Y2),
     "VectorQuantized, learned": lambda: (
         VectorQuantized(),
         encoded(Nearest(nn.Parameter(CODES), net(2, 1))),

@@ -3,11 +3,7 @@ import math
 
 import pytest
 import torch
-from laws_support import (
-    Y2,
-    net,
-    normal,
-)
+from laws_support import Y2, net, normal
 from torch import nn
 
 from ebmlab.energies import RBM

@@ -2,14 +2,7 @@
 
 import pytest
 import torch
-from clusters_support import (
-    RECIPES,
-    cross_entropy,
-    judge,
-    official_sinkhorn,
-    over_pairs,
-    small,
-)
+from clusters_support import RECIPES, cross_entropy, judge, official_sinkhorn, over_pairs, small
 from problems import randn
 from torch.nn import functional
 

@@ -6,15 +6,7 @@ from problems import generator
 from torch import nn
 
 from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.networks import (
-    ConvEncoder,
-    RegNetSpec,
-    RegNetY,
-    ResNet,
-    ViT,
-    vit_small,
-    vit_tiny,
-)
+from ebmlab.networks import ConvEncoder, RegNetSpec, RegNetY, ResNet, ViT, vit_small, vit_tiny
 
 SPEC = RegNetSpec(5, 8, 12.0, 2.0, 8)
 

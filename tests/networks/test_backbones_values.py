@@ -61,8 +61,7 @@ def _bottleneck(w, h, stride, wider):
 
 
 @pytest.mark.parametrize(
-    ("depth", "block", "counts"),
-    [(18, _basic, (2, 2, 2, 2)), (50, _bottleneck, (3, 4, 6, 3))],
+    ("depth", "block", "counts"), [(18, _basic, (2, 2, 2, 2)), (50, _bottleneck, (3, 4, 6, 3))]
 )
 @pytest.mark.parametrize("small", [True, False])
 def test_a_residual_network_is_its_plain_formula(depth, block, counts, small):

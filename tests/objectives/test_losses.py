@@ -16,10 +16,7 @@ PAIRWISE = {
     "log_loss": (losses.log_loss, lambda p, n: math.log1p(math.exp(p - n))),
     "mce": (losses.mce, lambda p, n: 1 / (1 + math.exp(n - p))),
     "difference": (losses.difference, lambda p, n: p - n),
-    "logistic": (
-        losses.logistic,
-        lambda p, n: math.log1p(math.exp(p)) + math.log1p(math.exp(-n)),
-    ),
+    "logistic": (losses.logistic, lambda p, n: math.log1p(math.exp(p)) + math.log1p(math.exp(-n))),
     "Hinge": (losses.Hinge(0.7), lambda p, n: max(0.0, 0.7 + p - n)),
     "LVQ2": (losses.LVQ2(0.6), lambda p, n: min(0.6, max(0.0, p - n))),
     "SquareSquare": (losses.SquareSquare(1.3), lambda p, n: p**2 + max(0.0, 1.3 - n) ** 2),

@@ -100,15 +100,7 @@ def test_a_temperature_divides_the_energy_alone(temperature):
             e, poor_encoder(), None, y, samples=50, rng=generator(), temperature=t
         ),
         lambda e, t: annealed_evidence(
-            e,
-            PRIOR,
-            HMC(0.3, 2),
-            None,
-            y,
-            times=TIMES,
-            chains=3,
-            rng=generator(),
-            temperature=t,
+            e, PRIOR, HMC(0.3, 2), None, y, times=TIMES, chains=3, rng=generator(), temperature=t
         ),
     ):
         torch.testing.assert_close(

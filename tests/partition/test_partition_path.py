@@ -4,16 +4,7 @@ import math
 
 import numpy as np
 import torch
-from problems import (
-    COVARIANCE_2,
-    F64,
-    f64,
-    fits,
-    generator,
-    log_gamma,
-    log_gamma_cdf,
-    randn,
-)
+from problems import COVARIANCE_2, F64, f64, fits, generator, log_gamma, log_gamma_cdf, randn
 from samplers_support import bowl
 
 from ebmlab.energies import Gaussian, Uniform

@@ -48,11 +48,7 @@ def tilted(y: Tensor) -> Tensor:
 def test_a_tempered_kernel_samples_at_its_temperature(temperature):
     start = math.sqrt(temperature) * randn(20_000, 2, seed=1)
     chain = run(
-        Heated(MALA(1.0 * temperature), temperature),
-        bowl,
-        start,
-        steps=20,
-        rng=generator(2),
+        Heated(MALA(1.0 * temperature), temperature), bowl, start, steps=20, rng=generator(2)
     )
     assert has_variance(chain.state.y, temperature)
     assert not has_variance(chain.state.y, 1.0)
@@ -168,9 +164,6 @@ def test_schedules_begin_end_and_stay(schedule):
 
 def test_a_bad_way_is_named():
     u = Potential(lambda y: 4 * (y + 1).sqrt().sum(-1))
-    for sampler in (
-        Heated(Langevin(0.5), 2.0),
-        Annealed(Langevin(0.5), linear(2.0, 1.0, 5)),
-    ):
+    for sampler in (Heated(Langevin(0.5), 2.0), Annealed(Langevin(0.5), linear(2.0, 1.0, 5))):
         with pytest.raises(NonFiniteError, match=r"chain \d at step \d"):
             run(sampler, u, f64([[0.0], [0.5]]), steps=100, rng=generator())

@@ -4,15 +4,7 @@ import math
 
 import pytest
 import torch
-from problems import (
-    F64,
-    fits,
-    generator,
-    log_gamma,
-    log_gamma_cdf,
-    log_gamma_draws,
-    randn,
-)
+from problems import F64, fits, generator, log_gamma, log_gamma_cdf, log_gamma_draws, randn
 from samplers_support import bowl
 
 from ebmlab.errors import NonFiniteError

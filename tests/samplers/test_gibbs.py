@@ -8,14 +8,7 @@ import dataclasses
 
 import pytest
 import torch
-from discrete_support import (
-    BINARY,
-    LISTED,
-    Listed,
-    binary_states,
-    chi_square,
-    one_hot_states,
-)
+from discrete_support import BINARY, LISTED, Listed, binary_states, chi_square, one_hot_states
 from problems import F64, RATE, generator, randn
 
 from ebmlab._rows import row_sums

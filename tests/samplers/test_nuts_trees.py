@@ -59,9 +59,7 @@ def test_every_chain_of_a_batch_makes_the_tree_of_the_definition_alone(name):
     torch.testing.assert_close(after.energy, u(after.y))
 
 
-def test_overlooking_turns_across_the_halves_is_another_tree(
-    monkeypatch,
-):
+def test_overlooking_turns_across_the_halves_is_another_tree(monkeypatch):
     u, start, step_size = bowl, randn(200, 2, seed=1), 0.7
     numbers = Numbers.drawn((200, 2), 6, generator(2))
     due = [transition(u, y, step_size, numbers, chain).leapfrogs for chain, y in enumerate(start)]

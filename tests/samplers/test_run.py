@@ -4,10 +4,7 @@ import sys
 
 import pytest
 import torch
-from problems import (
-    generator,
-    randn,
-)
+from problems import generator, randn
 from samplers_support import BOTH, _same, bowl
 from torch import Tensor
 

@@ -10,13 +10,7 @@ from whole_data_support import simclr
 from ebmlab import FreeEnergy, Plane, landscape, run
 from ebmlab.data.views import Crop, Rotate
 from ebmlab.data.views.crop import Window
-from ebmlab.energies import (
-    Assignment,
-    JointEmbedding,
-    Reconstruction,
-    SquaredDistance,
-    Whitened,
-)
+from ebmlab.energies import Assignment, JointEmbedding, Reconstruction, SquaredDistance, Whitened
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.inference import Amortized, Sinkhorn
 from ebmlab.networks import Prototypes

@@ -70,10 +70,7 @@ RECIPES = {
     "simclr": (lambda: small(methods.simclr, projection=3), two),
     "moco": (lambda: small(methods.moco, projection=3, memory=7, decay=0.9), pair),
     "nnclr": (lambda: small(methods.nnclr, bottleneck=4, memory=10, **SIZES), two),
-    "byol": (
-        lambda: small(methods.byol, decay=rising_cosine(0.9, 10), **SIZES),
-        two,
-    ),
+    "byol": (lambda: small(methods.byol, decay=rising_cosine(0.9, 10), **SIZES), two),
     "swav": (lambda: small(methods.swav, prototypes=4, frozen_steps=0, **SIZES), crops),
     "swav, queue": (
         lambda: small(methods.swav, prototypes=4, frozen_steps=0, memory=5, **SIZES),
@@ -96,10 +93,7 @@ RECIPES = {
         ),
         rotated,
     ),
-    "dino": (
-        lambda: small(methods.dino, outputs=7, hidden=6, bottleneck=3, decay=0.9),
-        crops,
-    ),
+    "dino": (lambda: small(methods.dino, outputs=7, hidden=6, bottleneck=3, decay=0.9), crops),
     "paws": (lambda: small(methods.paws, classes=3, **SIZES), labeled),
 }
 

@@ -1,6 +1,4 @@
 import torch
-from problems import (
-    F64,
-)
+from problems import F64
 
 WIDE = torch.linspace(-14, 14, 113, dtype=F64)

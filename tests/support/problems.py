@@ -117,10 +117,7 @@ PLANE = {
         10.0,
     ),
     "mixture": PlaneProblem(
-        GaussianMixture(MEANS, 0.5, WEIGHTS),
-        GaussianMixture(MEANS, 0.5),
-        (0.0, 0.0),
-        7.0,
+        GaussianMixture(MEANS, 0.5, WEIGHTS), GaussianMixture(MEANS, 0.5), (0.0, 0.0), 7.0
     ),
     "double well": PlaneProblem(DoubleWell(2.0), DoubleWell(3.0), (0.0, 0.0), 7.0),
     "shallow well": PlaneProblem(DoubleWell(0.2), DoubleWell(0.4), (0.0, 0.0), 7.0),

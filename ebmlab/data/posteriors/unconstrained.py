@@ -11,7 +11,7 @@ from ebmlab._checks import require_one_kind, require_tensor
 from ebmlab._slopes import require_floating
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["Unconstrained", "half_cauchy", "half_cauchy_slope", "with_log", "without_log"]
 
@@ -43,7 +43,7 @@ class Unconstrained(Energy):
         return self.potential(self._vectors(y))
 
     def value_and_grad(
-        self, x: Tree, y: Tensor, z: Tree = None, *, rng: torch.Generator | None = None
+        self, x: Tree, y: Tensor, z: Tree = None, *, rng: Rng = None
     ) -> tuple[Tensor, Tensor]:
         """E and ∂E/∂y of y (*batch, d), both detached."""
         require_floating(y)

@@ -9,7 +9,7 @@ from torch import Tensor
 from ebmlab._events import require_vectors
 from ebmlab._slopes import require_floating, slope
 from ebmlab.energy import Energy
-from ebmlab.types import Tree
+from ebmlab.types import Rng, Tree
 
 __all__ = ["Density", "rejection"]
 
@@ -34,7 +34,7 @@ class Density(Energy):
         return self.potential(self._vectors(y))
 
     def value_and_grad(
-        self, x: Tree, y: Tensor, z: Tree = None, *, rng: torch.Generator | None = None
+        self, x: Tree, y: Tensor, z: Tree = None, *, rng: Rng = None
     ) -> tuple[Tensor, Tensor]:
         """E(y) and its gradient, both detached; the gradient by hand where `slope` is written."""
         require_floating(y)

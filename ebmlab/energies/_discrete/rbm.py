@@ -11,7 +11,7 @@ from ebmlab._checks import require_generator, require_positive, require_tensor
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.protocols import Conditionals
-from ebmlab.types import Potential, Tree
+from ebmlab.types import Potential, Rng, Tree
 
 __all__ = ["RBM", "JointRBM", "RBMConditionals"]
 
@@ -47,13 +47,7 @@ class RBM(Energy):
     shows = ("visible_bias", "hidden_bias")
     takes_x = False
 
-    def __init__(
-        self,
-        visible: int,
-        hidden: int,
-        std: float = 0.01,
-        rng: torch.Generator | None = None,
-    ) -> None:
+    def __init__(self, visible: int, hidden: int, std: float = 0.01, rng: Rng = None) -> None:
         super().__init__()
         if min(visible, hidden) < 1:
             raise ConfigurationError(f"an RBM of {visible} x {hidden} units: both must be >= 1")

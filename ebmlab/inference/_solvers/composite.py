@@ -29,10 +29,7 @@ class Composite(Potential):
     """
 
     def __init__(
-        self,
-        smooth: Callable[[Tensor], Tensor],
-        penalty: Penalty,
-        strength: float | Tensor = 1.0,
+        self, smooth: Callable[[Tensor], Tensor], penalty: Penalty, strength: float | Tensor = 1.0
     ) -> None:
         self.smooth, self.penalty, self.strength = as_potential(smooth), penalty, strength
         super().__init__(lambda z: self.smooth(z) + self.cost(z))

@@ -5,15 +5,7 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-from ebmlab._rows import (
-    depth_limit,
-    finite_rows,
-    norms,
-    require_finite,
-    row_sums,
-    rows,
-    select,
-)
+from ebmlab._rows import depth_limit, finite_rows, norms, require_finite, row_sums, rows, select
 from ebmlab.errors import ConfigurationError
 from ebmlab.inference._solvers.convergence import Progress, ratio
 from ebmlab.inference._solvers.implicit_function import implicit

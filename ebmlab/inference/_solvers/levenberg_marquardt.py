@@ -13,7 +13,7 @@ from ebmlab.inference._solvers.convergence import Progress, ratio, rounding
 from ebmlab.inference._solvers.implicit_function import implicit
 from ebmlab.inference._solvers.least_squares import MISSING, LeastSquares, least_squares_of
 from ebmlab.inference._solvers.point import Found, PointInference
-from ebmlab.types import Potential, Tree
+from ebmlab.types import Potential, Rng, Tree
 
 __all__ = ["LevenbergMarquardt"]
 
@@ -63,7 +63,7 @@ class LevenbergMarquardt(PointInference):
         self.damping = damping
 
     def potential(
-        self, energy: Energy, x: Tree, y: Tree, shape: torch.Size, rng: torch.Generator | None
+        self, energy: Energy, x: Tree, y: Tree, shape: torch.Size, rng: Rng
     ) -> Potential:
         """The sum of squares that the energy is."""
         return least_squares_of(energy, x, y, shape)

@@ -84,7 +84,7 @@ class PointInference(Inference, ABC):
         """Minimize u from every row of start (rows, *event), each on its own."""
 
     def potential(
-        self, energy: Energy, x: Tree, y: Tree, shape: torch.Size, rng: torch.Generator | None
+        self, energy: Energy, x: Tree, y: Tree, shape: torch.Size, rng: Rng
     ) -> Potential:
         """u(z) of rows that are `shape` laid flat; a solver that needs its parts asks for them."""
         return clamped(energy, x, y, shape, rng)
@@ -144,13 +144,7 @@ class PointInference(Inference, ABC):
 
     @final
     def infer_from(
-        self,
-        starts: Tensor,
-        energy: Energy,
-        x: Tree,
-        y: Tree,
-        *,
-        rng: torch.Generator | None = None,
+        self, starts: Tensor, energy: Energy, x: Tree, y: Tree, *, rng: Rng = None
     ) -> Posterior:
         """The lowest z reached from starts (k, *event), or (k, *batch, *event), and its residual.
 
@@ -204,9 +198,7 @@ def _pick(found: Found) -> Found:
     return Found(*(pick(part, best) for part in found))
 
 
-def clamped(
-    energy: Energy, x: Tree, y: Tree, shape: torch.Size, rng: torch.Generator | None
-) -> Potential:
+def clamped(energy: Energy, x: Tree, y: Tree, shape: torch.Size, rng: Rng) -> Potential:
     """u(z) = E(x, y, z) of rows (n, *event) that are (k, *batch, *event) laid flat."""
     replay = replayed(rng, type(energy).__name__) if energy.stochastic else lambda: None
 

@@ -13,7 +13,7 @@ from ebmlab.inference._solvers.composite import Composite, LinearComposite, comp
 from ebmlab.inference._solvers.convergence import Progress, rounding
 from ebmlab.inference._solvers.fista import Momentum, Solved, solve_linear
 from ebmlab.inference._solvers.point import Found, PointInference, clamped, require_bounded
-from ebmlab.types import Potential, Tree
+from ebmlab.types import Potential, Rng, Tree
 
 __all__ = ["Proximal"]
 
@@ -72,7 +72,7 @@ class Proximal(PointInference):
         self.accelerate, self.compiled = accelerate, compile
 
     def potential(
-        self, energy: Energy, x: Tree, y: Tree, shape: torch.Size, rng: torch.Generator | None
+        self, energy: Energy, x: Tree, y: Tree, shape: torch.Size, rng: Rng
     ) -> Potential:
         """The smooth part of the energy and its penalty."""
         return composite_of(energy, x, y, shape) or clamped(energy, x, y, shape, rng)

@@ -4,7 +4,6 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ebmlab._progress import progress_bar
@@ -14,7 +13,7 @@ from ebmlab.protocols import Sampler
 from ebmlab.samplers._run.blocks import Blocks, Compiled, Stepwise
 from ebmlab.samplers._run.lookout import Lookout
 from ebmlab.samplers._run.started import Started, started
-from ebmlab.types import Chain
+from ebmlab.types import Chain, Rng
 
 __all__ = ["run"]
 
@@ -27,7 +26,7 @@ def run(
     y: Any,
     *,
     steps: int,
-    rng: torch.Generator | None = None,
+    rng: Rng = None,
     thin: int = 0,
     progress: bool = False,
     compile: bool = False,

@@ -12,7 +12,7 @@ from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, DtypeError, ShapeError
 from ebmlab.protocols import Sampler
 from ebmlab.samplers.kernel import Kernel, as_kernel
-from ebmlab.types import Potential, as_potential
+from ebmlab.types import Potential, Rng, as_potential
 
 __all__ = ["Started", "started"]
 
@@ -27,11 +27,7 @@ class Started(NamedTuple):
 
 
 def started(
-    who: str,
-    sampler: Sampler,
-    function: Callable[[Tensor], Tensor],
-    y: Any,
-    rng: torch.Generator | None,
+    who: str, sampler: Sampler, function: Callable[[Tensor], Tensor], y: Any, rng: Rng
 ) -> Started:
     """What `who` runs, from y: a checked tensor of chains, or a state."""
     kernel, u = as_kernel(sampler), _potential(function)

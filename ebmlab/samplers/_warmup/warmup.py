@@ -4,7 +4,6 @@ import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import torch
 from torch import Tensor
 
 from ebmlab._progress import progress_bar
@@ -14,6 +13,7 @@ from ebmlab.samplers._run.started import started
 from ebmlab.samplers._warmup.tuning import Tuning
 from ebmlab.samplers.metric import Dense, Diagonal, Metric
 from ebmlab.samplers.tunable import Tunable
+from ebmlab.types import Rng
 
 __all__ = ["warmup"]
 
@@ -31,7 +31,7 @@ def warmup(
     y: Any,
     *,
     steps: int,
-    rng: torch.Generator | None = None,
+    rng: Rng = None,
     metric: type[Metric] | None = None,
     target: float | None = None,
     progress: bool = False,
