@@ -1,8 +1,6 @@
 """`posterior`: a problem with reference draws from long runs made elsewhere."""
 
-import hashlib
 import json
-import os
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -12,11 +10,12 @@ from zipfile import ZipFile
 import torch
 from torch import Tensor
 
+from ebmlab.data._files import DataFile
 from ebmlab.data.posteriors.eight_schools import EightSchools
 from ebmlab.data.posteriors.gaussian_process import GaussianProcess
 from ebmlab.data.posteriors.linear_regression import LinearRegression, lagged
 from ebmlab.data.posteriors.unconstrained import Unconstrained
-from ebmlab.errors import ConfigurationError, DataError
+from ebmlab.errors import ConfigurationError
 
 __all__ = ["Reference", "posterior"]
 
@@ -47,8 +46,8 @@ def posterior(name: str, root: str | Path | None = None) -> Reference:
     - "kilpisjarvi": `LinearRegression` of temperatures on years far from 0, 3 parameters; the
       condition number of their covariance is 7e11.
 
-    The files are those of posteriordb: `posteriordb/NAME/data.json` and `draws.json.zip` in root,
-    else in the folder that the environment variable EBMLAB_DATA names. SHA-256 checks them.
+    The files are those of posteriordb, `posteriordb/NAME/data.json` and `draws.json.zip`, looked
+    for as by `images.mnist`, but not downloaded.
 
     Args:
         name: of the posterior.
@@ -67,18 +66,15 @@ def posterior(name: str, root: str | Path | None = None) -> Reference:
     if name not in _SOURCES:
         raise ConfigurationError(f"name is {name!r}; it must be one of {', '.join(_SOURCES)}")
     source = _SOURCES[name]
-    folder = _data_folder(root) / "posteriordb" / source.folder
-    energy = source.build(json.loads(_content(folder / "data.json", source.data)))
-    archive = _content(folder / "draws.json.zip", source.draws)
+    folder = f"posteriordb/{source.folder}"
+    data = DataFile(folder, "data.json", None, source.data).content(root)
+    archive = DataFile(folder, "draws.json.zip", None, source.draws).content(root)
+    energy = source.build(json.loads(data))
     with ZipFile(BytesIO(archive)) as file:
         chains = json.loads(file.read(file.namelist()[0]))
     parameters = [[chain[name] for name in energy.names] for chain in chains]
     draws = energy.unconstrain(_f64(parameters).permute(2, 0, 1).contiguous())
     return Reference(energy, draws, energy.names)
-
-
-def _eight_schools(data: dict[str, Any]) -> Unconstrained:
-    return EightSchools(_f64(data["y"]), _f64(data["sigma"]))
 
 
 def _autoregression(data: dict[str, Any]) -> Unconstrained:
@@ -87,10 +83,6 @@ def _autoregression(data: dict[str, Any]) -> Unconstrained:
     names = ("alpha", *(f"beta[{k + 1}]" for k in range(lags)), "sigma")
     wide = torch.full((1 + lags,), 10.0, dtype=torch.float64)
     return LinearRegression(design, response, torch.zeros_like(wide), wide, 2.5, names)
-
-
-def _gaussian_process(data: dict[str, Any]) -> Unconstrained:
-    return GaussianProcess(_f64(data["x"]), _f64(data["y"]))
 
 
 def _trend(data: dict[str, Any]) -> Unconstrained:
@@ -106,7 +98,7 @@ _SOURCES = {
         "eight_schools-eight_schools_noncentered",
         "ffab95db56309c4e06102ad6d5900bf0d7be71a19b41206dc8ff67670c6c0071",
         "0858641e630c877103dba2b78beaf6bc1f39435fc43d2894c4dff5d609c7a264",
-        _eight_schools,
+        lambda data: EightSchools(_f64(data["y"]), _f64(data["sigma"])),
     ),
     "arK": _Source(
         "arK-arK",
@@ -118,7 +110,7 @@ _SOURCES = {
         "gp_pois_regr-gp_regr",
         "eaa2d74dc1925adede775571b324fa1d00445659153345d2a5142804b6acd75f",
         "df89f5011d9518b06c95a631c258ce03f4818b78deb40ed069cfd1d70074c8bb",
-        _gaussian_process,
+        lambda data: GaussianProcess(_f64(data["x"]), _f64(data["y"])),
     ),
     "kilpisjarvi": _Source(
         "kilpisjarvi_mod-kilpisjarvi",
@@ -131,27 +123,3 @@ _SOURCES = {
 
 def _f64(values: Any) -> Tensor:
     return torch.tensor(values, dtype=torch.float64)
-
-
-def _data_folder(root: str | Path | None) -> Path:
-    place = root or os.environ.get("EBMLAB_DATA")
-    if not place:
-        raise DataError(f"neither root nor EBMLAB_DATA names a data folder; {_HELP}")
-    return Path(place).expanduser()
-
-
-def _content(path: Path, sha256: str) -> bytes:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error}); {_HELP}") from error
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != sha256:
-        raise DataError(f"{path} is not the published file: its SHA-256 is {digest}; {_HELP}")
-    return content
-
-
-_HELP = (
-    "put posteriordb's data.json and draws.json.zip into FOLDER/posteriordb/NAME/, and set "
-    "EBMLAB_DATA=FOLDER or pass root=FOLDER"
-)
