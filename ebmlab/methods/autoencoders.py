@@ -46,11 +46,6 @@ def autoencoder(
 
     A z too narrow to copy y prevents collapse, or nothing does.
 
-    Args:
-        encoder: f, to (n, dim).
-        decoder: g, from as much.
-        distance: squared distance of vectors by default.
-
     Source: Rumelhart, Hinton, Williams 1986; Bourlard, Kamp 1988.
     """
     return Method(_encoded(encoder, decoder, distance), Regularized(), encoder=encoder)
@@ -64,11 +59,8 @@ def denoising_autoencoder(
 
     The noise keeps a wide code from copying y.
 
-    Args:
-        encoder: f, to (n, dim).
-        decoder: g, from as much.
+    Args beside those that recipes share:
         sigma: σ, in the units of y.
-        distance: squared distance of vectors by default.
 
     Source: Vincent, Larochelle, Bengio, Manzagol 2008.
     """
@@ -90,12 +82,10 @@ def contractive_autoencoder(
 
     The price of every direction that f follows keeps a wide code from copying y.
 
-    Args:
+    Args beside those that recipes share:
         encoder: f, to (n, dim), twice differentiable.
-        decoder: g, from as much.
         weight: λ.
         probes: estimate the square by so many random directions; None is exact.
-        distance: squared distance of vectors by default.
 
     Source: Rifai, Vincent, Muller, Glorot, Bengio 2011.
     """

@@ -49,12 +49,11 @@ def latent_prediction(
 
     The few values that z may take prevent collapse: z carries at most log k nats.
 
-    Args:
+    Args beside those that recipes share:
         decoder: g(x, z), or g(z).
         atoms: the values of z, (k, *event).
         temperature: T >= 0.
         takes_x: whether the decoder is conditional.
-        distance: squared distance of vectors by default.
 
     Source: LeCun et al. 2006; LeCun 2022, "A path towards autonomous machine intelligence".
     """

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.errors import ShapeError
 from ebmlab.networks._backbones.blocks import Block, begin_uniform
 from ebmlab.networks._backbones.patches import assembled, hidden_patches
 from ebmlab.networks._backbones.positions import sine_cosine
@@ -43,8 +43,6 @@ class MaskedAutoencoder(nn.Module):
 
     def __init__(self, encoder: ViT, *, dim: int = 512, depth: int = 8, heads: int = 16) -> None:
         super().__init__()
-        if dim % heads:
-            raise ConfigurationError(f"heads {heads} does not divide dim {dim}")
         self.encoder = encoder
         self.count = encoder.side**2
         self.entries = encoder.patch**2 * encoder.channels
