@@ -37,9 +37,8 @@ def listed() -> str:
     lines, rest = [first, second, rule], iter(body)
     for family, names in itertools.groupby(RECIPES, _family):
         lines += ["", family, *itertools.islice(rest, 2 * len(list(names)))]
-    return "\n".join(
-        [*lines, "", "* ebmlab train offers it; ebmlab methods NAME tells all about one"]
-    )
+    lines += ["", "* ebmlab train offers it; ebmlab methods NAME tells all about one"]
+    return "\n".join(lines)
 
 
 def markdown() -> str:

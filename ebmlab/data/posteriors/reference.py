@@ -28,15 +28,6 @@ class Reference(NamedTuple):
     names: tuple[str, ...]
 
 
-class _Source(NamedTuple):
-    """Where a posterior is found, the hashes of its two files, and what its data become."""
-
-    folder: str
-    data: str
-    draws: str
-    build: Callable[[dict[str, Any]], Unconstrained]
-
-
 def posterior(name: str, root: str | Path | None = None) -> Reference:
     """One of four posteriors of Bayesian practice in float64, with reference draws.
 
@@ -65,11 +56,10 @@ def posterior(name: str, root: str | Path | None = None) -> Reference:
     """
     if name not in _SOURCES:
         raise ConfigurationError(f"name is {name!r}; it must be one of {', '.join(_SOURCES)}")
-    source = _SOURCES[name]
-    folder = f"posteriordb/{source.folder}"
-    data = DataFile(folder, "data.json", None, source.data).content(root)
-    archive = DataFile(folder, "draws.json.zip", None, source.draws).content(root)
-    energy = source.build(json.loads(data))
+    place, of_data, of_draws, build = _SOURCES[name]
+    data = DataFile(f"posteriordb/{place}", "data.json", None, of_data).content(root)
+    archive = DataFile(f"posteriordb/{place}", "draws.json.zip", None, of_draws).content(root)
+    energy = build(json.loads(data))
     with ZipFile(BytesIO(archive)) as file:
         chains = json.loads(file.read(file.namelist()[0]))
     parameters = [[chain[name] for name in energy.names] for chain in chains]
@@ -93,26 +83,27 @@ def _trend(data: dict[str, Any]) -> Unconstrained:
     return LinearRegression(design, _f64(data["y"]), _f64(mean), _f64(std), names=names)
 
 
-_SOURCES = {
-    "eight_schools": _Source(
+# Folder, SHA-256 of data and of draws, and what the data become.
+_SOURCES: dict[str, tuple[str, str, str, Callable[[dict[str, Any]], Unconstrained]]] = {
+    "eight_schools": (
         "eight_schools-eight_schools_noncentered",
         "ffab95db56309c4e06102ad6d5900bf0d7be71a19b41206dc8ff67670c6c0071",
         "0858641e630c877103dba2b78beaf6bc1f39435fc43d2894c4dff5d609c7a264",
         lambda data: EightSchools(_f64(data["y"]), _f64(data["sigma"])),
     ),
-    "arK": _Source(
+    "arK": (
         "arK-arK",
         "aa2e638f24ddb4a7cf41f38917df2be3fffcb86e5d128c1a6b217247a8a4d798",
         "7ddb947e6c1ac5380f9c1e1fa101833a1236ef03de30f2cf5ece7b5b71841530",
         _autoregression,
     ),
-    "gp_regr": _Source(
+    "gp_regr": (
         "gp_pois_regr-gp_regr",
         "eaa2d74dc1925adede775571b324fa1d00445659153345d2a5142804b6acd75f",
         "df89f5011d9518b06c95a631c258ce03f4818b78deb40ed069cfd1d70074c8bb",
         lambda data: GaussianProcess(_f64(data["x"]), _f64(data["y"])),
     ),
-    "kilpisjarvi": _Source(
+    "kilpisjarvi": (
         "kilpisjarvi_mod-kilpisjarvi",
         "c88cd06c1f81a11c0c63c1920f9ec21f4a0cb681cf9b4584568bf1743e0c8f20",
         "a5bc7f19720bfaa073bc6ab16c837aa1ff921014bad09ea715494ed4723b9fad",
