@@ -44,8 +44,6 @@ def autoencoder(
 ) -> Method:
     """Autoencoder: F(y) = distance(g(f(y)), y).
 
-    A z too narrow to copy y prevents collapse, or nothing does.
-
     Source: Rumelhart, Hinton, Williams 1986; Bourlard, Kamp 1988.
     """
     return Method(_encoded(encoder, decoder, distance), Regularized(), encoder=encoder)
@@ -79,8 +77,6 @@ def contractive_autoencoder(
     distance: Energy | None = None,
 ) -> Method:
     """Contractive autoencoder: distance(g(f(y)), y) + λ ‖∂f/∂y‖²_F.
-
-    The price of every direction that f follows keeps a wide code from copying y.
 
     Args beside those that recipes share:
         encoder: f, to (n, dim), twice differentiable.

@@ -41,8 +41,7 @@ def swav(
 
     Args beside those that recipes share:
         prototypes: number of clusters K.
-        epsilon: ε of Sinkhorn.
-        iterations: of Sinkhorn.
+        epsilon, iterations: ε and iterations of Sinkhorn.
         memory: past codes of each view that join its batch, where that is smaller than K; 3840 in
             the paper.
         memory_from: commits before that; 15 epochs in the paper, which fills it only from then on.
@@ -85,8 +84,7 @@ def deepcluster(
         memory: how many codes K-means sees, such as one for each datum and view of y.
         every: commits from one K-means to the next: an epoch.
         prototypes: number of clusters of each clustering.
-        iterations: of K-means.
-        seed: of its starts, one more for each further clustering.
+        iterations, seed: of K-means; each further clustering has one seed more.
 
     Source: Caron et al. 2020, arXiv:2006.09882.
     """
@@ -130,8 +128,7 @@ def deepercluster(
         labels: how many angles.
         clusters: how many; with the angles they are labels · clusters super-classes.
         parts: how many in each super-class.
-        iterations: of K-means.
-        seed: of its starts.
+        iterations, seed: of K-means.
 
     Source: Caron, Bojanowski, Mairal, Joulin 2019, arXiv:1905.01278.
     """

@@ -39,8 +39,6 @@ def ellipse(
 def horn(temperature: float = 0.0, atoms: int = 48, *, hidden: tuple[int, ...] = (8, 8)) -> Method:
     """The horn: an ellipse for each x, E = ‖y - (f1(x) cos z, f2(x) sin z)‖² with a network f.
 
-    z has one dimension where y has two, and that prevents collapse.
-
     Args beside those of `ellipse`:
         hidden: widths of the hidden layers of f, from the scalar x to two radii.
 

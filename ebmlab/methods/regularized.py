@@ -36,9 +36,8 @@ def vicreg(
         target: encoder of y where x and y are things of different kinds; None shares one.
         projector: from the representation to the codes, in the paper `Expander(…, 8192, 8192)`;
             None compares representations.
-        invariance: weight of the mean squared difference.
-        std: weight of the variance term.
-        cov: weight of the covariance term.
+        invariance, std, cov: weights of the mean squared difference, the variance term and the
+            covariance term.
 
     Source: Bardes, Ponce, LeCun 2022, arXiv:2105.04906.
     """

@@ -56,9 +56,10 @@ def _codes(codes: Tensor, labels: Tensor, title: str) -> Any:
     flat = functional.pad(centered, (0, max(0, 2 - codes.shape[1])))
     _, spread, ways = torch.linalg.svd(flat, full_matrices=False)
     total = spread.square().sum().clamp(min=torch.finfo(spread.dtype).tiny)
-    shares = zip(("first", "second"), (spread.square() / total).tolist(), strict=False)
-    names = (f"{nth} principal direction, {share:.0%} of the variance" for nth, share in shares)
-    ax = plot.codes(flat @ ways[:2].mT, labels, names=tuple(names), title=title)
+    shares = (spread.square() / total).tolist()[:2]
+    first, second = (f"{share:.0%} of the variance" for share in shares)
+    names = f"first principal direction, {first}", f"second principal direction, {second}"
+    ax = plot.codes(flat @ ways[:2].mT, labels, names=names, title=title)
     ax.set_aspect("equal", adjustable="datalim")
     return ax.figure
 

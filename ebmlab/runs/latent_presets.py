@@ -34,12 +34,9 @@ def _auto(s: Setting, **more: Any) -> dict[str, Any]:
 
 
 def _variational(s: Setting, **more: Any) -> dict[str, Any]:
-    f, g, noise = (
-        GaussianHead(_to(s, 2 * s.dim)),
-        _from(s),
-        GaussianNLL(0.25, learned=True, ndim=3),
-    )
-    return {"encoder": f, "decoder": g, "distance": noise, **more}
+    f, g = GaussianHead(_to(s, 2 * s.dim)), _from(s)
+    distance = GaussianNLL(0.25, learned=True, ndim=3)
+    return {"encoder": f, "decoder": g, "distance": distance, **more}
 
 
 def _quantized(s: Setting) -> dict[str, Any]:

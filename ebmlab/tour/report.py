@@ -89,9 +89,7 @@ class Report:
         return "\n".join(lines)
 
     def _rows(self) -> list[list[str]]:
-        return [
-            [t.family.title, *(_number(t.results.get(c)) for c in COLUMNS)] for t in self.trained
-        ]
+        return [[t.family.title, *_cells(t.results)] for t in self.trained]
 
     def _page(self) -> str:
         state = "" if self.complete else '<p class="note">Interrupted: this is what was done.</p>'
@@ -142,6 +140,10 @@ density's own subtracted. Branches are the local minima of E(x, ·) within 5 T o
 at 41 x in [0.45, 0.55], compared with the noise-free right answers (tolerance 0.05). A minimum
 over z has one noise width for all branches, while the true width differs from branch to branch:
 its likelihood cannot reach the truth. Codes are those of held-out x.</p>"""
+
+
+def _cells(results: dict[str, float]) -> list[str]:
+    return [_number(results.get(name)) for name in COLUMNS]
 
 
 def _body(rows: list[list[str]]) -> str:

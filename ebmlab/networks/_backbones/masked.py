@@ -21,9 +21,8 @@ class MaskedAutoencoder(nn.Module):
 
     Args:
         encoder: of images of the size that it has positions for; in the paper they are fixed.
-        dim: length of the decoder's tokens.
-        depth: number of its blocks.
-        heads: of its attention.
+        dim, depth, heads: of the decoder: length of its tokens, number of its blocks, heads of
+            their attention.
 
     Raises:
         ConfigurationError: heads does not divide dim, or 4 does not.

@@ -16,7 +16,7 @@ _SQUEEZE = 0.25
 
 
 def stages_of(
-    depth: int, initial: int, slope: float, multiplier: float, group: int
+    depth: int, initial: int, slope: float, growth: float, group: int
 ) -> list[tuple[int, int]]:
     """Depth and width of each stage of `RegNetY`.
 
@@ -26,8 +26,8 @@ def stages_of(
     """
     widths = []
     for j in range(depth):
-        power = round(math.log1p(slope * j / initial) / math.log(multiplier))
-        widths.append(round(initial * multiplier**power / _MULTIPLE) * _MULTIPLE)
+        power = round(math.log1p(slope * j / initial) / math.log(growth))
+        widths.append(round(initial * growth**power / _MULTIPLE) * _MULTIPLE)
     groups = {width: min(group, width) for width in widths}
     return [(len(list(b)), round(w / groups[w]) * groups[w]) for w, b in groupby(widths)]
 
@@ -52,7 +52,7 @@ class RegNetY(nn.Module):
 
     Args:
         depth: number of blocks.
-        initial, slope, multiplier: w0, wa, wm.
+        initial, slope, growth: w0, wa, wm.
         group: channels of each group of the 3 × 3 convolutions.
         channels: of the images.
 
@@ -71,20 +71,14 @@ class RegNetY(nn.Module):
     """
 
     def __init__(
-        self,
-        depth: int,
-        initial: int,
-        slope: float,
-        multiplier: float,
-        group: int,
-        channels: int = 3,
+        self, depth: int, initial: int, slope: float, growth: float, group: int, channels: int = 3
     ) -> None:
         super().__init__()
         self.channels = channels
         self.stem = _layer(channels, _STEM, 3, 2)
         stages: list[nn.Module] = []
         inputs = _STEM
-        for count, width in stages_of(depth, initial, slope, multiplier, group):
+        for count, width in stages_of(depth, initial, slope, growth, group):
             wide = min(group, width)
             blocks = (_Block(width, width, wide, 1) for _ in range(count - 1))
             stages.append(nn.Sequential(_Block(inputs, width, wide, 2), *blocks))

@@ -104,18 +104,12 @@ class _Block(nn.Module):
     """activation(branch(h) + shortcut(h)): two 3 × 3 convolutions, or 1 × 1, 3 × 3, 1 × 1."""
 
     def __init__(
-        self,
-        inputs: int,
-        width: int,
-        stride: int,
-        bottleneck: bool,
-        norm: Norm,
-        activation: Activation,
+        self, inputs: int, width: int, stride: int, deep: bool, norm: Norm, activation: Activation
     ) -> None:
         super().__init__()
-        outputs = width * _EXPANSION if bottleneck else width
+        outputs = width * _EXPANSION if deep else width
         narrow = (inputs, width, 1, 1), (width, width, 3, stride), (width, outputs, 1, 1)
-        shape = narrow if bottleneck else ((inputs, width, 3, stride), (width, width, 3, 1))
+        shape = narrow if deep else ((inputs, width, 3, stride), (width, width, 3, 1))
         layers: list[nn.Module] = []
         for convolution in shape:
             layers += [_conv(*convolution), norm(convolution[1]), activation()]
