@@ -26,17 +26,11 @@ class Compared(NamedTuple):
 
 @torch.no_grad()
 def compared(method: nn.Module, x: Tree, y: Tree, rows: int = 256) -> Compared:
-    """What the head of a method's energy looks at, for the first rows of a batch.
+    """What the head of the energy of a method, or of one within, compares in a batch's first rows.
 
     Batch normalization takes the statistics of these rows where the method trains, as the loss
     does; all else is in `eval` mode. Where nothing embeds it is the encoder's output, if there is
     one. No state moves.
-
-    Args:
-        method: a `Method`, or a module around one.
-        x: of a batch.
-        y: as above.
-        rows: how many data are looked at.
 
     Example:
         >>> from ebmlab import methods

@@ -1,4 +1,7 @@
-"""How many directions codes vary in: ranks and the decay of their spectrum."""
+"""How many directions codes (n, d) vary in: ranks and the decay of their spectrum.
+
+Errors are those of `metrics.spread`.
+"""
 
 import torch
 from torch import Tensor
@@ -16,16 +19,9 @@ _RANKME_EPS = 1e-7
 def effective_rank(codes: Tensor) -> float:
     """How many directions the codes vary in: exp(-Σ p log p) with p = σ / Σ σ.
 
-    σ are the singular values of the centered codes; the rank lies in [1, min(n - 1, d)]. A
+    σ are the singular values of the n >= 2 centered codes; the rank lies in [1, min(n - 1, d)]. A
     dimension that varies by no more than two roundings of its dtype counts as constant, and a
     fully collapsed population, constant in all, has rank 1 by convention.
-
-    Args:
-        codes: (n, d) with n >= 2.
-
-    Raises:
-        ShapeError: codes are not (n, d), or n < 2.
-        DtypeError, NonFiniteError: codes are not finite floating-point numbers.
 
     Example:
         >>> cross = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
@@ -46,13 +42,6 @@ def rankme(codes: Tensor) -> float:
 
     A constant shift of the codes counts as one direction of its own. All-zero codes have rank 1
     by convention.
-
-    Args:
-        codes: (n, d).
-
-    Raises:
-        ShapeError: codes are not (n, d).
-        DtypeError, NonFiniteError: codes are not finite floating-point numbers.
 
     Example:
         >>> round(rankme(torch.eye(3)), 4)
@@ -79,8 +68,6 @@ def alpha_req(codes: Tensor, first: int = 1, last: int | None = None) -> float:
         last: the last i; None: the last eigenvalue that is more than rounding.
 
     Raises:
-        ShapeError: codes are not (n, d), or n < 3.
-        DtypeError, NonFiniteError: codes are not finite floating-point numbers.
         ConfigurationError: fewer than two eigenvalues above rounding lie in first … last.
 
     Example:

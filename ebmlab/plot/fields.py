@@ -45,8 +45,8 @@ def contour(
         trajectories: chains (steps, chains, 2), as lines that fade into the past.
         arrows: whether to show the directions of -∇E, of one length, in the plane's coordinates.
         limits: the two energies above the minimum at which the colors end.
-        xlabel: name of the plane's first coordinate.
-        ylabel: name of the second.
+        xlabel: of the plane's first coordinate.
+        ylabel: of the second.
         title: above the axes.
         colorbar: whether to draw one.
 
@@ -63,12 +63,10 @@ def contour(
     """
     field = heights(landscape)
     how = scale([field], limits)
-    ax = prepared(ax)
+    ax = prepared(ax, title=title)
     layers.filled(ax, landscape, field, how, directed=arrows)
     layers.marks(ax, data, samples, trajectories)
     ax.set(xlabel=xlabel, ylabel=ylabel)
-    if title is not None:
-        ax.set_title(title)
     if colorbar:
         bar(how, ax)
     return ax
@@ -91,18 +89,10 @@ def landscapes(
 ) -> Figure:
     """Landscapes side by side, each above its own minimum, on one color scale and color bar.
 
-    Args:
-        fields: one landscape per panel.
-        titles: one per panel.
-        data: points (n, 2) shown in every panel.
-        samples: points (n, 2), or None, per panel.
-        trajectories: chains (steps, chains, 2), or None, per panel.
-        arrows: whether to show the directions of -∇E, as `contour` does.
-        columns: panels per row; by default all, up to four.
-        shared: whether all share one scale; if not, each panel has its own color bar.
-        limits: the two energies above the minima at which the colors end.
-        xlabel: name of the plane's first coordinate.
-        ylabel: name of the second.
+    Each panel has a title; `samples` and `trajectories` hold what each shows, or None for none,
+    and `data` is shown in all. There are `columns` panels in a row; None takes all, up to four.
+    Without `shared` each panel has a scale and a color bar of its own. Other arguments and errors
+    are those of `contour`.
 
     Raises:
         ConfigurationError: there is no landscape, the numbers of titles, samples or trajectories

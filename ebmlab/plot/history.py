@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.plot.style import PALETTE, prepared, style
+from ebmlab.plot.style import PALETTE, opened, prepared, style
 
 __all__ = ["history"]
 
@@ -57,7 +57,5 @@ def _panel(ax: Axes, steps: np.ndarray, values: np.ndarray, name: str) -> None:
     # A few points are drawn as points: a single one has no line.
     mark = "o" if len(steps) <= _FEW else ""
     ax.plot(steps, values, color=PALETTE[0], linewidth=1.2, marker=mark, markersize=2.5)
-    ax.set_title(name, fontsize=9)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(visible=True, color="#e6e6e6", linewidth=0.5)
+    opened(ax, grid=True).set_title(name, fontsize=9)
     ax.ticklabel_format(axis="y", useOffset=False)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ebmlab._checks import leading_shape
+from ebmlab._checks import leading_shape, require_counts
 from ebmlab.energies import Density
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
@@ -77,10 +77,10 @@ def predict(
     Source: LeCun 2022, "A path towards autonomous machine intelligence".
     """
     energy = method.energy if isinstance(method, Method) else method
-    if k < 1:
-        raise ConfigurationError(f"k is {k}; it must be at least 1")
+    require_counts(k=k)
+    batch = leading_shape("x", x, energy.x_ndim) if energy.takes_x else torch.Size()
     if candidates is not None:
-        return _ranked(energy, x, k, candidates, rng)
+        return _ranked(energy, x, k, candidates, batch, rng)
     decode = energy.decoding()
     if decode is None or not isinstance(energy, FreeEnergy):
         raise ConfigurationError(
@@ -88,14 +88,15 @@ def predict(
             "run(sampler, energy.given(x), start, …)"
         )
     z = latents(energy, x, k, prior, rng)
-    batch = leading_shape("x", x, energy.x_ndim) if energy.takes_x else torch.Size()
     z = in_front(z, batch)
     y = spread(decode(x, z), batch)
     energies = torch.stack([energy(x, each, rng=rng) for each in y])
     return Predictions(y, energies, spread(z, batch))
 
 
-def _ranked(energy: Energy, x: Tree, k: int, candidates: Tensor, rng: Rng) -> Predictions:
+def _ranked(
+    energy: Energy, x: Tree, k: int, candidates: Tensor, batch: torch.Size, rng: Rng
+) -> Predictions:
     """The k candidates (m, *event) of lowest energy, the lowest first."""
     ndim = candidates.ndim - 1
     if energy.y_ndim != ndim:
@@ -105,7 +106,6 @@ def _ranked(energy: Energy, x: Tree, k: int, candidates: Tensor, rng: Rng) -> Pr
         )
     if len(candidates) < k:
         raise ConfigurationError(f"k is {k}, but there are {len(candidates)} candidates")
-    batch = leading_shape("x", x, energy.x_ndim) if energy.takes_x else torch.Size()
     energies = torch.stack(
         [energy(x, each.expand(*batch, *each.shape), rng=rng) for each in candidates]
     )
