@@ -72,8 +72,8 @@ def ess(samples: Tensor) -> Tensor:
     It exists where the mean does not, and tells how well the center of a coordinate's law is
     known; for the extremes see `ess_tail`. Of an odd number of draws the middle one is left out.
     Antithetic chains exceed the number N of draws, up to N log10 N; a constant coordinate has N.
-    Trust R-hat and the standard errors from about 100 per chain on. Arguments, shape and errors
-    are those of `rhat`, here and in all that follow.
+    Trust R-hat and the standard errors from about 100 per chain on. Arguments, result and errors
+    are those of `rhat`.
 
     Example:
         >>> samples = torch.randn(500, 4, 2, generator=torch.Generator().manual_seed(0))
@@ -88,7 +88,8 @@ def ess(samples: Tensor) -> Tensor:
 def ess_tail(samples: Tensor) -> Tensor:
     """The effective sample size of the tails: the smaller of those for the 5 % and 95 % quantiles.
 
-    That of a quantile q is that of the mean of 1[y <= q]; a constant coordinate has N.
+    That of a quantile q is that of the mean of 1[y <= q]. Arguments, result and errors are those
+    of `ess`.
 
     Example:
         >>> samples = torch.randn(500, 4, generator=torch.Generator().manual_seed(0))
@@ -108,7 +109,8 @@ def ess_tail(samples: Tensor) -> Tensor:
 def ess_mean(samples: Tensor) -> Tensor:
     """The effective sample size of the mean: of the draws themselves, in half-chains.
 
-    It means something only where the variance is finite.
+    It means something only where the variance is finite. Arguments, result and errors are those of
+    `ess`.
 
     Example:
         >>> ess_mean(torch.ones(6, 2))
@@ -120,6 +122,8 @@ def ess_mean(samples: Tensor) -> Tensor:
 def ess_std(samples: Tensor) -> Tensor:
     """The effective sample size of the standard deviation: of (y - ȳ)², in half-chains.
 
+    Arguments, result and errors are those of `ess`.
+
     Example:
         >>> ess_std(torch.ones(6, 2))
         tensor(12., dtype=torch.float64)
@@ -130,7 +134,8 @@ def ess_std(samples: Tensor) -> Tensor:
 def mcse(samples: Tensor) -> Tensor:
     """The Monte Carlo standard error of the mean over all draws: std / √ess_mean.
 
-    In the units of y; 0 for a constant coordinate.
+    Arguments and errors are those of `rhat`; the result (*event) is in the units of y, and 0 for a
+    constant coordinate.
 
     Example:
         >>> samples = torch.randn(500, 20, generator=torch.Generator().manual_seed(0))
@@ -144,8 +149,8 @@ def mcse_std(samples: Tensor) -> Tensor:
     """The Monte Carlo standard error of the standard deviation σ over all draws.
 
     By the delta method, √(Var((y - ȳ)²) / ess_std) / 2σ. The squares have an effective size of
-    their own: for antithetic chains that of the mean is far too large. In the units of y; NaN for
-    a constant coordinate.
+    their own: for antithetic chains that of the mean is far too large. It is
+    NaN for a constant coordinate; arguments, result and errors are those of `mcse`.
 
     Example:
         >>> samples = torch.randn(500, 20, generator=torch.Generator().manual_seed(0))

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ebmlab._checks import leaves
+from ebmlab._rows import mapped
 from ebmlab.codes import Codes
 from ebmlab.energies import ClusterEnergy
 from ebmlab.protocols import Method
@@ -69,9 +70,7 @@ def _first(x: Tree, y: Tree, rows: int) -> tuple[Tree, Tree]:
     kept = {id(leaf): leaf[:rows] for leaf in (*leaves(x), *leaves(y))}
 
     def cut(tree: Tree) -> Tree:
-        if isinstance(tree, tuple):
-            return tuple(kept[id(leaf)] for leaf in tree)
-        return None if tree is None else kept[id(tree)]
+        return None if tree is None else mapped(lambda leaf: kept[id(leaf)], tree)
 
     return cut(x), cut(y)
 

@@ -127,8 +127,7 @@ def coordinate_names(names: Sequence[str] | None, event: torch.Size) -> tuple[st
     if names is None:
         if not event:
             return ("y",)
-        places = torch.cartesian_prod(*map(torch.arange, event)).reshape(-1, len(event))
-        return tuple(f"y[{', '.join(map(str, place))}]" for place in places.tolist())
+        return tuple(f"y[{', '.join(map(str, place))}]" for place in np.ndindex(*event))
     if len(names) != event.numel():
         raise ShapeError(
             f"names holds {len(names)}, but an event of shape {tuple(event)} has {event.numel()} "

@@ -12,6 +12,8 @@ from ebmlab.types import Rng, Tree
 
 __all__ = ["gain", "information"]
 
+_MEND = "one that infers z, such as method.energy"
+
 
 @torch.no_grad()
 def information(energy: Energy, x: Tree, y: Tree, rng: Rng = None) -> Tensor:
@@ -33,7 +35,7 @@ def information(energy: Energy, x: Tree, y: Tree, rng: Rng = None) -> Tensor:
 
     Source: Hinton, van Camp 1993; Kingma, Welling 2014, arXiv:1312.6114.
     """
-    return _inferred(energy).posterior(x, y, rng=rng).information
+    return require_a(FreeEnergy, "energy", energy, _MEND).posterior(x, y, rng=rng).information
 
 
 @torch.no_grad()
@@ -57,7 +59,7 @@ def gain(energy: Energy, x: Tree, y: Tree, z: Tensor, rng: Rng = None) -> Tensor
         >>> gain(FreeEnergy(energy, Enumerate(codes)), None, torch.tensor([[0.0], [1.0]]), codes)
         tensor([0., 2.])
     """
-    free = _inferred(energy)
+    free = require_a(FreeEnergy, "energy", energy, _MEND)
     inner = free.energy
     if z.ndim != 1 + inner.z_ndim or len(z) == 0:
         raise ShapeError(
@@ -66,7 +68,3 @@ def gain(energy: Energy, x: Tree, y: Tree, z: Tensor, rng: Rng = None) -> Tensor
         )
     guessed = inner(x, y, in_front(z, data_batch(inner, x, y)), rng=rng).mean(0)
     return guessed - free(x, y, rng=rng)
-
-
-def _inferred(energy: Energy) -> FreeEnergy:
-    return require_a(FreeEnergy, "energy", energy, "one that infers z, such as method.energy")

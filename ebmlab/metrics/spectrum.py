@@ -12,16 +12,14 @@ from ebmlab.metrics.populations import population
 
 __all__ = ["alpha_req", "effective_rank", "rankme"]
 
-_RANKME_EPS = 1e-7
-
 
 @torch.no_grad()
 def effective_rank(codes: Tensor) -> float:
     """How many directions the codes vary in: exp(-Σ p log p) with p = σ / Σ σ.
 
-    σ are the singular values of the n >= 2 centered codes; the rank lies in [1, min(n - 1, d)]. A
-    dimension that varies by no more than two roundings of its dtype counts as constant, and a
-    fully collapsed population, constant in all, has rank 1 by convention.
+    σ are the singular values of the centered codes (n, d), n >= 2; the rank lies between 1 and
+    min(n - 1, d). A dimension that varies by no more than two roundings of its dtype counts as
+    constant, and a fully collapsed population, constant in all, has rank 1 by convention.
 
     Example:
         >>> cross = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
@@ -30,18 +28,15 @@ def effective_rank(codes: Tensor) -> float:
 
     Source: Roy, Vetterli 2007, "The effective rank", on centered data.
     """
-    values = _centered_values(codes)
-    if values.max() == 0:
-        return 1.0
-    return torch.special.entr(values / values.sum()).sum().exp().item()
+    return _rank(_centered_values(codes), 0.0)
 
 
 @torch.no_grad()
 def rankme(codes: Tensor) -> float:
     """The effective rank without centering: exp(-Σ p log p) with p = σ / Σ σ + 1e-7.
 
-    A constant shift of the codes counts as one direction of its own. All-zero codes have rank 1
-    by convention.
+    σ are the singular values of the codes (n, d): a constant shift counts as a direction of its
+    own. All-zero codes have rank 1 by convention.
 
     Example:
         >>> round(rankme(torch.eye(3)), 4)
@@ -49,10 +44,7 @@ def rankme(codes: Tensor) -> float:
 
     Source: Garrido, Balestriero, Najman, LeCun 2023, arXiv:2210.02885.
     """
-    values = torch.linalg.svdvals(precise(population("codes", codes)))
-    if values.max() == 0:
-        return 1.0
-    return torch.special.entr(values / values.sum() + _RANKME_EPS).sum().exp().item()
+    return _rank(torch.linalg.svdvals(precise(population("codes", codes))), 1e-7)
 
 
 @torch.no_grad()
@@ -93,6 +85,12 @@ def alpha_req(codes: Tensor, first: int = 1, last: int | None = None) -> float:
     x, y = rank.log(), spectrum[first - 1 : end].log()
     x, y = x - (weight * x).sum(), y - (weight * y).sum()
     return (-(weight * x * y).sum() / (weight * x.square()).sum()).item()
+
+
+def _rank(values: Tensor, eps: float) -> float:
+    if values.max() == 0:
+        return 1.0
+    return torch.special.entr(values / values.sum() + eps).sum().exp().item()
 
 
 def _centered_values(codes: Tensor) -> Tensor:

@@ -23,7 +23,9 @@ _BLOCK = 2**24
 
 @torch.no_grad()
 def dimension_std(codes: Tensor) -> Tensor:
-    """The standard deviation (over n - 1) of each dimension, (d,), in float32 or better; n >= 2.
+    """The standard deviation (over n - 1) of each dimension of codes (n, d), n >= 2: (d,).
+
+    It is in float32 or better.
 
     Example:
         >>> dimension_std(torch.tensor([[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0]]))
@@ -34,7 +36,7 @@ def dimension_std(codes: Tensor) -> Tensor:
 
 @torch.no_grad()
 def code_std(codes: Tensor) -> float:
-    """The standard deviation (over n - 1) of each dimension, averaged; 0 is collapse.
+    """The mean of `dimension_std`: how far codes (n, d) spread; 0 is collapse.
 
     Example:
         >>> code_std(torch.tensor([[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0]]))
@@ -69,7 +71,7 @@ def uniformity(codes: Tensor, t: float = 2.0) -> float:
     """log mean_{i≠j} exp(-t ‖u_i - u_j‖²) of the unit codes; 0 is collapse, lower is better.
 
     For many codes it is least where they are uniform on the sphere; on the circle that limit is
-    log(e^(-2t) I₀(2t)). Pairs of the n >= 2 codes are looked at block by block; t > 0.
+    log(e^(-2t) I₀(2t)). Pairs of the codes (n, d), n >= 2, are looked at block by block; t > 0.
 
     Example:
         >>> uniformity(torch.tensor([[1.0, 0.0], [-2.0, 0.0]]))

@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ebmlab._checks import require_counts
-from ebmlab.errors import ConfigurationError
 from ebmlab.plot import layers
 from ebmlab.plot.scale import bar, heights, scale
 from ebmlab.plot.style import numbers, prepared, style
@@ -107,13 +106,8 @@ def landscapes(
         >>> [ax.get_title() for ax in figure.axes]
         ['ring', 'banana', '']
     """
-    dots = [None] * len(fields) if samples is None else list(samples)
-    lines = [None] * len(fields) if trajectories is None else list(trajectories)
-    if not fields or {len(titles), len(dots), len(lines)} != {len(fields)}:
-        raise ConfigurationError(
-            f"{len(fields)} landscapes, {len(titles)} titles, {len(dots)} samples and "
-            f"{len(lines)} trajectories arrived; expected one of each per panel"
-        )
+    each = {"landscapes": fields, "samples": samples, "trajectories": trajectories}
+    fields, dots, lines = layers.in_each("panel", titles, **each)
     columns = min(len(fields), 4 if columns is None else columns)
     require_counts(columns=columns)
     rows = math.ceil(len(fields) / columns)

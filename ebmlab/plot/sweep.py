@@ -55,12 +55,7 @@ def sweep(
     if path.suffix != ".gif":
         raise ConfigurationError(f"path is {path.name}; this film ends in .gif")
     require_positive("fps", fps)
-    dots = [None] * len(fields) if data is None else list(data)
-    if not fields or {len(titles), len(dots)} != {len(fields)}:
-        raise ConfigurationError(
-            f"{len(fields)} landscapes, {len(titles)} titles and {len(dots)} data arrived; "
-            "expected one of each per frame"
-        )
+    fields, dots = layers.in_each("frame", titles, landscapes=fields, data=data)
     above = [heights(field) for field in fields]
     how = scale(above, limits)
     figure = Figure(figsize=(4.2, 3.5), dpi=110, layout="compressed")

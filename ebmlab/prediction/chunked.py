@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import leading_shape, leaves, require_counts
+from ebmlab._rows import mapped
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
 from ebmlab.types import Rng, Tree
@@ -56,6 +57,4 @@ def require_uncoupled(energy: Energy) -> None:
 
 def rows_of(tree: Tree, first: int, end: int) -> Tree:
     """Rows first … end - 1 of every tensor of a tree."""
-    if isinstance(tree, tuple):
-        return tuple(leaf[first:end] for leaf in tree)
-    return None if tree is None else tree[first:end]
+    return None if tree is None else mapped(lambda leaf: leaf[first:end], tree)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import leaves
+from ebmlab._rows import mapped
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.types import Tree
 
@@ -65,9 +66,7 @@ def _epochs(x: Tree, y: Tree, n: int, size: int, rng: torch.Generator) -> Iterat
 
 
 def _rows(tree: Tree, index: Tensor) -> Tree:
-    if isinstance(tree, tuple):
-        return tuple(leaf[index.to(leaf.device)] for leaf in tree)
-    return None if tree is None else tree[index.to(tree.device)]
+    return None if tree is None else mapped(lambda leaf: leaf[index.to(leaf.device)], tree)
 
 
 def _drawn(
