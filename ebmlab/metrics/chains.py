@@ -149,8 +149,8 @@ def mcse_std(samples: Tensor) -> Tensor:
     """The Monte Carlo standard error of the standard deviation σ over all draws.
 
     By the delta method, √(Var((y - ȳ)²) / ess_std) / 2σ. The squares have an effective size of
-    their own: for antithetic chains that of the mean is far too large. It is
-    NaN for a constant coordinate; arguments, result and errors are those of `mcse`.
+    their own: for antithetic chains that of the mean is far too large. A constant coordinate has
+    NaN; arguments, result and errors are those of `mcse`.
 
     Example:
         >>> samples = torch.randn(500, 20, generator=torch.Generator().manual_seed(0))

@@ -45,19 +45,19 @@ class Collapse:
     looks in a row. Given to `fit` as `watch`, it looks at the recorded steps, at the codes that
     the energy's head compares.
 
-    Metrics: `effective_rank`, `code_std`, `code_spread` (the share of the codes' root mean square
-    that varies, in [0, 1]), `clusters` (the perplexity of the highest logits), and `stuck` (0 or
-    1), as far as they can be told.
+    Metrics, where they are known: `effective_rank`, `code_std`, `code_spread` (the share of the
+    codes' root mean square that varies, in [0, 1]), `clusters` (the perplexity of the highest
+    logits), and `stuck` (0 or 1).
 
     Args:
-        outputs: K; None asks the head, where it logits clusters.
-        few: collapse is an effective rank, or a number of clusters, below `few` times the root
-            of the largest that there can be among these rows, and in any case one below 1.1.
-        spread: collapse is a `code_spread` below.
-        shrink: collapse is a `code_std` below this share of the largest seen.
-        tolerance: ln K is met within this share.
+        outputs: K; None asks the head, where it has logits of clusters.
+        few: an effective rank, or a number of clusters, is collapse below `few` times the root
+            of the largest that these rows allow, and in any case below 1.1.
+        spread: a `code_spread` below this is collapse.
+        shrink: a `code_std` below this share of the largest seen is collapse.
+        tolerance: a number within this share of ln K stands there.
         patience: looks in a row.
-        rows: how many data of a batch are looked at, at least 2.
+        rows: how many data of a batch it looks at, at least 2.
         stop: raise instead of warning.
 
     Raises:

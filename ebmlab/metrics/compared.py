@@ -27,11 +27,11 @@ class Compared(NamedTuple):
 
 @torch.no_grad()
 def compared(method: nn.Module, x: Tree, y: Tree, rows: int = 256) -> Compared:
-    """What the head of the energy of a method, or of one within, compares in a batch's first rows.
+    """What the head of a method's energy compares, for the first rows of a batch.
 
-    Batch normalization takes the statistics of these rows where the method trains, as the loss
-    does; all else is in `eval` mode. Where nothing embeds it is the encoder's output, if there is
-    one. No state moves.
+    The `Method` may sit within another module. Where it trains, batch normalization takes the
+    statistics of these rows, as the loss does; all else is in `eval` mode. Where nothing embeds,
+    the encoder's output stands in, if there is one. No state moves.
 
     Example:
         >>> from ebmlab import methods

@@ -65,15 +65,15 @@ def images(
     sheet = rearrange(cells, "(r c) h w k -> (r h) (c w) k", c=columns)
     sheet = np.pad(sheet, ((0, gap), (0, gap), (0, 0)), constant_values=1.0)
     wide = min(6.5, 0.75 * columns)
-    ax = prepared(
-        ax, (wide, wide * sheet.shape[0] / sheet.shape[1] + (0.3 if title else 0.0)), title
-    )
+    ax = prepared(ax, (wide, wide * sheet.shape[0] / sheet.shape[1] + (0.3 if title else 0.0)))
     ax.imshow(sheet, interpolation="nearest")
     ax.set_axis_off()
     for i, heading in enumerate(headings):
         ax.text(_center(i, width, gap), 0, heading, ha="center", va="bottom", fontsize=8)
     for i, side in enumerate(sides):
         ax.text(-gap, _center(i, height, gap), side, ha="right", va="center", fontsize=8)
+    if title is not None:
+        ax.set_title(title, pad=16 if headings else None)
     return ax
 
 

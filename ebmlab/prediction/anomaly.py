@@ -36,7 +36,7 @@ def anomaly(
         source: makes (x, y) of some data, as in training: `data.views.Pair`, `data.views.Masked`.
         rng: for the source, and for energies that are stochastic.
         draws: how many for each datum.
-        chunk: how many data are looked at at a time.
+        chunk: how many data at a time.
 
     Raises:
         ConfigurationError: the energy couples the rows of a batch.

@@ -1,4 +1,4 @@
-"""Which of many candidates fit to x best, and how well the right one does among them."""
+"""Which of many candidates fit x best, and how well the right one does among them."""
 
 from collections.abc import Iterator
 from typing import NamedTuple

@@ -60,17 +60,17 @@ def save(
     """
     whole = {
         "method": dict(method.state_dict()),
-        "optimizer": None
-        if optimizer is None
-        else {
-            "class": type(optimizer).__name__,
-            "trained": _trained(method, optimizer),
-            "state": optimizer.state_dict(),
-        },
+        "optimizer": None,
         "rngs": {name: (rng.device.type, rng.get_state()) for name, rng in (rngs or {}).items()},
         "step": step,
         "extra": extra or {},
     }
+    if optimizer is not None:
+        whole["optimizer"] = {
+            "class": type(optimizer).__name__,
+            "trained": _trained(method, optimizer),
+            "state": optimizer.state_dict(),
+        }
     packer = Packer()
     manifest = {name: packer.pack(part, name) for name, part in whole.items()}
     write_sealed(Path(path), packer.tensors, json.dumps(manifest))
@@ -101,15 +101,13 @@ def load(
             differences are listed and nothing has changed.
     """
     path = Path(path)
-    own = method.state_dict()
+    own, buffers = method.state_dict(), dict(method.named_buffers(remove_duplicate=False))
     trained = _trained(method, optimizer)
     tensors, text = read_sealed(path)
     try:
         saved = {name: unpack(part, tensors) for name, part in json.loads(text).items()}
         found = [
-            *differences.of_methods(
-                saved["method"], own, {n for n, _ in method.named_buffers(remove_duplicate=False)}
-            ),
+            *differences.of_methods(saved["method"], own, buffers),
             *differences.of_optimizers(saved["optimizer"], optimizer, trained),
             *differences.of_generators(saved["rngs"], rngs),
         ]
