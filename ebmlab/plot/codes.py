@@ -9,6 +9,7 @@ from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.metrics.populations import population
 from ebmlab.plot.style import PALETTE, numbers, opened, points, prepared, style
 
 __all__ = ["codes", "spectrum"]
@@ -108,7 +109,7 @@ def spectrum(
 
     Raises:
         ConfigurationError: there is no population.
-        ShapeError: codes are not (n, d) with n >= 2.
+        ShapeError, DtypeError, NonFiniteError: codes are not (n, d) with n >= 2, or not finite.
 
     Example:
         >>> ax = spectrum({"cross": torch.cat([torch.eye(3), -torch.eye(3)])})
@@ -130,10 +131,8 @@ def spectrum(
 
 
 def _shares(name: str, each: Tensor) -> np.ndarray:
-    if each.ndim != 2 or len(each) < 2 or each.shape[1] == 0:
-        raise ShapeError(f"{name} has shape {tuple(each.shape)}; expected codes (n, d), n >= 2")
+    values = numbers(population(name, each, least=2))
     resolution = torch.finfo(each.dtype).eps * max(each.shape)
-    values = numbers(each)
     singular = np.linalg.svd(values - values.mean(0), compute_uv=False)
     kept = singular[singular > resolution * max(singular[0], np.finfo(float).tiny)] ** 2
     return kept / kept.sum() if kept.size else np.zeros(1)

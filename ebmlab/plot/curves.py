@@ -95,7 +95,7 @@ def curves(
     title: str | None = None,
     logy: bool = False,
 ) -> Axes:
-    """Named curves over steps, told apart by color and dashes; names of more than four stand at the side.
+    """Named curves over steps, told apart by color and dashes; the names of many stand beside.
 
     Args:
         values: name -> (n,).
