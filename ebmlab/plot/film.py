@@ -94,7 +94,7 @@ def animate(
 
 
 def save_gif(path: Path, frames: Iterator[Image.Image], fps: float) -> None:
-    """Write frames that are shown without end, each for hundredths of a second, two at least."""
+    """Write a GIF that repeats, each frame shown for two or more whole hundredths of a second."""
     pause = 10 * max(2, round(100 / fps))
     next(frames).save(path, save_all=True, append_images=frames, duration=pause, loop=0)
 

@@ -64,9 +64,11 @@ def space(
 
 def solid(ax: Axes3D | None, size: tuple[float, float], view: tuple[float, float]) -> Axes3D:
     """The axes to draw on, those given or new ones, seen from an elevation and an azimuth."""
-    new = Figure(figsize=size, layout="constrained").add_subplot(projection="3d")
+    if ax is None:
+        figure = Figure(figsize=size, layout="constrained")
+        ax = figure.add_subplot(projection="3d")  # pyright: ignore[reportAssignmentType]
     mend = "figure.add_subplot(projection='3d') makes three-dimensional axes"
-    ax = require_a(Axes3D, "ax", new if ax is None else ax, mend)
+    ax = require_a(Axes3D, "ax", ax, mend)
     ax.view_init(*view)
     return ax
 
