@@ -1,6 +1,7 @@
 """Match the slope of the energy instead of its height: no negatives, no log Z."""
 
 from ebmlab._checks import require_generator, require_positive, require_tensor
+from ebmlab._precise import precise
 from ebmlab._rows import row_sums
 from ebmlab._slopes import require_floating, slope
 from ebmlab.energy import Energy
@@ -50,7 +51,7 @@ class DenoisingScore(Objective):
         noise = noise_like(y, rng)
         noisy = (y + self.sigma * noise).detach()
         energies, grad = slope(lambda free: energy(x, free, rng=rng), noisy, create_graph=True)
-        value = 0.5 * row_sums((self.sigma * grad - noise).square()).mean()
+        value = 0.5 * row_sums(precise(self.sigma * grad - noise).square()).mean()
         return Loss(
             value, {"denoising_score": value.detach()}, {"e_noisy": energies.detach().mean()}
         )
