@@ -37,9 +37,8 @@ def listed() -> str:
     lines, rest = [first, second, rule], iter(body)
     for family, names in itertools.groupby(RECIPES, _family):
         lines += ["", family, *itertools.islice(rest, 2 * len(list(names)))]
-    return "\n".join(
-        [*lines, "", "* ebmlab train offers it; ebmlab methods NAME tells all about one"]
-    )
+    lines += ["", "* ebmlab train offers it; ebmlab methods NAME tells all about one"]
+    return "\n".join(lines)
 
 
 def markdown() -> str:
@@ -61,12 +60,20 @@ def described(name: str) -> str:
         energy     any E(y)
     """
     recipe = named("method", name, RECIPES)
+    parameters = inspect.signature(recipe).parameters
     fields = [f"{field.ljust(9)}  {text}" for field, text in card_of(recipe)._asdict().items()]
-    bare = [
-        parameter.replace(annotation=inspect.Parameter.empty)
-        for parameter in inspect.signature(recipe).parameters.values()
-    ]
+    bare = [p.replace(annotation=inspect.Parameter.empty) for p in parameters.values()]
     call = f"{name}{inspect.Signature(bare)}"
     wrapped = textwrap.fill(call, 79, subsequent_indent="    ", break_on_hyphens=False)
     head = f"ebmlab.methods.{name}, of the {_family(name)} ones"
-    return "\n".join([head, "", *fields, "", wrapped, "", inspect.getdoc(recipe) or ""])
+    doc = inspect.getdoc(recipe) or ""
+    shared = [line for line in _shared(doc) if line.strip().partition(":")[0] in parameters]
+    about = ["", "Args that recipes share:", *shared] if shared else []
+    return "\n".join([head, "", *fields, "", wrapped, "", doc, *about])
+
+
+def _shared(doc: str) -> list[str]:
+    """The lines of the package's docstring about arguments that this one does not tell itself."""
+    told = {line.partition(":")[0] for line in doc.splitlines()}
+    lines = (inspect.getdoc(methods) or "").splitlines()
+    return [line for line in lines if line.partition(":")[0] not in told]

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
+from ebmlab.cli.arguments import either
 from ebmlab.cli.table import number
 from ebmlab.cli.terminal import INTERRUPTED
 
@@ -19,16 +20,10 @@ def train(
     batch_size: int = 128,
     lr: float = 1e-3,
     decay: bool = True,
-    encoder: Annotated[
-        str | None, arg(metavar="NAME", help_behavior_hint="(default: the method's)")
-    ] = None,
-    dim: Annotated[
-        int | None, arg(metavar="INT", help_behavior_hint="(default: the method's)")
-    ] = None,
-    limit: Annotated[int | None, arg(metavar="INT", help_behavior_hint="(default: all)")] = None,
-    out: Annotated[
-        Path | None, arg(metavar="FOLDER", help_behavior_hint="(default: runs/METHOD-DATA)")
-    ] = None,
+    encoder: Annotated[str | None, either("NAME", "the method's")] = None,
+    dim: Annotated[int | None, either("INT", "the method's")] = None,
+    limit: Annotated[int | None, either("INT", "all")] = None,
+    out: Annotated[Path | None, either("FOLDER", "runs/METHOD-DATA")] = None,
     resume: bool = False,
     seed: int = 0,
     device: Annotated[str, arg(metavar="NAME")] = "cpu",
@@ -57,19 +52,9 @@ def train(
     from ebmlab.runs import train as trained
 
     preset = preset_of(method)
-    config = Config(
-        method,
-        data,
-        epochs,
-        batch_size,
-        lr,
-        decay,
-        preset.encoder if encoder is None else encoder,
-        preset.dim if dim is None else dim,
-        limit,
-        seed,
-        device,
-    )
+    encoder = preset.encoder if encoder is None else encoder
+    dim = preset.dim if dim is None else dim
+    config = Config(method, data, epochs, batch_size, lr, decay, encoder, dim, limit, seed, device)
     run = out or Path("runs") / f"{method}-{data}"
     done = trained(config, run, resume=resume)
     if done.fit is None:
@@ -77,10 +62,8 @@ def train(
         return
     values = done.fit.history["value"]
     skipped = f", {done.fit.skipped} steps skipped" if done.fit.skipped else ""
-    sys.stdout.write(
-        f"{run}: {done.fit.steps} steps, loss {number(values[0])} to {number(values[-1])}"
-        f"{skipped}\n"
-    )
+    loss = f"loss {number(values[0])} to {number(values[-1])}"
+    sys.stdout.write(f"{run}: {done.fit.steps} steps, {loss}{skipped}\n")
     if not done.complete:
         sys.stdout.write("interrupted: the same command with --resume goes on from here\n")
         sys.exit(INTERRUPTED)

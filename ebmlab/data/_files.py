@@ -36,14 +36,25 @@ class DataFile:
         Raises:
             DataError: the file is missing, damaged, or cannot be downloaded or stored.
         """
-        for place, must_exist in _places(root):
+        if (place := self._given(root)) is not None:
             path = place / self.folder / self.name
             found = next((p for p in (path, path.with_suffix("")) if p.is_file()), None)
             if found is not None:
                 return self._checked(_read(found), str(found))
-            if must_exist:
+            if root is not None:
                 raise DataError(f"root holds no {path}; {self._help}")
         return self._cached()
+
+    def _given(self, root: str | Path | None) -> Path | None:
+        """The data folder to look into first."""
+        if root is not None:
+            return Path(root)
+        if not (variable := os.environ.get("EBMLAB_DATA")):
+            return None
+        folder = Path(variable).expanduser()
+        if not folder.is_dir():
+            raise DataError(f"EBMLAB_DATA is {variable}, which is no folder; {self._help}")
+        return folder
 
     @property
     def _help(self) -> str:
@@ -58,19 +69,16 @@ class DataFile:
         if digest != self.sha256:
             raise DataError(
                 f"{name} is not the {self.folder} file {self.name}: the SHA-256 of its content is "
-                f"{digest}, not {self.sha256}; "
-                "get the file anew"
+                f"{digest}, not {self.sha256}; get the file anew"
             )
         return content
 
     def _cached(self) -> bytes:
         path = _cache() / self.folder / self.name
-        if path.is_file():
-            try:
-                return self._checked(_read(path), str(path))
-            except DataError:
-                return self._downloaded(path)
-        return self._downloaded(path)
+        try:
+            return self._checked(_read(path), str(path))
+        except DataError:
+            return self._downloaded(path)
 
     def _downloaded(self, path: Path) -> bytes:
         """Fetch, check and keep the file; what arrives damaged is fetched again once."""
@@ -78,32 +86,24 @@ class DataFile:
             raise DataError(f"{self.name} is nowhere to be found; {self._help}")
         _require_writable(path.parent)
         source = self.url + self.name
-        raw = _fetch(source)
+        raw = self._fetched(source)
         try:
             content = self._checked(raw, source)
         except DataError:
-            raw = _fetch(source)
+            raw = self._fetched(source)
             content = self._checked(raw, source)
         _write(path, raw)
         return content
 
+    def _fetched(self, url: str) -> bytes:
+        from http.client import HTTPException
+        from urllib.request import urlopen
 
-_HELP = (
-    "put the published files into FOLDER/mnist/, FOLDER/fashion-mnist/ or "
-    "FOLDER/cifar-10-batches-bin/, and set EBMLAB_DATA=FOLDER or pass root=FOLDER"
-)
-
-
-def _places(root: str | Path | None) -> list[tuple[Path, bool]]:
-    """Data folders to look into, and whether the file must be in them."""
-    if root is not None:
-        return [(Path(root), True)]
-    if not (variable := os.environ.get("EBMLAB_DATA")):
-        return []
-    folder = Path(variable).expanduser()
-    if not folder.is_dir():
-        raise DataError(f"EBMLAB_DATA is {variable}, which is no folder; {_HELP}")
-    return [(folder, False)]
+        try:
+            with urlopen(url, timeout=_TIMEOUT) as response:
+                return response.read()
+        except (OSError, HTTPException) as error:
+            raise DataError(f"{url} cannot be downloaded ({error}); {self._help}") from error
 
 
 def _cache() -> Path:
@@ -120,18 +120,6 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error}") from error
-
-
-def _fetch(url: str) -> bytes:
-    """Download one file."""
-    from http.client import HTTPException
-    from urllib.request import urlopen
-
-    try:
-        with urlopen(url, timeout=_TIMEOUT) as response:
-            return response.read()
-    except (OSError, HTTPException) as error:
-        raise DataError(f"{url} cannot be downloaded ({error}); {_HELP}") from error
 
 
 def _require_writable(folder: Path) -> None:

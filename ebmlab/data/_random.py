@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_generator
-from ebmlab.errors import ConfigurationError
+from ebmlab._checks import require_counts, require_generator
 from ebmlab.types import Rng
 
 __all__ = ["normal", "require_draw", "sign", "uniform"]
@@ -12,11 +11,8 @@ __all__ = ["normal", "require_draw", "sign", "uniform"]
 
 def require_draw(n: int, rng: Rng, who: str) -> torch.Generator:
     """Return rng, or raise unless n points can be drawn with it."""
-    device = rng.device if rng is not None else torch.device("cpu")
-    rng = require_generator(rng, who, device)
-    if n < 1:
-        raise ConfigurationError(f"{who} was asked for n = {n} points; n must be at least 1")
-    return rng
+    require_counts(n=n)
+    return require_generator(rng, who, rng.device if rng is not None else torch.device("cpu"))
 
 
 def uniform(n: int, rng: torch.Generator, low: float = 0.0, high: float = 1.0) -> Tensor:

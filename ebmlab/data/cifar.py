@@ -27,21 +27,13 @@ _RECORD = 1 + 3 * 32 * 32
 def cifar10(split: str, root: str | Path | None = None) -> tuple[Tensor, Tensor]:
     """CIFAR-10: 50,000 photographs to train on, 10,000 to test, of ten kinds of things.
 
-    The files of its binary version are looked for in the folder `cifar-10-batches-bin/` of root,
-    else of the folder that the environment variable EBMLAB_DATA names, else of the cache. They are
-    published as one archive, which is not downloaded; their content is checked by SHA-256 each
-    time.
+    The files of its binary version are looked for as by `images.mnist`, in the folder
+    `cifar-10-batches-bin/`. They are published as one archive, which is not downloaded.
 
-    Args:
-        split: "train" or "test".
-        root: a data folder, or None.
+    Args, Raises: as in `images.mnist`.
 
     Returns:
         Images (n, 3, 32, 32), float32 in [0, 1], and labels (n,), int64.
-
-    Raises:
-        ConfigurationError: the split is neither "train" nor "test".
-        DataError: a file is missing or damaged.
 
     Source: Krizhevsky 2009, "Learning multiple layers of features from tiny images".
     """

@@ -17,13 +17,7 @@ _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E
 
 
 def read_idx(path: str | Path) -> Tensor:
-    """Read one IDX file, plain or compressed by gzip.
-
-    Args:
-        path: the file; gzip is recognized by its content, not by its name.
-
-    Returns:
-        A tensor of the sizes and the dtype that the file states.
+    """The tensor in an IDX file, plain or compressed by gzip, whatever its name.
 
     Raises:
         DataError: the file cannot be read, is no IDX file, or is shorter or longer than it states.
@@ -76,19 +70,19 @@ def decode_idx(content: bytes, name: str) -> Tensor:
     kind, ndim = content[2], content[3]
     if content[:2] != b"\0\0" or kind not in _DTYPES or ndim == 0:
         raise DataError(
-            f"{name} is no IDX file: it begins with {content[:4].hex(' ')}, where 00 00, a type "
-            "(08, 09, 0b, 0c, 0d, 0e) and the number of dimensions (01 or more) are due"
+            f"{name} is no IDX file: it begins with {content[:4].hex(' ')}; expected 00 00, "
+            "a type (08, 09, 0b, 0c, 0d, 0e) and the number of dimensions (01 or more)"
         )
     header = 4 + 4 * ndim
     if len(content) < header:
         raise DataError(f"{name} is truncated within its {header} bytes of header")
     shape = [int(size) for size in np.frombuffer(content[4:header], ">u4")]
     dtype = np.dtype(_DTYPES[kind])
-    due = header + math.prod(shape) * dtype.itemsize
-    if len(content) != due:
-        fault = "is truncated" if len(content) < due else "has trailing bytes"
+    size = header + math.prod(shape) * dtype.itemsize
+    if len(content) != size:
+        fault = "is truncated" if len(content) < size else "has trailing bytes"
         raise DataError(
-            f"{name} {fault}: the sizes {shape} ask for {due} bytes, not {len(content)}"
+            f"{name} {fault}: the sizes {shape} ask for {size} bytes, not {len(content)}"
         )
     numbers = np.frombuffer(content, dtype, offset=header).astype(dtype.newbyteorder("="))
     return torch.from_numpy(numbers.reshape(shape))

@@ -82,18 +82,7 @@ def mnist(split: str, root: str | Path | None = None) -> tuple[Tensor, Tensor]:
 def fashion_mnist(split: str, root: str | Path | None = None) -> tuple[Tensor, Tensor]:
     """Fashion-MNIST: articles of clothing of ten kinds, as large and as many as MNIST's digits.
 
-    Files are looked for as by `mnist`, in the folder `fashion-mnist/`.
-
-    Args:
-        split: "train" or "test".
-        root: a data folder, or None.
-
-    Returns:
-        Images (n, 1, 28, 28), float32 in [0, 1], and labels (n,), int64.
-
-    Raises:
-        ConfigurationError: the split is neither "train" nor "test".
-        DataError: a file is missing, damaged, or cannot be downloaded or stored.
+    Args, Returns, Raises: as in `mnist`; the files are looked for in the folder `fashion-mnist/`.
 
     Source: Xiao, Rasul, Vollgraf 2017, arXiv:1708.07747.
     """

@@ -30,7 +30,7 @@ class Ellipse:
         noise: the standard deviation of each coordinate's blur, >= 0.
 
     Raises:
-        ConfigurationError: a radius is not positive, or noise is negative.
+        ConfigurationError: a radius is not positive, noise is negative, n < 1, or rng is missing.
 
     Example:
         >>> ellipse(rng=torch.Generator().manual_seed(0)).shape
@@ -48,11 +48,7 @@ class Ellipse:
         require_non_negative("noise", self.noise)
 
     def __call__(self, n: int = 24, rng: Rng = None) -> Tensor:
-        """Draw n independent points (n, 2), in float32 on rng's device.
-
-        Raises:
-            ConfigurationError: n < 1, or rng is missing.
-        """
+        """Draw n independent points (n, 2), in float32 on rng's device."""
         rng = require_draw(n, rng, type(self).__name__)
         radii = torch.tensor(self.radii, device=rng.device)
         return _around(radii.expand(n, 2), self.noise, rng)
@@ -69,7 +65,8 @@ class Horn:
         noise: the standard deviation of each coordinate's blur, >= 0.
 
     Raises:
-        ConfigurationError: alpha or beta is not positive, or noise is negative.
+        ConfigurationError: as in `Ellipse`.
+        ShapeError: x is not (*batch, 1).
 
     Example:
         >>> horn.radii(torch.tensor([[0.0], [0.5]]))
@@ -92,21 +89,13 @@ class Horn:
         require_non_negative("noise", self.noise)
 
     def __call__(self, n: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw n independent pairs, x (n, 1) and y (n, 2), in float32 on rng's device.
-
-        Raises:
-            ConfigurationError: n < 1, or rng is missing.
-        """
+        """Draw n independent pairs, x (n, 1) and y (n, 2), in float32 on rng's device."""
         rng = require_draw(n, rng, type(self).__name__)
         x = uniform(n, rng)[:, None]
         return x, _around(self.radii(x), self.noise, rng)
 
     def radii(self, x: Tensor) -> Tensor:
-        """ρ(x), (*batch, 2), for x (*batch, 1).
-
-        Raises:
-            ShapeError: x is not (*batch, 1).
-        """
+        """ρ(x), (*batch, 2), for x (*batch, 1)."""
         if x.shape[-1:] != (1,):
             raise ShapeError(f"x has shape {tuple(x.shape)}; scalars are (*batch, 1)")
         first, second = self.alpha * x, self.beta * x

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import common_batch, require_positive, require_same_kind
+from ebmlab._kinds import require_floats
 from ebmlab.data._random import normal, require_draw, sign, uniform
-from ebmlab.errors import DtypeError, ShapeError
+from ebmlab.errors import ShapeError
 
 __all__ = [
     "CrossingLines",
@@ -35,7 +36,7 @@ class Relation(ABC):
         noise: the standard deviation of what blurs the noise-free relation, > 0.
 
     Raises:
-        ConfigurationError: noise is not positive.
+        ConfigurationError: noise is not positive, n < 1, or rng is missing.
 
     Example:
         >>> x, y = circle(5, torch.Generator().manual_seed(0))
@@ -51,11 +52,7 @@ class Relation(ABC):
         require_positive("noise", self.noise)
 
     def __call__(self, n: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw n independent pairs: x (n, 1) and y (n, 1).
-
-        Raises:
-            ConfigurationError: n < 1, or rng is missing.
-        """
+        """Draw n independent pairs: x (n, 1) and y (n, 1)."""
         require_draw(n, rng, type(self).__name__)
         x, y = self._draw(n, rng)
         return x[:, None], y[:, None]
@@ -72,7 +69,7 @@ class Relation(ABC):
         for name, t in (("x", x), ("y", y)):
             if t.shape[-1:] != (1,):
                 raise ShapeError(f"{name} has shape {tuple(t.shape)}; scalars are (*batch, 1)")
-            _require_floating(name, t)
+            require_floats(name, t)
         require_same_kind({"x": x, "y": y})
         common_batch({"x": x.shape[:-1], "y": y.shape[:-1]})
         return self._log_density(x[..., 0].double(), y[..., 0].double()).to(y.dtype)
@@ -86,7 +83,7 @@ class Relation(ABC):
         """
         if x.ndim != 1:
             raise ShapeError(f"x has shape {tuple(x.shape)}; branches are listed for x (n,)")
-        _require_floating("x", x)
+        require_floats("x", x)
         y, exists = self._branches(x.double())
         return [row[found].sort().values.to(x.dtype) for row, found in zip(y, exists, strict=True)]
 
@@ -106,11 +103,6 @@ class Relation(ABC):
     @abstractmethod
     def _branches(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Candidates (n, k) for x (n,) in float64, and which of them exist."""
-
-
-def _require_floating(name: str, t: Tensor) -> None:
-    if not t.is_floating_point():
-        raise DtypeError(f"{name} has dtype {t.dtype}; convert it with .float()")
 
 
 _BLOCK = 4096

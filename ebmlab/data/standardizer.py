@@ -5,8 +5,9 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
+from ebmlab._kinds import require_floats
 from ebmlab._precise import precise, scale_of
-from ebmlab.errors import DtypeError, NonFiniteError, ShapeError
+from ebmlab.errors import NonFiniteError, ShapeError
 
 __all__ = ["Standardizer"]
 
@@ -47,9 +48,7 @@ class Standardizer(NamedTuple):
             raise ShapeError(
                 f"t has shape {tuple(t.shape)}; a standard deviation needs (n, *event) with n >= 2"
             )
-        if not t.is_floating_point():
-            raise DtypeError(f"t has dtype {t.dtype}; convert it with .float()")
-        t = precise(t.detach())
+        t = precise(require_floats("t", t).detach())
         low, high = t.amin(0), t.amax(0)
         if not bool((low.isfinite() & high.isfinite()).all()):
             raise NonFiniteError(f"t {tuple(t.shape)} holds NaN or infinity; leave it out")

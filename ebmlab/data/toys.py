@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_positive
+from ebmlab._checks import require_counts, require_positive
 from ebmlab.data._random import normal, require_draw, sign, uniform
 from ebmlab.errors import ConfigurationError, ShapeError
 
@@ -43,11 +43,7 @@ class Toy(ABC):
     """
 
     def __call__(self, n: int, rng: torch.Generator) -> Tensor:
-        """Draw n independent points (n, 2).
-
-        Raises:
-            ConfigurationError: n < 1, or rng is missing.
-        """
+        """Draw n independent points (n, 2); ConfigurationError if n < 1, or rng is missing."""
         require_draw(n, rng, type(self).__name__)
         return self._draw(n, rng)
 
@@ -65,11 +61,7 @@ class KnownToy(Toy):
     """
 
     def log_density(self, y: Tensor) -> Tensor:
-        """The exact log p(y) in nats, (*batch), of points y (*batch, 2).
-
-        Raises:
-            ShapeError: y is not (*batch, 2).
-        """
+        """The exact log p(y) in nats, (*batch), of points y (*batch, 2)."""
         if y.shape[-1:] != (2,):
             raise ShapeError(f"y has shape {tuple(y.shape)}; points of the plane are (*batch, 2)")
         return self._log_density(y)
@@ -109,9 +101,8 @@ class GaussianClusters(KnownToy):
     def _log_density(self, y: Tensor) -> Tensor:
         means = torch.tensor(self.means, dtype=y.dtype, device=y.device)
         squared = (y.unsqueeze(-2) - means).square().sum(-1) / self.scale**2
-        return (-0.5 * squared).logsumexp(-1) - math.log(
-            2 * math.pi * self.scale**2 * len(self.means)
-        )
+        area = 2 * math.pi * self.scale**2 * len(self.means)
+        return (-0.5 * squared).logsumexp(-1) - math.log(area)
 
 
 @dataclass(frozen=True)
@@ -173,9 +164,8 @@ class Rings(KnownToy):
         radii = torch.tensor(self.radii, dtype=y.dtype, device=y.device)
         r = torch.linalg.vector_norm(y, dim=-1, keepdim=True)
         variance = self.noise**2
-        each = torch.special.i0e(r * radii / variance).log() - (r - radii).square() / (
-            2 * variance
-        )
+        misfit = (r - radii).square() / (2 * variance)
+        each = torch.special.i0e(r * radii / variance).log() - misfit
         return each.logsumexp(-1) - math.log(2 * math.pi * variance * len(self.radii))
 
 
@@ -201,7 +191,7 @@ class Pinwheel(KnownToy):
     twist: float = 0.9
 
     def __post_init__(self) -> None:
-        require_positive("arms", self.arms)
+        require_counts(arms=self.arms)
         require_positive("radial", self.radial)
         require_positive("tangential", self.tangential)
 

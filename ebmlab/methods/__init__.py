@@ -1,6 +1,17 @@
 """Recipes: each method is an energy and an objective, put together in a few lines.
 
-`print(method)` shows what a method is made of; `ebmlab methods` lists them all.
+`print(method)` shows what a method is made of; `ebmlab methods` lists them all, and
+`ebmlab methods NAME` tells all about one.
+
+Args that recipes share, unless they say otherwise:
+    encoder: f, (n, *event) -> (n, dim), the representation.
+    decoder: g, from codes as the encoder gives them.
+    dim: length of the representation.
+    distance: of g(z) and y; None takes the squared distance of vectors.
+    projection: length of the codes that are compared.
+    hidden: width of the projector's hidden layers.
+    temperature: τ, by which logits or cosines are divided.
+    x_ndim: event dimensions of x: 1 points, 3 images.
 """
 
 from ebmlab.methods.asymmetric import *

@@ -44,13 +44,6 @@ def autoencoder(
 ) -> Method:
     """Autoencoder: F(y) = distance(g(f(y)), y).
 
-    A z too narrow to copy y prevents collapse, or nothing does.
-
-    Args:
-        encoder: f, to (n, dim).
-        decoder: g, from as much.
-        distance: squared distance of vectors by default.
-
     Source: Rumelhart, Hinton, Williams 1986; Bourlard, Kamp 1988.
     """
     return Method(_encoded(encoder, decoder, distance), Regularized(), encoder=encoder)
@@ -64,11 +57,8 @@ def denoising_autoencoder(
 
     The noise keeps a wide code from copying y.
 
-    Args:
-        encoder: f, to (n, dim).
-        decoder: g, from as much.
+    Args beside those that recipes share:
         sigma: σ, in the units of y.
-        distance: squared distance of vectors by default.
 
     Source: Vincent, Larochelle, Bengio, Manzagol 2008.
     """
@@ -88,14 +78,10 @@ def contractive_autoencoder(
 ) -> Method:
     """Contractive autoencoder: distance(g(f(y)), y) + λ ‖∂f/∂y‖²_F.
 
-    The price of every direction that f follows keeps a wide code from copying y.
-
-    Args:
+    Args beside those that recipes share:
         encoder: f, to (n, dim), twice differentiable.
-        decoder: g, from as much.
         weight: λ.
         probes: estimate the square by so many random directions; None is exact.
-        distance: squared distance of vectors by default.
 
     Source: Rifai, Vincent, Muller, Glorot, Bengio 2011.
     """

@@ -39,21 +39,14 @@ def swav(
     The equal share of all clusters prevents collapse. x are all views, y those whose clusters are
     predicted: x = (g1, g2, l1, …), y = (g1, g2) for two large and several small crops.
 
-    Args:
-        encoder: (n, *event) -> (n, dim), the representation.
-        dim: its length.
+    Args beside those that recipes share:
         prototypes: number of clusters K.
-        projection: length of the codes.
-        hidden: width of the projector's hidden layer.
-        temperature: τ of the prediction.
-        epsilon: ε of Sinkhorn.
-        iterations: of Sinkhorn.
+        epsilon, iterations: ε and iterations of Sinkhorn.
         memory: past codes of each view that join its batch, where that is smaller than K; 3840 in
             the paper.
         memory_from: commits before that; 15 epochs in the paper, which fills it only from then on.
         frozen_steps: commits in which the prototypes stay.
         views: how many views y holds, each with a memory of its own; None: y is one tensor.
-        x_ndim: event dimensions: 1 points, 3 images.
 
     Source: Caron et al. 2020, arXiv:2006.09882.
     """
@@ -83,22 +76,15 @@ def deepcluster(
     """DeepCluster-v2: each view's code predicts the cluster of another's, found by K-means.
 
     Clusters of all the data, which no gradient moves, prevent collapse. x and y are tuples of
-    views, as in SwAV. There are as many clusterings as numbers in `prototypes`, averaged. To begin
-    with clusters of data, as the paper does, call `training.settle` with `every` commits. The
-    current code is assigned, not that of the last epoch.
+    views, as in SwAV. The energies of the clusterings are averaged. To begin with clusters of
+    data, as the paper does, call `training.settle` with `every` commits. The current code is
+    assigned, not that of the last epoch.
 
-    Args:
-        encoder: (n, *event) -> (n, dim), the representation.
-        dim: its length.
+    Args beside those that recipes share:
         memory: how many codes K-means sees, such as one for each datum and view of y.
         every: commits from one K-means to the next: an epoch.
         prototypes: number of clusters of each clustering.
-        projection: length of the codes.
-        hidden: width of the projector's hidden layer.
-        temperature: τ of the prediction.
-        iterations: of K-means.
-        seed: of its starts, one more for each further clustering.
-        x_ndim: event dimensions: 1 points, 3 images.
+        iterations, seed: of K-means; each further clustering has one seed more.
 
     Source: Caron et al. 2020, arXiv:2006.09882.
     """
@@ -136,19 +122,13 @@ def deepercluster(
     that were rotated, y the numbers (n) of their angles. The authors have no projector, cluster
     whitened features of upright images, and draw all clusters alike often.
 
-    Args:
-        encoder: (n, *event) -> (n, dim), the representation.
-        dim: its length.
+    Args beside those that recipes share:
         memory: how many codes K-means sees.
         every: commits from one K-means to the next: 3 epochs in the paper.
         labels: how many angles.
         clusters: how many; with the angles they are labels · clusters super-classes.
         parts: how many in each super-class.
-        projection: length of the codes.
-        hidden: width of the projector's hidden layer.
-        iterations: of K-means.
-        seed: of its starts.
-        x_ndim: event dimensions of x.
+        iterations, seed: of K-means.
 
     Source: Caron, Bojanowski, Mairal, Joulin 2019, arXiv:1905.01278.
     """
@@ -186,18 +166,14 @@ def dino(
     the moving average prevent collapse (dynamics, not descent). x are all views, y the large ones.
     The projector begins with torch's weights, that of the paper with smaller ones.
 
-    Args:
-        encoder: (n, *event) -> (n, dim), the representation.
-        dim: its length.
+    Args beside those that recipes share:
         outputs: number of clusters K.
         hidden: widths of the projector.
         bottleneck: length of its output, which is normalized.
-        temperature: τ of the student.
         target_temperature: τ of the teacher, or a function of its clock.
         momentum: of the center.
         decay: of the teacher; `teachers.rising_cosine(0.996, steps)` in the paper.
         frozen_steps: commits in which the last layer stays; an epoch in the paper.
-        x_ndim: event dimensions: 1 points, 3 images.
 
     Source: Caron et al. 2021, arXiv:2104.14294.
     """
@@ -236,18 +212,13 @@ def paws(
     pairs of views count alike, where those of a small view count half in the paper; the predictor
     that it adds on ImageNet, but not on CIFAR-10, is left out.
 
-    Args:
-        encoder: (n, *event) -> (n, dim), the representation.
-        dim: its length.
+    Args beside those that recipes share:
         classes: how many there are; labels are whole numbers below.
         views: how many views y holds.
-        projection: length of the codes.
-        hidden: width of the projector's two hidden layers.
         temperature: τ of the neighbors.
         sharpen: t, the target is p^{1/t}.
         smoothing: share of each label that goes to all classes.
         entropy: weight of the mean class's entropy.
-        x_ndim: event dimensions: 1 points, 3 images.
 
     Source: Assran et al. 2021, arXiv:2104.13963.
     """

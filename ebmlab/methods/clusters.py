@@ -96,15 +96,13 @@ def vq_vae(
 
     The K codes prevent collapse: z carries at most log K nats a part.
 
-    Args:
+    Args beside those that recipes share:
         encoder: f, to (n, d), or to (n, parts, d), which are quantized one by one.
-        decoder: g, from as much.
         codebook: where codes start, (K, d): moving averages, or learned by gradient if it is a
             Parameter.
         commitment: β, how strongly f(y) is held near its code.
         decay: of the moving averages; see `Codebook`.
         restart: share of the mean count at or below which a code begins again at data.
-        distance: squared distance of vectors by default.
         parts: whether the encoder gives several vectors.
 
     Source: van den Oord, Vinyals, Kavukcuoglu 2017, arXiv:1711.00937.

@@ -40,16 +40,11 @@ def simclr(
 ) -> Method:
     """SimCLR: two views agree in cosine, against all other views of the batch (NT-Xent).
 
-    Negatives prevent collapse. x and y are tuples of views, `method((v1, v2), (v1, v2))`. The
-    projector is the paper's; in the authors' code its last layer, too, is normalized over the
-    batch.
+    x and y are tuples of views, `method((v1, v2), (v1, v2))`. The projector is the paper's; the
+    authors' code also normalizes its last layer over the batch.
 
-    Args:
-        encoder: (n, *event) -> (n, dim), the representation.
-        dim: its length.
-        projection: length of the codes compared.
+    Args beside those that recipes share:
         temperature: τ; 0.5 for small images, 0.1 for large ones.
-        x_ndim: event dimensions: 1 points, 3 images.
 
     Source: Chen, Kornblith, Norouzi, Hinton 2020, arXiv:2002.05709.
     """
@@ -72,19 +67,14 @@ def moco(
 ) -> Method:
     """MoCo: one view agrees in cosine with a slow teacher's code of another, against past codes.
 
-    Negatives prevent collapse. x is one view and y another, or both are tuples of views. This is
-    version 2; the first one has a linear head and τ = 0.07. The paper shuffles batches between the
-    ranks before they are normalized, which is not done here.
+    x is one view and y another, or both are tuples of views. This is version 2; the first one has
+    a linear head and τ = 0.07. The paper also shuffles batches between ranks before normalizing
+    them.
 
-    Args:
-        encoder: (n, *event) -> (n, dim), the representation.
-        dim: its length.
-        projection: length of the codes compared.
+    Args beside those that recipes share:
         memory: how many past codes of the teacher are negatives.
-        temperature: τ.
         decay: of the teacher.
         seed: of the memory's first codes.
-        x_ndim: event dimensions: 1 points, 3 images.
 
     Source: He et al. 2020, arXiv:1911.05722; version 2, Chen et al. 2020, arXiv:2003.04297.
     """
@@ -111,18 +101,12 @@ def nnclr(
 ) -> Method:
     """NNCLR: the nearest of past codes to one view's is predicted from the other view.
 
-    Negatives prevent collapse. x and y are tuples of views.
+    x and y are tuples of views.
 
-    Args:
-        encoder: (n, *event) -> (n, dim), the representation.
-        dim: its length.
-        projection: length of the codes.
-        hidden: width of the projector's two hidden layers.
+    Args beside those that recipes share:
         bottleneck: width of the predictor's hidden layer.
         memory: how many past codes there are to choose from.
-        temperature: τ.
         seed: of the memory's first codes.
-        x_ndim: event dimensions: 1 points, 3 images.
 
     Source: Dwibedi et al. 2021, arXiv:2104.14548.
     """
@@ -138,8 +122,6 @@ def nnclr(
 def noise_contrastive(energy: Energy, density: Density, k: int = 16) -> Method:
     """Tell the right y from k draws of a known density: E tends to -log p(y | x) + log q(y) + c.
 
-    Negatives prevent collapse.
-
     Source: Gutmann, Hyvärinen 2010; Ma, Collins 2018, arXiv:1809.01812.
     """
     return Method(energy, Contrastive(InfoNCE(), Noise(density, k)))
@@ -151,7 +133,7 @@ def igebm(
 ) -> Method:
     """IGEBM: E+ - E- + α E², negatives from persistent chains of the model, 5 % of them reborn.
 
-    Negatives prevent collapse. α holds energies near 0; 0 leaves the gradient of the likelihood.
+    α holds energies near 0; 0 leaves the gradient of the likelihood.
 
     Source: Du, Mordatch 2019, arXiv:1903.08689.
     """

@@ -39,11 +39,7 @@ def ellipse(
 def horn(temperature: float = 0.0, atoms: int = 48, *, hidden: tuple[int, ...] = (8, 8)) -> Method:
     """The horn: an ellipse for each x, E = ‖y - (f1(x) cos z, f2(x) sin z)‖² with a network f.
 
-    z has one dimension where y has two, and that prevents collapse.
-
-    Args:
-        temperature: T >= 0.
-        atoms: how many angles are tried, evenly spaced.
+    Args beside those of `ellipse`:
         hidden: widths of the hidden layers of f, from the scalar x to two radii.
 
     Source: Canziani, LeCun 2020, lectures on latent-variable energy models.

@@ -47,14 +47,11 @@ def latent_prediction(
 ) -> Method:
     """Predict a *set* of y: F(x, y) = min over z of ‖g(x, z) - y‖², or its free energy at T > 0.
 
-    The few values that z may take prevent collapse: z carries at most log k nats.
-
-    Args:
+    Args beside those that recipes share:
         decoder: g(x, z), or g(z).
         atoms: the values of z, (k, *event).
         temperature: T >= 0.
         takes_x: whether the decoder is conditional.
-        distance: squared distance of vectors by default.
 
     Source: LeCun et al. 2006; LeCun 2022, "A path towards autonomous machine intelligence".
     """

@@ -2,6 +2,7 @@
 
 from torch import nn
 
+from ebmlab._checks import require_shares
 from ebmlab.energies import JointEmbedding, SquaredDistance, Whitened
 from ebmlab.errors import ConfigurationError
 from ebmlab.methods.cards import card
@@ -29,16 +30,14 @@ def vicreg(
 
     The variance of the population prevents collapse. Loss: 25 · mse + 25 · V + 1 · C.
 
-    Args:
+    Args beside those that recipes share:
         encoder: (n, *event) -> (n, …), the representation.
         dim: length of the codes that are compared.
         target: encoder of y where x and y are things of different kinds; None shares one.
         projector: from the representation to the codes, in the paper `Expander(…, 8192, 8192)`;
             None compares representations.
-        invariance: weight of the mean squared difference.
-        std: weight of the variance term.
-        cov: weight of the covariance term.
-        x_ndim: event dimensions: 1 points, 3 images.
+        invariance, std, cov: weights of the mean squared difference, the variance term and the
+            covariance term.
 
     Source: Bardes, Ponce, LeCun 2022, arXiv:2105.04906.
     """
@@ -65,13 +64,8 @@ def barlow_twins(
     Its diagonal, 1 only for codes that vary, prevents collapse. The energy, a squared distance,
     is not trained itself: agreement is the diagonal's. x and y are tuples of views.
 
-    Args:
-        encoder: (n, *event) -> (n, dim), the representation.
-        dim: its length.
-        projection: length of the codes.
-        hidden: widths of the projector's two hidden layers.
+    Args beside those that recipes share:
         off_diagonal: λ, the weight of the redundancy.
-        x_ndim: event dimensions: 1 points, 3 images.
 
     Source: Zbontar, Jing, Misra, LeCun, Deny 2021, arXiv:2103.03230.
     """
@@ -101,22 +95,16 @@ def lejepa(
     dimensions, not ‖·‖²: its λ' is λ = d λ' / (1 - λ' + d λ') here; and with small views its
     center is that of the large ones.
 
-    Args:
-        encoder: (n, *event) -> (n, dim), the representation.
-        dim: its length.
-        projection: length of the codes.
-        hidden: widths of the projector's two hidden layers.
+    Args beside those that recipes share:
         weight: λ.
         views: how many views x and y hold, at least 2.
         directions: of SIGReg.
-        x_ndim: event dimensions: 1 points, 3 images.
 
     Source: Balestriero, LeCun 2025, arXiv:2511.08544.
     """
-    if views < 2 or not 0 <= weight <= 1:
-        raise ConfigurationError(
-            f"views is {views}, weight {weight}; give at least 2 views and a weight in [0, 1]"
-        )
+    require_shares(weight=weight)
+    if views < 2:
+        raise ConfigurationError(f"views is {views}; it must be at least 2")
     f = nn.Sequential(encoder, Projector(dim, hidden, projection, layers=3))
     energy = JointEmbedding(f, f, SquaredDistance(), x_ndim=x_ndim)
     pull = (1 - weight) * (views - 1) / (2 * views)
@@ -139,13 +127,8 @@ def w_mse(
     Whitening, which needs codes that vary in all directions, prevents collapse. The paper's
     loss 2 - 2 cos is this one plus 2. x and y are tuples of views.
 
-    Args:
-        encoder: (n, *event) -> (n, dim), the representation.
-        dim: its length.
-        projection: length of the codes.
-        hidden: width of the projector's hidden layer.
+    Args beside those that recipes share:
         rows: how many rows are whitened together, see `Whitened`.
-        x_ndim: event dimensions: 1 points, 3 images.
 
     Source: Ermolov, Siarohin, Sangineto, Sebe 2021, arXiv:2007.06346.
     """

@@ -63,13 +63,9 @@ def psd(
     alone, and afterwards f(y) stands in for the search. Codes are
     `method.energy.posterior(None, y).atoms[0]`, their guesses `method.encode(y)`.
 
-    Args:
-        atoms: the first columns of D, (k, dim).
+    Args beside those of `sparse_coding`:
         encoder: f, (n, dim) -> (n, k).
-        weight: λ.
         prediction: α.
-        steps: the most proximal-gradient steps of a code.
-        tolerance: where they stop, see `Proximal`.
 
     Source: Kavukcuoglu, Ranzato, LeCun 2010, arXiv:1010.3467.
     """
@@ -87,10 +83,8 @@ def lista(atoms: Tensor, steps: int = 3, weight: float = 1.0, *, shared: bool = 
     column cannot buy off, prevents collapse. D learns as well, unless it is frozen:
     `method.energy.energy.decoder.requires_grad_(False)`.
 
-    Args:
-        atoms: the first columns of D, (k, dim).
+    Args beside those of `sparse_coding`:
         steps: layers of f.
-        weight: λ.
         shared: whether all layers share their matrices.
 
     Source: Gregor, LeCun 2010, "Learning fast approximations of sparse coding", which fits f to

@@ -30,13 +30,12 @@ def glo(
     The few dimensions of z prevent collapse. x is the number of the datum, (batch,) whole numbers;
     `fit(method, (torch.arange(n), y), …)`.
 
-    Args:
+    Args beside those that recipes share:
         decoder: g, from (n, dim).
         n: how many data there are.
         dim: length of z.
         rng: for the first z, Gaussian, put into the ball.
         radius: of the ball.
-        distance: squared distance of vectors by default.
 
     Source: Bojanowski, Joulin, Lopez-Paz, Szlam 2018, arXiv:1707.05776.
     """

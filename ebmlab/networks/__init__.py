@@ -4,7 +4,7 @@ from ebmlab.networks._backbones.conv_encoder import ConvEncoder
 from ebmlab.networks._backbones.convnet import ConvNet
 from ebmlab.networks._backbones.masked import MaskedAutoencoder
 from ebmlab.networks._backbones.patches import patched
-from ebmlab.networks._backbones.regnet import RegNetSpec, RegNetY
+from ebmlab.networks._backbones.regnet import RegNetY
 from ebmlab.networks._backbones.resnet import ResNet
 from ebmlab.networks._backbones.vit import ViT, vit_small, vit_tiny
 from ebmlab.networks.codebook import Codebook
@@ -39,7 +39,6 @@ __all__ = [
     "Modulated",
     "Projector",
     "Prototypes",
-    "RegNetSpec",
     "RegNetY",
     "ResNet",
     "Transposed",

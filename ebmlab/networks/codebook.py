@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import require_non_negative
+from ebmlab._checks import require_shares
 from ebmlab._distances import nearest_rows, squared_distances
 from ebmlab._precise import SINGLE, Precise, precise
 from ebmlab._ranks import gathered, rank_count, rank_number, totaled
@@ -57,13 +57,11 @@ class Codebook(Precise):
         super().__init__()
         if codes.ndim != 2 or codes.numel() == 0 or not codes.is_floating_point():
             raise ShapeError(
-                f"codes has shape {tuple(codes.shape)} and dtype {codes.dtype}; (K, d) floats due"
+                f"codes are {tuple(codes.shape)} of {codes.dtype}; expected floats (K, d)"
             )
         if not bool(codes.isfinite().all()):
             raise NonFiniteError(f"codes {tuple(codes.shape)} holds NaN or infinity")
-        require_non_negative("decay", decay)
-        if decay > 1:
-            raise ConfigurationError(f"decay is {decay}; it must lie in [0, 1]")
+        require_shares(decay=decay)
         if restart is not None and not 0 <= restart < 1:
             raise ConfigurationError(f"restart is {restart}; it must lie in [0, 1), or be None")
         if isinstance(codes, nn.Parameter):

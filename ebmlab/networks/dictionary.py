@@ -32,7 +32,7 @@ class Dictionary(nn.Linear, Stepped):
     def __init__(self, atoms: Tensor) -> None:
         if atoms.ndim != 2 or not bool((_length(atoms.T) > 0).all() & atoms.isfinite().all()):
             raise ShapeError(
-                f"atoms have shape {tuple(atoms.shape)}; (k, dim) is due, each finite and not zero"
+                f"atoms have shape {tuple(atoms.shape)}; expected (k, dim), each finite, none zero"
             )
         # The shell draws no weights of its own.
         super().__init__(*atoms.shape, bias=False, device="meta")

@@ -2,10 +2,12 @@
 
 from torch import nn
 
+from ebmlab.networks.mlp import Projector
+
 __all__ = ["Expander"]
 
 
-class Expander(nn.Sequential):
+class Expander(Projector):
     """Twice linear, batch normalization, ReLU; then linear, all without biases that cancel.
 
     Args:
@@ -20,12 +22,4 @@ class Expander(nn.Sequential):
     """
 
     def __init__(self, inputs: int, hidden: int, outputs: int) -> None:
-        super().__init__(
-            nn.Linear(inputs, hidden, bias=False),
-            nn.BatchNorm1d(hidden),
-            nn.ReLU(),
-            nn.Linear(hidden, hidden, bias=False),
-            nn.BatchNorm1d(hidden),
-            nn.ReLU(),
-            nn.Linear(hidden, outputs, bias=False),
-        )
+        super().__init__(inputs, hidden, outputs, layers=3, last=nn.Identity())

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import require_non_negative
+from ebmlab._checks import require_counts, require_non_negative
 from ebmlab._precise import precise
 from ebmlab._shown import Shown
-from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.errors import ShapeError
 
 __all__ = ["LISTA"]
 
@@ -43,10 +43,9 @@ class LISTA(Shown):
         super().__init__()
         if atoms.ndim != 2 or not bool(atoms.isfinite().all() & (atoms != 0).any()):
             raise ShapeError(
-                f"atoms have shape {tuple(atoms.shape)}; (k, dim) is due, finite and not all zero"
+                f"atoms have shape {tuple(atoms.shape)}; expected (k, dim), finite, not all zero"
             )
-        if steps < 1:
-            raise ConfigurationError(f"steps is {steps}; it must be at least 1")
+        require_counts(steps=steps)
         require_non_negative("weight", weight)
         self.steps, self.shared = steps, shared
         d = precise(atoms.detach())

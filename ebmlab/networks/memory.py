@@ -5,10 +5,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from ebmlab._checks import require_counts
 from ebmlab._precise import SINGLE, Precise
 from ebmlab._randomness import stream
 from ebmlab._ranks import gathered
-from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.errors import ShapeError
 
 __all__ = ["Memory"]
 
@@ -53,10 +54,7 @@ class Memory(Precise):
     def __init__(self, size: int, dim: int, seed: int = 0, *, views: int | None = None) -> None:
         super().__init__()
         kinds = () if views is None else (views,)
-        if min(size, dim, *kinds) < 1:
-            raise ConfigurationError(
-                f"size is {size}, dim {dim}, views {views}; all must be at least 1"
-            )
+        require_counts(size=size, dim=dim, views=min(kinds, default=1))
         codes = torch.randn(*kinds, size, dim, generator=stream(seed, rank=0))
         self.register_buffer("codes", nn.functional.normalize(codes, dim=-1))
         self.register_buffer("pointer", torch.zeros((), dtype=torch.long))
@@ -81,8 +79,8 @@ class Memory(Precise):
         *kinds, _, dim = self.codes.shape
         own = tuple(codes.shape[codes.ndim - 2 - len(kinds) : -2])
         if codes.ndim < 2 + len(kinds) or codes.shape[-1] != dim or own != tuple(kinds):
-            due = ", ".join(["…", *map(str, kinds), "b", str(dim)])
-            raise ShapeError(f"codes have shape {tuple(codes.shape)}; ({due}) is due")
+            wanted = ", ".join(["…", *map(str, kinds), "b", str(dim)])
+            raise ShapeError(f"codes have shape {tuple(codes.shape)}; expected ({wanted})")
 
     def extra_repr(self) -> str:
         """What `print` shows."""

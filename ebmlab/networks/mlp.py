@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ebmlab.errors import ConfigurationError
+from ebmlab._checks import require_counts
 
 __all__ = ["MLP", "Choice", "Conditional", "Projector"]
 
@@ -111,8 +111,7 @@ class Projector(nn.Sequential):
         layers: int = 2,
         last: nn.Module | None = None,
     ) -> None:
-        if layers < 1:
-            raise ConfigurationError(f"layers is {layers}; at least 1 is due")
+        require_counts(layers=layers)
         *sizes, width = (inputs, *[hidden] * (layers - 1))
         parts: list[nn.Module] = []
         for before, after in itertools.pairwise((*sizes, width)):

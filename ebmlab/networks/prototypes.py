@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ebmlab.errors import ConfigurationError
+from ebmlab._checks import require_counts, require_non_negative
 from ebmlab.protocols import Stepped
 
 __all__ = ["Directions", "Prototypes"]
@@ -16,11 +16,8 @@ class _Cosines(Stepped):
     clock: Tensor
 
     def __init__(self, dim: int, k: int, frozen_steps: int = 0) -> None:
-        if dim < 1 or k < 1 or frozen_steps < 0:
-            raise ConfigurationError(
-                f"dim is {dim}, k {k}, frozen_steps {frozen_steps}; the first two must be at "
-                "least 1, the last not negative"
-            )
+        require_counts(dim=dim, k=k)
+        require_non_negative("frozen_steps", frozen_steps)
         super().__init__()
         self.weight = nn.Parameter(nn.init.normal_(torch.empty(k, dim)))
         self.frozen_steps = frozen_steps
@@ -81,10 +78,7 @@ class Directions(_Cosines):
 
     s_k = v_k · h / (‖v_k‖ ‖h‖).
 
-    Args:
-        dim: length of the codes.
-        k: how many directions.
-        frozen_steps: commits during which no gradient moves the weights.
+    Args: as in `Prototypes`.
 
     Example:
         >>> layer = Directions(4, 10)

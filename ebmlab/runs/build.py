@@ -30,12 +30,7 @@ class Built(NamedTuple):
 
 
 class Batches:
-    """The batches of a run from one of its steps on: what `fit` draws from.
-
-    Args:
-        built: the run.
-        start: steps done before.
-    """
+    """The batches of a run after its first `start` steps: what `fit` draws from."""
 
     def __init__(self, built: Built, start: int = 0) -> None:
         self.built, self.step = built, start
@@ -49,11 +44,9 @@ class Batches:
 
 
 def build(config: Config, device: str | None = None) -> Built:
-    """The parts of a run as it starts; the same config gives the same weights.
+    """The parts of a run as it starts, on the config's device or another.
 
-    Args:
-        config: of the run.
-        device: None takes the config's.
+    The same config gives the same weights.
 
     Raises:
         ConfigurationError: an unknown name, an encoder or a batch that does not fit, no such

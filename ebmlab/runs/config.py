@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 import ebmlab
-from ebmlab._checks import require_positive
+from ebmlab._checks import require_counts, require_positive
 from ebmlab.errors import ConfigurationError, FileError
 
 __all__ = ["CONFIG", "Config", "read_config", "require_same", "write_config"]
@@ -21,8 +21,7 @@ class Config:
     """All arguments of a run; its batches, weights and views follow from them.
 
     Args:
-        method: its name.
-        data: an image set's name.
+        method, data: names of the method and of the image set.
         epochs: visits of each training image.
         batch_size: images in a step.
         lr: the first step size of AdamW.
@@ -51,10 +50,8 @@ class Config:
 
     def __post_init__(self) -> None:
         require_positive("lr", self.lr)
-        for name in ("epochs", "batch_size", "dim", "limit"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ConfigurationError(f"{name} is {value}; it must be at least 1")
+        counts = {name: getattr(self, name) for name in ("epochs", "batch_size", "dim", "limit")}
+        require_counts(**{name: n for name, n in counts.items() if n is not None})
 
 
 def write_config(out: Path, config: Config) -> None:
@@ -86,15 +83,10 @@ def read_config(run: Path) -> Config:
 
 
 def require_same(run: Path, stored: Config, asked: Config) -> None:
-    """Raise unless a run may go on with what is asked: the number of epochs and the device apart.
-
-    Raises:
-        ConfigurationError: something else differs.
-    """
-    free = {"epochs", "device"}
+    """Raise unless a run may go on with what is asked: epochs and device alone may differ."""
     ours, theirs = asdict(asked), asdict(stored)
-    lines = [f"{k} {theirs[k]}, not {ours[k]}" for k in ours if ours[k] != theirs[k]]
-    lines = [line for line in lines if line.split()[0] not in free]
+    fixed = [k for k in ours if ours[k] != theirs[k] and k not in {"epochs", "device"}]
+    lines = [f"{k} {theirs[k]}, not {ours[k]}" for k in fixed]
     if lines:
         raise ConfigurationError(
             f"{run} was started with {'; '.join(lines)}; go on with the same arguments, or choose "

@@ -23,15 +23,7 @@ MOST, SHOWN = 2000, 10
 def draw(run: Path, *, data: str | None = None, device: str | None = None) -> list[Path]:
     """Write curves.png, codes.png, spectrum.png, and where y is decoded reconstructions.png.
 
-    Args:
-        run: the folder of `train`.
-        data: an image set; None takes the run's.
-        device: None takes the run's.
-
-    Raises:
-        FileError: the folder holds no run, or no checkpoint, or no recorded step.
-        ConfigurationError: the images are not of the run's shape.
-        DataError: the images are missing.
+    Args, Raises: as in `evaluate`.
     """
     config, built, step = restore(run, device)
     records = read_record(run / RECORD)
@@ -45,16 +37,14 @@ def draw(run: Path, *, data: str | None = None, device: str | None = None) -> li
         "codes": _codes(codes, labels, name),
         "spectrum": plot.spectrum({config.method: codes}, title=name).figure,
     }
-    made = reconstructed(built, images.test_images[:SHOWN])
-    if made:
-        sheet, columns = torch.cat(list(made.values())), len(images.test_images[:SHOWN])
-        pictures["reconstructions"] = plot.images(
-            sheet, columns=columns, title=name, sides=tuple(made)
-        ).figure
-    paths = [run / f"{stem}.png" for stem in pictures]
-    for path, figure in zip(paths, pictures.values(), strict=True):
-        figure.savefig(path)
-    return paths
+    shown = images.test_images[:SHOWN]
+    if made := reconstructed(built, shown):
+        sheet = torch.cat(list(made.values()))
+        ax = plot.images(sheet, columns=len(shown), title=name, sides=tuple(made))
+        pictures["reconstructions"] = ax.figure
+    for stem, figure in pictures.items():
+        figure.savefig(run / f"{stem}.png")
+    return [run / f"{stem}.png" for stem in pictures]
 
 
 def _codes(codes: Tensor, labels: Tensor, title: str) -> Any:
@@ -66,11 +56,9 @@ def _codes(codes: Tensor, labels: Tensor, title: str) -> Any:
     flat = functional.pad(centered, (0, max(0, 2 - codes.shape[1])))
     _, spread, ways = torch.linalg.svd(flat, full_matrices=False)
     total = spread.square().sum().clamp(min=torch.finfo(spread.dtype).tiny)
-    first, second = (spread.square() / total).tolist()[:2]
-    names = (
-        f"first principal direction, {first:.0%} of the variance",
-        f"second principal direction, {second:.0%} of the variance",
-    )
+    shares = (spread.square() / total).tolist()[:2]
+    first, second = (f"{share:.0%} of the variance" for share in shares)
+    names = f"first principal direction, {first}", f"second principal direction, {second}"
     ax = plot.codes(flat @ ways[:2].mT, labels, names=names, title=title)
     ax.set_aspect("equal", adjustable="datalim")
     return ax.figure
@@ -83,11 +71,8 @@ def _columns(records: list[dict[str, Any]]) -> tuple[dict[str, list[float]], lis
     """
     rows = [{"loss": r["value"], **r["terms"], **r["metrics"]} for r in records]
     names = dict.fromkeys(name for row in rows for name in row)
-    columns = {name: [_number(row.get(name)) for row in rows] for name in names}
+    rows = [{k: v for k, v in row.items() if v is not None} for row in rows]
+    columns = {name: [float(row.get(name, "nan")) for row in rows] for name in names}
     loss = columns.pop("loss")
     others = {name: column for name, column in columns.items() if column != loss}
     return {"loss": loss, **others}, [float(record["step"]) for record in records]
-
-
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else value

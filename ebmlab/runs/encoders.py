@@ -23,38 +23,18 @@ def patch_of(size: int) -> int:
     return 16 if size > 64 else 4 if size > 16 else 2
 
 
-def _mlp(channels: int, size: int) -> Encoder:
-    network = nn.Sequential(nn.Flatten(), MLP(channels * size**2, 256, (256,)), nn.SiLU())
-    return Encoder(network, 256)
+def _mlp(channels: int, size: int) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), MLP(channels * size**2, 256, (256,)), nn.SiLU())
 
 
-def _conv(channels: int, size: int) -> Encoder:
-    network = ConvEncoder(channels)
-    return Encoder(network, network.dim)
-
-
-def _resnet(depth: int) -> Callable[[int, int], Encoder]:
-    def build(channels: int, size: int) -> Encoder:
-        network = ResNet(depth, channels, small=size <= 64)
-        return Encoder(network, network.dim)
-
-    return build
-
-
-def _vit(kind: Callable[[int, int, int], nn.Module], width: int) -> Callable[[int, int], Encoder]:
-    def build(channels: int, size: int) -> Encoder:
-        return Encoder(kind(size, patch_of(size), channels), width)
-
-    return build
-
-
-ENCODERS: Mapping[str, Callable[[int, int], Encoder]] = {
-    "mlp": _mlp,
-    "conv": _conv,
-    "resnet18": _resnet(18),
-    "resnet50": _resnet(50),
-    "vit-tiny": _vit(vit_tiny, 192),
-    "vit-small": _vit(vit_small, 384),
+# Each with the length of its codes.
+ENCODERS: Mapping[str, tuple[Callable[[int, int], nn.Module], int]] = {
+    "mlp": (_mlp, 256),
+    "conv": (lambda channels, size: ConvEncoder(channels), 128),
+    "resnet18": (lambda channels, size: ResNet(18, channels, small=size <= 64), 512),
+    "resnet50": (lambda channels, size: ResNet(50, channels, small=size <= 64), 2048),
+    "vit-tiny": (lambda channels, size: vit_tiny(size, patch_of(size), channels), 192),
+    "vit-small": (lambda channels, size: vit_small(size, patch_of(size), channels), 384),
 }
 
 
@@ -68,4 +48,5 @@ def encoder(name: str, channels: int, size: int) -> Encoder:
         >>> encoder("conv", 1, 8).width
         128
     """
-    return named("encoder", name, ENCODERS)(channels, size)
+    build, width = named("encoder", name, ENCODERS)
+    return Encoder(build(channels, size), width)

@@ -1,7 +1,6 @@
 """What a run's codes are worth, on held-out images."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,7 +28,7 @@ class Evaluation(NamedTuple):
         settings: which run, which images, how many.
         numbers: by what they measure.
         dimension_std: of each dimension of the codes.
-        advice: what to try where the codes are worth less than the pixels; None elsewhere.
+        advice: see `advice`.
     """
 
     settings: dict[str, Any]
@@ -50,7 +49,7 @@ def evaluate(
         device: None takes the run's.
 
     Raises:
-        FileError: the folder holds no run, or no checkpoint.
+        FileError: the folder holds no run, no checkpoint, or (to be drawn) no recorded step.
         ConfigurationError: the images are not of the run's shape, or limit < 2.
         DataError: the images are missing.
     """
@@ -78,13 +77,8 @@ def evaluate(
         "uniformity": metrics.uniformity(test),
         **_score(built, images),
     }
-    settings = {
-        "method": config.method,
-        "data": data or config.data,
-        "step": step,
-        "train": len(train),
-        "test": len(test),
-    }
+    sizes = {"step": step, "train": len(train), "test": len(test)}
+    settings = {"method": config.method, "data": data or config.data, **sizes}
     result = Evaluation(settings, numbers, std.tolist(), advice(codes, pixels, config.epochs))
     text = json.dumps(result._asdict(), indent=2, ensure_ascii=False)
     (run / EVALUATION).write_text(text + "\n", encoding="utf-8")
@@ -138,19 +132,15 @@ def _alignment(built: Built, images: Tensor) -> float:
     return metrics.alignment(codes_of(built, first), codes_of(built, second))
 
 
+@torch.no_grad()
 def _score(built: Built, images: ImageSet) -> dict[str, float]:
     """The mean energy of held-out images, where it means something by itself."""
     if built.preset.measure is None:
         return {}
-    energies = torch.cat(list(_energies(built, images)))
-    return {built.preset.measure: energies.double().mean().item()}
-
-
-@torch.no_grad()
-def _energies(built: Built, images: ImageSet) -> Iterator[Tensor]:
-    rng = _rng(built)
+    rng, energies = _rng(built), []
     shown = replace(built.setting, images=images.test_images, labels=images.test_labels)
     rows = torch.arange(len(shown.images), device=shown.images.device)
     for part in rows.split(BLOCK):
         x, y = built.preset.feed.draw(shown, part, rng)
-        yield built.method.energy(x, y, rng=rng)
+        energies.append(built.method.energy(x, y, rng=rng))
+    return {built.preset.measure: torch.cat(energies).double().mean().item()}

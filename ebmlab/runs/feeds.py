@@ -1,5 +1,7 @@
 """What methods see of images: views in pairs, crops, turned, with a support; patches; halves."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -39,32 +41,21 @@ def _pair(setting: Setting, rows: Tensor, rng: torch.Generator) -> tuple[Tree, T
     return views, views
 
 
-def _small(size: int) -> int:
-    """About half the size, in whole patches of 4."""
-    return max(4, size // 2 // 4 * 4)
+def _cropped(colored: Callable[[int, int, int], MultiCrop]) -> Feed:
+    """Two large and some small views as x, the large ones as y; of colored images by a recipe."""
 
+    def draw(setting: Setting, rows: Tensor, rng: torch.Generator) -> tuple[Tree, Tree]:
+        channels, _, size = setting.shape
+        # About half the size, in whole patches of 4.
+        small = max(4, size // 2 // 4 * 4)
+        crops = colored(size, small, 4)
+        if channels == 1:
+            other = grey_images(small, flip=setting.flip).first
+            crops = MultiCrop((two_views(setting).first,) * 2, (other,) * 2)
+        views = crops(setting.images[rows], rng)
+        return views, views[:2]
 
-def _crops(setting: Setting) -> MultiCrop:
-    channels, _, size = setting.shape
-    if channels == 3:
-        return swav(size, _small(size), 4)
-    large, other = two_views(setting).first, grey_images(_small(size), flip=setting.flip).first
-    return MultiCrop((large,) * 2, (other,) * 2)
-
-
-def _multi_crop(setting: Setting, rows: Tensor, rng: torch.Generator) -> tuple[Tree, Tree]:
-    """Two large and some small views as x, the large ones as y."""
-    views = _crops(setting)(setting.images[rows], rng)
-    return views, views[:2]
-
-
-def _teacher_crops(setting: Setting, rows: Tensor, rng: torch.Generator) -> tuple[Tree, Tree]:
-    """DINO's views as x, the large ones as y."""
-    channels, _, size = setting.shape
-    if channels == 1:
-        return _multi_crop(setting, rows, rng)
-    views = dino(size, _small(size), 4)(setting.images[rows], rng)
-    return views, views[:2]
+    return Feed(draw)
 
 
 def _turned(setting: Setting, rows: Tensor, rng: torch.Generator) -> tuple[Tree, Tree]:
@@ -102,7 +93,7 @@ def _vectors(images: Tensor) -> Tensor:
     return images.flatten(1)
 
 
-PAIR, CROPS, TEACHER_CROPS = Feed(_pair), Feed(_multi_crop), Feed(_teacher_crops)
+PAIR, CROPS, TEACHER_CROPS = Feed(_pair), _cropped(swav), _cropped(dino)
 TURNED, SUPPORTED, PATCHES = Feed(_turned), Feed(_supported), Feed(_patches)
 HALVES = Feed(_halves, _left)
 # No x, or the number of the image.

@@ -25,8 +25,7 @@ def _to(s: Setting, outputs: int) -> nn.Module:
 
 
 def _from(s: Setting) -> nn.Module:
-    network = MLP(s.dim, s.pixels, (HIDDEN,))
-    return nn.Sequential(network, nn.Unflatten(1, s.shape))
+    return nn.Sequential(MLP(s.dim, s.pixels, (HIDDEN,)), nn.Unflatten(1, s.shape))
 
 
 def _auto(s: Setting, **more: Any) -> dict[str, Any]:
@@ -36,29 +35,24 @@ def _auto(s: Setting, **more: Any) -> dict[str, Any]:
 
 def _variational(s: Setting, **more: Any) -> dict[str, Any]:
     f, g = GaussianHead(_to(s, 2 * s.dim)), _from(s)
-    return {
-        "encoder": f,
-        "decoder": g,
-        "distance": GaussianNLL(0.25, learned=True, ndim=3),
-        **more,
-    }
+    distance = GaussianNLL(0.25, learned=True, ndim=3)
+    return {"encoder": f, "decoder": g, "distance": distance, **more}
 
 
 def _quantized(s: Setting) -> dict[str, Any]:
     """So many numbers of the code, in parts of equal length, each one of the codebook's."""
     f = nn.Sequential(_to(s, PARTS * s.dim), nn.Unflatten(1, (PARTS, s.dim)))
-    g = nn.Sequential(
-        nn.Flatten(), MLP(PARTS * s.dim, s.pixels, (HIDDEN,)), nn.Unflatten(1, s.shape)
-    )
+    pixels = MLP(PARTS * s.dim, s.pixels, (HIDDEN,))
+    g = nn.Sequential(nn.Flatten(), pixels, nn.Unflatten(1, s.shape))
     codes = 0.1 * torch.randn(CODES, s.dim, generator=s.rng, device=s.rng.device)
     distance = SquaredDistance(3)
     return {"encoder": f, "decoder": g, "codebook": codes, "distance": distance, "parts": True}
 
 
 def _halved(s: Setting) -> dict[str, Any]:
-    channels, high, wide = s.shape
-    x_shape, y_shape = (channels, high, wide // 2), (channels, high, wide - wide // 2)
-    return {"x_shape": x_shape, "y_shape": y_shape, "codes": s.dim, "width": HIDDEN}
+    *rest, wide = s.shape
+    shapes = {"x_shape": (*rest, wide // 2), "y_shape": (*rest, wide - wide // 2)}
+    return {**shapes, "codes": s.dim, "width": HIDDEN}
 
 
 def _starts(s: Setting) -> Tensor:

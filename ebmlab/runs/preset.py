@@ -19,14 +19,11 @@ class Setting:
     """The images and sizes of one run.
 
     Args:
-        images: to train on, (n, c, h, w).
-        labels: (n,).
+        images, labels: to train on, (n, c, h, w) and (n,).
         flip: whether mirror images mean the same.
-        batch_size: images in a step.
-        epoch: steps in an epoch.
+        batch_size, epoch: images in a step, steps in an epoch.
         dim: length of the codes.
-        backbone: the network, (n, c, h, w) -> (n, width); None where the method takes none.
-        width: its length.
+        backbone, width: the network, (n, c, h, w) -> (n, width); None where there is none.
         rng: for what the recipe draws at the start.
     """
 

@@ -17,12 +17,7 @@ __all__ = ["reconstructed"]
 
 @torch.no_grad()
 def reconstructed(built: Built, images: Tensor) -> dict[str, Tensor]:
-    """Rows of images by name: what was shown, and what became of it; empty where nothing does.
-
-    Args:
-        built: a run.
-        images: (n, c, h, w), of the run's shape.
-    """
+    """Rows of images by name: what was shown, and what became of it; empty where nothing does."""
     rng = torch.Generator(images.device).manual_seed(0)
     rows = torch.arange(len(images), device=images.device)
     if built.preset.measure is None:

@@ -12,11 +12,7 @@ __all__ = ["restore"]
 
 
 def restore(run: Path, device: str | None = None) -> tuple[Config, Built, int]:
-    """The config, the trained parts in `eval` mode, and the steps done.
-
-    Args:
-        run: the folder of `train`.
-        device: where to compute; None takes the run's.
+    """The config, the trained parts in `eval` mode on the run's device or this, the steps done.
 
     Raises:
         FileError: the folder holds no run, or no checkpoint yet.

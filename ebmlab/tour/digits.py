@@ -83,9 +83,8 @@ def complete(
             "regression_error": float(point.energy(test.upper, test.lower).mean()),
         }
         x = test.upper[:show]
-        each = torch.stack(
-            [decoder(x, code.expand(len(x), -1)) for code in torch.eye(CODES, device=device)]
-        )
+        codes = torch.eye(CODES, device=device)
+        each = torch.stack([decoder(x, code.expand(len(x), -1)) for code in codes])
         lower = torch.cat([test.lower[None, :show], point.encode(x)[None], each])
         both = torch.cat([x.expand(len(lower), -1, -1), lower], dim=-1).transpose(0, 1)
     return Completions(both.reshape(*both.shape[:2], 1, 8, 8).clamp(0, 1), results)
@@ -100,24 +99,17 @@ def embed(
         torch.manual_seed(seed)
         encoder = nn.Sequential(MLP(32, 128, (128,)), nn.SiLU()).to(device)
         target = MLP(32, 128, (128, 128)).to(device)
-        method = methods.vicreg(
-            encoder, 128, target, projector=nn.Linear(128, 128).to(device), cov=25.0
-        )
+        projector = nn.Linear(128, 128).to(device)
+        method = methods.vicreg(encoder, 128, target, projector=projector, cov=25.0)
 
     def accuracy(code: nn.Module) -> float:
         with torch.no_grad():
             return knn_accuracy(code(train.upper), train.labels, code(test.upper), test.labels)
 
     results = {"knn_pixels": accuracy(nn.Identity()), "knn_random_encoder": accuracy(encoder)}
+    draw, title = _Blurred(train), "digits: joint embedding"
     rng = torch.Generator(device).manual_seed(seed)
     fit(
-        method,
-        _Blurred(train),
-        steps=steps,
-        rng=rng,
-        batch_size=256,
-        lr=2e-3,
-        progress=progress,
-        title="digits: joint embedding",
+        method, draw, steps=steps, rng=rng, batch_size=256, lr=2e-3, progress=progress, title=title
     )
     return results | {"knn_codes": accuracy(encoder)}

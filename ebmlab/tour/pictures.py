@@ -5,13 +5,12 @@ from pathlib import Path
 
 import torch
 from matplotlib.figure import Figure, SubFigure
-from torch import Tensor
 
 from ebmlab import plot
 from ebmlab.data.relations import inverse_sine
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.metrics import grid_energies
-from ebmlab.slices import Landscape, Plane, landscape
+from ebmlab.slices import Plane, landscape
 from ebmlab.tour.digits import Completions
 from ebmlab.tour.relation import HI, LO, Problem, Trained
 from ebmlab.tour.report import Picture
@@ -25,18 +24,13 @@ TOP = 12.0
 def draw_families(trained: list[Trained], problem: Problem, out: Path) -> Picture:
     """All energies over the (x, y) plane, in nats, on one scale."""
     temperatures = _temperatures(trained)
-    fields = [
-        _above_lowest_y(
-            landscape(
-                problem.over_plane(t.method.energy, temperatures[t.family.key]),
-                Plane.xy(origin=torch.zeros(2, device=problem.grid.device)),
-                lo=LO,
-                hi=HI,
-                resolution=161,
-            )
-        )
-        for t in trained
-    ]
+    plane = Plane.xy(origin=torch.zeros(2, device=problem.grid.device))
+    fields = []
+    for t in trained:
+        potential = problem.over_plane(t.method.energy, temperatures[t.family.key])
+        field = landscape(potential, plane, lo=LO, hi=HI, resolution=161)
+        # E above its lowest value at the same x.
+        fields.append(replace(field, energy=field.energy - field.energy.amin(0)))
     data = torch.cat([part[:300] for part in problem.splits["test"]], dim=1)
     figure = plot.landscapes(
         fields,
@@ -55,10 +49,6 @@ def draw_families(trained: list[Trained], problem: Problem, out: Path) -> Pictur
     return _save(figure, out, "families", "Six energies of one relation", caption)
 
 
-def _above_lowest_y(field: Landscape) -> Landscape:
-    return replace(field, energy=field.energy - field.energy.amin(0))
-
-
 def _temperatures(trained: list[Trained]) -> dict[str, float]:
     fitted = {t.family.key: t.results["temperature"] for t in trained}
     return fitted | {"joint_embedding": fitted.get("vicreg", fitted.get("joint_embedding", 1.0))}
@@ -68,9 +58,7 @@ def draw_cut(trained: list[Trained], problem: Problem, out: Path) -> Picture:
     """E(x, ·) / T at one x with three right answers, beside -log p of the truth."""
     grid, temperatures = problem.grid, _temperatures(trained)
     x = torch.full((1, 1), CUT, device=grid.device)
-    lines: dict[str, Tensor] = {
-        "truth, -log p(y | x)": -inverse_sine.log_density(x, grid[:, None])
-    }
+    lines = {"truth, -log p(y | x)": -inverse_sine.log_density(x, grid[:, None])}
     for t in trained:
         row = grid_energies(t.method.energy, problem.x_scale.apply(x), problem.seen_grid)[0]
         lines[t.family.title] = row / temperatures[t.family.key]
@@ -104,10 +92,8 @@ def draw_temperatures(trained: Trained, problem: Problem, out: Path) -> Picture:
 def draw_digits(completions: Completions, out: Path) -> Picture:
     """For each held-out x one row: the truth, regression, and one completion per code."""
     rows, columns = completions.images.shape[:2]
-    codes = [f"z = {code + 1}" for code in range(columns - 2)]
-    ax = plot.images(
-        completions.images.flatten(0, 1), columns=columns, headings=["truth", "regression", *codes]
-    )
+    headings = ["truth", "regression", *(f"z = {code + 1}" for code in range(columns - 2))]
+    ax = plot.images(completions.images.flatten(0, 1), columns=columns, headings=headings)
     caption = (
         f"{rows} held-out digits, one a row. First the truth, then regression, then the "
         "completion of the same upper half under each value of z."

@@ -89,10 +89,8 @@ class Trained:
 
 
 def _contrastive(problem: Problem) -> Method:
-    grid = problem.seen_grid
-    return methods.noise_contrastive(
-        MLP(1, x_dim=1, hidden=(64, 64)), Uniform(grid[:1], grid[-1:]), k=16
-    )
+    low, high = problem.seen_grid[:1], problem.seen_grid[-1:]
+    return methods.noise_contrastive(MLP(1, x_dim=1, hidden=(64, 64)), Uniform(low, high), k=16)
 
 
 def _latent(temperature: float) -> Method:

@@ -79,21 +79,17 @@ class Report:
 
     def table(self) -> str:
         """The results of the families, for a terminal."""
-        rows = [["family", *COLUMNS.values()]]
-        rows += [
-            [t.family.title, *(_number(t.results.get(c)) for c in COLUMNS)] for t in self.trained
-        ]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+        rows = [["family", *COLUMNS.values()], *self._rows()]
+        first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
         lines = [
-            "  ".join(
-                cell.ljust(width) if i == 0 else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-            )
-            for row in rows
+            "  ".join([row[0].ljust(first), *map(str.rjust, row[1:], others)]) for row in rows
         ]
         lines.insert(1, "-" * len(lines[0]))
         lines += [f"digits: {name} = {_number(value)}" for name, value in self.digits.items()]
         return "\n".join(lines)
+
+    def _rows(self) -> list[list[str]]:
+        return [[t.family.title, *_cells(t.results)] for t in self.trained]
 
     def _page(self) -> str:
         state = "" if self.complete else '<p class="note">Interrupted: this is what was done.</p>'
@@ -113,13 +109,7 @@ class Report:
 
     def _table_html(self) -> str:
         head = "".join(f"<th>{name}</th>" for name in ("family", *COLUMNS.values()))
-        body = "".join(
-            f"<tr><td>{html.escape(t.family.title)}</td>"
-            + "".join(f"<td>{_number(t.results.get(c))}</td>" for c in COLUMNS)
-            + "</tr>"
-            for t in self.trained
-        )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return f"<table><thead><tr>{head}</tr></thead>{_body(self._rows())}</table>"
 
     def _lessons(self) -> str:
         items = "".join(
@@ -139,11 +129,8 @@ class Report:
     def _digits_html(self) -> str:
         if not self.digits:
             return ""
-        rows = "".join(
-            f"<tr><td>{name.replace('_', ' ')}</td><td>{_number(value)}</td></tr>"
-            for name, value in self.digits.items()
-        )
-        return f"<h2>Real digits, held-out results</h2><table><tbody>{rows}</tbody></table>"
+        rows = [[name.replace("_", " "), _number(value)] for name, value in self.digits.items()]
+        return f"<h2>Real digits, held-out results</h2><table>{_body(rows)}</table>"
 
 
 METHOD = """<h2>How the results are made</h2>
@@ -153,6 +140,15 @@ density's own subtracted. Branches are the local minima of E(x, ·) within 5 T o
 at 41 x in [0.45, 0.55], compared with the noise-free right answers (tolerance 0.05). A minimum
 over z has one noise width for all branches, while the true width differs from branch to branch:
 its likelihood cannot reach the truth. Codes are those of held-out x.</p>"""
+
+
+def _cells(results: dict[str, float]) -> list[str]:
+    return [_number(results.get(name)) for name in COLUMNS]
+
+
+def _body(rows: list[list[str]]) -> str:
+    lines = ("".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows)
+    return f"<tbody>{''.join(f'<tr>{line}</tr>' for line in lines)}</tbody>"
 
 
 def _number(value: float | None) -> str:

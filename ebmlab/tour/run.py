@@ -5,8 +5,7 @@ from pathlib import Path
 
 import torch
 
-from ebmlab._checks import named_device
-from ebmlab.errors import ConfigurationError
+from ebmlab._checks import named_device, require_counts
 from ebmlab.tour import digits, pictures
 from ebmlab.tour.relation import FAMILIES, Problem, draw_problem, train
 from ebmlab.tour.report import Report
@@ -15,7 +14,6 @@ __all__ = ["run_tour"]
 
 STEPS, QUICK = 2000, 400
 DIGIT_STEPS, QUICK_DIGITS = 800, 150
-SPLIT = ("train", "test")
 
 
 def run_tour(
@@ -41,8 +39,7 @@ def run_tour(
     Raises:
         ConfigurationError: the device does not exist here, or threads < 1.
     """
-    if threads < 1:
-        raise ConfigurationError(f"threads is {threads}; it must be at least 1")
+    require_counts(threads=threads)
     where = named_device(device)
     out.mkdir(parents=True, exist_ok=True)
     steps = QUICK if quick else STEPS
@@ -69,10 +66,9 @@ def run_tour(
 
 
 def _relation(report: Report, problem: Problem, seed: int, verbose: bool) -> None:
+    steps = report.settings["steps"]
     for family in FAMILIES:
-        trained = train(
-            family, problem, steps=report.settings["steps"], seed=seed, progress=verbose
-        )
+        trained = train(family, problem, steps=steps, seed=seed, progress=verbose)
         report.trained.append(trained)
         report.write()
         _note(verbose, f"{family.title}: {trained.results['seconds']:.0f} s")
@@ -91,9 +87,8 @@ def _draw_relation(report: Report, problem: Problem) -> None:
 def _digits(report: Report, seed: int, device: torch.device, verbose: bool) -> None:
     steps = QUICK_DIGITS if report.settings["quick"] else DIGIT_STEPS
     data = digits.halves(seed, device)
-    report.splits |= {
-        f"digits {name}": len(part.labels) for name, part in zip(SPLIT, data, strict=True)
-    }
+    for name, part in zip(("train", "test"), data, strict=True):
+        report.splits[f"digits {name}"] = len(part.labels)
     completions = digits.complete(*data, steps=steps, seed=seed, progress=verbose)
     report.digits |= completions.results
     report.pictures.append(pictures.draw_digits(completions, report.out))

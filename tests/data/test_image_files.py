@@ -46,7 +46,7 @@ def mirror(monkeypatch, tmp_path):
     monkeypatch.delenv("EBMLAB_DATA", raising=False)
     monkeypatch.setenv("EBMLAB_CACHE", str(tmp_path / "cache"))
     mirror = Mirror()
-    monkeypatch.setattr(_files, "_fetch", mirror)
+    monkeypatch.setattr(_files.DataFile, "_fetched", lambda file, url: mirror(url))
     return mirror
 
 
@@ -221,4 +221,4 @@ def test_no_files_and_no_network_says_how_to_get_them(monkeypatch, tmp_path):
 
 def test_fetch_returns_the_bytes_behind_an_address(tmp_path):
     (tmp_path / "file").write_bytes(b"content")
-    assert _files._fetch((tmp_path / "file").as_uri()) == b"content"
+    assert _files.DataFile("", "", None, "")._fetched((tmp_path / "file").as_uri()) == b"content"

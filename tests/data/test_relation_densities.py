@@ -147,5 +147,5 @@ def test_relations_refuse_what_they_cannot_judge():
         relations.circle.branches(x)
     with pytest.raises(ConfigurationError, match="noise"):
         relations.NoisyCircle(-1.0)
-    with pytest.raises(ConfigurationError, match="n = 0"):
+    with pytest.raises(ConfigurationError, match="n is 0"):
         relations.circle(0, generator())

@@ -124,7 +124,7 @@ def test_toys_keep_dtype_and_leading_dimensions_of_what_they_judge():
 
 
 def test_toys_refuse_what_they_cannot_draw_or_judge():
-    with pytest.raises(ConfigurationError, match="n = 0"):
+    with pytest.raises(ConfigurationError, match="n is 0"):
         toys.rings(0, generator())
     with pytest.raises(ConfigurationError, match="rng"):
         toys.rings(3, None)

@@ -1,6 +1,7 @@
 """A method is registered once: by the card on its recipe."""
 
 import importlib
+import inspect
 import pkgutil
 from pathlib import Path
 
@@ -95,6 +96,15 @@ def test_all_of_a_method_is_told(name):
     assert CARDS[name].energy in told
     assert f"{name}(" in told
     assert getattr(methods, name).__doc__.split("\n")[0].strip() in told
+
+
+@pytest.mark.parametrize("name", methods.__all__)
+def test_arguments_that_recipes_share_are_told_once(name):
+    told = described(name).splitlines()
+    for argument in ("encoder", "decoder", "dim", "distance", "projection", "hidden", "x_ndim"):
+        taken = argument in inspect.signature(getattr(methods, name)).parameters
+        lines = [line for line in told if line.startswith(f"    {argument}: ")]
+        assert len(lines) == taken
 
 
 def test_defaults_are_shown(monkeypatch, capsys):

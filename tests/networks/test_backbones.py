@@ -6,16 +6,17 @@ from problems import generator
 from torch import nn
 
 from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.networks import ConvEncoder, RegNetSpec, RegNetY, ResNet, ViT, vit_small, vit_tiny
+from ebmlab.networks import ConvEncoder, RegNetY, ResNet, ViT, vit_small, vit_tiny
+from ebmlab.networks._backbones.regnet import stages_of
 
-SPEC = RegNetSpec(5, 8, 12.0, 2.0, 8)
+SPEC = (5, 8, 12.0, 2.0, 8)
 
 # Each in a small form: (network, length of its code, another size that it serves).
 BACKBONES = {
     "ResNet-18": lambda: (ResNet(18, 3, width=4), 32, (40, 56)),
     "ResNet-18, small": lambda: (ResNet(18, 3, small=True, width=4), 32, (9, 20)),
     "ResNet-50": lambda: (ResNet(50, 3, small=True, width=4), 128, (16, 24)),
-    "RegNetY": lambda: (RegNetY(SPEC), 64, (48, 33)),
+    "RegNetY": lambda: (RegNetY(*SPEC), 64, (48, 33)),
     "ViT": lambda: (ViT(32, 8, dim=12, depth=2, heads=3), 12, (16, 40)),
     "ConvEncoder": lambda: (ConvEncoder(3, 4), 16, (28, 17)),
 }
@@ -76,7 +77,7 @@ def test_the_layout_of_memory_changes_nothing(backbone):
 def test_images_of_another_kind_are_refused(backbone):
     network, _, _ = backbone
     for wrong in (_images(32, 32, c=1), _images(32, 32)[0]):
-        with pytest.raises(ShapeError, match=r"received shape .* \(n, 3, height, w\)"):
+        with pytest.raises(ShapeError, match=r"received shape .* \(n, 3, height, width\)"):
             network(wrong)
 
 
@@ -117,10 +118,9 @@ GENERATED = {
 @pytest.mark.parametrize("name", GENERATED)
 def test_five_numbers_generate_the_published_networks(name):
     numbers, depths, widths, millions = GENERATED[name]
-    spec = RegNetSpec(*numbers)
-    assert spec.stages() == (depths, widths)
+    assert stages_of(*numbers) == list(zip(depths, widths, strict=True))
     digits = 1 if isinstance(millions, float) else 0
-    assert round(_count(lambda: RegNetY(spec)) / 1e6, digits) == millions
+    assert round(_count(lambda: RegNetY(*numbers)) / 1e6, digits) == millions
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from torch.nn import functional
 
 from ebmlab import energies
 from ebmlab.errors import ShapeError
-from ebmlab.networks import RegNetSpec, RegNetY, ResNet, ViT
+from ebmlab.networks import RegNetY, ResNet, ViT
+from ebmlab.networks._backbones.regnet import stages_of
 
 
 def _images(*shape, seed=0):
@@ -79,12 +80,12 @@ def test_a_residual_network_is_its_plain_formula(depth, block, counts, small):
 
 
 def test_a_generated_network_is_its_plain_formula():
-    spec = RegNetSpec(5, 8, 12.0, 2.0, 8)
-    network = _trained(RegNetY(spec))
+    numbers = (5, 8, 12.0, 2.0, 8)
+    network = _trained(RegNetY(*numbers))
     t = _images(2, 3, 32, 40)
     w = _Weights(network)
     h = functional.relu(w.norm(w.conv(t, 2)))
-    for depth, width in zip(*spec.stages(), strict=True):
+    for depth, width in stages_of(*numbers):
         for j in range(depth):
             stride = 2 if j == 0 else 1
             out = functional.relu(w.norm(w.conv(h)))

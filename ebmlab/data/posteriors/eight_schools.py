@@ -58,21 +58,22 @@ class EightSchools(Unconstrained):
 
     def potential(self, y: Tensor) -> Tensor:
         """Squares of the t and of the residuals, the priors, and the log-Jacobian."""
-        t, mean, log_width = self._parts(y)
-        residual = (mean + log_width.exp() * t) * self.precisions - self.standardized
-        squares = 0.5 * (t.square() + residual.square()).sum(-1)
-        return squares + self._prior(mean, log_width).squeeze(-1)
+        return self._energy(y)[0]
 
-    def _prior(self, mean: Tensor, log_width: Tensor) -> Tensor:
-        squared = mean.square() * (0.5 / _MEAN_STD**2)
-        return squared + half_cauchy(log_width, _WIDTH_SCALE) - log_width
-
-    def slope(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        """The energy, and its derivatives by hand."""
+    def _energy(self, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The energy, the width and the residuals."""
         t, mean, log_width = self._parts(y)
         width = log_width.exp()
         residual = (mean + width * t) * self.precisions - self.standardized
         squares = 0.5 * (t.square() + residual.square()).sum(-1)
+        squared = mean.square() * (0.5 / _MEAN_STD**2)
+        prior = squared + half_cauchy(log_width, _WIDTH_SCALE) - log_width
+        return squares + prior.squeeze(-1), width, residual
+
+    def slope(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """The energy, and its derivatives by hand."""
+        t, mean, log_width = self._parts(y)
+        energy, width, residual = self._energy(y)
         pull = residual * self.precisions
         stretch = width * pull
         grad = [
@@ -80,7 +81,7 @@ class EightSchools(Unconstrained):
             pull.sum(-1, keepdim=True) + mean / _MEAN_STD**2,
             (stretch * t).sum(-1, keepdim=True) + half_cauchy_slope(log_width, _WIDTH_SCALE) - 1,
         ]
-        return squares + self._prior(mean, log_width).squeeze(-1), torch.cat(grad, dim=-1)
+        return energy, torch.cat(grad, dim=-1)
 
     def constrain(self, y: Tensor) -> Tensor:
         """(θ, μ, τ) of (t, μ, log τ)."""

@@ -31,8 +31,7 @@ class LinearRegression(Unconstrained):
     Args:
         design: X (n, k), of full rank, n >= k.
         response: (n).
-        prior_mean: m (k).
-        prior_std: s (k), positive.
+        prior_mean, prior_std: m and s (k), s positive.
         scale: c > 0 of the prior of σ; infinity makes it flat.
         names: of the coefficients and of σ.
 

@@ -1,8 +1,6 @@
 """`posterior`: a problem with reference draws from long runs made elsewhere."""
 
-import hashlib
 import json
-import os
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -12,11 +10,12 @@ from zipfile import ZipFile
 import torch
 from torch import Tensor
 
+from ebmlab.data._files import DataFile
 from ebmlab.data.posteriors.eight_schools import EightSchools
 from ebmlab.data.posteriors.gaussian_process import GaussianProcess
 from ebmlab.data.posteriors.linear_regression import LinearRegression, lagged
 from ebmlab.data.posteriors.unconstrained import Unconstrained
-from ebmlab.errors import ConfigurationError, DataError
+from ebmlab.errors import ConfigurationError
 
 __all__ = ["Reference", "posterior"]
 
@@ -29,15 +28,6 @@ class Reference(NamedTuple):
     names: tuple[str, ...]
 
 
-class _Source(NamedTuple):
-    """Where a posterior is found, the hashes of its two files, and what its data become."""
-
-    folder: str
-    data: str
-    draws: str
-    build: Callable[[dict[str, Any]], Unconstrained]
-
-
 def posterior(name: str, root: str | Path | None = None) -> Reference:
     """One of four posteriors of Bayesian practice in float64, with reference draws.
 
@@ -47,8 +37,8 @@ def posterior(name: str, root: str | Path | None = None) -> Reference:
     - "kilpisjarvi": `LinearRegression` of temperatures on years far from 0, 3 parameters; the
       condition number of their covariance is 7e11.
 
-    The files are those of posteriordb: `posteriordb/NAME/data.json` and `draws.json.zip` in root,
-    else in the folder that the environment variable EBMLAB_DATA names. SHA-256 checks them.
+    The files are those of posteriordb, `posteriordb/NAME/data.json` and `draws.json.zip`, looked
+    for as by `images.mnist`, but not downloaded.
 
     Args:
         name: of the posterior.
@@ -66,19 +56,15 @@ def posterior(name: str, root: str | Path | None = None) -> Reference:
     """
     if name not in _SOURCES:
         raise ConfigurationError(f"name is {name!r}; it must be one of {', '.join(_SOURCES)}")
-    source = _SOURCES[name]
-    folder = _data_folder(root) / "posteriordb" / source.folder
-    energy = source.build(json.loads(_content(folder / "data.json", source.data)))
-    archive = _content(folder / "draws.json.zip", source.draws)
+    place, of_data, of_draws, build = _SOURCES[name]
+    data = DataFile(f"posteriordb/{place}", "data.json", None, of_data).content(root)
+    archive = DataFile(f"posteriordb/{place}", "draws.json.zip", None, of_draws).content(root)
+    energy = build(json.loads(data))
     with ZipFile(BytesIO(archive)) as file:
         chains = json.loads(file.read(file.namelist()[0]))
     parameters = [[chain[name] for name in energy.names] for chain in chains]
     draws = energy.unconstrain(_f64(parameters).permute(2, 0, 1).contiguous())
     return Reference(energy, draws, energy.names)
-
-
-def _eight_schools(data: dict[str, Any]) -> Unconstrained:
-    return EightSchools(_f64(data["y"]), _f64(data["sigma"]))
 
 
 def _autoregression(data: dict[str, Any]) -> Unconstrained:
@@ -89,10 +75,6 @@ def _autoregression(data: dict[str, Any]) -> Unconstrained:
     return LinearRegression(design, response, torch.zeros_like(wide), wide, 2.5, names)
 
 
-def _gaussian_process(data: dict[str, Any]) -> Unconstrained:
-    return GaussianProcess(_f64(data["x"]), _f64(data["y"]))
-
-
 def _trend(data: dict[str, Any]) -> Unconstrained:
     years = _f64(data["x"])
     design = torch.stack([torch.ones_like(years), years], dim=-1)
@@ -101,26 +83,27 @@ def _trend(data: dict[str, Any]) -> Unconstrained:
     return LinearRegression(design, _f64(data["y"]), _f64(mean), _f64(std), names=names)
 
 
-_SOURCES = {
-    "eight_schools": _Source(
+# Folder, SHA-256 of data and of draws, and what the data become.
+_SOURCES: dict[str, tuple[str, str, str, Callable[[dict[str, Any]], Unconstrained]]] = {
+    "eight_schools": (
         "eight_schools-eight_schools_noncentered",
         "ffab95db56309c4e06102ad6d5900bf0d7be71a19b41206dc8ff67670c6c0071",
         "0858641e630c877103dba2b78beaf6bc1f39435fc43d2894c4dff5d609c7a264",
-        _eight_schools,
+        lambda data: EightSchools(_f64(data["y"]), _f64(data["sigma"])),
     ),
-    "arK": _Source(
+    "arK": (
         "arK-arK",
         "aa2e638f24ddb4a7cf41f38917df2be3fffcb86e5d128c1a6b217247a8a4d798",
         "7ddb947e6c1ac5380f9c1e1fa101833a1236ef03de30f2cf5ece7b5b71841530",
         _autoregression,
     ),
-    "gp_regr": _Source(
+    "gp_regr": (
         "gp_pois_regr-gp_regr",
         "eaa2d74dc1925adede775571b324fa1d00445659153345d2a5142804b6acd75f",
         "df89f5011d9518b06c95a631c258ce03f4818b78deb40ed069cfd1d70074c8bb",
-        _gaussian_process,
+        lambda data: GaussianProcess(_f64(data["x"]), _f64(data["y"])),
     ),
-    "kilpisjarvi": _Source(
+    "kilpisjarvi": (
         "kilpisjarvi_mod-kilpisjarvi",
         "c88cd06c1f81a11c0c63c1920f9ec21f4a0cb681cf9b4584568bf1743e0c8f20",
         "a5bc7f19720bfaa073bc6ab16c837aa1ff921014bad09ea715494ed4723b9fad",
@@ -131,27 +114,3 @@ _SOURCES = {
 
 def _f64(values: Any) -> Tensor:
     return torch.tensor(values, dtype=torch.float64)
-
-
-def _data_folder(root: str | Path | None) -> Path:
-    place = root or os.environ.get("EBMLAB_DATA")
-    if not place:
-        raise DataError(f"neither root nor EBMLAB_DATA names a data folder; {_HELP}")
-    return Path(place).expanduser()
-
-
-def _content(path: Path, sha256: str) -> bytes:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error}); {_HELP}") from error
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != sha256:
-        raise DataError(f"{path} is not the published file: its SHA-256 is {digest}; {_HELP}")
-    return content
-
-
-_HELP = (
-    "put posteriordb's data.json and draws.json.zip into FOLDER/posteriordb/NAME/, and set "
-    "EBMLAB_DATA=FOLDER or pass root=FOLDER"
-)

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ebmlab._checks import require_shares
 from ebmlab.data._random import uniform
 from ebmlab.data.views.separable import separable
-from ebmlab.data.views.view import Augmentation, require_range, require_share
+from ebmlab.data.views.view import Augmentation, require_range
 from ebmlab.errors import ConfigurationError, ShapeError
 
 __all__ = ["Blur"]
@@ -24,12 +25,10 @@ class Blur(Augmentation):
 
     Args:
         size: of the kernel, odd; a tenth of the image is usual.
-        sigma: smallest and largest standard deviation, in pixels.
-        probability: that a sample is blurred.
+        sigma: smallest and largest standard deviation, > 0, in pixels.
+        probability: that a sample is blurred, in [0, 1].
 
     Raises:
-        ConfigurationError: size is not odd and positive, sigma not ordered and positive, or
-            probability outside [0, 1].
         ShapeError: images are so small that the mirror does not reach half a kernel.
 
     Example:
@@ -49,7 +48,7 @@ class Blur(Augmentation):
         if self.size < 1 or self.size % 2 == 0:
             raise ConfigurationError(f"size is {self.size}; a kernel has an odd number of pixels")
         require_range("sigma", self.sigma)
-        require_share("probability", self.probability)
+        require_shares(probability=self.probability)
 
     def draw(self, images: Tensor, rng: torch.Generator) -> tuple[Tensor]:
         """Standard deviations (n,), 0 where a sample is left alone."""

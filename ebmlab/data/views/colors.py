@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_non_negative
+from ebmlab._checks import require_non_negative, require_shares
 from ebmlab._rows import rows
 from ebmlab.data._random import uniform
-from ebmlab.data.views.view import Augmentation, choose, require_share
+from ebmlab.data.views.view import Augmentation, Sometimes, choose
 from ebmlab.errors import ShapeError
 
 __all__ = ["Brightness", "Grey", "Solarize", "luminance", "require_colors"]
@@ -44,9 +44,6 @@ class Brightness(Augmentation):
     Args:
         amount: >= 0.
 
-    Raises:
-        ConfigurationError: amount is negative.
-
     Example:
         >>> Brightness().apply(torch.ones(1, 1, 1, 2), (torch.tensor([0.5]),)).flatten()
         tensor([0.5000, 0.5000])
@@ -67,14 +64,8 @@ class Brightness(Augmentation):
 
 
 @dataclass(frozen=True)
-class Grey(Augmentation):
+class Grey(Sometimes):
     """Replace every channel by the luminance, with a probability; grey images stay as they are.
-
-    Args:
-        probability: for each sample.
-
-    Raises:
-        ConfigurationError: probability lies outside [0, 1].
 
     Example:
         >>> red = torch.tensor([1.0, 0.0, 0.0]).reshape(1, 3, 1, 1)
@@ -84,28 +75,18 @@ class Grey(Augmentation):
 
     probability: float = 0.2
 
-    def __post_init__(self) -> None:
-        require_share("probability", self.probability)
-
-    def draw(self, images: Tensor, rng: torch.Generator) -> tuple[Tensor]:
-        """Which samples turn grey, (n,)."""
-        return (uniform(len(images), rng) < self.probability,)
-
     def apply(self, images: Tensor, draws: tuple[Tensor]) -> Tensor:
         """Luminance or image."""
         return choose(draws[0], luminance(images), images)
 
 
 @dataclass(frozen=True)
-class Solarize(Augmentation):
+class Solarize(Sometimes):
     """Invert what is bright: x ← 1 - x where x >= threshold, with a probability.
 
     Args:
-        probability: for each sample.
-        threshold: the value from which a pixel is inverted.
-
-    Raises:
-        ConfigurationError: probability or threshold lies outside [0, 1].
+        probability: for each sample, in [0, 1].
+        threshold: the value in [0, 1] from which a pixel is inverted.
 
     Example:
         >>> Solarize(1.0)(torch.tensor([0.25, 0.75]).reshape(1, 1, 1, 2), torch.Generator())
@@ -118,12 +99,8 @@ class Solarize(Augmentation):
     threshold: float = 0.5
 
     def __post_init__(self) -> None:
-        require_share("probability", self.probability)
-        require_share("threshold", self.threshold)
-
-    def draw(self, images: Tensor, rng: torch.Generator) -> tuple[Tensor]:
-        """Which samples are inverted, (n,)."""
-        return (uniform(len(images), rng) < self.probability,)
+        super().__post_init__()
+        require_shares(threshold=self.threshold)
 
     def apply(self, images: Tensor, draws: tuple[Tensor]) -> Tensor:
         """1 - x or x."""

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ebmlab._checks import require_counts
 from ebmlab.data.views.separable import separable
 from ebmlab.data.views.view import Augmentation, require_range
 from ebmlab.errors import ConfigurationError
@@ -38,11 +39,7 @@ class Crop(Augmentation):
     Args:
         size: of the result, (height, width) or both at once.
         scale: smallest and largest share of the area, in (0, 1].
-        ratio: smallest and largest width / height.
-
-    Raises:
-        ConfigurationError: size < 1, or scale or ratio are not ordered and positive, or a share
-            is above 1.
+        ratio: smallest and largest width / height, > 0.
 
     Example:
         >>> crop = Crop((8, 16), scale=(0.5, 1.0))
@@ -61,8 +58,7 @@ class Crop(Augmentation):
         require_range("ratio", self.ratio)
         if self.scale[1] > 1:
             raise ConfigurationError(f"scale is {self.scale}; a share of the area is at most 1")
-        if min(self._both) < 1:
-            raise ConfigurationError(f"size is {self.size}; it must be at least 1")
+        require_counts(size=min(self._both))
 
     @property
     def _both(self) -> tuple[int, int]:

@@ -6,36 +6,20 @@ import torch
 from torch import Tensor
 
 from ebmlab._randomness import replayed
-from ebmlab.data._random import uniform
-from ebmlab.data.views.view import Augmentation, choose, require_share
+from ebmlab.data.views.view import Augmentation, Sometimes, choose
 from ebmlab.errors import ShapeError
 
 __all__ = ["Flip", "QuarterTurn"]
 
 
 @dataclass(frozen=True)
-class Flip(Augmentation):
+class Flip(Sometimes):
     """Exchange left and right, with a probability.
-
-    Args:
-        probability: for each sample.
-
-    Raises:
-        ConfigurationError: probability lies outside [0, 1].
 
     Example:
         >>> Flip(1.0)(torch.tensor([[[[0.0, 1.0]]]]), torch.Generator())
         tensor([[[[1., 0.]]]])
     """
-
-    probability: float = 0.5
-
-    def __post_init__(self) -> None:
-        require_share("probability", self.probability)
-
-    def draw(self, images: Tensor, rng: torch.Generator) -> tuple[Tensor]:
-        """Which samples are flipped, (n,)."""
-        return (uniform(len(images), rng) < self.probability,)
 
     def apply(self, images: Tensor, draws: tuple[Tensor]) -> Tensor:
         """Mirror image or image."""
@@ -72,10 +56,6 @@ class QuarterTurn(Augmentation):
         return each[draws[0], torch.arange(len(images), device=images.device)]
 
     def labelled(self, images: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """The turned images and how many quarter turns each made, (n,): the same draws as a call.
-
-        Raises:
-            ShapeError, DtypeError, ConfigurationError, DeviceError: as a call does.
-        """
+        """The turned images and their numbers of quarter turns (n,): the same draws as a call."""
         again = replayed(rng, type(self).__name__)
         return self(images, rng), self.draw(images, again())[0]

@@ -6,12 +6,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_non_negative
+from ebmlab._checks import require_non_negative, require_shares
 from ebmlab._rows import rows
 from ebmlab.data._random import uniform
 from ebmlab.data.views.colors import luminance, require_colors
 from ebmlab.data.views.hsv import turn_hue
-from ebmlab.data.views.view import Augmentation, choose, require_share
+from ebmlab.data.views.view import Augmentation, choose
 from ebmlab.errors import ConfigurationError
 
 __all__ = ["ColorJitter", "Colors"]
@@ -38,10 +38,7 @@ class ColorJitter(Augmentation):
     Args:
         brightness, contrast, saturation: a >= 0 each.
         hue: the largest turn, at most 1/2, half around the circle of colors.
-        probability: that a sample is changed at all.
-
-    Raises:
-        ConfigurationError: an amount is negative, hue above 1/2, or probability outside [0, 1].
+        probability: that a sample is changed at all, in [0, 1].
 
     Example:
         >>> jitter = ColorJitter(0.4, 0.4, 0.4, 0.1)
@@ -62,7 +59,7 @@ class ColorJitter(Augmentation):
             require_non_negative(name, getattr(self, name))
         if self.hue > 0.5:
             raise ConfigurationError(f"hue is {self.hue}; the most is 0.5, half way around")
-        require_share("probability", self.probability)
+        require_shares(probability=self.probability)
 
     def draw(self, images: Tensor, rng: torch.Generator) -> Colors:
         """Factors of 1 and no turn where a sample is left alone."""

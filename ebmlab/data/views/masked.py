@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_generator
+from ebmlab._checks import require_counts, require_generator
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.networks._backbones.patches import hidden_patches, patched
 
@@ -25,8 +25,7 @@ class Masked:
         share: of the patches that are hidden, in (0, 1).
 
     Raises:
-        ConfigurationError: patch < 1, share is not in (0, 1) or so large that nothing is visible,
-            or rng is missing.
+        ConfigurationError: patch < 1, rng is missing, or share leaves nothing visible or hidden.
         ShapeError: images are not (n, c, h, w) with patch dividing h and w.
 
     Example:
@@ -42,11 +41,9 @@ class Masked:
     share: float = 0.75
 
     def __post_init__(self) -> None:
-        if self.patch < 1 or not 0 < self.share < 1:
-            raise ConfigurationError(
-                f"patch is {self.patch}, share {self.share}; patch must be at least 1, share "
-                "lie in (0, 1)"
-            )
+        require_counts(patch=self.patch)
+        if not 0 < self.share < 1:
+            raise ConfigurationError(f"share is {self.share}; it must lie in (0, 1)")
 
     def __call__(
         self, images: Tensor, rng: torch.Generator

@@ -39,11 +39,7 @@ class MultiCrop:
     """Large views that see most of an image, and small ones that see a part of it.
 
     Args:
-        large: one view each.
-        small: one view each.
-
-    Raises:
-        ConfigurationError: there are no large views.
+        large, small: one view each; at least one is large.
 
     Example:
         >>> from ebmlab.data.views import Crop

@@ -18,9 +18,6 @@ class Noise(Augmentation):
     Args:
         std: >= 0.
 
-    Raises:
-        ConfigurationError: std is negative.
-
     Example:
         >>> Noise(0.0)(torch.full((1, 1, 1, 2), 0.5), torch.Generator())
         tensor([[[[0.5000, 0.5000]]]])

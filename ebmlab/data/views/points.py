@@ -21,9 +21,6 @@ class PointNoise(Augmentation):
     Args:
         std: >= 0, in the units of the points.
 
-    Raises:
-        ConfigurationError: std is negative.
-
     Example:
         >>> PointNoise()(torch.zeros(4, 2), torch.Generator().manual_seed(0)).shape
         torch.Size([4, 2])
@@ -56,7 +53,6 @@ class PointRotation(Augmentation):
         degrees: the largest angle, >= 0; 180 forgets the angle.
 
     Raises:
-        ConfigurationError: degrees is negative.
         ShapeError: points have fewer than two coordinates.
 
     Example:

@@ -1,4 +1,4 @@
-"""The views of the papers: each recipe maps (images, rng) to a tuple of views."""
+"""The views of the papers: each recipe maps (images, rng) to a tuple of views of a `size`."""
 
 from ebmlab.data.views.blur import Blur
 from ebmlab.data.views.colors import Brightness, Grey, Solarize
@@ -16,7 +16,7 @@ def simclr(size: int, *, strength: float = 1.0, blur: float = 0.5) -> Pair:
     """SimCLR's two views: crop, flip, strong colors, grey, blur.
 
     Args:
-        size: of the views.
+        size: of the views, in pixels.
         strength: of the colors; 0.5 for images as small as CIFAR-10's.
         blur: its probability; 0 for small images.
 
@@ -31,9 +31,6 @@ def simclr(size: int, *, strength: float = 1.0, blur: float = 0.5) -> Pair:
 
 def byol(size: int) -> Pair:
     """BYOL's two views: the first always blurred, the second rarely, but sometimes solarized.
-
-    Args:
-        size: of the views.
 
     Example:
         >>> byol(32).second.views[-1]
@@ -65,12 +62,7 @@ def swav(size: int = 224, small: int = 96, count: int = 6) -> MultiCrop:
 
 
 def dino(size: int = 224, small: int = 96, count: int = 8) -> MultiCrop:
-    """DINO's multi-crop: BYOL's two views as the large ones, and some small ones.
-
-    Args:
-        size: of the large views.
-        small: size of the others.
-        count: how many of them.
+    """DINO's multi-crop: BYOL's two views as the large ones, and some small ones; see `swav`.
 
     Example:
         >>> len(dino(32, 12).large)
@@ -88,7 +80,7 @@ def grey_images(size: int, *, flip: bool = True) -> Pair:
     """Two views of small grey images: crops of at least half, flip, brightness, noise.
 
     Args:
-        size: of the views.
+        size: of the views, in pixels.
         flip: False for digits and letters, whose mirror images mean something else.
 
     Example:
@@ -102,14 +94,14 @@ def grey_images(size: int, *, flip: bool = True) -> Pair:
 def _strong(size: int, strength: float, blur: float) -> tuple[View, ...]:
     a = 0.8 * strength
     colors = ColorJitter(a, a, a, 0.2 * strength, probability=0.8), Grey()
-    return (*colors, Blur(_tenth(size), probability=blur)) if blur else colors
+    return (*colors, _blurred(size, blur)) if blur else colors
 
 
 def _mild(size: int, blur: float) -> tuple[View, ...]:
     colors = ColorJitter(0.4, 0.4, 0.2, 0.1, probability=0.8)
-    return Flip(), colors, Grey(), Blur(_tenth(size), probability=blur)
+    return Flip(), colors, Grey(), _blurred(size, blur)
 
 
-def _tenth(size: int) -> int:
-    """An odd kernel of about a tenth of the image."""
-    return max(3, size // 10 | 1)
+def _blurred(size: int, probability: float) -> Blur:
+    """By an odd kernel of about a tenth of the image."""
+    return Blur(max(3, size // 10 | 1), probability=probability)

@@ -23,9 +23,6 @@ class Rotate(Augmentation):
     Args:
         degrees: the largest angle, >= 0.
 
-    Raises:
-        ConfigurationError: degrees is negative.
-
     Example:
         >>> image = torch.tensor([[[[0.0, 1.0], [0.0, 0.0]]]])
         >>> Rotate().apply(image, (torch.tensor([90.0]),)).round(decimals=3)
@@ -50,7 +47,6 @@ class Rotate(Augmentation):
         # Where each pixel comes from, in coordinates that run from -1 to 1 over either side.
         x = torch.stack([cos, -sin * (h / w), zero], dim=-1)
         y = torch.stack([sin * (w / h), cos, zero], dim=-1)
-        grid = functional.affine_grid(
-            torch.stack([x, y], dim=1), list(images.shape), align_corners=False
-        )
+        maps = torch.stack([x, y], dim=1)
+        grid = functional.affine_grid(maps, list(images.shape), align_corners=False)
         return functional.grid_sample(images, grid, align_corners=False)

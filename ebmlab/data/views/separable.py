@@ -7,15 +7,9 @@ __all__ = ["separable"]
 
 
 def separable(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """R X Cᵀ for each channel X of each image: two batched matrix products.
+    """R X Cᵀ (n, c, height, width) for each channel X of images (n, c, h, w).
 
-    Args:
-        images: (n, c, h, w).
-        rows: R, (n, height, h).
-        columns: C, (n, width, w).
-
-    Returns:
-        (n, c, height, width).
+    Two batched matrix products, with rows R (n, height, h) and columns C (n, width, w).
     """
     n, c, h, w = images.shape
     across = torch.bmm(images.reshape(n, c * h, w), columns.mT).reshape(n, c, h, -1)

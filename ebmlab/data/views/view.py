@@ -7,11 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_generator
+from ebmlab._checks import require_generator, require_shares
 from ebmlab._rows import rows
+from ebmlab.data._random import uniform
 from ebmlab.errors import ConfigurationError, DtypeError, ShapeError
 
-__all__ = ["Augmentation", "Compose", "View", "choose", "require_range", "require_share"]
+__all__ = ["Augmentation", "Compose", "Sometimes", "View", "choose", "require_range"]
 
 _EVENT = {2: "dim", 4: "channels, height, width"}
 
@@ -25,7 +26,8 @@ class View(ABC):
     Raises:
         ShapeError: another number of dimensions, or an empty one.
         DtypeError: integers arrive.
-        ConfigurationError, DeviceError: rng is missing, or on another device.
+        ConfigurationError: an argument is out of its range, or rng is missing.
+        DeviceError: rng is on another device.
 
     Example:
         >>> from ebmlab.data.views import Compose, Crop, Flip
@@ -83,14 +85,29 @@ class Augmentation(View):
 
 
 @dataclass(frozen=True)
+class Sometimes(Augmentation):
+    """An augmentation that changes a sample with a probability.
+
+    Args:
+        probability: for each sample, in [0, 1].
+    """
+
+    probability: float = 0.5
+
+    def __post_init__(self) -> None:
+        require_shares(probability=self.probability)
+
+    def draw(self, images: Tensor, rng: torch.Generator) -> tuple[Tensor]:
+        """Which samples are changed, (n,)."""
+        return (uniform(len(images), rng) < self.probability,)
+
+
+@dataclass(frozen=True)
 class Compose(View):
     """Views one after another.
 
     Args:
         views: at least one, all of images or all of points.
-
-    Raises:
-        ConfigurationError: there is none, or they differ in kind.
 
     Example:
         >>> from ebmlab.data.views import Flip, Grey
@@ -126,14 +143,8 @@ def choose(take: Tensor, new: Tensor, old: Tensor) -> Tensor:
     return torch.lerp(old, new, rows(take, old).to(old.dtype))
 
 
-def require_share(name: str, value: float) -> None:
-    """Raise unless a number is a probability."""
-    if not 0 <= value <= 1:
-        raise ConfigurationError(f"{name} is {value}; it must lie in [0, 1]")
-
-
-def require_range(name: str, value: tuple[float, float], above: float = 0.0) -> None:
-    """Raise unless (low, high) are ordered and above a bound."""
+def require_range(name: str, value: tuple[float, float]) -> None:
+    """Raise unless (low, high) are ordered and positive."""
     low, high = value
-    if not above < low <= high < float("inf"):
-        raise ConfigurationError(f"{name} is {value}; (low, high) with {above} < low <= high")
+    if not 0 < low <= high < float("inf"):
+        raise ConfigurationError(f"{name} is {value}; (low, high) with 0 < low <= high")

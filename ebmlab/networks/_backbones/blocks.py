@@ -4,6 +4,8 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ebmlab.errors import ConfigurationError
+
 __all__ = ["Block", "begin_small", "begin_uniform"]
 
 
@@ -13,6 +15,9 @@ class Block(nn.Module):
     Args:
         dim: length of a token.
         heads: of the attention; they divide dim.
+
+    Raises:
+        ConfigurationError: they do not.
 
     Example:
         >>> import torch
@@ -25,6 +30,8 @@ class Block(nn.Module):
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
+        if dim % heads:
+            raise ConfigurationError(f"heads {heads} does not divide dim {dim}")
         self.heads = heads
         self.attention_norm = nn.LayerNorm(dim, eps=1e-6)
         self.qkv = nn.Linear(dim, 3 * dim)

@@ -35,11 +35,8 @@ class ConvEncoder(nn.Module):
         layers: list[nn.Module] = []
         inputs = channels
         for outputs, stride in ((width, 2), (2 * width, 2), (4 * width, 1)):
-            layers += [
-                nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False),
-                nn.BatchNorm2d(outputs),
-                nn.ReLU(),
-            ]
+            convolution = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+            layers += [convolution, nn.BatchNorm2d(outputs), nn.ReLU()]
             inputs = outputs
         self.layers = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.errors import ShapeError
 from ebmlab.networks._backbones.blocks import Block, begin_uniform
 from ebmlab.networks._backbones.patches import assembled, hidden_patches
 from ebmlab.networks._backbones.positions import sine_cosine
@@ -21,9 +21,8 @@ class MaskedAutoencoder(nn.Module):
 
     Args:
         encoder: of images of the size that it has positions for; in the paper they are fixed.
-        dim: length of the decoder's tokens.
-        depth: number of its blocks.
-        heads: of its attention.
+        dim, depth, heads: of the decoder: length of its tokens, number of its blocks, heads of
+            their attention.
 
     Raises:
         ConfigurationError: heads does not divide dim, or 4 does not.
@@ -43,8 +42,6 @@ class MaskedAutoencoder(nn.Module):
 
     def __init__(self, encoder: ViT, *, dim: int = 512, depth: int = 8, heads: int = 16) -> None:
         super().__init__()
-        if dim % heads:
-            raise ConfigurationError(f"heads {heads} does not divide dim {dim}")
         self.encoder = encoder
         self.count = encoder.side**2
         self.entries = encoder.patch**2 * encoder.channels

@@ -25,9 +25,7 @@ def sine_cosine(side: int, dim: int) -> Tensor:
     Dollár, Girshick 2022, arXiv:2111.06377.
     """
     if dim < 1 or dim % 4:
-        raise ConfigurationError(
-            f"dim is {dim}; sines and cosines of two coordinates need a multiple of 4"
-        )
+        raise ConfigurationError(f"dim is {dim}; sines and cosines need a multiple of 4")
     omega = 10_000.0 ** (-torch.arange(dim // 4, dtype=torch.float64) * 4 / dim)
     angles = torch.arange(side, dtype=torch.float64)[:, None] * omega
     waves = torch.cat([angles.sin(), angles.cos()], dim=1)

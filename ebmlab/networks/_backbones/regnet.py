@@ -2,65 +2,43 @@
 
 import math
 from itertools import groupby
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from ebmlab.networks._backbones.images import require_channels
 
-__all__ = ["RegNetSpec", "RegNetY"]
+__all__ = ["RegNetY", "stages_of"]
 
 _STEM = 32
 _MULTIPLE = 8
 _SQUEEZE = 0.25
 
 
-class RegNetSpec(NamedTuple):
-    """Five numbers that generate the widths and depths of four stages.
-
-    u_j = w0 + wa j for block j < depth is moved to the nearest w0 wm^k (in k), then to a multiple
-    of 8; blocks of one width make a stage; widths are at last rounded to multiples of the group.
-
-    Args:
-        depth: number of blocks.
-        initial: w0.
-        slope: wa.
-        multiplier: wm.
-        group: channels of each group of the 3 × 3 convolutions.
+def stages_of(
+    depth: int, initial: int, slope: float, growth: float, group: int
+) -> list[tuple[int, int]]:
+    """Depth and width of each stage of `RegNetY`.
 
     Example:
-        >>> RegNetSpec(17, 192, 76.82, 2.19, 56).stages()  # RegNetY-8GF
-        ((2, 4, 10, 1), (168, 448, 896, 2016))
-
-    Source: Radosavovic et al. 2020, arXiv:2003.13678.
+        >>> stages_of(17, 192, 76.82, 2.19, 56)  # RegNetY-8GF
+        [(2, 168), (4, 448), (10, 896), (1, 2016)]
     """
-
-    depth: int
-    initial: int
-    slope: float
-    multiplier: float
-    group: int
-
-    def stages(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Depths and widths of the stages."""
-        widths = []
-        for j in range(self.depth):
-            power = round(math.log1p(self.slope * j / self.initial) / math.log(self.multiplier))
-            widths.append(round(self.initial * self.multiplier**power / _MULTIPLE) * _MULTIPLE)
-        runs = [(len(list(blocks)), width) for width, blocks in groupby(widths)]
-        return tuple(depth for depth, _ in runs), tuple(self._whole(width) for _, width in runs)
-
-    def _whole(self, width: int) -> int:
-        group = min(self.group, width)
-        return round(width / group) * group
+    widths = []
+    for j in range(depth):
+        power = round(math.log1p(slope * j / initial) / math.log(growth))
+        widths.append(round(initial * growth**power / _MULTIPLE) * _MULTIPLE)
+    groups = {width: min(group, width) for width in widths}
+    return [(len(list(b)), round(w / groups[w]) * groups[w]) for w, b in groupby(widths)]
 
 
 class RegNetY(nn.Module):
     """RegNetY without its classifier: (n, channels, h, w) -> (n, dim).
 
-    A block is 1 × 1, grouped 3 × 3, squeeze-and-excitation by a quarter of its input's channels,
-    and 1 × 1, beside a shortcut.
+    Five numbers generate its stages: u_j = w0 + wa j for block j < depth is moved to the nearest
+    w0 wm^k (in k), then to a multiple of 8; blocks of one width make a stage; widths are at last
+    rounded to multiples of the group. A block is 1 × 1, grouped 3 × 3, squeeze-and-excitation by a
+    quarter of its input's channels, and 1 × 1, beside a shortcut.
 
     | network | depth | w0 | wa | wm | group |
     |---|---|---|---|---|---|
@@ -73,7 +51,9 @@ class RegNetY(nn.Module):
     | 256GF | 27 | 640 | 230.83 | 2.53 | 373 |
 
     Args:
-        spec: what generates the stages.
+        depth: number of blocks.
+        initial, slope, growth: w0, wa, wm.
+        group: channels of each group of the 3 × 3 convolutions.
         channels: of the images.
 
     Attributes:
@@ -83,25 +63,25 @@ class RegNetY(nn.Module):
         ShapeError: images are not (n, channels, h, w).
 
     Example:
-        >>> network = RegNetY(RegNetSpec(16, 48, 27.89, 2.09, 8))
+        >>> network = RegNetY(16, 48, 27.89, 2.09, 8)
         >>> network.dim, network(torch.zeros(2, 3, 64, 64)).shape
         (440, torch.Size([2, 440]))
 
     Source: Radosavovic et al. 2020, arXiv:2003.13678; Goyal et al. 2021, arXiv:2103.01988.
     """
 
-    def __init__(self, spec: RegNetSpec, channels: int = 3) -> None:
+    def __init__(
+        self, depth: int, initial: int, slope: float, growth: float, group: int, channels: int = 3
+    ) -> None:
         super().__init__()
         self.channels = channels
         self.stem = _layer(channels, _STEM, 3, 2)
         stages: list[nn.Module] = []
         inputs = _STEM
-        for depth, width in zip(*spec.stages(), strict=True):
-            group = min(spec.group, width)
-            first = _Block(inputs, width, group, 2)
-            stages.append(
-                nn.Sequential(first, *(_Block(width, width, group, 1) for _ in range(depth - 1)))
-            )
+        for count, width in stages_of(depth, initial, slope, growth, group):
+            wide = min(group, width)
+            blocks = (_Block(width, width, wide, 1) for _ in range(count - 1))
+            stages.append(nn.Sequential(_Block(inputs, width, wide, 2), *blocks))
             inputs = width
         self.stages = nn.Sequential(*stages)
         self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
@@ -125,11 +105,8 @@ class _Block(nn.Module):
             _Excitation(width, round(_SQUEEZE * inputs)),
             _layer(width, width, 1)[:2],
         )
-        self.shortcut = (
-            nn.Identity()
-            if inputs == width and stride == 1
-            else _layer(inputs, width, 1, stride)[:2]
-        )
+        same = inputs == width and stride == 1
+        self.shortcut = nn.Identity() if same else _layer(inputs, width, 1, stride)[:2]
 
     def forward(self, h: Tensor) -> Tensor:
         return (self.branch(h) + self.shortcut(h)).relu()
@@ -152,13 +129,10 @@ class _Excitation(nn.Module):
         return h * self.weight(h)
 
 
-def _layer(
-    inputs: int, outputs: int, size: int, stride: int = 1, groups: int = 1
-) -> nn.Sequential:
-    convolution = nn.Conv2d(
-        inputs, outputs, size, stride, padding=size // 2, groups=groups, bias=False
-    )
-    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
+def _layer(inputs: int, width: int, size: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
+    padding = size // 2
+    convolution = nn.Conv2d(inputs, width, size, stride, padding, groups=groups, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(width), nn.ReLU())
 
 
 @torch.no_grad()

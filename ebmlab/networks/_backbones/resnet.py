@@ -78,9 +78,8 @@ class ResNet(nn.Module):
             blocks: list[nn.Module] = []
             for j in range(count):
                 stride = 2 if i > 0 and j == 0 else 1
-                block = _Block(inputs, width * 2**i, stride, bottleneck, norm, activation)
-                blocks.append(block)
-                inputs = block.outputs
+                blocks.append(_Block(inputs, width * 2**i, stride, bottleneck, norm, activation))
+                inputs = width * 2**i * (_EXPANSION if bottleneck else 1)
             stages.append(nn.Sequential(*blocks))
         self.stages = nn.Sequential(*stages)
         self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
@@ -96,43 +95,29 @@ class ResNet(nn.Module):
 def _stem(
     channels: int, width: int, small: bool, norm: Norm, activation: Activation
 ) -> nn.Sequential:
-    if small:
-        return nn.Sequential(_conv(channels, width, 3), norm(width), activation())
-    return nn.Sequential(
-        _conv(channels, width, 7, 2),
-        norm(width),
-        activation(),
-        nn.MaxPool2d(3, stride=2, padding=1),
-    )
+    first = _conv(channels, width, 3) if small else _conv(channels, width, 7, 2)
+    pool = [] if small else [nn.MaxPool2d(3, stride=2, padding=1)]
+    return nn.Sequential(first, norm(width), activation(), *pool)
 
 
 class _Block(nn.Module):
     """activation(branch(h) + shortcut(h)): two 3 × 3 convolutions, or 1 × 1, 3 × 3, 1 × 1."""
 
     def __init__(
-        self,
-        inputs: int,
-        width: int,
-        stride: int,
-        bottleneck: bool,
-        norm: Norm,
-        activation: Activation,
+        self, inputs: int, width: int, stride: int, deep: bool, norm: Norm, activation: Activation
     ) -> None:
         super().__init__()
-        self.outputs = width * (_EXPANSION if bottleneck else 1)
-        shape = (
-            ((inputs, width, 1, 1), (width, width, 3, stride), (width, self.outputs, 1, 1))
-            if bottleneck
-            else ((inputs, width, 3, stride), (width, width, 3, 1))
-        )
+        outputs = width * _EXPANSION if deep else width
+        narrow = (inputs, width, 1, 1), (width, width, 3, stride), (width, outputs, 1, 1)
+        shape = narrow if deep else ((inputs, width, 3, stride), (width, width, 3, 1))
         layers: list[nn.Module] = []
         for convolution in shape:
             layers += [_conv(*convolution), norm(convolution[1]), activation()]
         self.branch = nn.Sequential(*layers[:-1])
         self.shortcut = (
             nn.Identity()
-            if inputs == self.outputs and stride == 1
-            else nn.Sequential(_conv(inputs, self.outputs, 1, stride), norm(self.outputs))
+            if inputs == outputs and stride == 1
+            else nn.Sequential(_conv(inputs, outputs, 1, stride), norm(outputs))
         )
         self.activation = activation()
 

@@ -61,8 +61,6 @@ class ViT(nn.Module):
         super().__init__()
         if size % patch or size < patch:
             raise ConfigurationError(f"patch {patch} does not divide the size {size}")
-        if dim % heads:
-            raise ConfigurationError(f"heads {heads} does not divide dim {dim}")
         self.dim, self.patch, self.channels = dim, patch, channels
         self.side = size // patch
         self.embedding = nn.Conv2d(channels, dim, patch, patch)
