@@ -215,11 +215,11 @@ def require_non_negative(name: str, value: float | Tensor) -> None:
         raise ConfigurationError(f"{name} is {value}; it must be finite and not negative")
 
 
-def require_counts(**counts: int) -> None:
-    """Raise unless each is a whole number of at least 1."""
+def require_counts(least: int = 1, /, **counts: int) -> None:
+    """Raise unless each is a whole number of at least `least`."""
     for name, count in counts.items():
-        if not isinstance(count, Integral) or count < 1:
-            raise ConfigurationError(f"{name} is {count}; it must be at least 1, and whole")
+        if not isinstance(count, Integral) or count < least:
+            raise ConfigurationError(f"{name} is {count}; it must be at least {least}, and whole")
 
 
 def require_shares(**shares: float) -> None:

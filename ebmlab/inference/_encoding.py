@@ -29,7 +29,7 @@ def encoded(encoder: nn.Module, energy: Energy, x: Tree, y: Tree) -> tuple[Tenso
 
 
 def require_log_std(log_std: Tensor | None) -> Tensor:
-    """Raise where an encoder gives a point and a distribution is due."""
+    """Raise where an encoder gives a point and a distribution is needed."""
     if log_std is None:
         raise ConfigurationError(
             "temperature > 0 needs a distribution: let the encoder return (mean, log_std)"

@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from ebmlab._checks import require_shares
 from ebmlab._precise import SINGLE, Precise, precise
 from ebmlab._ranks import averaged
 from ebmlab.energy import Energy
@@ -34,7 +35,7 @@ class Enumerate(Precise, Inference):
 
     Raises:
         ShapeError: there are no atoms, or weights are not (k,).
-        ConfigurationError: weights are negative or all zero, decay is outside [0, 1], or T < 0.
+        ConfigurationError: weights are negative or all zero.
 
     Example:
         >>> from ebmlab.energies import Reconstruction
@@ -55,17 +56,14 @@ class Enumerate(Precise, Inference):
     ) -> None:
         super().__init__()
         if atoms.ndim < 1 or len(atoms) == 0:
-            raise ShapeError(
-                f"atoms has shape {tuple(atoms.shape)}; it must be (k, *event), k >= 1"
-            )
+            raise ShapeError(f"atoms have shape {tuple(atoms.shape)}; expected (k >= 1, *event)")
         if isinstance(atoms, nn.Parameter):
             self.atoms = atoms
         else:
             self.register_buffer("atoms", atoms.clone())
         self.decay = decay
         if decay is not None:
-            if not 0 <= decay <= 1:
-                raise ConfigurationError(f"decay is {decay}; it must lie in [0, 1], or be None")
+            require_shares(decay=decay)
             self.register_buffer("count", torch.ones((), device=atoms.device))
             weights = torch.ones(len(atoms), device=atoms.device) if weights is None else weights
         self.register_buffer("log_weights", None if weights is None else self._logs(weights))

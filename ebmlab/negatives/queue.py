@@ -1,8 +1,7 @@
 """Past codes as negatives."""
 
-from torch import nn
-
 from ebmlab._checks import require_tensor
+from ebmlab._shown import Shown
 from ebmlab.energy import Energy
 from ebmlab.networks import Memory
 from ebmlab.protocols import Draw, Negatives
@@ -11,7 +10,7 @@ from ebmlab.types import Rng, Tree
 __all__ = ["Queue"]
 
 
-class Queue(nn.Module, Negatives):
+class Queue(Shown, Negatives):
     """The latest `size` codes y of all ranks: E(x_i, q_j) for every j.
 
     Each commit pushes the batch's y, without a gradient. At first the queue holds random unit

@@ -59,6 +59,8 @@ class NTXent(CodeObjective):
     2018, arXiv:1807.03748.
     """
 
+    shows = ("temperature", "both")
+
     def __init__(
         self, temperature: float = 0.5, memory: Memory | None = None, *, both: bool = True
     ) -> None:
@@ -101,10 +103,6 @@ class NTXent(CodeObjective):
         if self.memory is None:
             return like.new_zeros(0, like.shape[-1])
         return unit(self.memory.codes.to(like.dtype))
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"temperature={self.temperature}, both={self.both}"
 
 
 def _weight(head: Energy) -> float | Tensor:

@@ -3,7 +3,7 @@
 from functools import reduce
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ebmlab._checks import require_non_negative
 from ebmlab.codes import Codes
@@ -45,6 +45,8 @@ class Regularized(CodeObjective):
     Source: Bardes, Ponce, LeCun 2022, arXiv:2105.04906; LeCun et al. 2006 for the energy loss.
     """
 
+    shows = ("regularizer", "weight", "energy_weight")
+
     def __init__(
         self,
         regularizer: Regularizer | None = None,
@@ -72,8 +74,3 @@ class Regularized(CodeObjective):
         value = reduce(torch.add, terms.values())
         detached = {name: term.detach() for name, term in terms.items()}
         return Loss(value, detached, {"e_pos": e_pos.detach()})
-
-    def extra_repr(self) -> str:
-        """What `print` shows, beside submodules."""
-        own = "" if isinstance(self.regularizer, nn.Module) else f"{self.regularizer}, "
-        return f"{own}weight={self.weight}, energy_weight={self.energy_weight}"

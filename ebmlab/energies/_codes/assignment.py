@@ -42,6 +42,8 @@ class Assignment(ClusterEnergy):
     Source: Caron et al. 2020, arXiv:2006.09882.
     """
 
+    shows = ("temperature",)
+
     def __init__(self, logits: nn.Module | None = None, temperature: float = 0.1) -> None:
         super().__init__()
         require_positive("temperature", temperature)
@@ -59,10 +61,6 @@ class Assignment(ClusterEnergy):
         precise = logits.to(torch.promote_types(logits.dtype, torch.float32))
         energy = -mean_log(z, (precise / self.temperature).log_softmax(-1))
         return energy.expand(common_batch({"x": energy.shape, "y": y.shape[:-1]}))
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"temperature={self.temperature}"
 
 
 @torch.no_grad()

@@ -44,6 +44,7 @@ class SquaredDistance(Energy):
     Source: Hadsell, Chopra, LeCun 2006.
     """
 
+    shows = ("ndim",)
     squares = True
 
     def __init__(self, ndim: int = 1) -> None:
@@ -63,10 +64,6 @@ class SquaredDistance(Energy):
         x, y = require_alike(x, y, self.ndim)
         difference = x - y
         return difference.flatten(-self.ndim) if self.ndim else difference[..., None]
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"ndim={self.ndim}"
 
 
 class Cosine(Energy):
@@ -94,6 +91,8 @@ class CrossEntropy(Energy):
         tensor([1.3863])
     """
 
+    shows = ("temperature",)
+
     def __init__(self, temperature: float = 1.0) -> None:
         super().__init__()
         require_positive("temperature", temperature)
@@ -107,7 +106,3 @@ class CrossEntropy(Energy):
         """Cross-entropies in nats (*batch)."""
         x, y = require_alike(x, y)
         return -mean_log(y, (precise(x) / self.temperature).log_softmax(-1))
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"temperature={self.temperature}"

@@ -82,6 +82,8 @@ class Predicted(Sided):
     Source: Grill et al. 2020, arXiv:2006.07733; Chen, He 2021, arXiv:2011.10566.
     """
 
+    shows = ("stopped",)
+
     def __init__(
         self, predictor: nn.Module, energy: Energy | None = None, *, stopped: bool = True
     ) -> None:
@@ -95,7 +97,3 @@ class Predicted(Sided):
     def of_y(self, h: Tensor) -> Tensor:
         """The codes, which may stand still."""
         return h.detach() if self.stopped else h
-
-    def extra_repr(self) -> str:
-        """What `print` shows, beside submodules."""
-        return f"stopped={self.stopped}"

@@ -38,6 +38,7 @@ class SuperClasses(Energy):
     Source: Caron, Bojanowski, Mairal, Joulin 2019, arXiv:1905.01278.
     """
 
+    shows = ("labels", "parts")
     y_ndim = 0
     takes_z = True
 
@@ -60,7 +61,3 @@ class SuperClasses(Energy):
         chosen = nn.functional.one_hot(label, self.labels)
         weights = chosen[..., None] * z[..., None, :]
         return -mean_log(weights.flatten(-2), (coarse + fine).flatten(-2))
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"labels={self.labels}, parts={self.parts}"

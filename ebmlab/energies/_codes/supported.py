@@ -47,6 +47,8 @@ class Supported(Embedding):
     Source: Assran et al. 2021, arXiv:2104.13963.
     """
 
+    shows = ("classes", "temperature")
+
     def __init__(
         self,
         encoder: nn.Module,
@@ -98,10 +100,6 @@ class Supported(Embedding):
         directions, share = support
         h = over_batch(self.encoder, (view, self.event))
         return ((unit(h) @ directions.mT / self.temperature).softmax(-1) @ share).log()
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"classes={self.classes}, temperature={self.temperature}"
 
 
 def _supported(y: Tree) -> tuple[Tensor, ...]:

@@ -40,6 +40,7 @@ class Whitened(Sided):
     Source: Ermolov, Siarohin, Sangineto, Sebe 2021, arXiv:2007.06346.
     """
 
+    shows = ("rows", "eps")
     couples = True
 
     def __init__(
@@ -82,10 +83,6 @@ class Whitened(Sided):
         factor = _cholesky((1 - self.eps) * covariance + self.eps * one)
         white = torch.linalg.solve_triangular(factor, (h.double() - mean).mT, upper=False).mT
         return white.to(h.dtype)
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"rows={self.rows}, eps={self.eps}"
 
 
 def _cholesky(matrix: Tensor) -> Tensor:

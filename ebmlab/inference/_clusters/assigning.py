@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, final
+from typing import final
 
 import torch
 from torch import Tensor
@@ -11,7 +11,8 @@ from ebmlab._checks import require_tensor
 from ebmlab.energies import ClusterEnergy
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
-from ebmlab.free_energy import Bound, Inference, Posterior
+from ebmlab.free_energy import Inference, Posterior
+from ebmlab.inference._atoms import one_atom
 from ebmlab.types import Rng, Tree
 
 __all__ = ["Assigning", "Logits", "target_codes"]
@@ -28,8 +29,7 @@ class Assigning(Inference):
         ConfigurationError: the energy has no logits.
     """
 
-    bound: ClassVar[Bound] = "upper"
-    point: ClassVar[bool] = True
+    point = True
 
     @abstractmethod
     def assign(self, logits: Logits, h: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -47,9 +47,8 @@ class Assigning(Inference):
             )
         h = target_codes(y)
         z, residual = self.assign(energy.logits, h)
-        zero = h.new_zeros(z.shape[:-1])
-        found = zero if residual is None else residual.to(h.dtype).expand(zero.shape)
-        return Posterior(z.to(h.dtype)[None], torch.ones_like(zero)[None], zero, found)
+        found = None if residual is None else residual.to(h.dtype).expand(z.shape[:-1])
+        return one_atom(z.to(h.dtype), residual=found)
 
 
 def target_codes(y: Tree) -> Tensor:

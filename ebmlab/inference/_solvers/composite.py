@@ -66,7 +66,7 @@ class LinearComposite(Composite):
         if weight.ndim != 2 or target.ndim != 2 or target.shape[1] != len(weight):
             raise ShapeError(
                 f"weight has shape {tuple(weight.shape)} and target {tuple(target.shape)}; "
-                "(m, dim) and (rows, m) are expected"
+                "expected (m, dim) and (rows, m)"
             )
         super().__init__(lambda z: (z @ weight.T - target).square().sum(-1), penalty, strength)
         self.weight, self.target = weight, target

@@ -31,7 +31,7 @@ class Descent(PointInference):
         starts: (k, *event), where each datum's descents begin; needed for inference, not for
             `minimize`. Or each datum's own, (k, *batch, *event).
         steps: gradient steps, the most where a tolerance is given.
-        step_size: the first η.
+        step_size: the first η > 0.
         direction: which way to step: `Steepest()`, `HeavyBall()`, `AdaptiveMoments()`.
         space: where z stays, all of R^dim if left out; starts must lie in it.
         tolerance: where a row stops, see `PointInference`; rows that do not get there are warned
@@ -40,8 +40,7 @@ class Descent(PointInference):
         unroll: keep the graph of the steps on the z inferred.
 
     Raises:
-        ConfigurationError: steps < 1, step_size <= 0, a temperature other than 0, no starts, a
-            start outside the space or a space that is finite.
+        ConfigurationError: a start lies outside the space, or the space is finite.
         NonFiniteError: the energy is not finite at a start.
         DivergenceError: the energy falls without bound.
 

@@ -5,8 +5,8 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
+from ebmlab._checks import require_counts
 from ebmlab._rows import depth_limit, finite_rows, norms, require_finite, row_sums, rows, select
-from ebmlab.errors import ConfigurationError
 from ebmlab.inference._solvers.convergence import Progress, ratio
 from ebmlab.inference._solvers.implicit_function import implicit
 from ebmlab.inference._solvers.line_search import Bracket
@@ -35,8 +35,6 @@ class LBFGS(PointInference):
     `implicit`), not that of the steps.
 
     Raises:
-        ConfigurationError: steps or history < 1, tolerance <= 0, a temperature other than 0, or no
-            starts.
         NonFiniteError: the energy is not finite at a start.
         DivergenceError: the energy falls without bound.
 
@@ -58,8 +56,7 @@ class LBFGS(PointInference):
         chunk: int | None = None,
     ) -> None:
         super().__init__(starts, steps=steps, tolerance=tolerance, chunk=chunk)
-        if history < 1:
-            raise ConfigurationError(f"history is {history}; it must be at least 1")
+        require_counts(history=history)
         self.history = history
 
     def search(self, u: Potential, start: Tensor, *, unroll: bool) -> Found:

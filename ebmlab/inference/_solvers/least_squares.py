@@ -46,8 +46,8 @@ class LeastSquares(Potential):
         r = self._residuals(z)
         if r.ndim != 2 or len(r) != len(z):
             raise ShapeError(
-                f"the residuals of z {tuple(z.shape)} have shape {tuple(r.shape)}; "
-                f"({len(z)}, m) is expected: flatten what each row has"
+                f"the residuals of z {tuple(z.shape)} have shape {tuple(r.shape)}; expected "
+                f"({len(z)}, m): flatten what each row has"
             )
         return r
 

@@ -37,8 +37,7 @@ class LevenbergMarquardt(PointInference):
     `implicit`), not that of the steps.
 
     Raises:
-        ConfigurationError: steps < 1, damping < 0, tolerance <= 0, a temperature other than 0, no
-            starts, or an energy whose residuals are not known.
+        ConfigurationError: the residuals of the energy are unknown.
         NonFiniteError: the residuals or slopes are not finite at a start.
 
     Example:

@@ -3,17 +3,17 @@
 import copy
 import warnings
 from abc import ABC, abstractmethod
-from typing import ClassVar, NamedTuple, Self, final
+from typing import NamedTuple, Self, final
 
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_positive
+from ebmlab._checks import require_counts, require_positive
 from ebmlab._randomness import replayed
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, DivergenceError, ShapeError
-from ebmlab.free_energy import Bound, Inference, Posterior
-from ebmlab.inference._atoms import data_batch, in_front, pick, spread
+from ebmlab.free_energy import Inference, Posterior
+from ebmlab.inference._atoms import data_batch, pick, starts_of_each
 from ebmlab.types import Minimum, Potential, Rng, Tree, as_potential
 
 __all__ = ["Found", "NotConvergedWarning", "PointInference", "clamped", "require_bounded"]
@@ -52,12 +52,12 @@ class PointInference(Inference, ABC):
         unroll: keep the graph of the search on z.
 
     Raises:
-        ConfigurationError: steps < 1, tolerance <= 0, chunk < 1, T other than 0, no starts.
+        ConfigurationError: steps, tolerance or chunk are out of range, T is not 0, or there are no
+            starts to infer from.
         ShapeError: starts have fewer dimensions than k and z's event, or other batches than y.
     """
 
-    bound: ClassVar[Bound] = "upper"
-    point: ClassVar[bool] = True
+    point = True
     starts: Tensor | None
 
     def __init__(
@@ -70,10 +70,7 @@ class PointInference(Inference, ABC):
         unroll: bool = False,
     ) -> None:
         super().__init__()
-        if steps < 1:
-            raise ConfigurationError(f"steps is {steps}; it must be at least 1")
-        if chunk is not None and chunk < 1:
-            raise ConfigurationError(f"chunk is {chunk}; it must be at least 1, or None for all")
+        require_counts(steps=steps, chunk=1 if chunk is None else chunk)
         if tolerance is not None:
             require_positive("tolerance", tolerance)
         self.register_buffer("starts", None if starts is None else starts.clone())
@@ -152,7 +149,7 @@ class PointInference(Inference, ABC):
             ShapeError: the starts are of another shape.
         """
         batch = data_batch(energy, x, y)
-        starts = self._spread(starts, energy, batch)
+        starts = starts_of_each(starts, energy.z_ndim, batch, type(self).__name__)
         best = [
             self._lowest(self.potential(energy, x, y, part.shape, rng), part, batch)
             for part in starts.split(self.chunk or len(starts))
@@ -168,19 +165,6 @@ class PointInference(Inference, ABC):
         found = self.search(u, part.reshape(-1, *event), unroll=self.unroll)
         lead = part.shape[: 1 + len(batch)]
         return _pick(Found(*(t.reshape(*lead, *t.shape[1:]) for t in found)))
-
-    def _spread(self, starts: Tensor, energy: Energy, batch: torch.Size) -> Tensor:
-        """Starts of every datum, (k, *batch, *event)."""
-        if starts.ndim == 1 + energy.z_ndim:
-            return spread(in_front(starts, batch), batch)
-        event = starts.shape[starts.ndim - energy.z_ndim :]
-        if starts.ndim < 1 + energy.z_ndim or starts.shape[1:] != (*batch, *event):
-            raise ShapeError(
-                f"{type(self).__name__}: starts has shape {tuple(starts.shape)}; it must be "
-                f"(k, *event) or (k, *batch, *event), with {energy.z_ndim} event dimensions and "
-                f"the batch {tuple(batch)}"
-            )
-        return starts
 
     def _warn(self, converged: Tensor) -> None:
         if not bool(converged.all()):

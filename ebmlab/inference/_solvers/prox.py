@@ -6,7 +6,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import require_non_negative, require_tensor
+from ebmlab._checks import require_counts, require_non_negative, require_tensor
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.inference import spaces
@@ -43,6 +43,7 @@ class Penalty(Energy):
 
 
 class _Weighted(Penalty):
+    shows = ("weight",)
     weight: float | Tensor
 
     def __init__(self, weight: float | Tensor) -> None:
@@ -53,11 +54,6 @@ class _Weighted(Penalty):
         else:
             self.weight = weight
 
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        shown = self.weight if isinstance(self.weight, float | int) else tuple(self.weight.shape)
-        return f"weight={shown}"
-
 
 class L1(_Weighted):
     """R(z) = Σ_j λ_j |z_j|; prox: each entry moves towards 0 by step · λ_j and stops there.
@@ -65,9 +61,6 @@ class L1(_Weighted):
     Args:
         weight: λ >= 0, a number or one for each entry (dim,); a Parameter is learned.
         nonnegative: whether z >= 0 as well.
-
-    Raises:
-        ConfigurationError: weight is negative or not finite.
 
     Example:
         >>> L1(1.0).prox(torch.tensor([[-3.0, 0.5, 2.0]]), 1.0)
@@ -101,7 +94,6 @@ class Group(_Weighted):
         size: how many entries a group has; it divides dim.
 
     Raises:
-        ConfigurationError: weight is negative or not finite, or size < 1.
         ShapeError: size does not divide the length of z.
 
     Example:
@@ -113,8 +105,7 @@ class Group(_Weighted):
 
     def __init__(self, weight: float | Tensor, size: int) -> None:
         super().__init__(weight)
-        if size < 1:
-            raise ConfigurationError(f"size is {size}; a group has at least 1 entry")
+        require_counts(size=size)
         self.size = size
 
     def value(self, z: Tensor) -> Tensor:
@@ -145,6 +136,8 @@ class Box(Penalty):
         tensor([[-1.0000, 0.5000]])
     """
 
+    shows = ("low", "high")
+
     def __init__(self, low: float, high: float) -> None:
         super().__init__()
         if not low < high:
@@ -158,10 +151,6 @@ class Box(Penalty):
     def prox(self, z: Tensor, step: float | Tensor) -> Tensor:
         """Z clipped to the box; on its faces the slope is 0, which that of clamp is not always."""
         return nn.functional.hardtanh(z, self.low, self.high)
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"low={self.low}, high={self.high}"
 
 
 class NonNegative(Box):

@@ -43,8 +43,7 @@ class Proximal(PointInference):
         unroll: keep the graph of the steps on the z inferred.
 
     Raises:
-        ConfigurationError: steps < 1, tolerance <= 0, a temperature other than 0, no starts, or an
-            energy that is not f + R: a `Reconstruction` whose prior is a `Penalty`.
+        ConfigurationError: the energy is not f + R, as a `Reconstruction` with such a prior is.
         NonFiniteError: the energy is not finite at a start.
         DivergenceError: the energy falls without bound.
 
