@@ -64,7 +64,6 @@ class PatchError(Energy):
         eps: ε >= 0, inside the root.
 
     Raises:
-        ConfigurationError: eps is negative.
         ShapeError: a patch to be normalized has one entry only.
 
     Example:

@@ -61,9 +61,6 @@ class GaussianNLL(Energy):
         learned: whether log σ is a parameter.
         ndim: event dimensions of x and y: 1 for vectors, 3 for images.
 
-    Raises:
-        ConfigurationError: std is not finite and positive.
-
     Example:
         >>> GaussianNLL(0.5)(torch.zeros(1, 2), torch.zeros(1, 2))
         tensor([0.4516])

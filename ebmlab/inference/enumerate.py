@@ -5,9 +5,10 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ebmlab._checks import require_shares
+from ebmlab._held import hold
 from ebmlab._precise import SINGLE, Precise, precise
 from ebmlab._ranks import averaged
 from ebmlab.energy import Energy
@@ -57,10 +58,7 @@ class Enumerate(Precise, Inference):
         super().__init__()
         if atoms.ndim < 1 or len(atoms) == 0:
             raise ShapeError(f"atoms have shape {tuple(atoms.shape)}; expected (k >= 1, *event)")
-        if isinstance(atoms, nn.Parameter):
-            self.atoms = atoms
-        else:
-            self.register_buffer("atoms", atoms.clone())
+        hold(self, "atoms", atoms)
         self.decay = decay
         if decay is not None:
             require_shares(decay=decay)

@@ -53,7 +53,6 @@ class Replay(Shown, Negatives):
     Raises:
         ShapeError: the pool is smaller than a batch, its points are not like y, or x is not one
             for each of them.
-        ConfigurationError: rebirth lies outside [0, 1], or steps < 1.
 
     Metrics: `age` (mean steps since birth over the pool), `continued` (the share of the draw that
     went on from its slot), those of `health`, `acceptance`, and `batch_norm` (1 where it couples

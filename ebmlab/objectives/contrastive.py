@@ -38,8 +38,7 @@ class Contrastive(CodeObjective):
 
     def __init__(self, loss: MarginLoss, negatives: Negatives) -> None:
         super().__init__()
-        self.loss = loss
-        self.negatives = negatives
+        self.loss, self.negatives = loss, negatives
 
     def of(self, codes: Codes, rng: Rng) -> Loss:
         """The mean loss of the pairs of views."""

@@ -27,13 +27,13 @@ class Regularized(CodeObjective):
 
     Args:
         regularizer: of `ebmlab.regularizers`, or None.
-        weight: of the regularizer.
-        energy_weight: of the mean energy; at 0 it is a metric only.
+        weight: of the regularizer, >= 0.
+        energy_weight: of the mean energy, >= 0; at 0 it is a metric only.
 
     Terms: `energy` where it has a weight, and `regularizer` where there is one.
 
     Raises:
-        ConfigurationError: a weight is negative, or energy_weight is 0 without a regularizer.
+        ConfigurationError: energy_weight is 0 without a regularizer.
 
     Example:
         >>> from ebmlab import energies, regularizers
@@ -59,8 +59,7 @@ class Regularized(CodeObjective):
         if regularizer is None and energy_weight == 0:
             raise ConfigurationError("energy_weight is 0 and there is no regularizer: no loss")
         self.regularizer = regularizer
-        self.weight = weight
-        self.energy_weight = energy_weight
+        self.weight, self.energy_weight = weight, energy_weight
 
     def of(self, codes: Codes, rng: Rng) -> Loss:
         """The energy of the pairs of views, and the population's penalty."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import common_batch, require_positive, require_tensor
+from ebmlab._precise import precise
 from ebmlab.energies._codes.inner import mean_log
 from ebmlab.energy import Energy
 from ebmlab.types import Tree
@@ -57,9 +58,7 @@ class Assignment(ClusterEnergy):
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Cross-entropies in nats (*batch)."""
         x, y, z = require_tensor("x", x), require_tensor("y", y), require_tensor("z", z)
-        logits = self.logits(x)
-        precise = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        energy = -mean_log(z, (precise / self.temperature).log_softmax(-1))
+        energy = -mean_log(z, (precise(self.logits(x)) / self.temperature).log_softmax(-1))
         return energy.expand(common_batch({"x": energy.shape, "y": y.shape[:-1]}))
 
 
@@ -76,6 +75,6 @@ def entropies(z: Tensor) -> tuple[Tensor, Tensor]:
         >>> float(mean), round(float(of_mean), 4)
         (0.0, 1.3863)
     """
-    z = z.reshape(-1, z.shape[-1]).to(torch.promote_types(z.dtype, torch.float32))
+    z = precise(z.reshape(-1, z.shape[-1]))
     each = torch.special.entr(z).sum(-1)
     return each.mean(), torch.special.entr(z.mean(0)).sum()

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import common_batch
+from ebmlab._precise import precise_type
 
 __all__ = ["inner", "mean_log"]
 
@@ -32,7 +33,7 @@ def mean_log(weights: Tensor, logs: Tensor) -> Tensor:
         >>> mean_log(torch.tensor([[0.0, 1.0], [0.5, 0.5]]), logs)
         tensor([-1., -inf])
     """
-    kind = torch.promote_types(logs.dtype, torch.float32)
+    kind = precise_type(logs.dtype)
     lowest = torch.finfo(kind).min
     with torch.autocast(logs.device.type, enabled=False):
         mean = inner(weights.to(kind), logs.to(kind).clamp(min=lowest))

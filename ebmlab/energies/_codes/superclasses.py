@@ -2,10 +2,9 @@
 
 from torch import Tensor, nn
 
-from ebmlab._checks import require_index, require_tensor
+from ebmlab._checks import require_counts, require_index, require_tensor
 from ebmlab.energies._codes.inner import mean_log
 from ebmlab.energy import Energy
-from ebmlab.errors import ConfigurationError
 from ebmlab.types import Tree
 
 __all__ = ["SuperClasses"]
@@ -25,7 +24,6 @@ class SuperClasses(Energy):
         parts: how many c in each super-class; z is (*batch, clusters · parts).
 
     Raises:
-        ConfigurationError: a size below 1.
         DtypeError: y is not of whole numbers.
 
     Example:
@@ -44,11 +42,7 @@ class SuperClasses(Energy):
 
     def __init__(self, dim: int, labels: int, clusters: int, parts: int) -> None:
         super().__init__()
-        if min(dim, labels, clusters, parts) < 1:
-            raise ConfigurationError(
-                f"dim {dim}, labels {labels}, clusters {clusters}, parts {parts}: all must be at "
-                "least 1"
-            )
+        require_counts(dim=dim, labels=labels, clusters=clusters, parts=parts)
         self.labels, self.parts = labels, parts
         self.coarse = nn.Linear(dim, labels * clusters)
         self.fine = nn.Linear(dim, labels * clusters * parts)

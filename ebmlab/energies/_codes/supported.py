@@ -4,7 +4,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from ebmlab._checks import leaves, over_batch, require_index, require_positive
+from ebmlab._checks import leaves, over_batch, require_counts, require_index, require_positive
 from ebmlab.codes import Codes
 from ebmlab.energies._codes.codes import unit
 from ebmlab.energies._codes.joint import Embedding, encoded_views
@@ -33,7 +33,6 @@ class Supported(Embedding):
         x_ndim: event dimensions of views and support.
 
     Raises:
-        ConfigurationError: classes, views, τ or smoothing out of range.
         ShapeError: views, support and labels do not fit.
         DtypeError: labels are not whole numbers.
 
@@ -62,11 +61,9 @@ class Supported(Embedding):
     ) -> None:
         super().__init__()
         require_positive("temperature", temperature)
-        if classes < 1 or views < 1 or not 0 < smoothing < 1:
-            raise ConfigurationError(
-                f"classes is {classes}, views {views}, smoothing {smoothing}; classes and views "
-                "must be at least 1, smoothing in (0, 1)"
-            )
+        require_counts(classes=classes, views=views)
+        if not 0 < smoothing < 1:
+            raise ConfigurationError(f"smoothing is {smoothing}; it must lie in (0, 1)")
         self.encoder, self.head, self.classes = encoder, head, classes
         self.temperature, self.smoothing = temperature, smoothing
         self.event = x_ndim
@@ -89,8 +86,8 @@ class Supported(Embedding):
         index = require_index("labels", labels)
         if index.shape != support.shape[:1]:
             raise ShapeError(
-                f"labels have shape {tuple(index.shape)}, the support {tuple(support.shape)}; one "
-                "label each is due"
+                f"labels have shape {tuple(index.shape)}, the support {tuple(support.shape)}; "
+                "expected one label each"
             )
         directions = unit(self.encoder(support))
         share = nn.functional.one_hot(index, self.classes).to(directions.dtype)

@@ -130,10 +130,9 @@ class GaussianMixture(Density):
 
     def _logs(self, y: Tensor) -> Tensor:
         """Of each unnormalized component, (k, *batch): its own axis first, long ones last."""
-        means, log_weights = self.means, self.log_weights
         shape = (-1, *[1] * (y.ndim - 1))
-        squared = (y - means.reshape(-1, *[1] * (y.ndim - 1), self.dim)).square().sum(-1)
-        return log_weights.reshape(shape) - squared / (2 * self.scale**2)
+        squared = (y - self.means.reshape(*shape, self.dim)).square().sum(-1)
+        return self.log_weights.reshape(shape) - squared / (2 * self.scale**2)
 
     @property
     def log_z(self) -> Tensor:

@@ -5,9 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_positive
+from ebmlab._checks import require_counts, require_positive
 from ebmlab.energies._densities.density import Density, rejection
-from ebmlab.errors import ConfigurationError
 
 __all__ = ["Banana", "DoubleWell", "Funnel", "Ring"]
 
@@ -19,11 +18,6 @@ def _normal(n: int, dim: int, rng: torch.Generator) -> Tensor:
 def _exact(value: float) -> Tensor:
     """A number in double precision; a 0-d tensor leaves the type of others as it is."""
     return torch.tensor(value, dtype=torch.float64)
-
-
-def _require_dim(dim: int, least: int) -> None:
-    if dim < least:
-        raise ConfigurationError(f"dim is {dim}; it must be at least {least}")
 
 
 class DoubleWell(Density):
@@ -41,7 +35,7 @@ class DoubleWell(Density):
     def __init__(self, height: float = 2.0, dim: int = 2) -> None:
         super().__init__()
         require_positive("height", height)
-        _require_dim(dim, 1)
+        require_counts(dim=dim)
         self.height, self.dim = height, dim
 
     def potential(self, y: Tensor) -> Tensor:
@@ -179,7 +173,7 @@ class Funnel(Density):
     def __init__(self, dim: int = 2, scale: float = 3.0) -> None:
         super().__init__()
         require_positive("scale", scale)
-        _require_dim(dim, 2)
+        require_counts(2, dim=dim)
         self.dim, self.scale = dim, scale
 
     def potential(self, y: Tensor) -> Tensor:

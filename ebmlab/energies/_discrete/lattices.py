@@ -3,9 +3,10 @@
 from abc import abstractmethod
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ebmlab._checks import require_tensor
+from ebmlab._checks import require_counts, require_tensor
+from ebmlab._held import hold
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.types import Tree
@@ -43,15 +44,9 @@ class _Lattice(Energy):
             raise ShapeError(
                 f"field has shape {tuple(field.shape)}; it must broadcast to {self.event}"
             )
-        self._hold("coupling", coupling)
-        self._hold("field", field)
+        hold(self, "coupling", coupling)
+        hold(self, "field", field)
         self.register_buffer("_masks", self._painted(), persistent=False)
-
-    def _hold(self, name: str, value: float | Tensor) -> None:
-        if isinstance(value, Tensor) and not isinstance(value, nn.Parameter):
-            self.register_buffer(name, value.clone())
-        else:
-            setattr(self, name, value)
 
     @property
     def colors(self) -> tuple[Tensor, ...]:
@@ -160,7 +155,7 @@ class Potts(_Lattice):
 
     Raises:
         ShapeError: y or the field is not of the grid's shape, J not one number.
-        ConfigurationError: shape is not two positive sizes, or there are fewer than two states.
+        ConfigurationError: shape is not two positive sizes.
 
     Example:
         >>> y = torch.nn.functional.one_hot(torch.tensor([[0, 1], [1, 1]]), 3).float()
@@ -180,8 +175,7 @@ class Potts(_Lattice):
         field: float | Tensor = 0.0,
         periodic: bool = True,
     ) -> None:
-        if states < 2:
-            raise ConfigurationError(f"states is {states}; it must be at least 2")
+        require_counts(2, states=states)
         super().__init__(shape, (states,), coupling, field, periodic)
 
     def _spins(self, y: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import require_counts, require_non_negative, require_tensor
+from ebmlab._held import hold
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.inference import spaces
@@ -49,10 +50,7 @@ class _Weighted(Penalty):
     def __init__(self, weight: float | Tensor) -> None:
         super().__init__()
         require_non_negative("weight", weight)
-        if isinstance(weight, Tensor) and not isinstance(weight, nn.Parameter):
-            self.register_buffer("weight", weight)
-        else:
-            self.weight = weight
+        hold(self, "weight", weight)
 
 
 class L1(_Weighted):
