@@ -81,11 +81,7 @@ def common_batch(shapes: dict[str, torch.Size]) -> torch.Size:
 
 
 def leaves(tree: Tree, name: str = "this") -> tuple[Tensor, ...]:
-    """The tensors of a tree.
-
-    Raises:
-        ConfigurationError: it is no tree: a list, an array of numpy.
-    """
+    """The tensors of a tree; raises of a list or an array of numpy, which are none."""
     if isinstance(tree, tuple):
         return tree
     if tree is None:
@@ -241,18 +237,10 @@ def over_batch(
 ) -> Out:
     """Call a function of single-batch tensors on tensors with any leading dimensions.
 
-    Each input is (tensor, event dimensions). Leading dimensions are broadcast together, flattened
-    to one, and restored on the output (on each of a tuple), so that modules which know one batch
-    dimension serve all.
-
-    Args:
-        function: takes (n, *event) of each input.
-        inputs: (tensor, event dimensions) each.
-        names: of the inputs, "x", "y" or "z", for the messages.
-
-    Raises:
-        ShapeError, DtypeError: torch, or the function, could not take what arrived; says how it
-            was read.
+    Each input is (tensor, event dimensions), under its name in messages. Leading dimensions are
+    broadcast together, flattened to one, and restored on the output (on each of a tuple), so that
+    modules which know one batch dimension serve all. Where the function raises, the error says
+    how the inputs were read.
     """
     names = names or [f"its input {i}" for i in range(len(inputs))]
     shapes = [leading_shape(name, t, n) for name, (t, n) in zip(names, inputs, strict=True)]

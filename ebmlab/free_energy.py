@@ -96,9 +96,6 @@ class FreeEnergy(Energy):
         infer: how z is chosen.
         temperature: T >= 0, in the units of the energy.
 
-    Raises:
-        ConfigurationError: the energy has no z, or T < 0 or NaN.
-
     Example:
         >>> from ebmlab import FunctionEnergy
         >>> from ebmlab.inference import Enumerate

@@ -109,7 +109,7 @@ class Negatives(ABC):
 
 
 class Regularizer(ABC):
-    """A functional of a population of codes, not an energy of any one of them."""
+    """A functional of a population of codes (batch, dim), batch >= 2, not an energy of any one."""
 
     @abstractmethod
     def __call__(self, hx: Tensor, hy: Tensor) -> Tensor:

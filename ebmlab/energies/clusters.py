@@ -32,7 +32,6 @@ class Clusters(Energy):
 
     Raises:
         ShapeError, NonFiniteError, ConfigurationError: as `Codebook`, or y is not (*batch, d).
-        DtypeError: z is not a whole number.
 
     Example:
         >>> energy = Clusters(torch.tensor([[0.0, 0.0], [3.0, 4.0]]))
@@ -105,13 +104,9 @@ def kmeans_plus_plus(data: Tensor, k: int, rng: torch.Generator) -> Tensor:
     nearest of those before, or uniformly where no distance is left.
 
     Args:
-        data: (n, d), of any scale.
+        data: (n, d), finite, of any scale.
         k: how many, 1 <= k <= n.
         rng: on the data's device.
-
-    Raises:
-        ConfigurationError: k lies outside 1 … n.
-        ShapeError, DtypeError, NonFiniteError: data are not (n, d), of floats, all finite.
 
     Example:
         >>> data = torch.tensor([[0.0], [0.0], [9.0], [9.0]])

@@ -35,10 +35,7 @@ class Components(Precise, Energy):
         regularization: added to the variances at each M-step, in the units of y squared.
 
     Raises:
-        ShapeError: means, covariances or y have other shapes.
-        ConfigurationError: covariances are not symmetric and positive definite.
         DivergenceError: in the M-step a covariance becomes singular: the likelihood has no bound.
-        DtypeError: z is not a whole number.
 
     Example:
         >>> energy = Components(torch.zeros(2, 1), torch.ones(2))

@@ -93,11 +93,7 @@ class _Spherical(_Diagonal):
 
 
 def kind_of(covariances: Tensor, k: int, d: int) -> Covariances:
-    """The kind that a shape tells.
-
-    Raises:
-        ShapeError: it is none of (k, d, d), (k, d), (k,).
-    """
+    """The kind that a shape tells."""
     kinds: dict[tuple[int, ...], Covariances] = {
         (k,): _Spherical(),
         (k, d): _Diagonal(),

@@ -31,7 +31,6 @@ class _Plane(Precise, nn.Linear):
         self.register_buffer("bias", torch.zeros(dim))
 
     def forward(self, input: Tensor) -> Tensor:
-        """The points of the plane (n, dim) at these coordinates (n, k)."""
         return functional.linear(input, self.weight, self.bias.to(self.weight.dtype))
 
 
@@ -54,7 +53,6 @@ class Subspace(Precise, Reconstruction):
         variances: of the data along the columns of W, over n, (k,).
 
     Raises:
-        ShapeError: on commit, y is not (*batch, d).
         NonFiniteError: on commit, y is NaN or infinite.
 
     Example:

@@ -26,9 +26,6 @@ class Amortized(Inference):
             (mean, log_std), each (n, dim).
         samples: draws of z per datum at T > 0.
 
-    Raises:
-        ConfigurationError: at T > 0 there is no rng, or the encoder gives no (mean, log_std).
-
     Example:
         >>> from ebmlab.energies import Reconstruction
         >>> energy = Reconstruction(nn.Linear(1, 2), takes_x=False)

@@ -34,10 +34,6 @@ class AmortizedCategorical(Inference):
             of the draw: biased even where E is linear, but less where it bends, the less the
             smaller τ, at the price of noise.
 
-    Raises:
-        ConfigurationError: there is no rng at T > 0.
-        ShapeError: the logits have other dimensions than z.
-
     Example:
         >>> from ebmlab.energies import Reconstruction
         >>> energy = Reconstruction(nn.Linear(4, 2), takes_x=False)

@@ -34,10 +34,6 @@ class Enumerate(Precise, Inference):
             those of earlier commits, whose counts are multiplied by decay: 0 for full batches.
             The start counts as one datum. At T = 0 the energy does not see them, and they stay.
 
-    Raises:
-        ShapeError: there are no atoms, or weights are not (k,).
-        ConfigurationError: weights are negative or all zero.
-
     Example:
         >>> from ebmlab.energies import Reconstruction
         >>> energy = Reconstruction(nn.Identity(), takes_x=False)

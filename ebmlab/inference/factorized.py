@@ -44,8 +44,6 @@ class Factorized(Inference):
             of the dtype. Data that end before are warned of; `residual` is that largest move.
 
     Raises:
-        ConfigurationError: starts are not probabilities.
-        ShapeError: starts are of another shape, or the energy's z_ndim is not 2 (1 if binary).
         NonFiniteError: the energy is NaN, or infinite at every code of a part.
 
     Example:

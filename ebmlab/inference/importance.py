@@ -34,9 +34,6 @@ class ImportanceWeighted(Inference):
             less noise the better q is; that in the energy's parameters is as ever. No gradient in
             y itself is right under it.
 
-    Raises:
-        ConfigurationError: at T > 0 there is no rng, or the encoder gives no (mean, log_std).
-
     Example:
         >>> from ebmlab.energies import Reconstruction
         >>> from ebmlab.networks import GaussianHead

@@ -48,9 +48,6 @@ class Nearest(Inference):
         restart: share of the mean count at or below which a code begins again at the vector
             farthest from its code; None: never.
 
-    Raises:
-        ShapeError: what is quantized is not of the codes' length.
-
     Example:
         >>> from ebmlab.energies import Reconstruction
         >>> energy = Reconstruction(nn.Identity(), takes_x=False)

@@ -25,9 +25,6 @@ class Refined(Inference):
             (mean, log_std), whose mean is the guess.
         infer: the solver: `Descent`, `LBFGS`, `Proximal`, …; its own starts are not used.
 
-    Raises:
-        ShapeError: the guess is not one z per datum.
-
     Example:
         >>> from ebmlab.energies import Reconstruction
         >>> from ebmlab.inference import LBFGS

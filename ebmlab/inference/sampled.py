@@ -40,7 +40,6 @@ class Sampled(Inference):
 
     Raises:
         ConfigurationError: there is neither a start nor a prior, T is 0, or there is no rng.
-        ShapeError: starts are of another shape, or a prior meets events that are no vectors.
         NonFiniteError: a chain starts where E is not finite.
 
     Example:

@@ -26,10 +26,6 @@ class Stored(Inference, Stepped):
         table: the first z, (n, *event); becomes a Parameter.
         radius: of the ball, > 0, or None for no bound.
 
-    Raises:
-        ShapeError: the table has no rows of vectors, or x is None.
-        DtypeError: x is not of whole numbers.
-
     Example:
         >>> from ebmlab.energies import Reconstruction
         >>> energy = Reconstruction(nn.Identity(), takes_x=False, x_ndim=0)

@@ -28,7 +28,6 @@ class Contractive(Objective):
 
     Raises:
         ConfigurationError: rng is missing where probes draw, or no z is inferred.
-        DtypeError: y is not floating point.
         GradientError: z does not depend on y through differentiable operations.
 
     Example:

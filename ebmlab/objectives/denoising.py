@@ -24,7 +24,6 @@ class Denoising(Objective):
 
     Raises:
         ConfigurationError: rng is missing, or no z is inferred.
-        DtypeError: y is not floating point.
 
     Example:
         >>> from ebmlab import methods

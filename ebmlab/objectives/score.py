@@ -22,7 +22,6 @@ class DenoisingScore(Objective):
         sigma: σ > 0, in the units of y.
 
     Raises:
-        DtypeError: y is not floating point.
         GradientError: the energy does not depend on y.
 
     Example:

@@ -31,9 +31,6 @@ class SIGReg(Population, Stepped):
         reach: the largest t, > 0.
         seed: of the directions.
 
-    Raises:
-        ShapeError: codes are not (b, d) with b >= 2.
-
     Example:
         >>> h = torch.zeros(100, 8)
         >>> SIGReg()(h, h) / 100

@@ -27,9 +27,6 @@ class VICReg(Population):
         gamma: γ > 0, the standard deviation asked for.
         eps: ε > 0, inside the root.
 
-    Raises:
-        ShapeError: codes are not (b, d) with b >= 2.
-
     Example:
         >>> import torch
         >>> VICReg(std=25.0, cov=1.0, eps=1e-4)(torch.zeros(4, 3), torch.zeros(4, 3))

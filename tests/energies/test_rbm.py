@@ -147,7 +147,7 @@ def test_conditionals_of_another_potential_are_refused():
 
 
 def test_what_is_no_machine_is_refused():
-    with pytest.raises(ConfigurationError, match="0 x 3"):
+    with pytest.raises(ConfigurationError, match="visible is 0"):
         RBM(0, 3)
     with pytest.raises(ConfigurationError, match="std is 0"):
         RBM(2, 3, std=0.0)

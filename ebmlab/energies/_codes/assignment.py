@@ -52,11 +52,9 @@ class Assignment(ClusterEnergy):
         self.temperature = temperature
 
     def logits(self, h: Tensor) -> Tensor:
-        """s(h), (*batch, K)."""
         return self.prototypes(h)
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        """Cross-entropies in nats (*batch)."""
         x, y, z = require_tensor("x", x), require_tensor("y", y), require_tensor("z", z)
         energy = -mean_log(z, (precise(self.logits(x)) / self.temperature).log_softmax(-1))
         return energy.expand(common_batch({"x": energy.shape, "y": y.shape[:-1]}))

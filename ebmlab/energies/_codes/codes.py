@@ -52,15 +52,12 @@ class SquaredDistance(Energy):
         self.x_ndim = self.y_ndim = self.ndim = ndim
 
     def decoding(self) -> Decode:
-        """X itself."""
         return lambda x, z: require_tensor("x", x)
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        """Squared distances (*batch)."""
         return self.residuals(x, y).square().sum(-1)
 
     def residuals(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        """X - y, flattened to (*batch, m)."""
         x, y = require_alike(x, y, self.ndim)
         difference = x - y
         return difference.flatten(-self.ndim) if self.ndim else difference[..., None]
@@ -75,7 +72,6 @@ class Cosine(Energy):
     """
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        """Negative cosines (*batch)."""
         x, y = require_alike(x, y)
         return inner(unit(x, -1.0), unit(y))
 
@@ -99,10 +95,8 @@ class CrossEntropy(Energy):
         self.temperature = temperature
 
     def decoding(self) -> Decode:
-        """The probabilities."""
         return lambda x, z: (require_tensor("x", x) / self.temperature).softmax(-1)
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        """Cross-entropies in nats (*batch)."""
         x, y = require_alike(x, y)
         return -mean_log(y, (precise(x) / self.temperature).log_softmax(-1))

@@ -39,7 +39,6 @@ class Sided(Energy):
 
     @final
     def forward(self, x: Tree, y: Tree, z: Tree = None, rng: Rng = None) -> Tensor:
-        """The energy of what is made of both."""
         return self._worked(Codes(self, (x,), (y,))).energies(z, rng=rng)[0]
 
     @final
@@ -91,9 +90,7 @@ class Predicted(Sided):
         self.predictor, self.stopped = predictor, stopped
 
     def of_x(self, h: Tensor) -> Tensor:
-        """The predictions."""
         return over_batch(self.predictor, (h, 1), names="x")
 
     def of_y(self, h: Tensor) -> Tensor:
-        """The codes, which may stand still."""
         return h.detach() if self.stopped else h

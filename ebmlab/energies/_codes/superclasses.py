@@ -19,12 +19,9 @@ class SuperClasses(Energy):
 
     Args:
         dim: length of the codes h.
-        labels: how many y there are.
+        labels: how many y there are, whole numbers from 0 on.
         clusters: how many a.
         parts: how many c in each super-class; z is (*batch, clusters · parts).
-
-    Raises:
-        DtypeError: y is not of whole numbers.
 
     Example:
         >>> import torch
@@ -48,7 +45,6 @@ class SuperClasses(Energy):
         self.fine = nn.Linear(dim, labels * clusters * parts)
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        """Cross-entropies of both levels in nats (*batch)."""
         h, label, z = require_tensor("x", x), require_index("y", y), require_tensor("z", z)
         coarse = self.coarse(h).log_softmax(-1)[..., None]
         fine = self.fine(h).unflatten(-1, (-1, self.parts)).log_softmax(-1)

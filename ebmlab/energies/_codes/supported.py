@@ -32,10 +32,6 @@ class Supported(Embedding):
             class has probability 0.
         x_ndim: event dimensions of views and support.
 
-    Raises:
-        ShapeError: views, support and labels do not fit.
-        DtypeError: labels are not whole numbers.
-
     Example:
         >>> from ebmlab.energies import SquaredDistance
         >>> energy = Supported(nn.Linear(5, 4), SquaredDistance(), classes=3, views=1)
@@ -71,7 +67,6 @@ class Supported(Embedding):
         self.takes_z, self.z_ndim = head.takes_z, head.z_ndim
 
     def codes(self, x: Tree, y: Tree) -> Codes:
-        """Log-probabilities of x and y among the support; every image is encoded once."""
         xs, (*ys, support, labels) = leaves(x), _supported(y)
         if isinstance(x, tuple) == (len(ys) == 1):
             raise ShapeError(

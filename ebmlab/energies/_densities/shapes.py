@@ -39,7 +39,6 @@ class DoubleWell(Density):
         self.height, self.dim = height, dim
 
     def potential(self, y: Tensor) -> Tensor:
-        """The quartic well in y₁, a unit Gaussian in the rest."""
         well = self.height * (y[..., 0].square() - 1).square()
         return well + 0.5 * y[..., 1:].square().sum(-1)
 
@@ -84,7 +83,6 @@ class Ring(Density):
         self.radius, self.width, self.dim = radius, width, 2
 
     def potential(self, y: Tensor) -> Tensor:
-        """The squared distance from the circle, in widths, halved."""
         return 0.5 * ((torch.linalg.vector_norm(y, dim=-1) - self.radius) / self.width).square()
 
     @property
@@ -150,7 +148,6 @@ class Banana(Density):
         return _exact(math.log(2 * math.pi * self.scale * self.width))
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
-        """Bend a Gaussian."""
         noise = _normal(n, 2, rng)
         first = self.scale * noise[:, 0]
         return torch.stack([first, self._bend(first) + self.width * noise[:, 1]], dim=-1)
@@ -177,7 +174,6 @@ class Funnel(Density):
         self.dim, self.scale = dim, scale
 
     def potential(self, y: Tensor) -> Tensor:
-        """A Gaussian v, and Gaussians of variance e^v given it."""
         v, rest = y[..., 0], y[..., 1:]
         spread = 0.5 * rest.square().sum(-1) * (-v).exp() + 0.5 * (self.dim - 1) * v
         return 0.5 * (v / self.scale).square() + spread
@@ -188,6 +184,5 @@ class Funnel(Density):
         return _exact(0.5 * self.dim * math.log(2 * math.pi) + math.log(self.scale))
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
-        """v first, then the rest given it."""
         v = self.scale * _normal(n, 1, rng)
         return torch.cat([v, (v / 2).exp() * _normal(n, self.dim - 1, rng)], dim=-1)

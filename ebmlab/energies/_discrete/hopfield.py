@@ -26,9 +26,6 @@ class Hopfield(Energy):
         weights: W (n, n), a tensor or Parameter.
         bias: b (n), or None for 0.
 
-    Raises:
-        ShapeError: the weights are not (n, n), or bias or y not of length n.
-
     Example:
         >>> memory = Hopfield.storing(torch.tensor([[1.0, 1.0, 0.0, 0.0], [1.0, 0.0, 1.0, 0.0]]))
         >>> memory.retrieve(torch.tensor([[1.0, 1.0, 1.0, 0.0]]), sweeps=2)
@@ -56,10 +53,6 @@ class Hopfield(Energy):
 
         Random patterns are kept up to k ≈ 0.138 n of them.
 
-        Raises:
-            ShapeError: patterns are not (k, n).
-            ConfigurationError: an entry is neither 0 nor 1.
-
         Source: Hebb 1949; Amit, Gutfreund, Sompolinsky 1985.
         """
         _require_patterns(patterns)
@@ -75,7 +68,6 @@ class Hopfield(Energy):
         return w - w.diagonal().diag()
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        """E(y), shape (*batch)."""
         spins = 2 * require_vectors("y", y, len(self.weights), "Hopfield") - 1
         energy = -0.5 * ((spins @ self.bonds) * spins).sum(-1)
         return energy if self.bias is None else energy - spins @ self.bias
@@ -109,9 +101,6 @@ class ModernHopfield(Energy):
         patterns: x (k, n), a tensor or Parameter.
         beta: β > 0; large ones keep patterns apart, small ones blend them.
 
-    Raises:
-        ShapeError: patterns are not (k, n), or y not of length n.
-
     Example:
         >>> memory = ModernHopfield(torch.eye(3), beta=8.0)
         >>> memory.retrieve(torch.tensor([[0.7, 0.3, 0.0]])).round(decimals=1)
@@ -131,7 +120,6 @@ class ModernHopfield(Energy):
         hold(self, "patterns", patterns)
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        """E(y), shape (*batch)."""
         patterns = self.patterns
         y = require_vectors("y", y, patterns.shape[1], "ModernHopfield")
         nearness = (self.beta * (y @ patterns.mT)).logsumexp(-1) - math.log(len(patterns))

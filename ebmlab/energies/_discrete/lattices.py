@@ -69,7 +69,6 @@ class _Lattice(Energy):
         return color
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        """E(y), shape (*batch)."""
         y, ndim = require_tensor("y", y), len(self.event)
         if y.shape[-ndim:] != self.event:
             raise ShapeError(
@@ -114,10 +113,6 @@ class Ising(_Lattice):
         field: b, a number, or a tensor or Parameter that broadcasts to (h, w).
         periodic: whether opposite edges touch; a side of one or two sites has no further bond.
 
-    Raises:
-        ShapeError: y or the field is not of the grid's shape, J not one number.
-        ConfigurationError: shape is not two positive sizes.
-
     Example:
         >>> Ising((3, 3), coupling=1.0)(None, torch.ones(2, 3, 3))
         tensor([-18., -18.])
@@ -147,15 +142,8 @@ class Potts(_Lattice):
     gradients are exact differences. Two states are an Ising model of coupling J / 2.
 
     Args:
-        shape: (h, w).
+        shape, coupling, field, periodic: as in `Ising`, b broadcasting to (h, w, k).
         states: k >= 2.
-        coupling: J, a number, or a tensor or Parameter of one.
-        field: b, a number, or a tensor or Parameter that broadcasts to (h, w, k).
-        periodic: whether opposite edges touch; a side of one or two sites has no further bond.
-
-    Raises:
-        ShapeError: y or the field is not of the grid's shape, J not one number.
-        ConfigurationError: shape is not two positive sizes.
 
     Example:
         >>> y = torch.nn.functional.one_hot(torch.tensor([[0, 1], [1, 1]]), 3).float()

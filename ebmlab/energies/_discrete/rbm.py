@@ -34,9 +34,6 @@ class RBM(Energy):
         visible_bias: b (visible).
         hidden_bias: c (hidden).
 
-    Raises:
-        ShapeError: v or h is not of its length.
-
     Example:
         >>> RBM(3, 2, std=1e-9)(None, torch.ones(1, 3)).detach()
         tensor([-1.3863])
@@ -58,7 +55,6 @@ class RBM(Energy):
         self.hidden_bias = nn.Parameter(torch.zeros(hidden))
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        """F(v), shape (*batch)."""
         v = require_vectors("y", y, len(self.visible_bias), "RBM")
         return -(v @ self.visible_bias) - _softplus(self.hidden_logits(v)).sum(-1)
 
@@ -120,7 +116,6 @@ class JointRBM(Energy):
         self.rbm = rbm
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        """E(v, h), shape (*batch)."""
         rbm = self.rbm
         v = require_vectors("y", y, len(rbm.visible_bias), "JointRBM")
         h = require_vectors("z", z, len(rbm.hidden_bias), "JointRBM")
@@ -168,7 +163,6 @@ class RBMConditionals(Conditionals):
         return h, v
 
     def sweep(self, u: Potential, y: Tensor, noise: Any) -> tuple[Tensor, Tensor]:
-        """Fresh hidden units, then all visible ones, and their energy under u."""
         with torch.no_grad():
             h = (noise[0] < self.rbm.hidden_logits(y).sigmoid()).to(y)
             v = (noise[1] < self.rbm.visible_logits(h).sigmoid()).to(y)

@@ -38,7 +38,6 @@ class Assigning(Inference):
     @final
     @torch.no_grad()
     def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
-        """The assignment of each datum, one atom."""
         if not isinstance(energy, ClusterEnergy):
             raise ConfigurationError(
                 f"{type(self).__name__} assigns clusters by an energy's logits, but "

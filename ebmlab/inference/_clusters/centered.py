@@ -59,13 +59,11 @@ class Centered(Precise, Assigning):
         self.register_buffer("clock", torch.zeros((), dtype=torch.long))
 
     def assign(self, logits: Logits, h: Tensor) -> tuple[Tensor, None]:
-        """The sharpened shares of the clusters."""
         sharp = self.temperature(self.clock) if callable(self.temperature) else self.temperature
         return (precise(logits((h - self.center).to(h.dtype))) / sharp).softmax(-1), None
 
     @torch.no_grad()
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior]) -> None:
-        """Move the center and the clock."""
         mean, _ = averaged(target_codes(y).reshape(-1, len(self.center)))
         self.center.lerp_(mean.to(self.center.dtype), 1 - self.momentum)
         self.clock += 1

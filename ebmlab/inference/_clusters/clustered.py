@@ -77,13 +77,11 @@ class Clustered(Assigning):
         self.register_buffer("clock", torch.zeros((), dtype=torch.long))
 
     def assign(self, logits: Logits, h: Tensor) -> tuple[Tensor, None]:
-        """The nearest center, one-hot."""
         found = logits(h)
         return nn.functional.one_hot(found.argmax(-1), found.shape[-1]), None
 
     @torch.no_grad()
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior]) -> None:
-        """Push the codes into the memory; when it is time, cluster what the memory holds."""
         self.memory.push(target_codes(y))
         self.clock += 1
         clock, k = int(self.clock), len(self.prototypes.weight)

@@ -177,7 +177,6 @@ class Sinkhorn(Assigning):
 
     @torch.no_grad()
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior]) -> None:
-        """Push the codes into the memory."""
         if self.memory is not None:
             self.memory.push(target_codes(y))
         self.clock += 1

@@ -36,5 +36,4 @@ class SoftNearest(Assigning):
         self.sharpen = sharpen
 
     def assign(self, logits: Logits, h: Tensor) -> tuple[Tensor, None]:
-        """The sharpened shares."""
         return (precise(logits(h)) / self.sharpen).softmax(-1), None

@@ -31,9 +31,6 @@ def spherical_kmeans(codes: Tensor, k: int, iterations: int, rng: torch.Generato
         iterations: of assigning and averaging.
         rng: picks the start.
 
-    Raises:
-        ShapeError: fewer codes than centers.
-
     Example:
         >>> codes = torch.tensor([[1.0, 0.1], [1.0, -0.1], [0.1, 3.0], [-0.1, 3.0]])
         >>> spherical_kmeans(codes, 2, 5, torch.Generator().manual_seed(0)).sum(0)

@@ -28,16 +28,13 @@ class SuperClustered(Precise, Inference):
 
     Args:
         dim: length of the codes, which are x after the encoder.
-        labels: how many y there are.
+        labels: how many y there are, whole numbers from 0 on.
         clusters: how many a.
         parts: how many c in each super-class.
         size: of the memory, in codes.
         every: commits from one K-means to the next: an epoch.
         iterations: of K-means.
         seed: of its starts; the same on all ranks.
-
-    Raises:
-        DtypeError: y is not of whole numbers.
 
     Example:
         >>> from ebmlab import FreeEnergy
@@ -81,7 +78,6 @@ class SuperClustered(Precise, Inference):
 
     @torch.no_grad()
     def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
-        """The nearest cluster and the nearest part, one-hot."""
         codes, label = require_tensor("x", x).detach(), require_index("y", y)
         clusters, parts = len(self.coarse), self.fine.shape[1]
         h = precise(codes)
@@ -96,7 +92,6 @@ class SuperClustered(Precise, Inference):
 
     @torch.no_grad()
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior]) -> None:
-        """Push codes and labels into the memory; when it is time, cluster what it holds."""
         # In half precision labels above 256 would be others.
         h, label = precise(require_tensor("x", x).detach()), require_index("y", y)
         self.memory.push(torch.cat([h, label[..., None].to(h.dtype)], -1))

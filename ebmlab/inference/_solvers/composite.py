@@ -51,9 +51,6 @@ class LinearComposite(Composite):
         target: y, (rows, m).
         penalty, strength: R and c > 0.
 
-    Raises:
-        ShapeError: weight and target do not fit together.
-
     Example:
         >>> from ebmlab.inference import L1
         >>> LinearComposite(torch.eye(2), torch.ones(3, 2), L1(0.5))(torch.zeros(3, 2))

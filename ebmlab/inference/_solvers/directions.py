@@ -31,11 +31,9 @@ class Steepest(Direction):
     """z' = z - η ∇u(z)."""
 
     def begin(self, z: Tensor) -> tuple[()]:
-        """Nothing to remember."""
         return ()
 
     def step(self, memory: tuple[()], grad: Tensor, size: Tensor) -> tuple[Tensor, tuple[()]]:
-        """-η ∇u."""
         return -rows(size, grad) * grad, memory
 
 
@@ -59,11 +57,9 @@ class HeavyBall(Direction):
         _require_rate("momentum", self.momentum)
 
     def begin(self, z: Tensor) -> _Velocity:
-        """At rest."""
         return _Velocity(torch.zeros_like(z))
 
     def step(self, memory: _Velocity, grad: Tensor, size: Tensor) -> tuple[Tensor, _Velocity]:
-        """μ v - η ∇u."""
         velocity = self.momentum * memory.velocity - rows(size, grad) * grad
         return velocity, _Velocity(velocity)
 
@@ -95,7 +91,6 @@ class AdaptiveMoments(Direction):
         require_positive("floor", self.floor)
 
     def begin(self, z: Tensor) -> _Moments:
-        """No gradient seen yet."""
         return _Moments(z.new_zeros(len(z)), torch.zeros_like(z), torch.zeros_like(z))
 
     def step(self, memory: _Moments, grad: Tensor, size: Tensor) -> tuple[Tensor, _Moments]:

@@ -75,9 +75,6 @@ class Implicit(Inference):
         infer: finds one z per datum; it has to converge.
         damping: λ of `implicit`.
 
-    Raises:
-        GradientError: as in `implicit`.
-
     Example:
         >>> from ebmlab import FunctionEnergy
         >>> from ebmlab.inference import LBFGS
@@ -96,7 +93,6 @@ class Implicit(Inference):
         self.infer, self.damping = infer, damping
 
     def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
-        """The posterior of `infer`, its atoms with their derivative."""
         q = self.infer(energy, x, y, rng=rng)
         if not torch.is_grad_enabled():
             return q

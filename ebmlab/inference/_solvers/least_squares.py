@@ -25,9 +25,6 @@ class LeastSquares(Potential):
     Args:
         residuals: r, maps z (rows, *event) to (rows, m), each row on its own.
 
-    Raises:
-        ShapeError: the residuals are not (rows, m).
-
     Example:
         >>> u = LeastSquares(lambda z: 2 * z - 1)
         >>> u(torch.ones(1, 3))

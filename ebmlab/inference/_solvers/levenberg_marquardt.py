@@ -38,7 +38,6 @@ class LevenbergMarquardt(PointInference):
 
     Raises:
         ConfigurationError: the residuals of the energy are unknown.
-        NonFiniteError: the residuals or slopes are not finite at a start.
 
     Example:
         >>> u = LeastSquares(lambda z: torch.cat([10 * (z[:, 1:] - z[:, :1] ** 2), 1 - z], 1))
@@ -64,11 +63,9 @@ class LevenbergMarquardt(PointInference):
     def potential(
         self, energy: Energy, x: Tree, y: Tree, shape: torch.Size, rng: Rng
     ) -> Potential:
-        """The sum of squares that the energy is."""
         return least_squares_of(energy, x, y, shape)
 
     def search(self, u: Potential, start: Tensor, *, unroll: bool) -> Found:
-        """Minimize every row of start (rows, *event)."""
         if not isinstance(u, LeastSquares):
             raise ConfigurationError(MISSING)
         z = start.detach()

@@ -37,7 +37,8 @@ class PointInference(Inference, ABC):
 
     A subclass writes `search`. On a non-convex energy the best of the starts is an upper bound of
     the minimum. The z found is a constant of the free energy, whose first derivatives are right
-    all the same (envelope theorem: ∂z E = 0 there); where a loss sees z itself, see `Implicit`.
+    all the same (envelope theorem: ∂z E = 0 there), while second ones lack its motion; where a
+    loss sees z itself, see `Implicit`.
 
     Args:
         starts: where each datum's searches begin: (k, *event), or (k, *batch, *event) for
@@ -52,8 +53,9 @@ class PointInference(Inference, ABC):
         unroll: keep the graph of the search on z.
 
     Raises:
-        ConfigurationError: steps, tolerance or chunk are out of range, T is not 0, or there are no
-            starts to infer from.
+        ConfigurationError: there are no starts to infer from.
+        NonFiniteError: u is not finite at a start.
+        DivergenceError: u falls without bound.
         ShapeError: starts have fewer dimensions than k and z's event, or other batches than y.
     """
 
@@ -78,7 +80,7 @@ class PointInference(Inference, ABC):
 
     @abstractmethod
     def search(self, u: Potential, start: Tensor, *, unroll: bool) -> Found:
-        """Minimize u from every row of start (rows, *event), each on its own."""
+        """Minimize u from each row of start (rows, *event); `unroll` keeps the steps' graph."""
 
     def potential(
         self, energy: Energy, x: Tree, y: Tree, shape: torch.Size, rng: Rng
@@ -88,13 +90,7 @@ class PointInference(Inference, ABC):
 
     @final
     def minimize(self, u: Potential, start: Tensor, *, unroll: bool = False) -> Minimum:
-        """The minima reached from start (rows, *event).
-
-        Raises:
-            ShapeError: start has no rows.
-            NonFiniteError: u is not finite at a start.
-            DivergenceError: u falls without bound.
-        """
+        """The minima reached from start (rows, *event)."""
         if start.ndim < 1 or len(start) == 0:
             raise ShapeError(f"start has shape {tuple(start.shape)}; it must be (rows, *event)")
         found = self.search(as_potential(u), start, unroll=unroll)
@@ -132,7 +128,6 @@ class PointInference(Inference, ABC):
         return twin
 
     def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
-        """The lowest z found for each datum, and its residual."""
         if self.starts is None:
             raise ConfigurationError(
                 f"{type(self).__name__} infers z from `starts` (k, *event); none were given"
@@ -143,11 +138,7 @@ class PointInference(Inference, ABC):
     def infer_from(
         self, starts: Tensor, energy: Energy, x: Tree, y: Tree, *, rng: Rng = None
     ) -> Posterior:
-        """The lowest z reached from starts (k, *event), or (k, *batch, *event), and its residual.
-
-        Raises:
-            ShapeError: the starts are of another shape.
-        """
+        """The lowest z reached from starts (k, *event) or (k, *batch, *event)."""
         batch = data_batch(energy, x, y)
         starts = starts_of_each(starts, energy.z_ndim, batch, type(self).__name__)
         best = [

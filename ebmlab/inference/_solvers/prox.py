@@ -39,7 +39,6 @@ class Penalty(Energy):
         """R(z), shape (*batch)."""
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        """R of the codes that arrive as y."""
         return self.value(require_tensor("y", y))
 
 
@@ -72,7 +71,6 @@ class L1(_Weighted):
         self.nonnegative = nonnegative
 
     def value(self, z: Tensor) -> Tensor:
-        """Σ_j λ_j |z_j|."""
         total = (self.weight * z.abs()).sum(-1)
         return _where((z >= 0).all(-1), total) if self.nonnegative else total
 
@@ -91,9 +89,6 @@ class Group(_Weighted):
         weight: λ >= 0, a number or one for each group.
         size: how many entries a group has; it divides dim.
 
-    Raises:
-        ShapeError: size does not divide the length of z.
-
     Example:
         >>> Group(1.0, 2).prox(torch.tensor([[3.0, 4.0, 0.1, 0.1]]), 2.5)
         tensor([[1.5000, 2.0000, 0.0000, 0.0000]])
@@ -107,7 +102,6 @@ class Group(_Weighted):
         self.size = size
 
     def value(self, z: Tensor) -> Tensor:
-        """λ Σ_g ‖z_g‖."""
         return (self.weight * torch.linalg.vector_norm(self._groups(z), dim=-1)).sum(-1)
 
     def prox(self, z: Tensor, step: float | Tensor) -> Tensor:
@@ -126,9 +120,6 @@ class Group(_Weighted):
 class Box(Penalty):
     """R(z) = 0 where low <= z_j <= high for all j, +inf elsewhere; prox: the nearest such point.
 
-    Raises:
-        ConfigurationError: low is not below high.
-
     Example:
         >>> Box(-1.0, 1.0).prox(torch.tensor([[-3.0, 0.5]]), 1.0)
         tensor([[-1.0000, 0.5000]])
@@ -143,7 +134,6 @@ class Box(Penalty):
         self.low, self.high = low, high
 
     def value(self, z: Tensor) -> Tensor:
-        """0 inside, +inf outside."""
         return _where(((z >= self.low) & (z <= self.high)).all(-1), z.new_zeros(z.shape[:-1]))
 
     def prox(self, z: Tensor, step: float | Tensor) -> Tensor:
@@ -174,11 +164,9 @@ class OnSimplex(Penalty):
     """
 
     def value(self, z: Tensor) -> Tensor:
-        """0 on the simplex, +inf elsewhere."""
         return _where(spaces.Simplex(z.shape[-1]).contains(z), z.new_zeros(z.shape[:-1]))
 
     def prox(self, z: Tensor, step: float | Tensor) -> Tensor:
-        """The projection."""
         return spaces.Simplex(z.shape[-1]).project(z)
 
 
