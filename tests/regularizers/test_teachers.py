@@ -207,5 +207,5 @@ def test_a_rising_decay_moves_a_teacher_of_any_precision():
 
 @pytest.mark.parametrize("bad", [(1.5, 10), (-0.1, 10), (0.9, 0)])
 def test_a_rising_decay_out_of_range_raises(bad):
-    with pytest.raises(ConfigurationError, match="start is|steps is"):
+    with pytest.raises(ConfigurationError, match=r"start is|steps is"):
         rising_cosine(*bad)
