@@ -23,7 +23,7 @@ class Amortized(Inference):
 
     Args:
         encoder: maps (x, y), or y alone where there is no x, to z or to the pair
-            (mean, log_std), each (n, dim).
+            (mean, log_std), each (n, *event).
         samples: draws of z per datum at T > 0.
 
     Example:
@@ -49,7 +49,9 @@ class Amortized(Inference):
             return one_atom(mean, energy.z_ndim)
         log_std = require_log_std(log_std)
         noise = gaussian_noise(mean, self.samples, rng, "Amortized")
-        information = 0.5 * (mean.square() + (2 * log_std).exp() - 1 - 2 * log_std).sum(-1)
-        weights = torch.ones_like(noise[..., 0]) / self.samples
+        lead = mean.shape[: mean.ndim - energy.z_ndim]
+        nats = 0.5 * (mean.square() + (2 * log_std).exp() - 1 - 2 * log_std)
+        information = nats.reshape(*lead, -1).sum(-1)
+        weights = mean.new_full((self.samples, *lead), 1 / self.samples)
         residual = torch.zeros_like(information)
         return Posterior(mean + log_std.exp() * noise, weights, information, residual)

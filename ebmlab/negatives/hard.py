@@ -15,10 +15,6 @@ __all__ = ["Hard", "Reweighted"]
 class Hard(Shown, Negatives):
     """The k of other negatives with the lowest energies, for each datum.
 
-    Args:
-        negatives: which to choose from.
-        k: how many are kept.
-
     Raises:
         ConfigurationError: there are fewer than k.
 

@@ -17,9 +17,8 @@ class Queue(Shown, Negatives):
     vectors. A slow encoder of y keeps old and new codes comparable.
 
     Args:
-        size: how many codes are kept.
-        dim: their length.
-        seed: of the unit vectors that it starts with; the same on all ranks.
+        size, dim: how many codes are kept, of what length.
+        seed: of the unit vectors that it starts with; all ranks share it.
 
     Example:
         >>> from ebmlab.energies import Cosine

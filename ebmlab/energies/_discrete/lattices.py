@@ -13,6 +13,9 @@ from ebmlab.types import Tree
 
 __all__ = ["Ising", "Potts"]
 
+Grid = tuple[int, int]
+Number = float | Tensor
+
 
 class _Lattice(Energy):
     """E = -J Σ_⟨ij⟩ ⟨s_i, s_j⟩ - Σ_i ⟨b_i, s_i⟩ with vectors s_i on the sites of a grid.
@@ -22,17 +25,12 @@ class _Lattice(Energy):
 
     shows = ("shape", "periodic")
     takes_x = False
-    coupling: float | Tensor
-    field: float | Tensor
+    coupling: Number
+    field: Number
     _masks: Tensor
 
     def __init__(
-        self,
-        shape: tuple[int, int],
-        states: tuple[int, ...],
-        coupling: float | Tensor,
-        field: float | Tensor,
-        periodic: bool,
+        self, shape: Grid, states: tuple[int, ...], coupling: Number, field: Number, periodic: bool
     ) -> None:
         super().__init__()
         if len(shape) != 2 or min(shape) < 1:
@@ -123,11 +121,7 @@ class Ising(_Lattice):
     y_ndim = 2
 
     def __init__(
-        self,
-        shape: tuple[int, int],
-        coupling: float | Tensor,
-        field: float | Tensor = 0.0,
-        periodic: bool = True,
+        self, shape: Grid, coupling: Number, field: Number = 0.0, periodic: bool = True
     ) -> None:
         super().__init__(shape, (), coupling, field, periodic)
 
@@ -157,10 +151,10 @@ class Potts(_Lattice):
 
     def __init__(
         self,
-        shape: tuple[int, int],
+        shape: Grid,
         states: int,
-        coupling: float | Tensor,
-        field: float | Tensor = 0.0,
+        coupling: Number,
+        field: Number = 0.0,
         periodic: bool = True,
     ) -> None:
         require_counts(2, states=states)

@@ -30,11 +30,10 @@ class Clustered(Assigning):
     `training.settle` clusters the data before the first step.
 
     Args:
-        prototypes: set by K-means; their gradient is turned off.
+        prototypes: the centers; their gradient is turned off.
         memory: of codes, each commit's pushed; for DeepCluster as many as there are data.
         every: commits from one K-means to the next: an epoch.
-        iterations: of K-means.
-        seed: of its starts; the same on all ranks.
+        iterations, seed: of K-means; all ranks share the seed.
 
     Raises:
         ConfigurationError: the memory is smaller than the number of centers, or of other codes.

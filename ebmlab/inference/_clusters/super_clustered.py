@@ -27,14 +27,10 @@ class SuperClustered(Precise, Inference):
     codes than parts keeps its parts.
 
     Args:
-        dim: length of the codes, which are x after the encoder.
-        labels: how many y there are, whole numbers from 0 on.
-        clusters: how many a.
-        parts: how many c in each super-class.
+        dim, labels, clusters, parts: as in `energies.SuperClasses`; the codes are x.
         size: of the memory, in codes.
         every: commits from one K-means to the next: an epoch.
-        iterations: of K-means.
-        seed: of its starts; the same on all ranks.
+        iterations, seed: of K-means; all ranks share the seed.
 
     Example:
         >>> from ebmlab import FreeEnergy

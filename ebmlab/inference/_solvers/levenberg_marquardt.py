@@ -3,7 +3,7 @@
 from typing import NamedTuple, Self
 
 import torch
-from torch import Tensor
+from torch import Size, Tensor
 
 from ebmlab._checks import require_non_negative
 from ebmlab._rows import norms, require_finite, row_sums, select
@@ -60,9 +60,7 @@ class LevenbergMarquardt(PointInference):
         require_non_negative("damping", damping)
         self.damping = damping
 
-    def potential(
-        self, energy: Energy, x: Tree, y: Tree, shape: torch.Size, rng: Rng
-    ) -> Potential:
+    def potential(self, energy: Energy, x: Tree, y: Tree, shape: Size, rng: Rng) -> Potential:
         return least_squares_of(energy, x, y, shape)
 
     def search(self, u: Potential, start: Tensor, *, unroll: bool) -> Found:

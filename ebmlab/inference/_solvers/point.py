@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import NamedTuple, Self, final
 
 import torch
-from torch import Tensor
+from torch import Size, Tensor
 
 from ebmlab._checks import require_counts, require_positive
 from ebmlab._randomness import replayed
@@ -82,9 +82,7 @@ class PointInference(Inference, ABC):
     def search(self, u: Potential, start: Tensor, *, unroll: bool) -> Found:
         """Minimize u from each row of start (rows, *event); `unroll` keeps the steps' graph."""
 
-    def potential(
-        self, energy: Energy, x: Tree, y: Tree, shape: torch.Size, rng: Rng
-    ) -> Potential:
+    def potential(self, energy: Energy, x: Tree, y: Tree, shape: Size, rng: Rng) -> Potential:
         """u(z) of rows that are `shape` laid flat; a solver that needs its parts asks for them."""
         return clamped(energy, x, y, shape, rng)
 
@@ -150,7 +148,7 @@ class PointInference(Inference, ABC):
         one, residual = torch.ones_like(found.energy), found.residual[0]
         return Posterior(found.argmin, one, torch.zeros_like(residual), residual)
 
-    def _lowest(self, u: Potential, part: Tensor, batch: torch.Size) -> Found:
+    def _lowest(self, u: Potential, part: Tensor, batch: Size) -> Found:
         """The best of some starts (k, *batch, *event), each part (1, *batch, ...)."""
         event = part.shape[1 + len(batch) :]
         found = self.search(u, part.reshape(-1, *event), unroll=self.unroll)
@@ -173,7 +171,7 @@ def _pick(found: Found) -> Found:
     return Found(*(pick(part, best) for part in found))
 
 
-def clamped(energy: Energy, x: Tree, y: Tree, shape: torch.Size, rng: Rng) -> Potential:
+def clamped(energy: Energy, x: Tree, y: Tree, shape: Size, rng: Rng) -> Potential:
     """u(z) = E(x, y, z) of rows (n, *event) that are (k, *batch, *event) laid flat."""
     replay = replayed(rng, type(energy).__name__) if energy.stochastic else lambda: None
 

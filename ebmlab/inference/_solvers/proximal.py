@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Size, Tensor
 
 from ebmlab._rows import depth_limit, finite_rows, norms, require_finite, row_sums, rows, select
 from ebmlab._slopes import slope
@@ -64,9 +64,7 @@ class Proximal(PointInference):
         super().__init__(starts, steps=steps, tolerance=tolerance, chunk=chunk, unroll=unroll)
         self.accelerate, self.compiled = accelerate, compile
 
-    def potential(
-        self, energy: Energy, x: Tree, y: Tree, shape: torch.Size, rng: Rng
-    ) -> Potential:
+    def potential(self, energy: Energy, x: Tree, y: Tree, shape: Size, rng: Rng) -> Potential:
         return composite_of(energy, x, y, shape) or clamped(energy, x, y, shape, rng)
 
     def search(self, u: Potential, start: Tensor, *, unroll: bool) -> Found:
