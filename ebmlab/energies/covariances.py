@@ -93,7 +93,7 @@ class _Spherical(_Diagonal):
 
 
 def kind_of(covariances: Tensor, k: int, d: int) -> Covariances:
-    """The kind that a shape tells."""
+    """The kind of covariance that the shape tells."""
     kinds: dict[tuple[int, ...], Covariances] = {
         (k,): _Spherical(),
         (k, d): _Diagonal(),

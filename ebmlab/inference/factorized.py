@@ -41,7 +41,7 @@ class Factorized(Inference):
             from which the lowest result is kept. None is one start where all codes weigh the
             same; that is a saddle where E has a symmetry between codes: break it with starts.
         tolerance: a datum has converged where no probability moves by more in a sweep; None is √ε
-            of the dtype. Data that end before are warned of; `residual` is that largest move.
+            of the dtype. A warning tells of data that end before; `residual` is that move.
 
     Raises:
         NonFiniteError: the energy is NaN, or infinite at every code of a part.

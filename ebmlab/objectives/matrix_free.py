@@ -39,13 +39,12 @@ class NTXent(CodeObjective):
 
     Args:
         temperature: τ > 0, 0.5 for small images, 0.1 for large ones.
-        memory: past codes y, negatives too; each commit pushes the batch's.
+        memory: past codes y as further negatives; each commit pushes the batch's.
         both: whether the other codes of the same view are negatives too.
 
     Raises:
-        ConfigurationError: the head is not a (weighted) `Cosine`, nor one of codes that are worked
-            on by themselves before.
-        ShapeError: a batch of one, or as many x as y are not given.
+        ConfigurationError: the head is no (weighted) `Cosine` of codes, each worked on by itself.
+        ShapeError: the batch holds one datum, or x and y differ in number.
 
     Example:
         >>> from ebmlab import energies, losses, negatives, objectives

@@ -21,9 +21,8 @@ class Regularized(CodeObjective):
     Without a regularizer it is the energy loss: then the architecture (a latent of little
     information, a stopped gradient, a slow teacher) has to prevent collapse, or nothing does.
 
-    The head is called, and z inferred, once for each view of y. A regularizer is asked once for a
-    pair of views in either order where x and y share their codes, and once for a view where it
-    looks at one population at a time.
+    The head is called, and z inferred, once for each view of y. The regularizer is called once
+    for each pair of views, see `over_views`.
 
     Args:
         regularizer: of `ebmlab.regularizers`, or None.

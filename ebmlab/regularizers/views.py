@@ -16,8 +16,8 @@ __all__ = ["over_views"]
 def over_views(regularizer: Regularizer, codes: Codes) -> Tensor:
     """Mean of R(x[i], y[j]) over the pairs (i, j) of codes (batch, dim).
 
-    Regularizers are symmetric in their two populations: two codes are looked at in one order only,
-    and by what penalizes each population on its own once a view.
+    Regularizers are symmetric in their two populations: each pair of codes is looked at in one
+    order only, and what penalizes each population on its own looks at each view once.
 
     Example:
         >>> from ebmlab.codes import different

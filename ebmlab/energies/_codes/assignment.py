@@ -27,7 +27,7 @@ class ClusterEnergy(Energy):
 class Assignment(ClusterEnergy):
     """E(hx, hy, z) = -Σ_k z_k log softmax(s(hx) / τ)_k: x's code predicts the cluster z of y's.
 
-    z lies on the simplex of K clusters and is inferred from hy, whence alone y enters:
+    z lies on the simplex of K clusters and is inferred from hy; y enters nowhere else:
     `FreeEnergy(Assignment(Prototypes(128, 3000)), Sinkhorn())` is SwAV's head. E is linear in z,
     so that a point of the simplex may stand for a distribution of clusters.
 

@@ -16,7 +16,7 @@ __all__ = ["Cosine", "CrossEntropy", "SquaredDistance", "unit"]
 def unit(h: Tensor, length: float = 1.0) -> Tensor:
     """h / ‖h‖ along the last dimension; a zero vector stays zero and has a finite gradient.
 
-    Of another length than 1, or turned around where it is negative, at no cost.
+    Another length than 1 scales it, and a negative one turns it around, at no cost.
 
     Example:
         >>> unit(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))

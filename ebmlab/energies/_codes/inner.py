@@ -10,7 +10,7 @@ __all__ = ["inner", "mean_log"]
 
 
 def inner(a: Tensor, b: Tensor) -> Tensor:
-    """Σ_k a_k b_k along the last dimension, (*batch), where (*batch, k) never is a tensor.
+    """Σ_k a_k b_k along the last dimension, (*batch); never lays out all of (*batch, k).
 
     Example:
         >>> inner(torch.ones(2, 1, 5), torch.ones(1, 3, 5)).shape

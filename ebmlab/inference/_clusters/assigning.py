@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_tensor
+from ebmlab._kinds import require_a
 from ebmlab.energies import ClusterEnergy
 from ebmlab.energy import Energy
-from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import Inference, Posterior
 from ebmlab.inference._atoms import one_atom
 from ebmlab.types import Rng, Tree
@@ -38,14 +38,10 @@ class Assigning(Inference):
     @final
     @torch.no_grad()
     def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
-        if not isinstance(energy, ClusterEnergy):
-            raise ConfigurationError(
-                f"{type(self).__name__} assigns clusters by an energy's logits, but "
-                f"{type(energy).__name__} has none: make it the head of a joint embedding, "
-                "FreeEnergy(Assignment(…), …)"
-            )
+        what = f"{type(self).__name__} assigns clusters by logits: the energy"
+        mend = "make FreeEnergy(Assignment(…), …) the head of a joint embedding"
         h = target_codes(y)
-        z, residual = self.assign(energy.logits, h)
+        z, residual = self.assign(require_a(ClusterEnergy, what, energy, mend).logits, h)
         found = None if residual is None else residual.to(h.dtype).expand(z.shape[:-1])
         return one_atom(z.to(h.dtype), residual=found)
 

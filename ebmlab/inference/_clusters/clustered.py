@@ -26,12 +26,12 @@ class Clustered(Assigning):
         centers = Prototypes(dim, k)
         head = FreeEnergy(Assignment(centers), Clustered(centers, Memory(n, dim), every))
 
-    Until the memory holds as many codes as centers they stay where they are, which is anywhere:
-    `training.settle` clusters the data before the first step.
+    Until the memory holds as many codes as there are centers, the centers stay where they began,
+    which is anywhere: `training.settle` clusters the data before the first step.
 
     Args:
         prototypes: the centers; their gradient is turned off.
-        memory: of codes, each commit's pushed; for DeepCluster as many as there are data.
+        memory: of codes, to which each commit adds; for DeepCluster as large as the data set.
         every: commits from one K-means to the next: an epoch.
         iterations, seed: of K-means; all ranks share the seed.
 

@@ -105,9 +105,9 @@ class Sinkhorn(Assigning):
     Args:
         epsilon: ε > 0, in the units of the logits; the smaller, the harder.
         iterations: rounds of scaling.
-        memory: past codes, each commit's pushed, that enlarge the population once the memory is
-            full; they are clusters anew by the clusters of the day. One with views enlarges each
-            view of y by its own codes, y then being (…, views, b, dim).
+        memory: past codes that enlarge the population once the memory is full: each commit pushes
+            its codes, and the present logits assign all of them. A memory with views enlarges
+            each view of y by that view's codes; y is then (…, views, b, dim).
         memory_from: commits before the memory is used.
 
     Raises:

@@ -48,7 +48,7 @@ class PointInference(Inference, ABC):
             the largest on its way, and the step to the minimum, by the curvature at z, at most τ
             times the way from its start. No unit and no offset of u or z plays a part; what is
             rounding has converged. None is √ε of the dtype, 1.5e-8 in float64 and 3.5e-4 in
-            float32. Rows that end before are warned of.
+            float32. A warning tells of rows that end before.
         chunk: how many starts are searched at a time, which bounds the memory; None: all.
         unroll: keep the graph of the search on z.
 
