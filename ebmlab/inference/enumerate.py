@@ -35,6 +35,7 @@ class Enumerate(Precise, Inference):
             The start counts as one datum. At T = 0 the energy does not see them, and they stay.
 
     Example:
+        >>> from torch import nn
         >>> from ebmlab.energies import Reconstruction
         >>> energy = Reconstruction(nn.Identity(), takes_x=False)
         >>> infer = Enumerate(torch.tensor([[0.0, 0.0], [1.0, 1.0]]))

@@ -43,6 +43,7 @@ class Sampled(Inference):
         NonFiniteError: a chain starts where E is not finite.
 
     Example:
+        >>> from torch import nn
         >>> from ebmlab.energies import Gaussian, Reconstruction
         >>> from ebmlab.samplers import HMC
         >>> prior = Gaussian(torch.zeros(1), torch.eye(1))

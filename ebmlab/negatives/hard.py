@@ -19,6 +19,7 @@ class Hard(Shown, Negatives):
         ConfigurationError: there are fewer than k.
 
     Example:
+        >>> import torch
         >>> from ebmlab.energies import Cosine
         >>> from ebmlab.negatives import InBatch
         >>> Hard(InBatch(), k=2)(Cosine(), torch.eye(4), torch.eye(4)).energies.shape
@@ -56,6 +57,7 @@ class Reweighted(Shown, Negatives):
         temperature: τ > 0, that of the loss.
 
     Example:
+        >>> import torch
         >>> from ebmlab.energies import Cosine
         >>> from ebmlab.negatives import InBatch
         >>> negatives = Reweighted(InBatch(), temperature=0.5)

@@ -25,6 +25,7 @@ class Noise(Shown, Negatives):
     Metrics: `batch_norm` (1 where it couples data and negatives).
 
     Example:
+        >>> import torch
         >>> from ebmlab.energies import MLP, Uniform
         >>> noise = Noise(Uniform(-torch.ones(2), torch.ones(2)), k=16)
         >>> noise(MLP(2), None, torch.zeros(4, 2), torch.Generator()).energies.shape

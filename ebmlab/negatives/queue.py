@@ -21,6 +21,7 @@ class Queue(Shown, Negatives):
         seed: of the unit vectors that it starts with; all ranks share it.
 
     Example:
+        >>> import torch
         >>> from ebmlab.energies import Cosine
         >>> draw = Queue(16, 3)(Cosine(), torch.ones(4, 3), torch.ones(4, 3))
         >>> draw.energies.shape

@@ -26,6 +26,7 @@ class Denoising(Objective):
         ConfigurationError: rng is missing, or no z is inferred.
 
     Example:
+        >>> import torch
         >>> from ebmlab import methods
         >>> f, g = torch.nn.Linear(3, 2), torch.nn.Linear(2, 3)
         >>> method = methods.denoising_autoencoder(f, g, sigma=0.1)

@@ -25,6 +25,7 @@ class DenoisingScore(Objective):
         GradientError: the energy does not depend on y.
 
     Example:
+        >>> import torch
         >>> from ebmlab.energies import Gaussian
         >>> rng = torch.Generator().manual_seed(0)
         >>> energy = Gaussian(torch.zeros(2), torch.eye(2))

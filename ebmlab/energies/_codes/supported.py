@@ -33,6 +33,7 @@ class Supported(Embedding):
         x_ndim: event dimensions of views and support.
 
     Example:
+        >>> import torch
         >>> from ebmlab.energies import SquaredDistance
         >>> energy = Supported(nn.Linear(5, 4), SquaredDistance(), classes=3, views=1)
         >>> support, labels = torch.randn(6, 5), torch.arange(6) % 3
