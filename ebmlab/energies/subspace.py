@@ -84,9 +84,8 @@ class Subspace(Precise, Reconstruction):
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior] | None = None) -> None:
         """Pool mean and covariance with the data's, and turn W to the leading eigenvectors."""
         mean = self.decoder.bias
-        data = (
-            require_vectors("y", y, len(mean), "Subspace").reshape(-1, len(mean)).double() - mean
-        )
+        y = require_vectors("y", y, len(mean), "Subspace")
+        data = y.reshape(-1, len(mean)).double() - mean
         kept, (way, found) = self.decay * self.count, averaged(data)
         rate = found / (kept + found)
         own = totaled((data - way).T @ (data - way)) / found
