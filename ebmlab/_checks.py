@@ -218,10 +218,10 @@ def require_counts(least: int = 1, /, **counts: int) -> None:
             raise ConfigurationError(f"{name} is {count}; it must be at least {least}, and whole")
 
 
-def require_shares(**shares: float) -> None:
+def require_shares(**shares: float | Tensor) -> None:
     """Raise unless each is a number in [0, 1]."""
     for name, share in shares.items():
-        if not isinstance(share, Real) or not 0 <= share <= 1:
+        if not isinstance(share, Real | Tensor) or not 0 <= share <= 1:
             raise ConfigurationError(f"{name} is {share}; it must lie in [0, 1]")
 
 
