@@ -32,7 +32,8 @@ from nuisance import Feed, Judge, Pool, pool
 
 from ebmlab import Method, fit
 from ebmlab.metrics import Collapse, CollapseWarning
-from ebmlab.training import Fit, falling_cosine, settle
+from ebmlab.training import falling_cosine, settle
+from ebmlab.training.fit import Fit
 from ebmlab.types import Tree
 
 __all__ = ["IMAGES", "JOBS", "Job", "built", "ran", "untrained"]

@@ -4,13 +4,7 @@ from ebmlab.metrics.auroc import auroc
 from ebmlab.metrics.autocorrelation import autocorrelation
 from ebmlab.metrics.chains import ess, ess_mean, ess_std, ess_tail, mcse, mcse_std, rhat
 from ebmlab.metrics.collapse import Collapse, CollapseWarning
-from ebmlab.metrics.density import (
-    BranchMatches,
-    branch_matches,
-    conditional_nll,
-    fit_temperature,
-    grid_energies,
-)
+from ebmlab.metrics.density import branch_matches, conditional_nll, fit_temperature, grid_energies
 from ebmlab.metrics.energy_moves import ebfmi, potential_ebfmi
 from ebmlab.metrics.information import gain, information
 from ebmlab.metrics.neighbors import knn_accuracy
@@ -18,15 +12,12 @@ from ebmlab.metrics.probe import linear_probe
 from ebmlab.metrics.spectrum import alpha_req, effective_rank, rankme
 from ebmlab.metrics.spread import alignment, code_std, dimension_std, uniformity
 from ebmlab.metrics.stein import ksd
-from ebmlab.metrics.table import Summary, summary
-from ebmlab.metrics.two_samples import TwoSampleTest, mmd, mmd_test
+from ebmlab.metrics.table import summary
+from ebmlab.metrics.two_samples import mmd, mmd_test
 
 __all__ = [
-    "BranchMatches",
     "Collapse",
     "CollapseWarning",
-    "Summary",
-    "TwoSampleTest",
     "alignment",
     "alpha_req",
     "auroc",

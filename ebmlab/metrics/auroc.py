@@ -12,8 +12,8 @@ __all__ = ["auroc"]
 def auroc(usual: Tensor, odd: Tensor) -> float:
     """P(odd > usual) + ½ P(odd = usual): the area under the curve of hits over false alarms.
 
-    It is exact, ties included, and in time n log n. ½ is chance; numbers that are all the same
-    get ½ too. Infinities are numbers here.
+    It is exact, ties included, and takes time n log n. ½ is chance, also for numbers that are all
+    the same. Infinities are numbers here.
 
     Args:
         usual: the energies of usual data, (n,).
@@ -31,7 +31,7 @@ def auroc(usual: Tensor, odd: Tensor) -> float:
     """
     for name, values in (("usual", usual), ("odd", odd)):
         if values.ndim != 1 or not len(values):
-            raise ShapeError(f"{name} has shape {tuple(values.shape)}; (n,) with n >= 1 is due")
+            raise ShapeError(f"{name} has shape {tuple(values.shape)}; expected (n,), n >= 1")
         if bool(values.isnan().any()):
             raise NonFiniteError(f"{name} holds NaN at {int(values.isnan().int().argmax())}")
     ordered = usual.sort().values

@@ -13,16 +13,8 @@ __all__ = ["autocorrelation", "effective"]
 def autocorrelation(samples: Tensor) -> Tensor:
     """The autocorrelation of each chain: ρ_t = Σ_i (y_i - ȳ)(y_{i+t} - ȳ) / Σ_i (y_i - ȳ)².
 
-    Args:
-        samples: (draws, chains, *event), at least 4 draws.
-
-    Returns:
-        (draws, chains, *event) in float64: the first dimension is the lag, 0 ... draws - 1. A
-        constant chain has NaN.
-
-    Raises:
-        ShapeError: samples have another shape, or fewer than 4 draws.
-        NonFiniteError: a draw is NaN or infinite.
+    Of samples (draws, chains, *event), at least 4 draws, it is (draws, chains, *event) in float64:
+    the first dimension is the lag, 0 ... draws - 1. A constant chain has NaN. Raises as `rhat`.
 
     Example:
         >>> back_and_forth = torch.tensor([1.0, -1.0, 1.0, -1.0])[:, None]
@@ -46,11 +38,7 @@ def effective(x: Tensor) -> Tensor:
     chains (over n - 1) and V that of all. Antithetic chains are worth more than N, at most
     N log10 N; a constant coordinate is worth N by convention.
 
-    Args:
-        x: (coordinates, chains, draws), float64; at least two draws.
-
-    Returns:
-        (coordinates,).
+    x is (coordinates, chains, draws) in float64, of two draws at least; the result (coordinates,).
 
     Source: Geyer 1992; Vehtari, Gelman, Simpson, Carpenter, Bürkner 2021, arXiv:1903.08008.
     """
@@ -58,9 +46,7 @@ def effective(x: Tensor) -> Tensor:
     # The spectra are averaged over the chains first: one inverse transform serves them all.
     covariance = _covariance(_spectrum(x).mean(1), n)
     variance = covariance[:, :1]
-    total = variance
-    if chains > 1:
-        total = variance + moments(x)[0].var(1)[:, None]
+    total = variance + (moments(x)[0].var(1)[:, None] if chains > 1 else 0)
     rho = 1 - (variance * n / (n - 1) - covariance) / total
     rho[:, 0] = 1
     return torch.where(

@@ -19,8 +19,6 @@ from ebmlab.metrics.coordinates import (
 
 __all__ = ["ess", "ess_mean", "ess_std", "ess_tail", "mcse", "mcse_std", "rhat"]
 
-_TAILS = (0.05, 0.95)
-
 
 def rhat(samples: Tensor) -> Tensor:
     """Rank-normalized split R-hat: how much wider all chains are than each; 1 is mixed.
@@ -72,20 +70,10 @@ def ess(samples: Tensor) -> Tensor:
     """The effective sample size of the bulk: of the normal quantiles of the draws, in half-chains.
 
     It exists where the mean does not, and tells how well the center of a coordinate's law is
-    known; for the extremes see `ess_tail`. Trust R-hat and the standard errors from about 100 per
-    chain on.
-
-    Args:
-        samples: (draws, chains, *event), at least 4 draws; of an odd number the middle one is left
-            out.
-
-    Returns:
-        (*event) in float64. Antithetic chains exceed the number N of draws, up to N log10 N; a
-        constant coordinate has N.
-
-    Raises:
-        ShapeError: samples have another shape, or fewer than 4 draws.
-        NonFiniteError: a draw is NaN or infinite.
+    known; for the extremes see `ess_tail`. Of an odd number of draws the middle one is left out.
+    Antithetic chains exceed the number N of draws, up to N log10 N; a constant coordinate has N.
+    Trust R-hat and the standard errors from about 100 per chain on. Arguments, result and errors
+    are those of `rhat`.
 
     Example:
         >>> samples = torch.randn(500, 4, 2, generator=torch.Generator().manual_seed(0))
@@ -100,17 +88,8 @@ def ess(samples: Tensor) -> Tensor:
 def ess_tail(samples: Tensor) -> Tensor:
     """The effective sample size of the tails: the smaller of those for the 5 % and 95 % quantiles.
 
-    That of a quantile q is that of the mean of 1[y <= q].
-
-    Args:
-        samples: (draws, chains, *event), at least 4 draws.
-
-    Returns:
-        (*event) in float64; a constant coordinate has N.
-
-    Raises:
-        ShapeError: samples have another shape, or fewer than 4 draws.
-        NonFiniteError: a draw is NaN or infinite.
+    That of a quantile q is that of the mean of 1[y <= q]. Arguments, result and errors are those
+    of `ess`.
 
     Example:
         >>> samples = torch.randn(500, 4, generator=torch.Generator().manual_seed(0))
@@ -121,9 +100,8 @@ def ess_tail(samples: Tensor) -> Tensor:
     """
 
     def of_tails(x: Tensor) -> Tensor:
-        edges = quantiles(ascending(x), _TAILS)
-        below = [effective(halves((x <= edge[:, None, None]).double())) for edge in edges]
-        return torch.minimum(*below)
+        edges = quantiles(ascending(x), (0.05, 0.95))
+        return torch.minimum(*(_of_mean((x <= edge[:, None, None]).double()) for edge in edges))
 
     return per_coordinate(samples, of_tails)
 
@@ -156,44 +134,23 @@ def ess_std(samples: Tensor) -> Tensor:
 def mcse(samples: Tensor) -> Tensor:
     """The Monte Carlo standard error of the mean over all draws: std / √ess_mean.
 
-    Args:
-        samples: (draws, chains, *event), at least 4 draws.
-
-    Returns:
-        (*event) in float64, in the units of y; 0 for a constant coordinate.
-
-    Raises:
-        ShapeError: samples have another shape, or fewer than 4 draws.
-        NonFiniteError: a draw is NaN or infinite.
+    Arguments and errors are those of `rhat`; the result (*event) is in the units of y, and 0 for a
+    constant coordinate.
 
     Example:
         >>> samples = torch.randn(500, 20, generator=torch.Generator().manual_seed(0))
         >>> mcse(samples).round(decimals=3)
         tensor(0.0100, dtype=torch.float64)
     """
-
-    def of_mean(x: Tensor) -> Tensor:
-        _, variance = moments(x.flatten(1))
-        return (variance / _of_mean(x)).sqrt()
-
-    return per_coordinate(samples, of_mean)
+    return per_coordinate(samples, lambda x: (moments(x.flatten(1))[1] / _of_mean(x)).sqrt())
 
 
 def mcse_std(samples: Tensor) -> Tensor:
     """The Monte Carlo standard error of the standard deviation σ over all draws.
 
     By the delta method, √(Var((y - ȳ)²) / ess_std) / 2σ. The squares have an effective size of
-    their own: for antithetic chains that of the mean is far too large.
-
-    Args:
-        samples: (draws, chains, *event), at least 4 draws.
-
-    Returns:
-        (*event) in float64, in the units of y; NaN for a constant coordinate.
-
-    Raises:
-        ShapeError: samples have another shape, or fewer than 4 draws.
-        NonFiniteError: a draw is NaN or infinite.
+    their own: for antithetic chains that of the mean is far too large. A constant coordinate has
+    NaN; arguments, result and errors are those of `mcse`.
 
     Example:
         >>> samples = torch.randn(500, 20, generator=torch.Generator().manual_seed(0))

@@ -3,16 +3,16 @@
 import math
 import warnings
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import require_positive
+from ebmlab._checks import require_counts, require_positive
 from ebmlab._precise import precise
 from ebmlab.errors import CollapseError, ConfigurationError
 from ebmlab.metrics.compared import compared
 from ebmlab.metrics.spectrum import effective_rank
+from ebmlab.metrics.spread import code_std
 from ebmlab.protocols import Loss
 from ebmlab.types import Tree
 
@@ -21,13 +21,6 @@ __all__ = ["Collapse", "CollapseWarning"]
 
 class CollapseWarning(UserWarning):
     """Codes, or what they are assigned to, no longer tell data apart."""
-
-
-class _Sign(NamedTuple):
-    """What speaks for collapse: its kind, what was seen, and what to try."""
-
-    kind: str
-    seen: str
 
 
 _MENDS = {
@@ -52,23 +45,22 @@ class Collapse:
     looks in a row. Given to `fit` as `watch`, it looks at the recorded steps, at the codes that
     the energy's head compares.
 
-    Metrics: `effective_rank`, `code_std`, `code_spread` (the share of the codes' root mean square
-    that varies, in [0, 1]), `clusters` (the perplexity of the highest logits), and `stuck` (0 or
-    1), as far as they can be told.
+    Metrics, where they are known: `effective_rank`, `code_std`, `code_spread` (the share of the
+    codes' root mean square that varies, in [0, 1]), `clusters` (the perplexity of the highest
+    logits), and `stuck` (0 or 1).
 
     Args:
-        outputs: K; None asks the head, where it logits clusters.
-        few: collapse is an effective rank, or a number of clusters, below `few` times the root
-            of the largest that there can be among these rows, and in any case one below 1.1.
-        spread: collapse is a `code_spread` below.
-        shrink: collapse is a `code_std` below this share of the largest seen.
-        tolerance: ln K is met within this share.
-        patience: looks in a row, at least 1.
-        rows: how many data of a batch are looked at, at least 2.
+        outputs: K; None asks the head, where it has logits of clusters.
+        few: an effective rank, or a number of clusters, is collapse below `few` times the root
+            of the largest that these rows allow, and in any case below 1.1.
+        spread: a `code_spread` below this is collapse.
+        shrink: a `code_std` below this share of the largest seen is collapse.
+        tolerance: a number within this share of ln K stands there.
+        patience: looks in a row.
+        rows: how many data of a batch it looks at, at least 2.
         stop: raise instead of warning.
 
     Raises:
-        ConfigurationError: an argument is out of range.
         CollapseError: with `stop`, where it would warn.
 
     Example:
@@ -94,11 +86,9 @@ class Collapse:
         shares = {"few": few, "spread": spread, "shrink": shrink, "tolerance": tolerance}
         for name, value in shares.items():
             require_positive(name, value)
-        if patience < 1 or rows < 2 or (outputs is not None and outputs < 2):
-            raise ConfigurationError(
-                f"patience is {patience}, rows {rows}, outputs {outputs}; at least 1, 2 and 2 "
-                "are needed"
-            )
+        require_counts(patience=patience)
+        if rows < 2 or (outputs is not None and outputs < 2):
+            raise ConfigurationError(f"rows is {rows}, outputs {outputs}; both must be at least 2")
         self.outputs, self.few, self.spread, self.shrink = outputs, few, spread, shrink
         self.tolerance, self.patience, self.rows, self.stop = tolerance, patience, rows, stop
         self._widest = 0.0
@@ -123,36 +113,31 @@ class Collapse:
         Codes that are not finite, and those and logits of fewer than two data, are not judged.
         """
         metrics: dict[str, float] = {}
-        signs: list[_Sign] = []
+        signs: dict[str, list[str]] = {}
         if codes is not None and len(codes) > 1 and bool(codes.isfinite().all()):
             metrics |= self._measured(codes)
-            signs += self._of_codes(metrics, min(len(codes) - 1, codes.shape[1]))
+            signs["codes"] = self._of_codes(metrics, min(len(codes) - 1, codes.shape[1]))
         outputs = self.outputs
         if logits is not None:
             outputs = outputs or logits.shape[1]
             if len(logits) > 1:
                 metrics["clusters"] = _perplexity(logits.argmax(1))
-                signs += self._of_clusters(metrics["clusters"], min(logits.shape))
+                signs["clusters"] = self._of_clusters(metrics["clusters"], min(logits.shape))
         if outputs is not None:
-            stuck = self._stuck(numbers or {}, outputs)
-            metrics["stuck"] = float(bool(stuck))
-            signs += stuck
-        self._tell(signs)
+            signs["stuck"] = self._stuck(numbers or {}, outputs)
+            metrics["stuck"] = float(bool(signs["stuck"]))
+        self._tell({kind: seen[0] for kind, seen in signs.items() if seen})
         return metrics
 
     def _measured(self, codes: Tensor) -> dict[str, float]:
         h = precise(codes.detach())
         variance, square = h.var(0).mean(), h.square().mean()
         share = torch.where(square > 0, variance / square, 0.0).clamp(max=1).sqrt()
-        std = float(h.std(0).mean())
+        rank, std = effective_rank(codes), code_std(codes)
         self._widest = max(self._widest, std)
-        return {
-            "effective_rank": effective_rank(codes),
-            "code_std": std,
-            "code_spread": float(share),
-        }
+        return {"effective_rank": rank, "code_std": std, "code_spread": float(share)}
 
-    def _of_codes(self, metrics: dict[str, float], most: int) -> list[_Sign]:
+    def _of_codes(self, metrics: dict[str, float], most: int) -> list[str]:
         rank, std, spread = (metrics[k] for k in ("effective_rank", "code_std", "code_spread"))
         found: list[str] = []
         if self._lasts("constant", spread < self.spread):
@@ -164,35 +149,34 @@ class Collapse:
             )
         if self._lasts("rank", most > 1 and rank < self._least(most)):
             found.append(f"codes vary in few directions: effective rank {rank:.2f} of {most}")
-        # Of codes that do not vary no rank need be told.
-        return [_Sign("codes", seen) for seen in found[:1]]
+        # Only the first is told: of codes that do not vary no rank need be.
+        return found
 
-    def _of_clusters(self, used: float, most: int) -> list[_Sign]:
+    def _of_clusters(self, used: float, most: int) -> list[str]:
         found = self._lasts("clusters", most > 1 and used < self._least(most))
         seen = f"data fall into few clusters: {used:.2f} of {most} that there could be"
-        return [_Sign("clusters", seen)] if found else []
+        return [seen] * found
 
     def _least(self, most: int) -> float:
         return max(1.1, self.few * math.sqrt(most))
 
-    def _stuck(self, numbers: Mapping[str, Tensor | float], outputs: int) -> list[_Sign]:
-        due = math.log(outputs)
+    def _stuck(self, numbers: Mapping[str, Tensor | float], outputs: int) -> list[str]:
+        level = math.log(outputs)
         values = {name: float(torch.as_tensor(v).detach()) for name, v in numbers.items()}
-        near = {name: abs(v - due) <= self.tolerance * due for name, v in values.items()}
+        near = {name: abs(v - level) <= self.tolerance * level for name, v in values.items()}
         lasting = [name for name, is_near in near.items() if self._lasts(f"at {name}", is_near)]
-        seen = (
-            f"stays at ln {outputs} = {due:.3f}, as if all {outputs} outputs were equally likely"
-        )
-        return [_Sign("stuck", f"{name} {seen}") for name in lasting[:1]]
+        place = f"ln {outputs} = {level:.3f}, as if all {outputs} outputs were equally likely"
+        return [f"{name} stays at {place}" for name in lasting]
 
     def _lasts(self, name: str, present: bool) -> bool:
         self._streaks[name] = self._streaks.get(name, 0) + 1 if present else 0
         return self._streaks[name] >= self.patience
 
-    def _tell(self, signs: list[_Sign]) -> None:
-        for kind in dict.fromkeys(sign.kind for sign in signs if sign.kind not in self._told):
+    def _tell(self, signs: dict[str, str]) -> None:
+        for kind, seen in signs.items():
+            if kind in self._told:
+                continue
             self._told.add(kind)
-            seen = "; ".join(sign.seen for sign in signs if sign.kind == kind)
             told = f"{seen}; {_MENDS[kind]}"
             if self.stop:
                 raise CollapseError(told)

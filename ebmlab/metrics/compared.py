@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ebmlab._checks import leaves
+from ebmlab._rows import mapped
 from ebmlab.codes import Codes
 from ebmlab.energies import ClusterEnergy
 from ebmlab.protocols import Method
@@ -26,17 +27,11 @@ class Compared(NamedTuple):
 
 @torch.no_grad()
 def compared(method: nn.Module, x: Tree, y: Tree, rows: int = 256) -> Compared:
-    """What the head of a method's energy looks at, for the first rows of a batch.
+    """What the head of a method's energy compares, for the first rows of a batch.
 
-    Batch normalization takes the statistics of these rows where the method trains, as the loss
-    does; all else is in `eval` mode. Where nothing embeds it is the encoder's output, if there is
-    one. No state moves.
-
-    Args:
-        method: a `Method`, or a module around one.
-        x: of a batch.
-        y: as above.
-        rows: how many data are looked at.
+    The `Method` may sit within another module. Where it trains, batch normalization takes the
+    statistics of these rows, as the loss does; all else is in `eval` mode. Where nothing embeds,
+    the encoder's output stands in, if there is one. No state moves.
 
     Example:
         >>> from ebmlab import methods
@@ -75,9 +70,7 @@ def _first(x: Tree, y: Tree, rows: int) -> tuple[Tree, Tree]:
     kept = {id(leaf): leaf[:rows] for leaf in (*leaves(x), *leaves(y))}
 
     def cut(tree: Tree) -> Tree:
-        if isinstance(tree, tuple):
-            return tuple(kept[id(leaf)] for leaf in tree)
-        return None if tree is None else kept[id(tree)]
+        return None if tree is None else mapped(lambda leaf: kept[id(leaf)], tree)
 
     return cut(x), cut(y)
 

@@ -23,12 +23,7 @@ _BLOCK = 1 << 18
 
 
 def require_draws(samples: Tensor, name: str = "samples", least: int = LEAST) -> None:
-    """Raise unless samples are finite numbers (draws, chains, *event) with enough draws.
-
-    Raises:
-        ShapeError: no chains, an empty event, or fewer than `least` draws.
-        NonFiniteError: a draw is NaN or infinite.
-    """
+    """Raise unless samples are finite (draws, chains, *event), of `least` draws or more."""
     shape = tuple(samples.shape)
     if len(shape) < 2 or 0 in shape[1:]:
         raise ShapeError(
@@ -90,9 +85,6 @@ def moments(x: Tensor) -> tuple[Tensor, Tensor]:
 def normal_scores(x: Tensor) -> Tensor:
     """Φ⁻¹((rank - 3/8) / (N + 1/4)) over all N draws of a coordinate; ties share their mean rank.
 
-    Args:
-        x: (coordinates, chains, draws).
-
     Source: Blom 1958; Vehtari, Gelman, Simpson, Carpenter, Bürkner 2021, arXiv:1903.08008.
     """
     flat = x.flatten(1)
@@ -118,22 +110,15 @@ def ascending(x: Tensor) -> Tensor:
 def quantiles(values: Tensor, probabilities: tuple[float, ...]) -> Tensor:
     """Quantiles of sorted rows (rows, n), linear between order statistics: (q, rows)."""
     last = values.shape[1] - 1
-    found = []
-    for p in probabilities:
-        below = int(p * last)
-        share = p * last - below
-        low, high = values[:, below], values[:, min(below + 1, last)]
-        # From the nearer end, so that a tie of both is met exactly.
-        step = high - low
-        found.append(high - step * (1 - share) if share >= 0.5 else low + step * share)
-    return torch.stack(found)
+    places = [(int(p * last), p * last % 1) for p in probabilities]
+    # lerp goes from the nearer end, so that a tie of both is met exactly.
+    return torch.stack(
+        [values[:, i].lerp(values[:, min(i + 1, last)], share) for i, share in places]
+    )
 
 
 def coordinate_names(names: Sequence[str] | None, event: torch.Size) -> tuple[str, ...]:
     """The names given, one per coordinate of an event, or else its places: y[0], y[1].
-
-    Raises:
-        ShapeError: there are more or fewer names than coordinates.
 
     Example:
         >>> coordinate_names(None, torch.Size([1, 2]))
@@ -142,8 +127,7 @@ def coordinate_names(names: Sequence[str] | None, event: torch.Size) -> tuple[st
     if names is None:
         if not event:
             return ("y",)
-        places = torch.cartesian_prod(*map(torch.arange, event)).reshape(-1, len(event))
-        return tuple(f"y[{', '.join(map(str, place))}]" for place in places.tolist())
+        return tuple(f"y[{', '.join(map(str, place))}]" for place in np.ndindex(*event))
     if len(names) != event.numel():
         raise ShapeError(
             f"names holds {len(names)}, but an event of shape {tuple(event)} has {event.numel()} "

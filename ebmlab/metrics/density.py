@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_non_negative, require_positive
+from ebmlab._checks import require_counts, require_non_negative, require_positive
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
 
@@ -39,7 +39,7 @@ def grid_energies(energy: Energy, x: Tensor, grid: Tensor, chunk: int = 65536) -
 
     Raises:
         ShapeError: x or grid is empty, or grid is not (m,).
-        ConfigurationError: the energy's y is not a vector, or chunk < 1.
+        ConfigurationError: the energy's y is not a vector.
 
     Example:
         >>> from ebmlab.energies import SquaredDistance
@@ -57,8 +57,7 @@ def grid_energies(energy: Energy, x: Tensor, grid: Tensor, chunk: int = 65536) -
             f"x has shape {tuple(x.shape)}, grid {tuple(grid.shape)}; they are (n, *event) and "
             "(m,), neither empty"
         )
-    if chunk < 1:
-        raise ConfigurationError(f"chunk is {chunk}; it must be at least 1")
+    require_counts(chunk=chunk)
     columns = grid[:, None].split(chunk)
     rows = x.unsqueeze(1).split(max(1, chunk // len(grid)))
     return torch.cat(
@@ -109,17 +108,9 @@ def fit_temperature(energies: Tensor, grid: Tensor, at: Tensor) -> float:
     reversed) ends at the warm end, where the density is uniform over the window; one whose data
     lie at or below the grid's minima at the cold end.
 
-    Args:
-        energies: E(x_i, grid_j), (n, m); +∞ is allowed.
-        grid: (m,), increasing.
-        at: E(x_i, y_i), (n,).
-
-    Returns:
-        T, in the units of the energy.
+    Arguments and errors are those of `conditional_nll`; energies may be +∞, and T has their units.
 
     Raises:
-        ShapeError: shapes do not fit each other, or the grid has fewer than two points.
-        ConfigurationError: the grid does not increase.
         NonFiniteError: an energy is NaN or -∞, a row has no finite energy, or a datum has infinite
             energy, so that no temperature explains it.
 
@@ -137,9 +128,9 @@ def fit_temperature(energies: Tensor, grid: Tensor, at: Tensor) -> float:
         raise NonFiniteError(
             f"at {tuple(at.shape)} holds NaN or infinity: no temperature explains such data"
         )
-    energies, due = energies - lowest[:, None], (at - lowest).mean().item()
+    energies, mean = energies - lowest[:, None], (at - lowest).mean().item()
     finite = energies.where(energies.isfinite(), 0.0)
-    scales = [scale for scale in (finite.mean().item(), abs(due)) if scale > 0]
+    scales = [scale for scale in (finite.mean().item(), abs(mean)) if scale > 0]
     if not scales:
         return 1.0
     low, high = math.log(1e-6 * min(scales)), math.log(1e6 * max(scales))
@@ -148,10 +139,10 @@ def fit_temperature(energies: Tensor, grid: Tensor, at: Tensor) -> float:
     def excess(log_temperature: float) -> float:
         """Log ratio of the model's mean energy to the data's; it grows with T."""
         model = (log_weights - energies / math.exp(log_temperature)).softmax(-1)
-        mean = (model * finite).sum(-1).mean().item()
-        return math.log(max(mean, _TINY)) - math.log(due)
+        expected = (model * finite).sum(-1).mean().item()
+        return math.log(max(expected, _TINY)) - math.log(mean)
 
-    if due <= _TINY or excess(low) >= 0:
+    if mean <= _TINY or excess(low) >= 0:
         return math.exp(low)
     if excess(high) <= 0:
         return math.exp(high)
@@ -195,9 +186,8 @@ def branch_matches(
         tolerance: what counts as nearby, in the grid's units, > 0.
 
     Raises:
-        ShapeError: shapes do not fit each other, or branches are not n tensors (k,).
-        ConfigurationError: no row has a branch, the grid does not increase, or a number lies
-            outside its bounds.
+        ShapeError, ConfigurationError: as in `conditional_nll`; or branches are not n tensors
+            (k,), or all empty.
         NonFiniteError: an energy is NaN or -∞, or a row has no finite energy.
 
     Example:

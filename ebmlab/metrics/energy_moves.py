@@ -2,7 +2,8 @@
 
 from torch import Tensor
 
-from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab._checks import require_counts
+from ebmlab.errors import ShapeError
 from ebmlab.metrics.coordinates import moments, require_draws
 
 __all__ = ["ebfmi", "potential_ebfmi"]
@@ -32,7 +33,7 @@ def ebfmi(energies: Tensor) -> Tensor:
 
     Source: Betancourt 2016, arXiv:1604.00695.
     """
-    _, variance = _checked(energies)
+    variance = _variance(energies)
     return energies.detach().double().diff(dim=0).square().mean(0) / variance
 
 
@@ -51,8 +52,7 @@ def potential_ebfmi(energies: Tensor, dim: int) -> Tensor:
         (chains,) in float64; between 0 and 2, and 1 for a Gaussian.
 
     Raises:
-        ShapeError: energies are not (draws, chains), or fewer than 4 draws.
-        NonFiniteError: an energy is NaN or infinite.
+        ShapeError, NonFiniteError: as in `ebfmi`.
         ConfigurationError: dim < 1.
 
     Example:
@@ -61,15 +61,13 @@ def potential_ebfmi(energies: Tensor, dim: int) -> Tensor:
         >>> potential_ebfmi(0.5 * y.square().sum(-1), dim=10).round(decimals=1)
         tensor([1.], dtype=torch.float64)
     """
-    if dim < 1:
-        raise ConfigurationError(f"dim is {dim}; it is the number of coordinates of y, >= 1")
-    _, variance = _checked(energies)
+    require_counts(dim=dim)
+    variance = _variance(energies)
     return dim / (variance + dim / 2)
 
 
-def _checked(energies: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and variance of each chain's energies."""
+def _variance(energies: Tensor) -> Tensor:
     require_draws(energies, "energies")
     if energies.ndim != 2:
-        raise ShapeError(f"energies has shape {tuple(energies.shape)}; (draws, chains) is due")
-    return moments(energies.detach().double().mT)
+        raise ShapeError(f"energies has shape {tuple(energies.shape)}; expected (draws, chains)")
+    return moments(energies.detach().double().mT)[1]

@@ -3,36 +3,31 @@
 import torch
 from torch import Tensor
 
+from ebmlab._kinds import require_a
 from ebmlab.energy import Energy
-from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.errors import ShapeError
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.inference._atoms import data_batch, in_front
 from ebmlab.types import Rng, Tree
 
 __all__ = ["gain", "information"]
 
+_MEND = "one that infers z, such as method.energy"
+
 
 @torch.no_grad()
 def information(energy: Energy, x: Tree, y: Tree, rng: Rng = None) -> Tensor:
-    """KL(q(z | x, y) || prior) in nats, per datum: how far knowing y moves what is known of z.
+    """KL(q(z | x, y) || prior) in nats (*batch): how far knowing y moves what is known of z.
 
-    It is what the posterior says. Inferences that find one z say 0, and so do those whose `bound`
-    is "gradient", since they do not know.
-
-    Args:
-        energy: a `FreeEnergy`.
-        x: data, or None.
-        y: data.
-        rng: where the inference draws.
-
-    Returns:
-        Nats (*batch).
+    Inferences that find one z say 0, and so do those whose `bound` is "gradient", since they do
+    not know.
 
     Raises:
         ConfigurationError: the energy is no `FreeEnergy`.
 
     Example:
         >>> from ebmlab import FunctionEnergy
+        >>> from ebmlab.inference import Enumerate
         >>> energy = FunctionEnergy(lambda y, z: (y - z).square().sum(-1), ("y", "z"))
         >>> free = FreeEnergy(energy, Enumerate(torch.tensor([[-1.0], [1.0]])), temperature=0.1)
         >>> information(free, None, torch.tensor([[0.0], [1.0]]))
@@ -40,7 +35,7 @@ def information(energy: Energy, x: Tree, y: Tree, rng: Rng = None) -> Tensor:
 
     Source: Hinton, van Camp 1993; Kingma, Welling 2014, arXiv:1312.6114.
     """
-    return _inferred(energy).posterior(x, y, rng=rng).information
+    return require_a(FreeEnergy, "energy", energy, _MEND).posterior(x, y, rng=rng).information
 
 
 @torch.no_grad()
@@ -49,17 +44,8 @@ def gain(energy: Energy, x: Tree, y: Tree, z: Tensor, rng: Rng = None) -> Tensor
 
     F_prior is the mean of E(x, y, z) over z of the prior: the free energy at infinite temperature,
     where y tells nothing of z. It is never below F where F is exact and z runs over the whole
-    prior, and near 0 where the model does not use z.
-
-    Args:
-        energy: a `FreeEnergy`.
-        x: data, or None.
-        y: data.
-        z: draws of the prior, or all its equally likely codes, (k, *event).
-        rng: where the inference, or the energy, draws.
-
-    Returns:
-        Differences (*batch), in the units of the energy; nats where T is 1.
+    prior, and near 0 where the model does not use z. z (k, *event) holds draws of the prior, or
+    all its equally likely codes; the result is (*batch), in the units of the energy.
 
     Raises:
         ConfigurationError: the energy is no `FreeEnergy`.
@@ -67,25 +53,18 @@ def gain(energy: Energy, x: Tree, y: Tree, z: Tensor, rng: Rng = None) -> Tensor
 
     Example:
         >>> from ebmlab import FunctionEnergy
+        >>> from ebmlab.inference import Enumerate
         >>> energy = FunctionEnergy(lambda y, z: (y - z).square().sum(-1), ("y", "z"))
         >>> codes = torch.tensor([[-1.0], [1.0]])
         >>> gain(FreeEnergy(energy, Enumerate(codes)), None, torch.tensor([[0.0], [1.0]]), codes)
         tensor([0., 2.])
     """
-    free = _inferred(energy)
+    free = require_a(FreeEnergy, "energy", energy, _MEND)
     inner = free.energy
     if z.ndim != 1 + inner.z_ndim or len(z) == 0:
         raise ShapeError(
-            f"z has shape {tuple(z.shape)}; (k, *event), k >= 1, is due, with {inner.z_ndim} "
+            f"z has shape {tuple(z.shape)}; expected (k, *event), k >= 1, with {inner.z_ndim} "
             "event dimensions"
         )
     guessed = inner(x, y, in_front(z, data_batch(inner, x, y)), rng=rng).mean(0)
     return guessed - free(x, y, rng=rng)
-
-
-def _inferred(energy: Energy) -> FreeEnergy:
-    if isinstance(energy, FreeEnergy):
-        return energy
-    raise ConfigurationError(
-        f"{type(energy).__name__} infers no z: pass a FreeEnergy, such as method.energy"
-    )

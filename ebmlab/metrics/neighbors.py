@@ -30,10 +30,10 @@ def knn_accuracy(
     On the codes' device, a block of test codes at a time.
 
     Args:
-        codes: (n, d) with their classes `labels` (n,), integers.
-        labels: as above.
-        test_codes: (m, d) with `test_labels` (m,).
-        test_labels: as above.
+        codes: (n, d).
+        labels: their classes, (n,) integers.
+        test_codes: (m, d).
+        test_labels: (m,).
         k: number of neighbors, 1 <= k <= n.
         weighted: whether a neighbor's vote weighs exp(cos / temperature), or 1.
         temperature: in units of the cosine, > 0.
@@ -45,7 +45,7 @@ def knn_accuracy(
         ShapeError, DtypeError: codes are not (n, d) floats with one integer label per row.
         DeviceError: the tensors are on different devices.
         NonFiniteError: a code is NaN or infinite.
-        ConfigurationError: k lies outside 1 ... n, or temperature <= 0.
+        ConfigurationError: k lies outside 1 ... n.
 
     Example:
         >>> codes = torch.tensor([[1.0, 0.0], [0.0, 1.0]])

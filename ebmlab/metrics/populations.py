@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_device
+from ebmlab._kinds import require_floats
 from ebmlab._precise import precise
 from ebmlab.errors import DtypeError, NonFiniteError, ShapeError
 from ebmlab.types import Tree
@@ -14,11 +15,8 @@ __all__ = ["labeled", "population"]
 def population(name: str, codes: Tensor, least: int = 1) -> Tensor:
     """The codes, detached; raises unless they are (n, d), finite, with n >= `least`."""
     if codes.ndim != 2 or len(codes) < least or codes.shape[1] == 0:
-        raise ShapeError(
-            f"{name} has shape {tuple(codes.shape)}; (n, d) with n >= {least} is needed"
-        )
-    if not codes.is_floating_point():
-        raise DtypeError(f"{name} has dtype {codes.dtype}; convert it with .float()")
+        raise ShapeError(f"{name} has shape {tuple(codes.shape)}; expected (n, d), n >= {least}")
+    require_floats(name, codes)
     if not bool(codes.isfinite().all()):
         raise NonFiniteError(f"{name} {tuple(codes.shape)} holds NaN or infinity")
     return codes.detach()

@@ -17,20 +17,10 @@ def linear_probe(codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels:
     """The test accuracy of a logistic regression on standardized codes.
 
     Minimizes ½ ‖W‖² + Σ cross-entropy: by scikit-learn, or on a GPU by L-BFGS over blocks of rows.
-
-    Args:
-        codes: (n, d) with their classes `labels` (n,), integers; the probe is fitted on them.
-        labels: as above.
-        test_codes: (m, d) with `test_labels` (m,), scaled by the statistics of `codes`.
-        test_labels: as above.
-
-    Returns:
-        The accuracy in [0, 1].
+    The statistics of `codes` (n, d) scale the test codes too. Arguments and errors are those of
+    `knn_accuracy`.
 
     Raises:
-        ShapeError, DtypeError: codes are not (n, d) floats with one integer label per row.
-        DeviceError: the tensors are on different devices.
-        NonFiniteError: a code is NaN or infinite.
         ConfigurationError: the labels hold one class only.
 
     Example:

@@ -1,4 +1,7 @@
-"""How many directions codes vary in: ranks and the decay of their spectrum."""
+"""How many directions codes (n, d) vary in: ranks and the decay of their spectrum.
+
+Errors are those of `metrics.spread`.
+"""
 
 import torch
 from torch import Tensor
@@ -9,23 +12,14 @@ from ebmlab.metrics.populations import population
 
 __all__ = ["alpha_req", "effective_rank", "rankme"]
 
-_RANKME_EPS = 1e-7
-
 
 @torch.no_grad()
 def effective_rank(codes: Tensor) -> float:
     """How many directions the codes vary in: exp(-Σ p log p) with p = σ / Σ σ.
 
-    σ are the singular values of the centered codes; the rank lies in [1, min(n - 1, d)]. A
-    dimension that varies by no more than two roundings of its dtype counts as constant, and a
-    fully collapsed population, constant in all, has rank 1 by convention.
-
-    Args:
-        codes: (n, d) with n >= 2.
-
-    Raises:
-        ShapeError: codes are not (n, d), or n < 2.
-        DtypeError, NonFiniteError: codes are not finite floating-point numbers.
+    σ are the singular values of the centered codes (n, d), n >= 2; the rank lies between 1 and
+    min(n - 1, d). A dimension that varies by no more than two roundings of its dtype counts as
+    constant, and a fully collapsed population, constant in all, has rank 1 by convention.
 
     Example:
         >>> cross = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
@@ -34,25 +28,15 @@ def effective_rank(codes: Tensor) -> float:
 
     Source: Roy, Vetterli 2007, "The effective rank", on centered data.
     """
-    values = _centered_values(codes)
-    if values.max() == 0:
-        return 1.0
-    return torch.special.entr(values / values.sum()).sum().exp().item()
+    return _rank(_centered_values(codes), 0.0)
 
 
 @torch.no_grad()
 def rankme(codes: Tensor) -> float:
     """The effective rank without centering: exp(-Σ p log p) with p = σ / Σ σ + 1e-7.
 
-    A constant shift of the codes counts as one direction of its own. All-zero codes have rank 1
-    by convention.
-
-    Args:
-        codes: (n, d).
-
-    Raises:
-        ShapeError: codes are not (n, d).
-        DtypeError, NonFiniteError: codes are not finite floating-point numbers.
+    σ are the singular values of the codes (n, d): a constant shift counts as a direction of its
+    own. All-zero codes have rank 1 by convention.
 
     Example:
         >>> round(rankme(torch.eye(3)), 4)
@@ -60,10 +44,7 @@ def rankme(codes: Tensor) -> float:
 
     Source: Garrido, Balestriero, Najman, LeCun 2023, arXiv:2210.02885.
     """
-    values = torch.linalg.svdvals(precise(population("codes", codes)))
-    if values.max() == 0:
-        return 1.0
-    return torch.special.entr(values / values.sum() + _RANKME_EPS).sum().exp().item()
+    return _rank(torch.linalg.svdvals(precise(population("codes", codes))), 1e-7)
 
 
 @torch.no_grad()
@@ -79,8 +60,6 @@ def alpha_req(codes: Tensor, first: int = 1, last: int | None = None) -> float:
         last: the last i; None: the last eigenvalue that is more than rounding.
 
     Raises:
-        ShapeError: codes are not (n, d), or n < 3.
-        DtypeError, NonFiniteError: codes are not finite floating-point numbers.
         ConfigurationError: fewer than two eigenvalues above rounding lie in first … last.
 
     Example:
@@ -106,6 +85,12 @@ def alpha_req(codes: Tensor, first: int = 1, last: int | None = None) -> float:
     x, y = rank.log(), spectrum[first - 1 : end].log()
     x, y = x - (weight * x).sum(), y - (weight * y).sum()
     return (-(weight * x * y).sum() / (weight * x.square()).sum()).item()
+
+
+def _rank(values: Tensor, eps: float) -> float:
+    if values.max() == 0:
+        return 1.0
+    return torch.special.entr(values / values.sum() + eps).sum().exp().item()
 
 
 def _centered_values(codes: Tensor) -> Tensor:

@@ -1,4 +1,8 @@
-"""How codes are spread: deviations, agreement of positives, uniformity on the sphere."""
+"""How codes are spread: deviations, agreement of positives, uniformity on the sphere.
+
+Codes that are not (n, d) or too few raise ShapeError, those that are not finite floating-point
+numbers DtypeError or NonFiniteError.
+"""
 
 import math
 
@@ -19,14 +23,9 @@ _BLOCK = 2**24
 
 @torch.no_grad()
 def dimension_std(codes: Tensor) -> Tensor:
-    """The standard deviation (over n - 1) of each dimension, (d,), in float32 or better.
+    """The standard deviation (over n - 1) of each dimension of codes (n, d), n >= 2: (d,).
 
-    Args:
-        codes: (n, d) with n >= 2.
-
-    Raises:
-        ShapeError: codes are not (n, d), or n < 2.
-        DtypeError, NonFiniteError: codes are not finite floating-point numbers.
+    It is in float32 or better.
 
     Example:
         >>> dimension_std(torch.tensor([[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0]]))
@@ -37,14 +36,7 @@ def dimension_std(codes: Tensor) -> Tensor:
 
 @torch.no_grad()
 def code_std(codes: Tensor) -> float:
-    """The standard deviation (over n - 1) of each dimension, averaged; 0 is collapse.
-
-    Args:
-        codes: (n, d) with n >= 2.
-
-    Raises:
-        ShapeError: codes are not (n, d), or n < 2.
-        DtypeError, NonFiniteError: codes are not finite floating-point numbers.
+    """The mean of `dimension_std`: how far codes (n, d) spread; 0 is collapse.
 
     Example:
         >>> code_std(torch.tensor([[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0]]))
@@ -57,14 +49,7 @@ def code_std(codes: Tensor) -> float:
 def alignment(hx: Tensor, hy: Tensor, power: float = 2.0) -> float:
     """mean ‖u(hx) - u(hy)‖^power of the unit codes of positive pairs; 0 is full invariance.
 
-    Args:
-        hx: (n, d).
-        hy: (n, d), row by row the other view.
-        power: > 0.
-
-    Raises:
-        ShapeError: codes are not (n, d), or their numbers differ.
-        DtypeError, NonFiniteError: codes are not finite floating-point numbers.
+    Row i of hx (n, d) and of hy (n, d) are two views of one datum; power > 0.
 
     Example:
         >>> alignment(torch.eye(2), 3 * torch.eye(2)), alignment(torch.eye(2), -torch.eye(2))
@@ -86,15 +71,7 @@ def uniformity(codes: Tensor, t: float = 2.0) -> float:
     """log mean_{i≠j} exp(-t ‖u_i - u_j‖²) of the unit codes; 0 is collapse, lower is better.
 
     For many codes it is least where they are uniform on the sphere; on the circle that limit is
-    log(e^(-2t) I₀(2t)).
-
-    Args:
-        codes: (n, d) with n >= 2; pairs are looked at block by block.
-        t: > 0.
-
-    Raises:
-        ShapeError: codes are not (n, d), or n < 2.
-        DtypeError, NonFiniteError: codes are not finite floating-point numbers.
+    log(e^(-2t) I₀(2t)). Pairs of the codes (n, d), n >= 2, are looked at block by block; t > 0.
 
     Example:
         >>> uniformity(torch.tensor([[1.0, 0.0], [-2.0, 0.0]]))

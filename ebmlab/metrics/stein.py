@@ -5,9 +5,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_positive
+from ebmlab._checks import require_counts, require_positive
 from ebmlab._distances import squared_distances
-from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
+from ebmlab.errors import NonFiniteError, ShapeError
 from ebmlab.types import Potential, as_potential
 
 __all__ = ["ksd"]
@@ -40,7 +40,6 @@ def ksd(
 
     Raises:
         ShapeError: fewer than two samples.
-        ConfigurationError: scale is not positive, or chunk < 1.
         NonFiniteError: a sample or a gradient is NaN or infinite.
 
     Example:
@@ -52,8 +51,7 @@ def ksd(
     Source: Gorham, Mackey 2017, arXiv:1703.01717; Liu, Lee, Jordan 2016, arXiv:1602.03253.
     """
     require_positive("scale", scale)
-    if chunk < 1:
-        raise ConfigurationError(f"chunk is {chunk}; it must be >= 1")
+    require_counts(chunk=chunk)
     if samples.ndim < 1 or len(samples) < 2 or samples[0].numel() == 0:
         raise ShapeError(
             f"samples has shape {tuple(samples.shape)}; expected (n, *event) with n >= 2"
@@ -63,11 +61,11 @@ def ksd(
     # Products lose digits far from the origin.
     tiles = list(zip((places - places.mean(0)).split(chunk), scores.split(chunk), strict=True))
     total = places.new_zeros(())
-    for i, (y, s) in enumerate(tiles):
-        own = _stein(y, s, y, s, scale)
+    for i, tile in enumerate(tiles):
+        own = _stein(*tile, *tile, scale)
         total += own.sum() - own.diagonal().sum()
         for other in tiles[:i]:
-            total += 2 * _stein(y, s, *other, scale).sum()
+            total += 2 * _stein(*tile, *other, scale).sum()
     return total / (len(samples) * (len(samples) - 1))
 
 

@@ -47,20 +47,16 @@ class Summary:
 
     def __repr__(self) -> str:
         """The table as text, its first 20 rows at most."""
-        shown = self.names[:_ROWS]
-        edges = self.quantiles.reshape(len(self.probabilities), -1)
+        edges = zip(self.probabilities, self.quantiles, strict=True)
         columns = [
-            _column("", shown),
+            _column("", self.names[:_ROWS]),
             _numbers("mean", self.mean),
             _numbers("std", self.std),
             _numbers("mcse", self.mcse),
-            *(
-                _numbers(f"{100 * p:g}%", edge)
-                for p, edge in zip(self.probabilities, edges, strict=True)
-            ),
-            _column("ess bulk", [f"{value:.0f}" for value in _first(self.ess_bulk)]),
-            _column("ess tail", [f"{value:.0f}" for value in _first(self.ess_tail)]),
-            _column("R-hat", [f"{value:.3f}" for value in _first(self.rhat)]),
+            *(_numbers(f"{100 * p:g}%", edge) for p, edge in edges),
+            _numbers("ess bulk", self.ess_bulk, ".0f"),
+            _numbers("ess tail", self.ess_tail, ".0f"),
+            _numbers("R-hat", self.rhat, ".3f"),
         ]
         lines = ["  ".join(cells).rstrip() for cells in zip(*columns, strict=True)]
         if len(self.names) > _ROWS:
@@ -97,7 +93,7 @@ def summary(
     Raises:
         ShapeError: samples have another shape, fewer than 4 draws, or names another number.
         NonFiniteError: a draw is NaN or infinite.
-        ConfigurationError: a probability lies outside [0, 1].
+        ConfigurationError: a probability lies outside [0, 1], or there is none.
 
     Example:
         >>> samples = torch.randn(500, 4, 2, generator=torch.Generator().manual_seed(0))
@@ -116,7 +112,7 @@ def summary(
         samples = samples.samples
     if not all(0 <= p <= 1 for p in probabilities) or not probabilities:
         raise ConfigurationError(
-            f"probabilities are {probabilities}; at least one is due, all between 0 and 1"
+            f"probabilities are {probabilities}; expected at least one, all in [0, 1]"
         )
 
     def described(x: Tensor) -> Tensor:
@@ -142,12 +138,8 @@ def summary(
     )
 
 
-def _first(values: Tensor) -> list[float]:
-    return values.flatten()[:_ROWS].tolist()
-
-
-def _numbers(head: str, values: Tensor) -> list[str]:
-    return _column(head, [f"{value:.3g}" for value in _first(values)])
+def _numbers(head: str, values: Tensor, form: str = ".3g") -> list[str]:
+    return _column(head, [format(value, form) for value in values.flatten()[:_ROWS].tolist()])
 
 
 def _column(head: str, cells: Sequence[str]) -> list[str]:

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_generator, require_positive
+from ebmlab._checks import require_counts, require_device, require_generator, require_positive
 from ebmlab._distances import squared_distances
-from ebmlab.errors import ConfigurationError, DeviceError, NonFiniteError, ShapeError
+from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
 
 __all__ = ["TwoSampleTest", "mmd", "mmd_test"]
 
@@ -44,7 +44,7 @@ def mmd(x: Tensor, y: Tensor, *, bandwidth: Bandwidth = None, chunk: int = 2048)
         ShapeError: fewer than two points, or events that differ.
         DeviceError: x and y are on different devices.
         NonFiniteError: a point is NaN or infinite.
-        ConfigurationError: a bandwidth is not positive, or the median distance is 0, or chunk < 1.
+        ConfigurationError: a bandwidth is not positive, or the median distance is 0.
 
     Example:
         >>> rng = torch.Generator().manual_seed(0)
@@ -74,17 +74,7 @@ def mmd_test(
     at most α with probability at most α, however many points there are. Draws of a chain depend on
     each other: thin them first. All permutations share one pass over the kernel.
 
-    Args:
-        x: (n, *event), n >= 2.
-        y: (m, *event), m >= 2, on the device of x.
-        rng: a generator on the device of x.
-        permutations: how many; the smallest p-value is 1 / (1 + permutations).
-        bandwidth: as for `mmd`.
-        chunk: as for `mmd`.
-
-    Raises:
-        ShapeError, DeviceError, NonFiniteError: as for `mmd`.
-        ConfigurationError: as for `mmd`; or permutations < 1, or no rng.
+    The smallest p-value is 1 / (1 + permutations). Other arguments and errors are those of `mmd`.
 
     Example:
         >>> rng = torch.Generator().manual_seed(0)
@@ -96,8 +86,7 @@ def mmd_test(
     """
     points = _pooled(x, y)
     rng = require_generator(rng, "mmd_test", points.device)
-    if permutations < 1:
-        raise ConfigurationError(f"permutations is {permutations}; it must be >= 1")
+    require_counts(permutations=permutations)
     order = torch.rand(len(points), permutations, generator=rng, device=points.device).argsort(0)
     observed = torch.arange(len(points), device=points.device)[:, None]
     belongs = (torch.cat([observed, order], 1) < len(x)).double()
@@ -115,8 +104,7 @@ def _pooled(x: Tensor, y: Tensor) -> Tensor:
                 f"{name} has shape {tuple(t.shape)}; expected x (n, *event) and y (m, *event), "
                 "with two points each at least"
             )
-        if t.device != x.device:
-            raise DeviceError(f"{name} is on {t.device}, x on {x.device}; move one with .to()")
+        require_device("x", x.device, {name: t})
         if not bool(t.isfinite().all()):
             raise NonFiniteError(f"{name} {tuple(t.shape)} holds NaN or infinity; leave it out")
     points = torch.cat([t.detach().reshape(len(t), -1).double() for t in (x, y)])
@@ -125,7 +113,10 @@ def _pooled(x: Tensor, y: Tensor) -> Tensor:
 
 def _widths(points: Tensor, bandwidth: Bandwidth) -> Sequence[float]:
     if bandwidth is None:
-        median = _median_distance(points)
+        # By radius, so that the choice does not tell x from y: permutation tests stay exact.
+        order = points.square().sum(1).argsort()
+        few = points[order[:: -(-len(points) // _MEDIAN_OF)]]
+        median = float(torch.pdist(few).median())
         if median == 0:
             raise ConfigurationError(
                 "most points of x and y coincide: their median distance is 0; pass bandwidth"
@@ -139,17 +130,9 @@ def _widths(points: Tensor, bandwidth: Bandwidth) -> Sequence[float]:
     return widths
 
 
-def _median_distance(points: Tensor) -> float:
-    # By radius, so that the choice does not tell x from y: permutation tests stay exact.
-    order = points.square().sum(1).argsort()
-    few = points[order[:: -(-len(points) // _MEDIAN_OF)]]
-    return float(torch.pdist(few).median())
-
-
 def _statistics(points: Tensor, belongs: Tensor, widths: Sequence[float], chunk: int) -> Tensor:
     """MMD² (b,) of points (N, d) for each way (N, b) to say which of them are x: 1, the rest 0."""
-    if chunk < 1:
-        raise ConfigurationError(f"chunk is {chunk}; it must be >= 1")
+    require_counts(chunk=chunk)
     tiles = list(zip(points.split(chunk), belongs.split(chunk), strict=True))
     degrees = [points.new_zeros(len(part)) for part, _ in tiles]
     xx = points.new_zeros(belongs.shape[1])

@@ -2,6 +2,7 @@
 
 from ebmlab._checks import require_generator, require_positive, require_tensor
 from ebmlab._kinds import require_floats
+from ebmlab._precise import precise
 from ebmlab._rows import row_sums
 from ebmlab._slopes import slope
 from ebmlab.energy import Energy
@@ -49,6 +50,6 @@ class DenoisingScore(Objective):
         noise = noise_like(y, rng)
         noisy = (y + self.sigma * noise).detach()
         energies, grad = slope(lambda free: energy(x, free, rng=rng), noisy, create_graph=True)
-        value = 0.5 * row_sums((self.sigma * grad - noise).square()).mean()
+        value = 0.5 * row_sums(precise(self.sigma * grad - noise).square()).mean()
         metrics = {"e_noisy": energies.detach().mean()}
         return Loss(value, {"denoising_score": value.detach()}, metrics)

@@ -28,8 +28,8 @@ def trajectories(
     Args:
         samples: (kept, chains, 2), as `run` keeps them, or on a plane by `Plane.coordinates`.
         ax: where to draw, such as the axes of a `contour`; None makes a new figure.
-        xlabel: name of the first coordinate; None keeps that of the axes, or else writes a.
-        ylabel: name of the second; None keeps that of the axes, or else writes b.
+        xlabel: of the first coordinate; None keeps that of the axes, or else writes a.
+        ylabel: of the second, likewise.
         title: above the axes.
 
     Raises:
@@ -42,13 +42,11 @@ def trajectories(
         3
     """
     places = points("samples", samples, 3)
-    ax = prepared(ax)
+    ax = prepared(ax, title=title)
     paths(ax, places)
     ax.autoscale_view()
     ax.set_xlabel(xlabel or ax.get_xlabel() or "$a$")
     ax.set_ylabel(ylabel or ax.get_ylabel() or "$b$")
-    if title is not None:
-        ax.set_title(title)
     return ax
 
 

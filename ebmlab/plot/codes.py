@@ -9,7 +9,8 @@ from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.plot.style import PALETTE, numbers, points, prepared, style
+from ebmlab.metrics.populations import population
+from ebmlab.plot.style import PALETTE, numbers, opened, points, prepared, style
 
 __all__ = ["codes", "spectrum"]
 
@@ -51,10 +52,9 @@ def codes(
     where = points("places", places)
     if labels.shape != places.shape[:1]:
         raise ShapeError(
-            f"labels has shape {tuple(labels.shape)}, but places {tuple(places.shape)} needs "
-            f"({len(places)},)"
+            f"labels has shape {tuple(labels.shape)}; {len(places)} places need ({len(places)},)"
         )
-    ax = prepared(ax, (4.6, 4.4))
+    ax = prepared(ax, (4.6, 4.4), title)
     classes = labels.detach().cpu().numpy()
     size = float(np.clip(6000 / len(where), 5, 18))
     names_of = np.unique(classes)
@@ -76,8 +76,6 @@ def codes(
             path_effects=[withStroke(linewidth=2.5, foreground="white")],
         )
     ax.set(xlabel=names[0], ylabel=names[1])
-    if title is not None:
-        ax.set_title(title)
     return ax
 
 
@@ -111,7 +109,7 @@ def spectrum(
 
     Raises:
         ConfigurationError: there is no population.
-        ShapeError: codes are not (n, d) with n >= 2.
+        ShapeError, DtypeError, NonFiniteError: codes are not (n, d) with n >= 2, or not finite.
 
     Example:
         >>> ax = spectrum({"cross": torch.cat([torch.eye(3), -torch.eye(3)])})
@@ -120,27 +118,21 @@ def spectrum(
     """
     if not populations:
         raise ConfigurationError("populations is empty; expected at least one named population")
-    ax = prepared(ax, (4.6, 3.2))
+    ax = opened(prepared(ax, (4.6, 3.2), title), grid=True)
     for i, (name, each) in enumerate(populations.items()):
         share = _shares(name, each)
         place = np.arange(1, len(share) + 1)
         color, mark = PALETTE[i % len(PALETTE)], _MARKS[i % len(_MARKS)]
         ax.plot(place, share, color=color, marker=mark, markersize=2.5, label=name)
     ax.set(xlabel="direction", ylabel="share of the variance", yscale="log")
-    ax.grid(visible=True, color="#e6e6e6", linewidth=0.5)
-    ax.spines[["top", "right"]].set_visible(False)
     if len(populations) > 1:
         ax.legend()
-    if title is not None:
-        ax.set_title(title)
     return ax
 
 
 def _shares(name: str, each: Tensor) -> np.ndarray:
-    if each.ndim != 2 or len(each) < 2 or each.shape[1] == 0:
-        raise ShapeError(f"{name} has shape {tuple(each.shape)}; expected codes (n, d), n >= 2")
+    values = numbers(population(name, each, least=2))
     resolution = torch.finfo(each.dtype).eps * max(each.shape)
-    values = numbers(each)
     singular = np.linalg.svd(values - values.mean(0), compute_uv=False)
     kept = singular[singular > resolution * max(singular[0], np.finfo(float).tiny)] ** 2
     return kept / kept.sum() if kept.size else np.zeros(1)

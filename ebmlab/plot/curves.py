@@ -9,11 +9,10 @@ from matplotlib.colors import LogNorm
 from torch import Tensor
 
 from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.plot.style import PALETTE, TEMPERATURE, numbers, prepared, style
+from ebmlab.plot.style import PALETTE, TEMPERATURE, numbers, opened, prepared, style
 
 __all__ = ["curves", "free_energy"]
 
-MANY = 4
 _DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
 
 
@@ -59,7 +58,7 @@ def free_energy(
         raise ConfigurationError(
             f"temperatures are {warmth.tolist()}; expected at least one, all finite, none negative"
         )
-    ax = _opened(prepared(ax, (4.6, 3.2)))
+    ax = opened(prepared(ax, (4.6, 3.2), title), grid=True)
     warm = warmth > 0
     if warm.any():
         norm = _temperature_bar(ax, warmth[warm])
@@ -70,8 +69,6 @@ def free_energy(
     if not warm.all():
         ax.legend()
     ax.set(xlabel=xlabel, ylabel="free energy $F_T$", xlim=(place.min(), place.max()))
-    if title is not None:
-        ax.set_title(title)
     return ax
 
 
@@ -98,7 +95,7 @@ def curves(
     title: str | None = None,
     logy: bool = False,
 ) -> Axes:
-    """Named curves over steps, told apart by color and dashes; more than four are named beside.
+    """Named curves over steps, told apart by color and dashes; the names of many stand beside.
 
     Args:
         values: name -> (n,).
@@ -120,8 +117,8 @@ def curves(
     """
     if not values:
         raise ConfigurationError("values is empty; expected at least one named curve")
-    many = len(values) > MANY
-    ax = _opened(prepared(ax, (6.8 if many else 4.6, 3.0)))
+    many = len(values) > 4
+    ax = opened(prepared(ax, (6.8 if many else 4.6, 3.0), title), grid=True)
     for k, (name, each) in enumerate(values.items()):
         height = numbers(each)
         place = np.arange(height.size) if steps is None else numbers(steps)
@@ -132,13 +129,5 @@ def curves(
         dash = _DASHES[k % len(_DASHES)]
         ax.plot(place, height, color=PALETTE[k % len(PALETTE)], linestyle=dash, label=name)
     ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if logy else "linear")
-    if title is not None:
-        ax.set_title(title)
     ax.legend(**({"loc": "center left", "bbox_to_anchor": (1.01, 0.5)} if many else {}))
-    return ax
-
-
-def _opened(ax: Axes) -> Axes:
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(visible=True, color="#e6e6e6", linewidth=0.5)
     return ax

@@ -8,15 +8,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from ebmlab._checks import require_positive
+from ebmlab._checks import require_counts
 from ebmlab.plot.draws import chosen, named_columns
-from ebmlab.plot.style import PALETTE, prepared, style
+from ebmlab.plot.style import PALETTE, opened, prepared, style
 
 __all__ = ["ranks", "trace"]
 
 _ROWS = 10
-_TRACES = 6
-_PANELS = 6
+_CHAINS = 6
 _POINTS = 1000
 _GRID = 256
 _BAND = 0.99
@@ -49,7 +48,7 @@ def trace(samples: Tensor, names: Sequence[str] | None = None) -> Figure:
     rows = len(named)
     figure = Figure(figsize=(6.8, 1.3 * rows + 0.9), layout="constrained")
     grid = figure.add_gridspec(rows, 2, width_ratios=(4, 1))
-    shown = chosen(columns.shape[1], _TRACES)
+    shown = chosen(columns.shape[1], _CHAINS)
     for i, name in enumerate(named):
         left = prepared(figure.add_subplot(grid[i, 0]))
         right = prepared(figure.add_subplot(grid[i, 1], sharey=left))
@@ -74,9 +73,8 @@ def _lines(ax: Axes, draws: np.ndarray, shown: list[int]) -> None:
     for k, chain in enumerate(shown):
         line = draws[::stride, chain]
         ax.plot(place, line, color=PALETTE[k], linewidth=0.5, alpha=0.75, label=f"chain {chain}")
-    ax.set_xlim(0, len(draws) - 1)
+    opened(ax).set_xlim(0, len(draws) - 1)
     ax.yaxis.set_major_locator(MaxNLocator(4))
-    ax.spines[["top", "right"]].set_visible(False)
 
 
 def _densities(ax: Axes, draws: np.ndarray, shown: list[int]) -> None:
@@ -89,7 +87,7 @@ def _densities(ax: Axes, draws: np.ndarray, shown: list[int]) -> None:
         ax.plot(_smoothed(draws[:, chain], edges), place, color=PALETTE[k], linewidth=0.9)
     ax.set(xlim=(0, None), xticks=[], ylim=edges[[0, -1]])
     ax.tick_params(labelleft=False, length=0)
-    ax.spines[["top", "right", "bottom"]].set_visible(False)
+    opened(ax).spines["bottom"].set_visible(False)
 
 
 def _smoothed(draws: np.ndarray, edges: np.ndarray) -> np.ndarray:
@@ -111,16 +109,7 @@ def ranks(samples: Tensor, names: Sequence[str] | None = None, *, bins: int = 20
     A slope is a chain that stays low or high, a hump or a valley one that is too narrow or too
     wide. The dashed line is flat; the band holds a bar of independent draws 99 times in 100, and
     draws that depend on each other leave it more often. Of more than six chains six are drawn.
-
-    Args:
-        samples: (draws, chains, *event), as `run(…, thin=1)` keeps them; at most 10 coordinates.
-        names: one per coordinate; None numbers them.
-        bins: how many bars.
-
-    Raises:
-        ShapeError: samples have another shape, fewer than 4 draws, or too many coordinates.
-        NonFiniteError: a draw is NaN or infinite.
-        ConfigurationError: bins < 1.
+    Arguments and errors are those of `trace`; a histogram has `bins` bars.
 
     Example:
         >>> import torch
@@ -132,17 +121,17 @@ def ranks(samples: Tensor, names: Sequence[str] | None = None, *, bins: int = 20
     """
     from scipy.stats import hypergeom, rankdata
 
-    require_positive("bins", bins)
+    require_counts(bins=bins)
     columns, named = named_columns(samples, names, _ROWS)
     draws, chains, rows = columns.shape
-    shown = chosen(chains, _PANELS)
+    shown = chosen(chains, _CHAINS)
     size = (max(1.35 * len(shown) + 0.6, 3.0), 1.15 * rows + 0.6)
     figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(rows, len(shown), sharex=True, sharey="row", squeeze=False)
     total = draws * chains
     band = hypergeom(total, round(total / bins), draws).ppf([(1 - _BAND) / 2, (1 + _BAND) / 2])
     for (i, j), ax in np.ndenumerate(panels):
-        prepared(ax)
+        opened(prepared(ax))
         rank = rankdata(columns[..., i]).reshape(draws, chains)[:, shown[j]]
         heights, edges = np.histogram(rank, bins, (0.5, total + 0.5))
         ax.stairs(heights, edges, fill=True, color=PALETTE[j], alpha=0.75)
@@ -150,7 +139,6 @@ def ranks(samples: Tensor, names: Sequence[str] | None = None, *, bins: int = 20
         ax.axhline(draws / bins, color="black", linewidth=0.7, linestyle=(0, (4, 2)))
         ax.set(xlim=edges[[0, -1]], xticks=[])
         ax.yaxis.set_major_locator(MaxNLocator(3, integer=True))
-        ax.spines[["top", "right"]].set_visible(False)
         ax.set_title(f"chain {shown[j]}" if i == 0 else "")
         ax.set(xlabel="rank" if i == rows - 1 else "", ylabel=named[i] if j == 0 else "")
     figure.align_ylabels()

@@ -15,13 +15,7 @@ __all__ = ["chosen", "named_columns"]
 def named_columns(
     samples: Tensor, names: Sequence[str] | None, most: int
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Samples as (draws, chains, coordinates), and a name of each coordinate.
-
-    Raises:
-        ShapeError: samples are not (draws, chains, *event) of at least 4 draws, the number of
-            names differs, or there are more coordinates than can be read.
-        NonFiniteError: a draw is NaN or infinite.
-    """
+    """Samples as (draws, chains, coordinates), and a name of each; raises as `trace`."""
     require_draws(samples)
     event = samples.shape[2:]
     if event.numel() > most:

@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ebmlab._checks import require_counts
-from ebmlab.errors import ConfigurationError
 from ebmlab.plot import layers
 from ebmlab.plot.scale import bar, heights, scale
 from ebmlab.plot.style import numbers, prepared, style
@@ -45,8 +44,8 @@ def contour(
         trajectories: chains (steps, chains, 2), as lines that fade into the past.
         arrows: whether to show the directions of -∇E, of one length, in the plane's coordinates.
         limits: the two energies above the minimum at which the colors end.
-        xlabel: name of the plane's first coordinate.
-        ylabel: name of the second.
+        xlabel: of the plane's first coordinate.
+        ylabel: of the second.
         title: above the axes.
         colorbar: whether to draw one.
 
@@ -63,12 +62,10 @@ def contour(
     """
     field = heights(landscape)
     how = scale([field], limits)
-    ax = prepared(ax)
+    ax = prepared(ax, title=title)
     layers.filled(ax, landscape, field, how, directed=arrows)
     layers.marks(ax, data, samples, trajectories)
     ax.set(xlabel=xlabel, ylabel=ylabel)
-    if title is not None:
-        ax.set_title(title)
     if colorbar:
         bar(how, ax)
     return ax
@@ -91,18 +88,10 @@ def landscapes(
 ) -> Figure:
     """Landscapes side by side, each above its own minimum, on one color scale and color bar.
 
-    Args:
-        fields: one landscape per panel.
-        titles: one per panel.
-        data: points (n, 2) shown in every panel.
-        samples: points (n, 2), or None, per panel.
-        trajectories: chains (steps, chains, 2), or None, per panel.
-        arrows: whether to show the directions of -∇E, as `contour` does.
-        columns: panels per row; by default all, up to four.
-        shared: whether all share one scale; if not, each panel has its own color bar.
-        limits: the two energies above the minima at which the colors end.
-        xlabel: name of the plane's first coordinate.
-        ylabel: name of the second.
+    Each panel has a title; `samples` and `trajectories` hold what each shows, or None for none,
+    and `data` is shown in all. There are `columns` panels in a row; None takes all, up to four.
+    Without `shared` each panel has a scale and a color bar of its own. Other arguments and errors
+    are those of `contour`.
 
     Raises:
         ConfigurationError: there is no landscape, the numbers of titles, samples or trajectories
@@ -117,13 +106,8 @@ def landscapes(
         >>> [ax.get_title() for ax in figure.axes]
         ['ring', 'banana', '']
     """
-    dots = [None] * len(fields) if samples is None else list(samples)
-    lines = [None] * len(fields) if trajectories is None else list(trajectories)
-    if not fields or {len(titles), len(dots), len(lines)} != {len(fields)}:
-        raise ConfigurationError(
-            f"{len(fields)} landscapes, {len(titles)} titles, {len(dots)} samples and "
-            f"{len(lines)} trajectories arrived; expected one of each per panel"
-        )
+    each = {"landscapes": fields, "samples": samples, "trajectories": trajectories}
+    fields, dots, lines = layers.in_each("panel", titles, **each)
     columns = min(len(fields), 4 if columns is None else columns)
     require_counts(columns=columns)
     rows = math.ceil(len(fields) / columns)

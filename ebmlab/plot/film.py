@@ -14,13 +14,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
-from ebmlab._checks import require_positive
+from ebmlab._checks import require_non_negative, require_positive
 from ebmlab.errors import ConfigurationError
 from ebmlab.plot.fields import contour
 from ebmlab.plot.style import DATA, ENERGY, points, style
 from ebmlab.slices import Landscape
 
-__all__ = ["animate"]
+__all__ = ["animate", "save_gif"]
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><meta charset="utf-8"><title>Chains</title>
@@ -55,24 +55,14 @@ def animate(
 ) -> Path:
     """Film chains over a landscape: one frame per kept draw, each chain with a fading tail.
 
-    Args:
-        landscape: what `ebmlab.landscape` returned.
-        samples: (kept, chains, 2), in the plane's coordinates.
-        path: ends in .gif, or in .html for a page with a slider that needs no other file.
-        fps: frames per second; a GIF holds each for a whole number of hundredths of a second.
-        tail: how many past draws stay visible.
-        limits: the two energies above the minimum at which the colors end.
-        xlabel: name of the plane's first coordinate.
-        ylabel: name of the second.
-
-    Returns:
-        The path of the film.
+    The samples are (kept, chains, 2), in the plane's coordinates, and `tail` past draws stay
+    visible. The path ends in .gif, or in .html for a page with a slider that needs no other file;
+    it is returned. A GIF holds each frame for a whole number of hundredths of a second. Other
+    arguments and errors are those of `contour`.
 
     Raises:
-        ConfigurationError: the path ends otherwise, fps <= 0, tail < 0, or limits do not
-            increase.
+        ConfigurationError: the path ends otherwise.
         ShapeError: samples are not (kept, chains, 2).
-        NonFiniteError: an energy is -∞, or none is finite.
 
     Example:
         >>> import tempfile, torch
@@ -86,8 +76,7 @@ def animate(
     if path.suffix not in {".gif", ".html"}:
         raise ConfigurationError(f"path is {path.name}; a film ends in .gif or .html")
     require_positive("fps", fps)
-    if tail < 0:
-        raise ConfigurationError(f"tail is {tail}; it must not be negative")
+    require_non_negative("tail", tail)
     places = points("samples", samples, 3)
     figure = Figure(figsize=(4.2, 3.5), dpi=110, layout="compressed")
     canvas = FigureCanvasAgg(figure)
@@ -96,13 +85,18 @@ def animate(
     )
     frames = _frames(canvas, ax, places, tail)
     if path.suffix == ".gif":
-        pause = 10 * max(2, round(100 / fps))
-        next(frames).save(path, save_all=True, append_images=frames, duration=pause, loop=0)
+        save_gif(path, frames, fps)
     else:
         listed = ",".join(f'"{_png(frame)}"' for frame in frames)
         page = {"frames": listed, "last": len(places) - 1, "pause": round(1000 / fps)}
         path.write_text(_PAGE % page, encoding="utf-8")
     return path
+
+
+def save_gif(path: Path, frames: Iterator[Image.Image], fps: float) -> None:
+    """Write a GIF that repeats, each frame shown for two or more whole hundredths of a second."""
+    pause = 10 * max(2, round(100 / fps))
+    next(frames).save(path, save_all=True, append_images=frames, duration=pause, loop=0)
 
 
 def _frames(

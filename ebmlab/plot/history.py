@@ -4,11 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.plot.style import PALETTE, prepared, style
+from ebmlab.plot.style import PALETTE, opened, prepared, style
 
 __all__ = ["history"]
 
@@ -45,19 +44,14 @@ def history(
         if len(column) != len(steps):
             raise ShapeError(f"{name} has {len(column)} numbers for {len(steps)} steps")
         ax = prepared(figure.add_subplot(high, wide, k + 1))
-        _panel(ax, np.asarray(steps, dtype=float), np.asarray(column, dtype=float), name)
+        # A few points are drawn as points: a single one has no line.
+        mark = "o" if len(steps) <= _FEW else ""
+        values = np.asarray(column, dtype=float)
+        ax.plot(steps, values, color=PALETTE[0], linewidth=1.2, marker=mark, markersize=2.5)
+        opened(ax, grid=True).set_title(name, fontsize=9)
+        ax.ticklabel_format(axis="y", useOffset=False)
         if k >= len(columns) - wide:
             ax.set_xlabel("step")
     if title is not None:
         figure.suptitle(title, fontsize=10)
     return figure
-
-
-def _panel(ax: Axes, steps: np.ndarray, values: np.ndarray, name: str) -> None:
-    # A few points are drawn as points: a single one has no line.
-    mark = "o" if len(steps) <= _FEW else ""
-    ax.plot(steps, values, color=PALETTE[0], linewidth=1.2, marker=mark, markersize=2.5)
-    ax.set_title(name, fontsize=9)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(visible=True, color="#e6e6e6", linewidth=0.5)
-    ax.ticklabel_format(axis="y", useOffset=False)

@@ -73,7 +73,7 @@ def images(
     for i, side in enumerate(sides):
         ax.text(-gap, _center(i, height, gap), side, ha="right", va="center", fontsize=8)
     if title is not None:
-        ax.set_title(title)
+        ax.set_title(title, pad=16 if headings else None)
     return ax
 
 

@@ -1,5 +1,8 @@
 """The layers of a landscape's picture: filled contours, marks, arrows."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
@@ -7,12 +10,13 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
+from ebmlab.errors import ConfigurationError
 from ebmlab.plot.chains import paths
 from ebmlab.plot.scale import Scale
 from ebmlab.plot.style import DATA, ENERGY, SAMPLES, numbers, points
 from ebmlab.slices import Landscape
 
-__all__ = ["filled", "marks"]
+__all__ = ["filled", "in_each", "marks"]
 
 FEW = 50
 _DARK = "#1d1841"
@@ -62,6 +66,18 @@ def marks(
         crosses.set(label="samples", path_effects=halo)
     if trajectories is not None:
         paths(ax, points("trajectories", trajectories, 3))
+
+
+def in_each(
+    where: str, titles: Sequence[str], **shown: Sequence[Any] | None
+) -> list[Sequence[Any]]:
+    """What each panel or frame shows; None shows nothing in any. All must be as many as titles."""
+    lists = {n: [None] * len(titles) if v is None else v for n, v in shown.items()}
+    counts = {name: len(each) for name, each in {**lists, "titles": titles}.items()}
+    if not titles or set(counts.values()) != {len(titles)}:
+        arrived = ", ".join(f"{count} {name}" for name, count in counts.items())
+        raise ConfigurationError(f"{arrived} arrived; expected one of each per {where}")
+    return list(lists.values())
 
 
 def _arrows(ax: Axes, landscape: Landscape, field: np.ndarray, how: Scale) -> None:

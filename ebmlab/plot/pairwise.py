@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ebmlab.errors import ShapeError
 from ebmlab.plot.draws import named_columns
-from ebmlab.plot.style import PALETTE, numbers, prepared, style
+from ebmlab.plot.style import PALETTE, numbers, opened, prepared, style
 
 __all__ = ["pairs"]
 
@@ -32,16 +32,9 @@ def pairs(
     All chains are pooled; colors show the root of the counts. Where the divergent draws, which
     are marked, crowd in one place, the step is too long for the landscape.
 
-    Args:
-        samples: (draws, chains, *event), as `run(…, thin=1)` keeps them; at most 8 coordinates.
-        names: one per coordinate; None numbers them.
-        divergent: which draws ended a divergent trajectory, (draws, chains) of bool; of more than
-            500 some are shown, spread evenly.
-
-    Raises:
-        ShapeError: samples have another shape, fewer than 4 draws, too many coordinates, or
-            divergent is not (draws, chains).
-        NonFiniteError: a draw is NaN or infinite.
+    At most 8 coordinates are shown. `divergent` (draws, chains) says which draws ended a divergent
+    trajectory; of more than 500 some are shown, spread evenly. Other arguments and errors are
+    those of `trace`.
 
     Example:
         >>> import torch
@@ -110,17 +103,15 @@ def _alone(ax: Axes, point: np.ndarray, edges: np.ndarray) -> None:
     heights, _ = np.histogram(point, edges)
     ax.stairs(heights, edges, fill=True, color=PALETTE[5], alpha=0.6)
     ax.stairs(heights, edges, color=PALETTE[0], linewidth=0.9)
-    ax.set_ylim(0, 1.08 * heights.max())
-    ax.set_yticks([])
-    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.set(ylim=(0, 1.08 * heights.max()), yticks=[])
+    opened(ax).spines["left"].set_visible(False)
 
 
 def _together(ax: Axes, point: np.ndarray, edges: tuple[np.ndarray, np.ndarray]) -> None:
     counts, _, _ = np.histogram2d(*point.T, bins=edges)
     # The root keeps thin tails visible beside a crowded middle.
     height = np.ma.masked_equal(np.sqrt(counts), 0)
-    ax.pcolormesh(*edges, height.T, cmap=_CROWD, rasterized=True)
-    ax.spines[["top", "right"]].set_visible(False)
+    opened(ax).pcolormesh(*edges, height.T, cmap=_CROWD, rasterized=True)
 
 
 def _labels(ax: Axes, named: Sequence[str], i: int, j: int) -> None:

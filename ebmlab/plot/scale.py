@@ -23,11 +23,7 @@ _LABEL = r"energy $E - \min E$  (nats at $T = 1$)"
 
 
 def heights(landscape: Landscape) -> np.ndarray:
-    """E - min E, (len(b), len(a)); +∞ and NaN stay; 0 where all differ by rounding errors only.
-
-    Raises:
-        NonFiniteError: an energy is -∞, or none is finite.
-    """
+    """E - min E, (len(b), len(a)); +∞ and NaN stay; 0 where all differ by rounding errors only."""
     mend = "ebmlab.landscape(energy.given(x), Plane.xy()) makes one"
     energy = numbers(require_a(Landscape, "landscape", landscape, mend).energy)
     if not np.isfinite(energy).any() or np.isneginf(energy).any():
@@ -68,9 +64,6 @@ def scale(fields: Sequence[np.ndarray], limits: tuple[float, float] | None = Non
     Without limits it ends at three times the median height, where that lies below the maximum: a
     quadratic bowl is then shown nearly whole, and a funnel's walls of 10⁵ nats leave its bed
     visible.
-
-    Raises:
-        ConfigurationError: limits are not finite and increasing.
     """
     pooled = np.concatenate([field[~np.isnan(field)] for field in fields])
     top = pooled[np.isfinite(pooled)].max()

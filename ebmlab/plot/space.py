@@ -1,16 +1,18 @@
 """Points and sheets in three dimensions."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from mpl_toolkits.mplot3d.axes3d import Axes3D
 from torch import Tensor
 
-from ebmlab.errors import ConfigurationError
+from ebmlab._kinds import require_a
 from ebmlab.plot.style import DATA, PALETTE, style
 from ebmlab.plot.style import points as placed
 
-__all__ = ["space"]
+__all__ = ["name_axes", "solid", "space"]
 
 
 @style()
@@ -45,13 +47,7 @@ def space(
         >>> ax.name
         '3d'
     """
-    if ax is None:
-        figure = Figure(figsize=(4.2, 3.8), layout="constrained")
-        ax = figure.add_subplot(projection="3d")  # pyright: ignore[reportAssignmentType]
-    if not isinstance(ax, Axes3D):
-        raise ConfigurationError(
-            "space needs three-dimensional axes: figure.add_subplot(projection='3d')"
-        )
+    ax = solid(ax, (4.2, 3.8), (elevation, azimuth))
     if sheet is not None:
         grid = placed("sheet", sheet, 3, 3)
         ax.plot_surface(*np.moveaxis(grid, -1, 0), color=PALETTE[5], alpha=0.15, linewidth=0)
@@ -59,13 +55,28 @@ def space(
     if points is not None:
         dots = placed("points", points, 2, 3)
         ax.scatter(*dots.T, s=5, c=DATA, edgecolors="none", depthshade=True)
-    ax.view_init(elevation, azimuth)
     ax.set_box_aspect((1.3, 1, 1), zoom=1.0)  # pyright: ignore[reportArgumentType]
-    for axis, name in zip((ax.xaxis, ax.yaxis, ax.zaxis), names, strict=True):
-        axis.set_tick_params(labelsize=8, pad=-1)
-        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 4, 5, 10]))
-        axis.set_label_text(name)
-        axis.labelpad = -1
+    name_axes(ax, names, pad=-1)
     if title is not None:
         ax.set_title(title, y=0.96)
     return ax
+
+
+def solid(ax: Axes3D | None, size: tuple[float, float], view: tuple[float, float]) -> Axes3D:
+    """The axes to draw on, those given or new ones, seen from an elevation and an azimuth."""
+    if ax is None:
+        figure = Figure(figsize=size, layout="constrained")
+        ax = figure.add_subplot(projection="3d")  # pyright: ignore[reportAssignmentType]
+    mend = "figure.add_subplot(projection='3d') makes three-dimensional axes"
+    ax = require_a(Axes3D, "ax", ax, mend)
+    ax.view_init(*view)
+    return ax
+
+
+def name_axes(ax: Axes3D, names: Sequence[str], pad: int) -> None:
+    """Few round ticks, and a name `pad` points away from them."""
+    for axis, name in zip((ax.xaxis, ax.yaxis, ax.zaxis), names, strict=True):
+        axis.set_tick_params(labelsize=8, pad=pad)
+        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 4, 5, 10]))
+        axis.set_label_text(name)
+        axis.labelpad = pad

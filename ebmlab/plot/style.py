@@ -21,6 +21,7 @@ __all__ = [
     "SAMPLES",
     "TEMPERATURE",
     "numbers",
+    "opened",
     "points",
     "prepared",
     "style",
@@ -99,12 +100,24 @@ def style() -> Iterator[None]:
         yield
 
 
-def prepared(ax: Axes | None, size: tuple[float, float] = (4.2, 3.5)) -> Axes:
+def prepared(
+    ax: Axes | None, size: tuple[float, float] = (4.2, 3.5), title: str | None = None
+) -> Axes:
     """The axes to draw on: those given, or those of a new figure that pyplot knows nothing of."""
     if ax is None:
         ax = Figure(figsize=size, layout="compressed").add_subplot()
+    if title is not None:
+        ax.set_title(title)
     # Ticks are made when the figure is drawn, and would take the style of that moment.
     ax.tick_params(labelsize=8, width=0.6, length=3, color=_INK, labelcolor=_INK)
+    return ax
+
+
+def opened(ax: Axes, *, grid: bool = False) -> Axes:
+    """The axes without the lines above and at the right, and with a grid if asked."""
+    ax.spines[["top", "right"]].set_visible(False)
+    if grid:
+        ax.grid(visible=True, color="#e6e6e6", linewidth=0.5)
     return ax
 
 

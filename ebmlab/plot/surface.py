@@ -1,12 +1,10 @@
 """A landscape as mountains: the energy as height, seen from the side."""
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from mpl_toolkits.mplot3d.axes3d import Axes3D
 
-from ebmlab.errors import ConfigurationError
 from ebmlab.plot.scale import bar, heights, scale
+from ebmlab.plot.space import name_axes, solid
 from ebmlab.plot.style import ENERGY, numbers, style
 from ebmlab.slices import Landscape
 
@@ -28,20 +26,11 @@ def surface(
 ) -> Axes3D:
     """A landscape in three dimensions; what lies above the scale is cut to a plateau.
 
-    Args:
-        landscape: what `ebmlab.landscape` returned.
-        ax: three-dimensional axes to draw on; None makes a new figure.
-        limits: the two energies above the minimum between which it is shown.
-        xlabel: name of the plane's first coordinate.
-        ylabel: name of the second.
-        title: above the axes.
-        colorbar: whether to draw one.
-        elevation: degrees above the horizon.
-        azimuth: degrees about the vertical.
+    It is seen from an elevation and an azimuth in degrees. Other arguments and errors are those of
+    `contour`, but for axes that are three-dimensional.
 
     Raises:
-        ConfigurationError: ax is flat, or limits do not increase.
-        NonFiniteError: an energy is -∞, or none is finite.
+        ConfigurationError: ax is flat.
 
     Example:
         >>> from ebmlab import Plane, energies, landscape
@@ -49,13 +38,7 @@ def surface(
         >>> ax.name
         '3d'
     """
-    if ax is None:
-        figure = Figure(figsize=(5.0, 3.6), layout="constrained")
-        ax = figure.add_subplot(projection="3d")  # pyright: ignore[reportAssignmentType]
-    if not isinstance(ax, Axes3D):
-        raise ConfigurationError(
-            "surface needs three-dimensional axes: figure.add_subplot(projection='3d')"
-        )
+    ax = solid(ax, (5.0, 3.6), (elevation, azimuth))
     field = heights(landscape)
     how = scale([field], limits)
     a, b = numbers(landscape.a), numbers(landscape.b)
@@ -70,14 +53,9 @@ def surface(
         linewidth=0.0,
         antialiased=False,
     )
-    ax.view_init(elevation, azimuth)
     ax.set_box_aspect((1, 1, 0.6))
     ax.set(xlim=(a[0], a[-1]), ylim=(b[0], b[-1]), zlim=(how.low, how.high))
-    for axis, name in ((ax.xaxis, xlabel), (ax.yaxis, ylabel), (ax.zaxis, "$E$")):
-        axis.set_tick_params(labelsize=8, pad=0)
-        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 4, 5, 10]))
-        axis.set_label_text(name)
-        axis.labelpad = 0
+    name_axes(ax, (xlabel, ylabel, "$E$"), pad=0)
     if title is not None:
         ax.set_title(title)
     if colorbar:

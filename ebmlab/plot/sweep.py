@@ -12,6 +12,7 @@ from torch import Tensor
 from ebmlab._checks import require_positive
 from ebmlab.errors import ConfigurationError
 from ebmlab.plot import layers
+from ebmlab.plot.film import save_gif
 from ebmlab.plot.scale import bar, heights, scale
 from ebmlab.plot.style import prepared, style
 from ebmlab.slices import Landscape
@@ -33,24 +34,12 @@ def sweep(
 ) -> Path:
     """Film landscapes one after another and back again, each above its own minimum, on one scale.
 
-    Args:
-        fields: one landscape per frame, all of one window.
-        titles: one per frame.
-        path: ends in .gif.
-        data: points (n, 2), or None, per frame.
-        fps: frames per second, in whole hundredths of a second per frame.
-        limits: the two energies above the minima at which the colors end.
-        xlabel: name of the plane's first coordinate.
-        ylabel: name of the second.
-
-    Returns:
-        The path of the film.
+    Each frame has a landscape, all of one window, a title, and points (n, 2) of data or None. The
+    path ends in .gif and is returned. Other arguments and errors are those of `animate`.
 
     Raises:
-        ConfigurationError: there is no landscape, titles or data are not one per frame, the path
-            ends otherwise, fps <= 0, or limits do not increase.
-        ShapeError: data are not (n, 2).
-        NonFiniteError: an energy is -∞, or none is finite.
+        ConfigurationError: there is no landscape, titles or data are not one per frame, or the
+            path ends otherwise.
 
     Example:
         >>> import tempfile
@@ -66,12 +55,7 @@ def sweep(
     if path.suffix != ".gif":
         raise ConfigurationError(f"path is {path.name}; this film ends in .gif")
     require_positive("fps", fps)
-    dots = [None] * len(fields) if data is None else list(data)
-    if not fields or {len(titles), len(dots)} != {len(fields)}:
-        raise ConfigurationError(
-            f"{len(fields)} landscapes, {len(titles)} titles and {len(dots)} data arrived; "
-            "expected one of each per frame"
-        )
+    fields, dots = layers.in_each("frame", titles, landscapes=fields, data=data)
     above = [heights(field) for field in fields]
     how = scale(above, limits)
     figure = Figure(figsize=(4.2, 3.5), dpi=110, layout="compressed")
@@ -86,18 +70,8 @@ def sweep(
         canvas.draw()
         frames.append(Image.fromarray(np.asarray(canvas.buffer_rgba()).copy()).convert("RGB"))
     # One palette for all frames, or the colors would flicker.
-    palette = _strip([frames[0], frames[len(frames) // 2], frames[-1]]).quantize(256)
+    strip = np.hstack([frames[0], frames[len(frames) // 2], frames[-1]])
+    palette = Image.fromarray(strip).quantize(256)
     film = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
-    film += film[-2:0:-1]
-    pause = 10 * max(2, round(100 / fps))
-    film[0].save(path, save_all=True, append_images=film[1:], duration=pause, loop=0)
+    save_gif(path, iter(film + film[-2:0:-1]), fps)
     return path
-
-
-def _strip(frames: Sequence[Image.Image]) -> Image.Image:
-    """Frames side by side."""
-    width, height = frames[0].size
-    strip = Image.new("RGB", (width * len(frames), height))
-    for k, frame in enumerate(frames):
-        strip.paste(frame, (k * width, 0))
-    return strip

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ebmlab._checks import require_counts
 from ebmlab.energy import Energy
-from ebmlab.errors import ConfigurationError
 from ebmlab.prediction.candidates import require_apart
 from ebmlab.prediction.chunked import chunked
 from ebmlab.protocols import Method
@@ -36,10 +36,10 @@ def anomaly(
         source: makes (x, y) of some data, as in training: `data.views.Pair`, `data.views.Masked`.
         rng: for the source, and for energies that are stochastic.
         draws: how many for each datum.
-        chunk: how many data are looked at at a time.
+        chunk: how many data at a time.
 
     Raises:
-        ConfigurationError: draws < 1, chunk < 1, or the energy couples the rows of a batch.
+        ConfigurationError: the energy couples the rows of a batch.
         NonFiniteError: an energy is NaN.
 
     Example:
@@ -52,8 +52,7 @@ def anomaly(
     """
     energy = method.energy if isinstance(method, Method) else method
     require_apart(energy)
-    if draws < 1 or chunk < 1:
-        raise ConfigurationError(f"draws is {draws}, chunk {chunk}; both must be at least 1")
+    require_counts(draws=draws, chunk=chunk)
     means = []
     for part in data.split(chunk):
         each = [chunked(energy, *source(part, rng), rng=rng, chunk=chunk) for _ in range(draws)]

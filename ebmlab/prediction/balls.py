@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_generator
+from ebmlab._checks import require_generator, require_positive
 from ebmlab.errors import ConfigurationError, ShapeError
 
 __all__ = ["LogVolume", "balls_volume"]
@@ -51,10 +51,9 @@ def balls_volume(
     if centers.ndim < 2 or 0 in centers.shape:
         raise ShapeError(f"centers has shape {tuple(centers.shape)}; it must be (k, *batch, d)")
     radius = torch.as_tensor(radius, dtype=torch.float64)
-    if draws < 2 or not bool(radius > 0):
-        raise ConfigurationError(
-            f"radius is {float(radius)}, draws {draws}; radius must be > 0, draws at least 2"
-        )
+    require_positive("radius", float(radius))
+    if draws < 2:
+        raise ConfigurationError(f"draws is {draws}; it must be at least 2")
     require_generator(rng, "balls_volume", centers.device)
     k, d = len(centers), centers.shape[-1]
     g = centers.movedim(0, -2)

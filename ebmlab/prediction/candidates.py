@@ -1,16 +1,18 @@
 """Energies of every x with every candidate y: each encoded once, in bounded memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ebmlab._batch_norms import batch_norms
-from ebmlab._checks import Ndim, leading_shape, leaves
+from ebmlab._checks import Ndim, leading_shape, leaves, require_counts
 from ebmlab._randomness import replayed
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
+from ebmlab.prediction.chunked import require_uncoupled
+from ebmlab.protocols import Method
 from ebmlab.types import Rng, Tree
 
 __all__ = ["ROWS", "Candidates", "encode_candidates", "require_apart"]
@@ -20,14 +22,7 @@ ROWS = 64
 
 
 class Candidates(NamedTuple):
-    """The head of an energy, and the codes that it compares.
-
-    Attributes:
-        head: the energy of codes.
-        hx: the codes of the n data x.
-        hy: the codes of the m candidates.
-        n, m: how many.
-    """
+    """The head of an energy, and the codes that it compares, of n data x and m candidates."""
 
     head: Energy
     hx: Tree
@@ -62,20 +57,17 @@ class Candidates(NamedTuple):
 
 
 @torch.no_grad()
-def encode_candidates(energy: Energy, x: Tree, candidates: Tree, chunk: int) -> Candidates:
+def encode_candidates(
+    method: Method | Energy, x: Tree, candidates: Tree, chunk: int
+) -> Candidates:
     """Encode all x and all candidates, up to `chunk` of each at a time.
 
     Each is encoded once. Only where one of the two has more blocks than the other, the other's
-    first row goes along again.
-
-    Raises:
-        ConfigurationError: the energy takes no x, has a free z, or couples the rows of a batch;
-            or chunk < 1.
-        ShapeError: x or candidates have no batch or more than one, or are tuples of views.
+    first row goes along again. Raises as `retrieve`.
     """
+    energy = method.energy if isinstance(method, Method) else method
     require_apart(energy)
-    if chunk < 1:
-        raise ConfigurationError(f"chunk is {chunk}; it must be at least 1")
+    require_counts(chunk=chunk)
     if not energy.takes_x or energy.takes_z:
         raise ConfigurationError(
             f"{type(energy).__name__} has takes_x {energy.takes_x}, takes_z {energy.takes_z}; "
@@ -98,11 +90,7 @@ def encode_candidates(energy: Energy, x: Tree, candidates: Tree, chunk: int) -> 
 
 def require_apart(energy: Energy) -> None:
     """Raise where the energy of a datum depends on the others that are looked at with it."""
-    if energy.couples:
-        raise ConfigurationError(
-            f"{type(energy).__name__} couples the rows of a batch (couples is True): its energy "
-            "is not a function of one x and y; judge the energy it is made of"
-        )
+    require_uncoupled(energy)
     names = batch_norms(energy)
     if names:
         raise ConfigurationError(
@@ -125,18 +113,17 @@ def _over(change: Callable[[Tensor], Tensor], tree: Tree, ndim: Ndim) -> Tree:
     """The tree with every tensor changed that has a batch (`ndim` None marks those without)."""
     if not isinstance(tree, tuple):
         return None if tree is None else change(tree)
-    each = ndim if isinstance(ndim, tuple) else (ndim,) * len(tree)
+    each = _ndims(tree, ndim)
     return tuple(leaf if n is None else change(leaf) for leaf, n in zip(tree, each, strict=True))
 
 
 def _joined(parts: list[Tree], ndim: Ndim) -> Tree:
     """Blocks of rows as one tree; what has no batch is the same in all of them."""
-    first = parts[0]
-    if not isinstance(first, tuple):
-        return torch.cat([leaves(part)[0] for part in parts])
-    each = ndim if isinstance(ndim, tuple) else (ndim,) * len(first)
-    columns = zip(*map(leaves, parts), strict=True)
-    return tuple(
-        column[0] if n is None else torch.cat(column)
-        for column, n in zip(columns, each, strict=True)
-    )
+    columns = list(zip(*map(leaves, parts), strict=True))
+    each = zip(columns, _ndims(columns, ndim), strict=True)
+    joined = tuple(column[0] if n is None else torch.cat(column) for column, n in each)
+    return joined if isinstance(parts[0], tuple) else joined[0]
+
+
+def _ndims(parts: Sequence[object], ndim: Ndim) -> tuple[int | None, ...]:
+    return ndim if isinstance(ndim, tuple) else (ndim,) * len(parts)

@@ -61,26 +61,15 @@ class PredictionSet:
     def volume(
         self, x: Tree, lo: Tensor, hi: Tensor, *, points: int = 2**16, rng: Rng = None
     ) -> Volume:
-        """The volume of C(x_i) within a box, for every x_i: `low_energy_volume` of y.
+        """The volume of C(x_i) within a box, for every x_i, or for one x that is None.
 
-        Args:
-            x: (n, *event), or None for one set.
-            lo: the lower corner, the shape of one y.
-            hi: the upper corner.
-            points: how many y are tried for each x.
-            rng: draws them; None takes a grid.
+        Other arguments and errors are those of `low_energy_volume`.
         """
         count = 1 if x is None else len(leaves(x)[0])
+        potentials = (self.energy.given(rows_of(x, i, i + 1)) for i in range(count))
         each = [
-            low_energy_volume(
-                self.energy.given(rows_of(x, i, i + 1)),
-                self.threshold,
-                lo,
-                hi,
-                points=points,
-                rng=rng,
-            )
-            for i in range(count)
+            low_energy_volume(u, self.threshold, lo, hi, points=points, rng=rng)
+            for u in potentials
         ]
         return Volume(*(torch.stack(parts) for parts in zip(*each, strict=True)))
 
@@ -146,6 +135,6 @@ def calibrate(
     if rank > n:
         raise ConfigurationError(
             f"{n} calibration data cannot hold a level of {level}: at least "
-            f"{math.ceil(round(level / (1 - level), 9))} are due"
+            f"{math.ceil(round(level / (1 - level), 9))} are needed"
         )
     return PredictionSet(energy, found.kthvalue(rank).values, level, n)

@@ -5,14 +5,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ebmlab._checks import leading_shape
+from ebmlab._checks import leading_shape, leaves, require_counts, require_generator
 from ebmlab.energies import Density
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.inference._atoms import in_front, spread
 from ebmlab.inference.spaces import Space
-from ebmlab.prediction.latents import latents
 from ebmlab.protocols import Method
 from ebmlab.types import Rng, Tree
 
@@ -77,25 +76,50 @@ def predict(
     Source: LeCun 2022, "A path towards autonomous machine intelligence".
     """
     energy = method.energy if isinstance(method, Method) else method
-    if k < 1:
-        raise ConfigurationError(f"k is {k}; it must be at least 1")
+    require_counts(k=k)
+    batch = leading_shape("x", x, energy.x_ndim) if energy.takes_x else torch.Size()
     if candidates is not None:
-        return _ranked(energy, x, k, candidates, rng)
+        return _ranked(energy, x, k, candidates, batch, rng)
     decode = energy.decoding()
     if decode is None or not isinstance(energy, FreeEnergy):
         raise ConfigurationError(
             f"{type(energy).__name__} decodes no y from z: pass candidates=…, or draw y by "
             "run(sampler, energy.given(x), start, …)"
         )
-    z = latents(energy, x, k, prior, rng)
-    batch = leading_shape("x", x, energy.x_ndim) if energy.takes_x else torch.Size()
+    z = _latents(energy, x, k, prior, rng)
     z = in_front(z, batch)
     y = spread(decode(x, z), batch)
     energies = torch.stack([energy(x, each, rng=rng) for each in y])
     return Predictions(y, energies, spread(z, batch))
 
 
-def _ranked(energy: Energy, x: Tree, k: int, candidates: Tensor, rng: Rng) -> Predictions:
+def _latents(
+    energy: FreeEnergy, x: Tree, k: int, prior: Space | Density | None, rng: Rng
+) -> Tensor:
+    """k values of z (k, *event): codes where z is enumerated, else draws of the prior."""
+    who, atoms = type(energy.infer).__name__, energy.infer.possible()
+    if prior is None and atoms is not None:
+        if len(atoms) < k:
+            raise ConfigurationError(
+                f"k is {k}, but {who} has {len(atoms)} atoms of weight above 0; ask for fewer"
+            )
+        return atoms[:k]
+    if prior is None:
+        raise ConfigurationError(
+            f"{who} does not list the values of z: pass prior=…, such as inference.Vector(dim) "
+            "for a standard normal"
+        )
+    tensors = [*leaves(x), *energy.parameters(), *energy.buffers()]
+    like = next((t for t in tensors if t.is_floating_point()), torch.zeros(()))
+    rng = require_generator(rng, "predict", like.device)
+    if isinstance(prior, Density):
+        return prior.sample(k, rng)
+    return prior.draw(k, rng, like.dtype)
+
+
+def _ranked(
+    energy: Energy, x: Tree, k: int, candidates: Tensor, batch: torch.Size, rng: Rng
+) -> Predictions:
     """The k candidates (m, *event) of lowest energy, the lowest first."""
     ndim = candidates.ndim - 1
     if energy.y_ndim != ndim:
@@ -105,7 +129,6 @@ def _ranked(energy: Energy, x: Tree, k: int, candidates: Tensor, rng: Rng) -> Pr
         )
     if len(candidates) < k:
         raise ConfigurationError(f"k is {k}, but there are {len(candidates)} candidates")
-    batch = leading_shape("x", x, energy.x_ndim) if energy.takes_x else torch.Size()
     energies = torch.stack(
         [energy(x, each.expand(*batch, *each.shape), rng=rng) for each in candidates]
     )

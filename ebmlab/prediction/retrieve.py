@@ -1,4 +1,4 @@
-"""Which of many candidates fit to x best, and how well the right one does among them."""
+"""Which of many candidates fit x best, and how well the right one does among them."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -51,8 +51,8 @@ def retrieve(
         chunk: how many are encoded, and how many candidates compared, at a time.
 
     Raises:
-        ConfigurationError: k < 1 or k > m, chunk < 1, the energy takes no x, has a free z or
-            couples the rows of a batch.
+        ConfigurationError: k < 1 or k > m; or the energy takes no x, has a free z or couples the
+            rows of a batch.
         ShapeError: x or candidates are not (n, *event).
         NonFiniteError: an energy is NaN.
 
@@ -63,7 +63,7 @@ def retrieve(
         tensor([[1, 0],
                 [0, 2]])
     """
-    codes = encode_candidates(_energy(method), x, candidates, chunk)
+    codes = encode_candidates(method, x, candidates, chunk)
     if not 1 <= k <= codes.m:
         raise ConfigurationError(f"k is {k}; it must lie in 1 … {codes.m}, the candidates")
     found = [_lowest(sweep(), k) for sweep in codes.sweeps(chunk, rng)]
@@ -84,21 +84,13 @@ def rank(
 
     1 + #{E_j < E_right} + ½ #{j ≠ right : E_j = E_right}: a model that gives all the same energy
     gets the mean rank (m + 1) / 2. Then (1 / rank).mean() is the mean reciprocal rank, and
-    (rank <= k).double().mean() the recall at k.
-
-    Args:
-        method: a method or its energy, in evaluation mode where it normalizes over batches.
-        x: (n, *event).
-        candidates: (m, *event).
-        right: for each x the index of its right candidate, (n,).
-        rng: for energies that are stochastic.
-        chunk: how many are encoded, and how many candidates compared, at a time.
+    (rank <= k).double().mean() the recall at k. `right` (n,) holds for each x the index of its
+    right candidate; other arguments and errors are those of `retrieve`.
 
     Raises:
-        ShapeError: right is not (n,), or x or candidates are not (n, *event).
+        ShapeError: right is not (n,).
         DtypeError: right is not of whole numbers.
-        ConfigurationError: right lies outside the candidates; or as `retrieve`.
-        NonFiniteError: an energy is NaN.
+        ConfigurationError: right lies outside the candidates.
 
     Example:
         >>> from ebmlab.energies import SquaredDistance
@@ -106,22 +98,18 @@ def rank(
         >>> rank(SquaredDistance(), x, y, torch.tensor([0, 0]))
         tensor([2., 1.], dtype=torch.float64)
     """
-    codes = encode_candidates(_energy(method), x, candidates, chunk)
+    codes = encode_candidates(method, x, candidates, chunk)
     if require_index("right", right).shape != (codes.n,):
-        raise ShapeError(f"right has shape {tuple(right.shape)}; ({codes.n},) is due, one per x")
+        raise ShapeError(f"right has shape {tuple(right.shape)}; expected ({codes.n},), one per x")
     if not bool(((right >= 0) & (right < codes.m)).all()):
         raise ConfigurationError(f"right holds indices outside 0 … {codes.m - 1}, the candidates")
     ranks = []
     for sweep, rows in zip(codes.sweeps(chunk, rng), right.split(ROWS), strict=True):
         # Twice through the same blocks, so that equal energies are equal to the last bit.
-        due = _energies_of(rows, sweep())
-        ahead = [(e < due).sum(1) + 0.5 * (e == due).sum(1) for e in sweep()]
+        own = _energies_of(rows, sweep())
+        ahead = [(e < own).sum(1) + 0.5 * (e == own).sum(1) for e in sweep()]
         ranks.append(0.5 + torch.stack(ahead).sum(0).double())
     return torch.cat(ranks)
-
-
-def _energy(method: Method | Energy) -> Energy:
-    return method.energy if isinstance(method, Method) else method
 
 
 def _lowest(sweep: Iterator[Tensor], k: int) -> Retrieved:

@@ -8,12 +8,12 @@ from torch import Tensor
 
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
+from ebmlab.prediction.chunked import require_uncoupled
 from ebmlab.types import Potential, Rng, as_potential
 
 __all__ = ["Volume", "low_energy_volume"]
 
 _CHUNK = 2**14
-_GRID_DIM = 3
 
 
 class Volume(NamedTuple):
@@ -62,11 +62,8 @@ def low_energy_volume(
     """
     u = as_potential(u)
     _require_box(lo, hi, points)
-    if isinstance(u.origin, Energy) and u.origin.couples:
-        raise ConfigurationError(
-            f"{type(u.origin).__name__} couples the rows of a batch (couples is True): its energy "
-            "at a point depends on the other points; take the energy it is made of"
-        )
+    if isinstance(u.origin, Energy):
+        require_uncoupled(u.origin)
     if rng is None:
         return _on_grid(u, threshold, lo, hi, points)
     inside = torch.cat([_below(u, y, threshold) for y in _draws(lo, hi, points, rng)])
@@ -78,10 +75,10 @@ def _on_grid(
     u: Potential, threshold: float | Tensor, lo: Tensor, hi: Tensor, points: int
 ) -> Volume:
     d = lo.numel()
-    if d > _GRID_DIM:
+    if d > 3:
         raise ShapeError(
-            f"lo has shape {tuple(lo.shape)}, {d} dimensions: a grid takes up to {_GRID_DIM}, so "
-            "pass rng=… for random points"
+            f"lo has shape {tuple(lo.shape)}, {d} dimensions: a grid takes up to 3, so pass "
+            "rng=… for random points"
         )
     side = round(points ** (1 / d))
     inside = torch.cat([_below(u, y, threshold) for y in _centers(lo, hi, side)])

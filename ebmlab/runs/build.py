@@ -14,7 +14,7 @@ from ebmlab.runs.image_sets import ImageSet, image_set
 from ebmlab.runs.order import Order
 from ebmlab.runs.preset import Preset, Setting
 from ebmlab.runs.presets import preset_of
-from ebmlab.training import Batch
+from ebmlab.training.batches import Batch
 
 __all__ = ["Batches", "Built", "build"]
 

@@ -10,7 +10,8 @@ from ebmlab.metrics import Collapse
 from ebmlab.runs.build import Batches, Built, build
 from ebmlab.runs.config import CONFIG, Config, read_config, require_same, write_config
 from ebmlab.runs.interrupt import noticed
-from ebmlab.training import Fit, falling_cosine, fit, load, save, settle
+from ebmlab.training import falling_cosine, fit, load, save, settle
+from ebmlab.training.fit import Fit
 from ebmlab.training.record import RECORD
 
 __all__ = ["CHECKPOINT", "Trained", "train"]

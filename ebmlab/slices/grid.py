@@ -33,14 +33,10 @@ class Landscape:
     plane: Plane
 
     def density(self, temperature: float = 1.0) -> Tensor:
-        """exp(-E/T) / ∫∫ exp(-E/T) da db over the window, by the trapezoid rule.
-
-        Returns:
-            (len(b), len(a)), per unit of a and of b.
+        """exp(-E/T) / ∫∫ exp(-E/T) da db over the window by the trapezoid rule, (len(b), len(a)).
 
         Raises:
             NonFiniteError: an energy is NaN or -∞, or none is finite.
-            ConfigurationError: temperature <= 0.
 
         Example:
             >>> flat = landscape(lambda y: 0 * y.sum(-1), Plane.xy(), lo=0.0, hi=2.0, resolution=3)
@@ -55,10 +51,7 @@ class Landscape:
         return (logits - (logits + weights.to(logits.dtype)).flatten().logsumexp(0)).exp()
 
     def minimum(self) -> tuple[Tensor, Tensor]:
-        """The grid's point of least energy (*event), and its energy.
-
-        Raises:
-            NonFiniteError: an energy is NaN or -∞, or none is finite.
+        """The grid's point of least energy (*event), and its energy; raises as `density`.
 
         Example:
             >>> u = lambda y: (y - 1).square().sum(-1)
@@ -113,8 +106,8 @@ def landscape(
         chunk: points evaluated at a time.
 
     Raises:
-        ConfigurationError: lo >= hi, resolution < 2, chunk < 1, or an energy that couples the
-            rows of a batch, which is no function of one y.
+        ConfigurationError: lo >= hi, resolution < 2, or an energy that couples the rows of a
+            batch, which is no function of one y.
         ShapeError: u does not return one energy per row.
         DtypeError: u returns integers.
 

@@ -25,7 +25,6 @@ def over_pairs(energy: Energy, x_dim: int = 1, *, rng: Rng = None) -> Potential:
         >>> from ebmlab.energies import SquaredDistance
         >>> from ebmlab.slices import Plane, landscape
         >>> picture = landscape(over_pairs(SquaredDistance()), Plane.xy(), 0.0, 2.0, resolution=3)
-        >>> from ebmlab.slices import Plane, landscape
         >>> picture.energy
         tensor([[0., 1., 4.],
                 [1., 0., 1.],

@@ -31,6 +31,7 @@ def over_parameters(
             stochastic energy has no rng.
 
     Example:
+        >>> import torch
         >>> from ebmlab.data.views import Rotate
         >>> from ebmlab.energies import SquaredDistance
         >>> from ebmlab.slices import Plane, landscape

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import leaves
+from ebmlab._rows import mapped
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.types import Tree
 
@@ -19,16 +20,7 @@ Data = Batch | Callable[[int, torch.Generator], Batch] | Iterable[Batch]
 def batches(data: Data, batch_size: int, rng: torch.Generator) -> Iterator[Batch]:
     """Batches of data, forever.
 
-    Args:
-        data: one of
-            - a tuple (x, y) of tensors (n, *event), or tuples of them (views); x may be None.
-              Each epoch visits the rows in a new random order, without replacement. A last batch
-              that is not full is dropped; where n < batch_size, all n rows are each batch;
-            - a function (batch_size, rng) -> (x, y): new data at each step;
-            - any other iterable of (x, y), as a list or a DataLoader, gone through again and
-              again in its own order; its batches keep their size.
-        batch_size: rows in a batch.
-        rng: draws the order of the rows, and is handed to the function.
+    Data are as `fit` takes them. Where a tuple has fewer rows than batch_size, each batch has all.
 
     Raises:
         ShapeError: tensors of the tuple differ in their first dimension, or have no rows.
@@ -52,19 +44,17 @@ def batches(data: Data, batch_size: int, rng: torch.Generator) -> Iterator[Batch
 
 
 def _shuffled(x: Tree, y: Tree, batch_size: int, rng: torch.Generator) -> Iterator[Batch]:
-    named = {
-        f"{name}[{i}]" if isinstance(tree, tuple) else name: leaf
-        for name, tree in (("x", x), ("y", y))
-        for i, leaf in enumerate(leaves(tree))
-    }
-    rows = {len(leaf) if leaf.ndim else None for leaf in named.values()}
-    if len(rows) != 1 or None in rows or 0 in rows:
-        listed = ", ".join(f"{name} {tuple(leaf.shape)}" for name, leaf in named.items())
+    parts = [*leaves(x), *leaves(y)]
+    n = min((len(leaf) if leaf.ndim else 0 for leaf in parts), default=0)
+    if n == 0 or any(len(leaf) != n for leaf in parts):
+        shapes = [
+            (name, leaf.shape) for name, tree in (("x", x), ("y", y)) for leaf in leaves(tree)
+        ]
+        listed = ", ".join(f"{name} {tuple(shape)}" for name, shape in shapes)
         raise ShapeError(
             f"data holds {listed}; all need one and the same first dimension, the rows, at least "
             "1. Where they differ on purpose, pass a function (batch_size, rng) -> (x, y)"
         )
-    n = next(iter(named.values())).shape[0]
     return _epochs(x, y, n, min(batch_size, n), rng)
 
 
@@ -76,9 +66,7 @@ def _epochs(x: Tree, y: Tree, n: int, size: int, rng: torch.Generator) -> Iterat
 
 
 def _rows(tree: Tree, index: Tensor) -> Tree:
-    if isinstance(tree, tuple):
-        return tuple(leaf[index.to(leaf.device)] for leaf in tree)
-    return None if tree is None else tree[index.to(tree.device)]
+    return None if tree is None else mapped(lambda leaf: leaf[index.to(leaf.device)], tree)
 
 
 def _drawn(

@@ -8,11 +8,7 @@ import torch
 from torch import nn
 
 from ebmlab.errors import ConfigurationError, FileError
-from ebmlab.training.differences import (
-    generator_differences,
-    method_differences,
-    optimizer_differences,
-)
+from ebmlab.training import differences
 from ebmlab.training.packing import Packer, unpack
 from ebmlab.training.sealed import read_sealed, write_sealed
 
@@ -62,25 +58,21 @@ def save(
         ...     load(Path(folder) / "net.safetensors", nn.Linear(2, 2))
         Restored(step=7, extra={'seed': 0})
     """
-    trained = _trained(method, optimizer)
-    saved_optimizer = None
+    whole = {
+        "method": dict(method.state_dict()),
+        "optimizer": None,
+        "rngs": {name: (rng.device.type, rng.get_state()) for name, rng in (rngs or {}).items()},
+        "step": step,
+        "extra": extra or {},
+    }
     if optimizer is not None:
-        saved_optimizer = {
+        whole["optimizer"] = {
             "class": type(optimizer).__name__,
-            "trained": trained,
+            "trained": _trained(method, optimizer),
             "state": optimizer.state_dict(),
         }
     packer = Packer()
-    manifest = {
-        "method": packer.pack(dict(method.state_dict()), "method"),
-        "optimizer": packer.pack(saved_optimizer, "optimizer"),
-        "rngs": packer.pack(
-            {name: (rng.device.type, rng.get_state()) for name, rng in (rngs or {}).items()},
-            "rngs",
-        ),
-        "step": packer.pack(step, "step"),
-        "extra": packer.pack(extra or {}, "extra"),
-    }
+    manifest = {name: packer.pack(part, name) for name, part in whole.items()}
     write_sealed(Path(path), packer.tensors, json.dumps(manifest))
 
 
@@ -94,8 +86,9 @@ def load(
     """Restore in place what `save` wrote; everything is checked before anything changes.
 
     The file must fit: the same names, shapes, types and sharing of tensors, the same class of
-    optimizer over the same parameters in the same order, the same generators. Hyperparameters
-    of the optimizer come from the file. Nothing in the file is ever executed.
+    optimizer over the same parameters in the same order, the same generators. Only a buffer may be
+    of a wider type here. Hyperparameters of the optimizer come from the file. Nothing in the file
+    is ever executed.
 
     Args:
         path: the file.
@@ -108,23 +101,23 @@ def load(
             differences are listed and nothing has changed.
     """
     path = Path(path)
-    own = method.state_dict()
+    own, buffers = method.state_dict(), dict(method.named_buffers(remove_duplicate=False))
     trained = _trained(method, optimizer)
     tensors, text = read_sealed(path)
     try:
         saved = {name: unpack(part, tensors) for name, part in json.loads(text).items()}
-        differences = [
-            *method_differences(saved["method"], own),
-            *optimizer_differences(saved["optimizer"], optimizer, trained),
-            *generator_differences(saved["rngs"], rngs),
+        found = [
+            *differences.of_methods(saved["method"], own, buffers),
+            *differences.of_optimizers(saved["optimizer"], optimizer, trained),
+            *differences.of_generators(saved["rngs"], rngs),
         ]
         restored = Restored(saved["step"], saved["extra"])
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise FileError(f"{path} is malformed: {error!r}") from error
-    if differences:
+    if found:
         raise FileError(
             f"{path} holds another configuration; build everything as it was when it was saved:"
-            + "".join(f"\n  {difference}" for difference in differences)
+            + "".join(f"\n  {difference}" for difference in found)
         )
     # The method's own dictionary carries the versions of its modules, which the file does not.
     own.update(saved["method"])

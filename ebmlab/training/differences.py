@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ebmlab.training.packing import identity
 
-__all__ = ["generator_differences", "method_differences", "optimizer_differences"]
+__all__ = ["of_generators", "of_methods", "of_optimizers"]
 
 
 def _names(what: str, saved: Collection[str], own: Collection[str]) -> list[str]:
@@ -18,17 +18,20 @@ def _names(what: str, saved: Collection[str], own: Collection[str]) -> list[str]
     ]
 
 
-def method_differences(saved: dict[str, Any], own: dict[str, Any]) -> list[str]:
-    """Names, shapes, types and sharing of two state dictionaries, the saved and the present."""
+def of_methods(saved: dict[str, Any], own: dict[str, Any], buffers: Collection[str]) -> list[str]:
+    """Names, shapes, types and sharing of two state dictionaries, the saved and the present.
+
+    A buffer may be of a wider type here, which holds every number of the file.
+    """
     lines = _names("tensor", saved, own)
     both = [name for name in own if name in saved]
     there, here = ({name: state[name] for name in both} for state in (saved, own))
     twin_there, twin_here = _twins(there), _twins(here)
     for name in both:
-        kinds = _kind(there[name]), _kind(here[name])
-        if kinds[0] != kinds[1]:
-            lines.append(f"{name}: {kinds[0]} in the file, {kinds[1]} here")
-        if isinstance(here[name], Tensor) and _expanded(here[name]):
+        old, new = there[name], here[name]
+        if _kind(old) != _kind(new) and not (name in buffers and _widens(old, new)):
+            lines.append(f"{name}: {_kind(old)} in the file, {_kind(new)} here")
+        if isinstance(new, Tensor) and _expanded(new):
             lines.append(f"{name}: expanded here, so that it cannot be written to; .clone() it")
         if twin_there[name] != twin_here[name]:
             lines.append(
@@ -43,6 +46,12 @@ def _expanded(tensor: Tensor) -> bool:
         size > 1 and stride == 0
         for size, stride in zip(tensor.shape, tensor.stride(), strict=True)
     )
+
+
+def _widens(old: Any, new: Any) -> bool:
+    if not isinstance(old, Tensor) or not isinstance(new, Tensor) or old.shape != new.shape:
+        return False
+    return old.is_floating_point() and torch.promote_types(old.dtype, new.dtype) == new.dtype
 
 
 def _kind(value: Any) -> str:
@@ -60,7 +69,7 @@ def _twins(state: dict[str, Any]) -> dict[str, str]:
     return {name: first[key] for name, key in keys.items()}
 
 
-def optimizer_differences(
+def of_optimizers(
     saved: dict[str, Any] | None, optimizer: torch.optim.Optimizer | None, trained: list[list[str]]
 ) -> list[str]:
     """Class, groups and parameters, by their names, of a saved and a present optimizer."""
@@ -80,9 +89,7 @@ def optimizer_differences(
     return lines
 
 
-def generator_differences(
-    saved: dict[str, Any], rngs: dict[str, torch.Generator] | None
-) -> list[str]:
+def of_generators(saved: dict[str, Any], rngs: dict[str, torch.Generator] | None) -> list[str]:
     """Names, devices and sizes of state of saved and present generators."""
     if rngs is None:
         return []

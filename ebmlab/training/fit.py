@@ -75,7 +75,7 @@ def fit(
         steps: how many steps, >= 1; skipped ones count.
         rng: a generator on the method's device, for batches and for the method; None is a new
             one, seeded with 0.
-        batch_size: rows in a batch; an iterable's batches are as they are.
+        batch_size: rows in a batch; an iterable's batches stay as they are.
         optimizer: of the method's parameters; None is AdamW with `lr` and no weight decay over
             all that require a gradient, and nothing where there are none: closed-form steps live
             in `commit`.
@@ -150,9 +150,7 @@ def _optimizer(
     if optimizer is None:
         require_positive("lr", lr)
         return torch.optim.AdamW(trainable, lr=lr, weight_decay=0.0) if trainable else None
-    mend = (
-        "torch.optim.SGD(method.parameters(), lr=…); several step sizes are its parameter groups"
-    )
+    mend = "torch.optim.SGD(method.parameters(), lr=…); parameter groups have step sizes each"
     require_a(torch.optim.Optimizer, "optimizer", optimizer, mend)
     own = {id(parameter) for parameter in method.parameters()}
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}

@@ -71,7 +71,7 @@ class Guard:
             for name, grad in self._gradients().items()
             if not grad.isfinite().all()
         ]
-        shown = ", ".join(bad[:NAMED]) + (f" and {len(bad) - NAMED} more" * (len(bad) > NAMED))
+        shown = ", ".join(bad[:NAMED]) + f" and {len(bad) - NAMED} more" * (len(bad) > NAMED)
         where = f"the gradient of {shown}" if bad else "the loss, not its gradients,"
         return (
             f"step {step}: {where} is NaN or infinite (loss {float(value.detach())}), and so it "

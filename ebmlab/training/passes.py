@@ -22,13 +22,7 @@ __all__ = ["Passes", "passing"]
 class Passes:
     """Batch after batch through a method, each one committed where the guard lets it pass.
 
-    Args:
-        method: (x, y, rng) -> `Loss`.
-        data: as `batches` takes it.
-        batch_size: rows in a batch.
-        rng: a generator on the method's device; None is a new one, seeded with 0.
-        optimizer: steps on the gradients; None takes none.
-        patience: of the guard.
+    Arguments are as `fit` takes them, but without an optimizer no weight moves.
     """
 
     def __init__(
@@ -50,14 +44,7 @@ class Passes:
         self._batches = _looked_at(batches(data, batch_size, self.rng))
 
     def step(self, number: int) -> tuple[Batch, Loss]:
-        """One batch and its loss; no gradients are left.
-
-        Raises:
-            ConfigurationError: the method returned no `Loss`.
-            ShapeError: its value is no scalar.
-            GradientError: its value carries no gradient, and there is an optimizer.
-            NonFiniteError: the guard's patience has ended.
-        """
+        """One batch and its loss; no gradients are left. Raises as `fit`."""
         batch = next(self._batches)
         loss = self._loss(batch)
         if self.optimizer is not None:

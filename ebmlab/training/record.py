@@ -35,8 +35,8 @@ class Record:
         """Note one step; here, and only here, the numbers are brought to the host."""
         value = _number("value", loss.value)
         groups = {
-            "terms": {name: _number(name, number) for name, number in loss.terms.items()},
-            "metrics": {name: _number(name, number) for name, number in loss.metrics.items()},
+            group: {name: _number(name, number) for name, number in numbers.items()}
+            for group, numbers in (("terms", loss.terms), ("metrics", loss.metrics))
         }
         row: dict[str, float] = {"step": step, "value": value}
         for group, numbers in groups.items():
@@ -50,10 +50,7 @@ class Record:
                 "step": step,
                 "seconds": round(time.perf_counter() - self._start, 3),
                 "value": _json(value),
-                **{
-                    group: {name: _json(number) for name, number in numbers.items()}
-                    for group, numbers in groups.items()
-                },
+                **{g: {name: _json(v) for name, v in each.items()} for g, each in groups.items()},
                 "skipped": skipped,
             }
             self._file.write(json.dumps(line, allow_nan=False) + "\n")
@@ -70,7 +67,7 @@ def recording(out: str | Path | None, start: int = 0) -> Iterator[Record]:
         return
     path = Path(out) / RECORD
     path.parent.mkdir(parents=True, exist_ok=True)
-    kept = _kept(path, start)
+    kept = read_record(path, start) if start and path.exists() else []
     with path.open("w", buffering=1, encoding="utf-8") as file:
         file.writelines(f"{json.dumps(line)}\n" for line in kept)
         yield Record(file, kept[-1]["seconds"] if kept else 0.0)
@@ -90,10 +87,6 @@ def read_record(path: Path, start: int | None = None) -> list[dict[str, Any]]:
         raise FileError(f"{path} cannot be read: {error}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise FileError(f"{path} is no record of a training run: {error!r}") from error
-
-
-def _kept(path: Path, start: int) -> list[dict[str, Any]]:
-    return read_record(path, start) if start and path.exists() else []
 
 
 def _number(name: str, tensor: Tensor) -> float:

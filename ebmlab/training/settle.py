@@ -31,6 +31,7 @@ def settle(
         ConfigurationError, ShapeError, DeviceError: as in `fit`.
 
     Example:
+        >>> import torch
         >>> from ebmlab import methods
         >>> method = methods.moco(nn.Linear(2, 4), 4, projection=3, memory=64)
         >>> x = torch.randn(96, 2)

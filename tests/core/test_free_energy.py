@@ -1,6 +1,7 @@
 """Free energies against logsumexp, an integral known in closed form, and the lecture's numbers."""
 
 import math
+import pickle
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from problems import F64, conditional, ellipse, f64, generator, latent, log_inte
 from torch import Tensor, nn
 
 from ebmlab import FreeEnergy, FunctionEnergy
-from ebmlab.energies import Gaussian, Reconstruction, SquaredDistance
+from ebmlab.energies import MLP, Gaussian, Reconstruction, SquaredDistance
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.inference import Amortized, Descent, Enumerate
@@ -263,3 +264,25 @@ def test_a_free_energy_needs_a_latent_and_a_temperature():
             FreeEnergy(conditional(), infer, wrong)
     with pytest.raises(ConfigurationError, match="must be 0"):
         FreeEnergy(conditional(), Descent(_atoms()), 1.0)(randn(1, 2), randn(1, 2))
+
+
+def test_potentials_can_be_pickled_and_stay_functions():
+    energy = FreeEnergy(Reconstruction(nn.Linear(1, 2), takes_x=False), Amortized(Halves()), 1.0)
+    y, rng = randn(4, 2).float(), generator(3)
+    plain = MLP(2, x_dim=3, hidden=(4,))
+    for u in (
+        energy.given(rng=rng),
+        plain.given(torch.ones(3)),
+        (0.5 * plain).given(torch.ones(3)),
+    ):
+        twin = pickle.loads(pickle.dumps(u))
+        torch.testing.assert_close(twin(y), u(y), rtol=0, atol=0)
+        for a, b in zip(twin.value_and_grad(y), u.value_and_grad(y), strict=True):
+            torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+class Halves(nn.Module):
+    """A mean and a log standard deviation."""
+
+    def forward(self, y):
+        return y[:, :1], y[:, 1:]

@@ -73,7 +73,7 @@ def test_faults_are_typed():
     with pytest.raises(ShapeError, match=r"names holds 1, .* has 2"):
         metrics.summary(randn(10, 2, 2), ["one"])
     for probabilities in ((), (0.5, 1.1)):
-        with pytest.raises(ConfigurationError, match="between 0 and 1"):
+        with pytest.raises(ConfigurationError, match=r"all in \[0, 1\]"):
             metrics.summary(randn(10, 2), probabilities=probabilities)
     nothing = run(MALA(0.5), bowl, torch.zeros(3, 2), steps=5, rng=generator())
     with pytest.raises(ShapeError, match=r"0 draws .* thin=1"):

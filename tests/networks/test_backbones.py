@@ -76,7 +76,7 @@ def test_the_layout_of_memory_changes_nothing(backbone):
 def test_images_of_another_kind_are_refused(backbone):
     network, _, _ = backbone
     for wrong in (_images(32, 32, c=1), _images(32, 32)[0]):
-        with pytest.raises(ShapeError, match=r"received shape .* \(n, 3, h, w\)"):
+        with pytest.raises(ShapeError, match=r"received shape .* \(n, 3, height, w\)"):
             network(wrong)
 
 

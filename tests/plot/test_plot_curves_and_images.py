@@ -49,8 +49,9 @@ def test_images_are_laid_out_in_rows_pixel_by_pixel():
 
 
 def test_columns_and_rows_of_images_have_their_names_in_their_middle():
-    names = {"headings": ("a", "b", "c"), "sides": ("seen", "made")}
+    names = {"headings": ("a", "b", "c"), "sides": ("seen", "made"), "title": "six"}
     ax = drawn(plot.images(torch.rand(6, 1, 4, 6), columns=3, **names))
+    assert ax.title.get_window_extent().y0 > ax.texts[1].get_window_extent().y1
     assert [text.get_text() for text in ax.texts] == ["a", "b", "c", "seen", "made"]
     assert [text.get_position()[0] for text in ax.texts[:3]] == [3.5, 10.5, 17.5]
     assert [text.get_position()[1] for text in ax.texts[3:]] == [2.5, 7.5]

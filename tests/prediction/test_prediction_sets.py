@@ -7,7 +7,7 @@ from scipy import stats
 from torch import Tensor, nn
 
 from ebmlab import FreeEnergy, FunctionEnergy, methods
-from ebmlab.energies import JointEmbedding, Reconstruction, SquaredDistance
+from ebmlab.energies import Cosine, JointEmbedding, Reconstruction, SquaredDistance
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
 from ebmlab.inference import Enumerate
 from ebmlab.prediction import calibrate, centers, predict
@@ -56,7 +56,7 @@ def test_coverage_on_new_data_comes_with_its_standard_error():
 
 def test_too_few_data_for_a_level_are_refused_and_the_least_number_suffices():
     y = torch.arange(9, dtype=F64)[:, None]
-    with pytest.raises(ConfigurationError, match="at least 9 are due"):
+    with pytest.raises(ConfigurationError, match="at least 9 are needed"):
         calibrate(HEIGHT, None, y[:8], 0.9)
     assert float(calibrate(HEIGHT, None, y, 0.9).threshold) == 8
 
@@ -139,6 +139,6 @@ def test_without_x_there_is_one_set():
 
 def test_sets_of_other_shapes_are_no_balls():
     warm = FreeEnergy(Reconstruction(nn.Identity(), takes_x=False), Enumerate(randn(2, 2)), 1.0)
-    for energy, x in ((warm, None), (SquaredDistance(), randn(20, 2))):
+    for energy, x in ((warm, None), (Cosine(), randn(20, 2))):
         with pytest.raises(ConfigurationError, match="union of balls only"):
             calibrate(energy, x, randn(20, 2)).log_volume(x, generator())

@@ -8,7 +8,8 @@ from checkpoint_support import trained_run
 from safetensors import safe_open
 from torch import nn
 
-from ebmlab.training import Restored, load, save
+from ebmlab.training import load, save
+from ebmlab.training.checkpoint import Restored
 from ebmlab.training.packing import Packer, unpack
 
 trained = pytest.fixture(trained_run)

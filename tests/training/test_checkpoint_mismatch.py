@@ -4,7 +4,8 @@ from checkpoint_support import build_all, everything, reseal, trained_run
 from torch import nn
 
 from ebmlab.errors import FileError
-from ebmlab.training import load, save
+from ebmlab.methods import pca
+from ebmlab.training import fit, load, save
 
 trained = pytest.fixture(trained_run)
 
@@ -34,6 +35,24 @@ def test_every_difference_of_the_method_is_listed_and_nothing_changes(tmp_path):
         "  wide: (3,) torch.float32 in the file, (4,) torch.float32 here",
         "  fine: (2,) torch.float64 in the file, (2,) torch.float32 here",
     ]
+
+
+def test_a_buffer_may_be_wider_than_in_the_file_and_a_parameter_may_not(tmp_path):
+    old, new = (pca(3, 2) for _ in range(2))
+    y = torch.randn(64, 3, generator=torch.Generator().manual_seed(0))
+    fit(old, (None, y), steps=4, batch_size=16, progress=False)
+    old.energy.energy.covariance = old.energy.energy.covariance.float()
+    save(tmp_path / "run", old)
+    load(tmp_path / "run", new)
+    covariance = new.energy.energy.covariance
+    assert covariance.dtype == torch.float64
+    assert torch.equal(covariance, old.energy.energy.covariance.double())
+    save(tmp_path / "run", new)
+    assert "covariance: (3, 3) torch.float64 in" in refused(tmp_path / "run", old, None)
+    save(tmp_path / "run", nn.Linear(1, 1))
+    assert "weight: (1, 1) torch.float32 in" in refused(
+        tmp_path / "run", nn.Linear(1, 1).double(), None
+    )
 
 
 def test_an_expanded_tensor_is_saved_but_cannot_be_written(tmp_path):

@@ -3,7 +3,8 @@ import torch
 from checkpoint_support import DATA, OPTIMIZERS, build_all, everything, train, trained_run
 from torch import nn
 
-from ebmlab.training import Restored, load, save
+from ebmlab.training import load, save
+from ebmlab.training.checkpoint import Restored
 
 trained = pytest.fixture(trained_run)
 

@@ -1,6 +1,7 @@
 import json
 import math
 import signal
+import sys
 
 import pytest
 import torch
@@ -91,7 +92,8 @@ def test_each_line_is_on_disk_before_the_next_step(tmp_path):
     assert seen == [0, 1, 2, 3]
 
 
-def test_the_bar_shows_and_stays_silent(capfd):
+def test_the_bar_shows_and_stays_silent(capfd, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     fit(line(), pairs(), steps=3, progress=False)
     assert capfd.readouterr() == ("", "")
     fit(line(), pairs(), steps=3, every=1)
