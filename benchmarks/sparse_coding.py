@@ -21,7 +21,8 @@ from torch import Tensor
 
 from ebmlab import fit, methods
 from ebmlab.energies import unit
-from ebmlab.inference import L1, LinearComposite, Proximal
+from ebmlab.inference import L1, Proximal
+from ebmlab.inference._solvers.composite import LinearComposite
 from ebmlab.training import falling_cosine
 
 TOPIC = "sparse_coding"

@@ -81,11 +81,7 @@ def common_batch(shapes: dict[str, torch.Size]) -> torch.Size:
 
 
 def leaves(tree: Tree, name: str = "this") -> tuple[Tensor, ...]:
-    """The tensors of a tree.
-
-    Raises:
-        ConfigurationError: it is no tree: a list, an array of numpy.
-    """
+    """The tensors of a tree; raises of a list or an array of numpy, which are none."""
     if isinstance(tree, tuple):
         return tree
     if tree is None:
@@ -215,17 +211,17 @@ def require_non_negative(name: str, value: float | Tensor) -> None:
         raise ConfigurationError(f"{name} is {value}; it must be finite and not negative")
 
 
-def require_counts(**counts: int) -> None:
-    """Raise unless each is a whole number of at least 1."""
+def require_counts(least: int = 1, /, **counts: int) -> None:
+    """Raise unless each is a whole number of at least `least`."""
     for name, count in counts.items():
-        if not isinstance(count, Integral) or count < 1:
-            raise ConfigurationError(f"{name} is {count}; it must be at least 1, and whole")
+        if not isinstance(count, Integral) or count < least:
+            raise ConfigurationError(f"{name} is {count}; it must be at least {least}, and whole")
 
 
-def require_shares(**shares: float) -> None:
+def require_shares(**shares: float | Tensor) -> None:
     """Raise unless each is a number in [0, 1]."""
     for name, share in shares.items():
-        if not isinstance(share, Real) or not 0 <= share <= 1:
+        if not isinstance(share, Real | Tensor) or not 0 <= share <= 1:
             raise ConfigurationError(f"{name} is {share}; it must lie in [0, 1]")
 
 
@@ -241,18 +237,10 @@ def over_batch(
 ) -> Out:
     """Call a function of single-batch tensors on tensors with any leading dimensions.
 
-    Each input is (tensor, event dimensions). Leading dimensions are broadcast together, flattened
-    to one, and restored on the output (on each of a tuple), so that modules which know one batch
-    dimension serve all.
-
-    Args:
-        function: takes (n, *event) of each input.
-        inputs: (tensor, event dimensions) each.
-        names: of the inputs, "x", "y" or "z", for the messages.
-
-    Raises:
-        ShapeError, DtypeError: torch, or the function, could not take what arrived; says how it
-            was read.
+    Each input is (tensor, event dimensions), under its name in messages. Leading dimensions are
+    broadcast together, flattened to one, and restored on the output (on each of a tuple), so that
+    modules which know one batch dimension serve all. Where the function raises, the error says
+    how the inputs were read.
     """
     names = names or [f"its input {i}" for i in range(len(inputs))]
     shapes = [leading_shape(name, t, n) for name, (t, n) in zip(names, inputs, strict=True)]

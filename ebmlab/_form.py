@@ -1,4 +1,4 @@
-"""`Form`: what an energy may say of its form, to whom it is of use."""
+"""`Form`: what an energy may tell of its form to those who can use it."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self

@@ -41,8 +41,8 @@ def stream(
     Args:
         seed: one for the whole run.
         path: further numbers, as of a worker.
-        device: where it draws.
-        rank: of this process; None asks torch.distributed, and is 0 where that is not running.
+        device: of the generator.
+        rank: None asks torch.distributed, and is 0 where that is not running.
 
     Example:
         >>> a, b = (torch.rand(2, generator=stream(0, rank=rank)) for rank in (0, 1))

@@ -17,7 +17,7 @@ def rank_count() -> int:
 
 
 def rank_number() -> int:
-    """Which of them this is."""
+    """This process's rank; 0 where there is no process group."""
     return distributed.get_rank() if _joined() else 0
 
 

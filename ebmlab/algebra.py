@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ebmlab._checks import require_positive
 from ebmlab._form import Priors
+from ebmlab._held import hold
 from ebmlab.codes import Codes
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
@@ -27,10 +28,7 @@ class _Weighted(Energy):
     def __init__(self, energy: Energy, name: str, value: float | Tensor) -> None:
         super().__init__()
         self.energy, self.held = energy, name
-        if isinstance(value, Tensor) and not isinstance(value, nn.Parameter):
-            self.register_buffer(name, value)
-        else:
-            setattr(self, name, value)
+        hold(self, name, value)
         self.x_ndim, self.y_ndim, self.z_ndim = energy.x_ndim, energy.y_ndim, energy.z_ndim
         self.takes_x, self.takes_z = energy.takes_x, energy.takes_z
 

@@ -68,7 +68,7 @@ class Codes:
         return list(self.each()) if alone else self._joined()
 
     def apart(self) -> "Codes":
-        """What the head does to each code by itself done, once a view: the head that is left."""
+        """The codes after what the head does to each by itself, under the head that is left."""
         return self.head.apart(self)
 
     def over(self, head: "Energy") -> Self:

@@ -38,7 +38,7 @@ class Energy(Flagged, Form, Shown, ABC):
     Attributes:
         x_ndim, y_ndim, z_ndim: event dimensions: 1 vectors, 3 images, 0 tokens or labels. A tuple
             where x is a tuple of tensors of different kinds; None in it marks what has no batch.
-        takes_x: False where E does not depend on x: x may be None, or lends its batch only.
+        takes_x: False where E does not depend on x, which is None or only lends its batch.
         takes_z: True where a latent z is needed.
         stochastic: True where `forward` needs `rng`; so are energies that hold such a part.
         couples: True where the energy of a datum depends on the others of its batch; likewise.
@@ -159,7 +159,7 @@ class Energy(Flagged, Form, Shown, ABC):
         return energy.detach(), grad
 
     def codes(self, x: Tree, y: Tree) -> Codes:
-        """Encode once: the head, the codes of all views, and which views meet; by default itself.
+        """Encode once: the head, the codes of all views, and which views meet; here E is the head.
 
         energy(x, y, z) is codes(x, y).energies(z).mean(0).
         """

@@ -6,10 +6,11 @@ from functools import cache, partial
 from typing import ClassVar, Literal, final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ebmlab._checks import require_non_negative
 from ebmlab._derived import Flagged
+from ebmlab._shown import Shown
 from ebmlab.codes import Codes
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
@@ -20,14 +21,14 @@ __all__ = ["Bound", "FreeEnergy", "Inference", "Posterior"]
 Bound = Literal["exact", "upper", "lower", "gradient"]
 
 
-class Inference(Flagged, nn.Module, ABC):
+class Inference(Flagged, Shown, ABC):
     """A way to choose z: from an energy and (x, y) to a `Posterior`.
 
     A subclass writes `choose`. Inside a `FreeEnergy` it sees the head and codes.
 
     Attributes:
-        bound: what FreeEnergy's value is under this inference: "exact", an "upper" or "lower"
-            bound of the free energy, or right in its "gradient" only.
+        bound: what FreeEnergy's value is under this inference: "exact", an "upper" (as at any one
+            z) or "lower" bound of the free energy, or right in its "gradient" only.
         point: True where it finds one z, which has no entropy: the temperature must be 0.
         stochastic: True where temperatures above 0 draw random numbers.
         couples: True where z of a datum depends on the others of its batch.
@@ -37,7 +38,7 @@ class Inference(Flagged, nn.Module, ABC):
         ConfigurationError: T < 0 or NaN, or not 0 where one z is found.
     """
 
-    bound: ClassVar[Bound]
+    bound: ClassVar[Bound] = "upper"
     point: ClassVar[bool] = False
     takes_x: ClassVar[bool] = False
 
@@ -95,9 +96,6 @@ class FreeEnergy(Energy):
         infer: how z is chosen.
         temperature: T >= 0, in the units of the energy.
 
-    Raises:
-        ConfigurationError: the energy has no z, or T < 0 or NaN.
-
     Example:
         >>> from ebmlab import FunctionEnergy
         >>> from ebmlab.inference import Enumerate
@@ -108,6 +106,8 @@ class FreeEnergy(Energy):
 
     Source: Hinton, Zemel 1993; Neal, Hinton 1998; LeCun et al. 2006, section 7.
     """
+
+    shows = ("temperature", "bound")
 
     def __init__(self, energy: Energy, infer: Inference, temperature: float = 0.0) -> None:
         super().__init__()
@@ -181,7 +181,3 @@ class FreeEnergy(Energy):
         with torch.no_grad():
             self.energy.update(x, y, found)
             self.infer.update(x, y, found)
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"temperature={self.temperature}, bound={self.bound}"

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from ebmlab._checks import require_non_negative, require_positive
 from ebmlab._limits import bounded
+from ebmlab._precise import precise
 from ebmlab.errors import ShapeError
 
 __all__ = [
@@ -32,13 +33,12 @@ __all__ = [
     "mce",
     "mee",
     "perceptron",
-    "require_energies",
 ]
 
 MarginLoss = Callable[[Tensor, Tensor], Tensor]
 
 
-def require_energies(e_pos: Tensor, e_neg: Tensor) -> None:
+def _require_energies(e_pos: Tensor, e_neg: Tensor) -> None:
     """Raise unless there is one energy per datum and k >= 1 energies of its negatives."""
     if e_pos.ndim != 1 or e_neg.ndim != 2 or e_neg.shape[:1] != e_pos.shape or 0 in e_neg.shape:
         raise ShapeError(
@@ -49,43 +49,43 @@ def require_energies(e_pos: Tensor, e_neg: Tensor) -> None:
 
 def energy_loss(e_pos: Tensor, e_neg: Tensor) -> Tensor:
     """E+: pushes down only, so that nothing but the architecture prevents collapse."""
-    require_energies(e_pos, e_neg)
+    _require_energies(e_pos, e_neg)
     return e_pos
 
 
 def perceptron(e_pos: Tensor, e_neg: Tensor) -> Tensor:
     """E+ - min(E+, min_k E-): zero once the right answer is the lowest, with no margin."""
-    require_energies(e_pos, e_neg)
+    _require_energies(e_pos, e_neg)
     return bounded(e_pos - e_neg.amin(1), low=0)
 
 
 def log_loss(e_pos: Tensor, e_neg: Tensor) -> Tensor:
     """log(1 + exp(E+ - E-)): a hinge with a soft, unending margin."""
-    require_energies(e_pos, e_neg)
+    _require_energies(e_pos, e_neg)
     return functional.softplus(e_pos[:, None] - e_neg).mean(1)
 
 
 def mce(e_pos: Tensor, e_neg: Tensor) -> Tensor:
     """Minimum classification error: sigmoid(E+ - E-)."""
-    require_energies(e_pos, e_neg)
+    _require_energies(e_pos, e_neg)
     return (e_pos[:, None] - e_neg).sigmoid().mean(1)
 
 
 def mee(e_pos: Tensor, e_neg: Tensor) -> Tensor:
     """Minimum empirical error: 1 - exp(-E+) / Σ exp(-E), the sum over E+ and all E-."""
-    require_energies(e_pos, e_neg)
+    _require_energies(e_pos, e_neg)
     return -torch.expm1(-_surprise(e_pos, e_neg))
 
 
 def difference(e_pos: Tensor, e_neg: Tensor) -> Tensor:
     """E+ - E-: with negatives from the model, its gradient is that of the likelihood."""
-    require_energies(e_pos, e_neg)
+    _require_energies(e_pos, e_neg)
     return e_pos - e_neg.mean(1)
 
 
 def logistic(e_pos: Tensor, e_neg: Tensor) -> Tensor:
     """softplus(E+) + softplus(-E-): real against fake, the boundary at energy 0."""
-    require_energies(e_pos, e_neg)
+    _require_energies(e_pos, e_neg)
     return functional.softplus(e_pos) + functional.softplus(-e_neg).mean(1)
 
 
@@ -106,8 +106,7 @@ class _Softmax(torch.autograd.Function):
 
     @staticmethod
     def forward(e_pos: Tensor, e_neg: Tensor, temperature: float) -> tuple[Tensor, Tensor]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        kind = torch.promote_types(e_pos.dtype, torch.float32)
-        gaps = (e_pos.to(kind)[:, None] - e_neg).div_(temperature)
+        gaps = (precise(e_pos)[:, None] - e_neg).div_(temperature)
         top = gaps.amax(1, keepdim=True).clamp(min=0)
         # An infinite gap is an infinite loss, where softmax would subtract infinities.
         top.masked_fill_(top.isposinf(), 0.0)
@@ -149,7 +148,7 @@ class Hinge:
 
     def __call__(self, e_pos: Tensor, e_neg: Tensor) -> Tensor:
         """The loss (b,)."""
-        require_energies(e_pos, e_neg)
+        _require_energies(e_pos, e_neg)
         return bounded(self.margin + e_pos[:, None] - e_neg, low=0).mean(1)
 
 
@@ -164,7 +163,7 @@ class LVQ2:
 
     def __call__(self, e_pos: Tensor, e_neg: Tensor) -> Tensor:
         """The loss (b,)."""
-        require_energies(e_pos, e_neg)
+        _require_energies(e_pos, e_neg)
         return bounded(e_pos[:, None] - e_neg, low=0, high=self.ceiling).mean(1)
 
 
@@ -182,7 +181,7 @@ class SquareSquare:
 
     def __call__(self, e_pos: Tensor, e_neg: Tensor) -> Tensor:
         """The loss (b,)."""
-        require_energies(e_pos, e_neg)
+        _require_energies(e_pos, e_neg)
         return e_pos.square() + bounded(self.margin - e_neg, low=0).square().mean(1)
 
 
@@ -197,7 +196,7 @@ class SquareExponential:
 
     def __call__(self, e_pos: Tensor, e_neg: Tensor) -> Tensor:
         """The loss (b,)."""
-        require_energies(e_pos, e_neg)
+        _require_energies(e_pos, e_neg)
         return e_pos.square() + self.beta * (-e_neg).exp().mean(1)
 
 
@@ -239,5 +238,5 @@ class InfoNCE:
 
     def __call__(self, e_pos: Tensor, e_neg: Tensor) -> Tensor:
         """The loss (b,), in nats."""
-        require_energies(e_pos, e_neg)
+        _require_energies(e_pos, e_neg)
         return _surprise(e_pos, e_neg, self.temperature)

@@ -109,7 +109,7 @@ class Negatives(ABC):
 
 
 class Regularizer(ABC):
-    """A functional of a population of codes, not an energy of any one of them."""
+    """A functional of a population of codes (batch, dim), batch >= 2, not an energy of any one."""
 
     @abstractmethod
     def __call__(self, hx: Tensor, hy: Tensor) -> Tensor:
@@ -316,8 +316,8 @@ class Method(nn.Module):
     def encode(self, y: Tensor) -> Tensor:
         """The representation of y (batch, *event): the encoder's output, or z inferred for y.
 
-        Where there is no encoder it is the z of lowest energy; of clusters, whose z is but a
-        number, how well each fits: -E(y, z) for every z, (batch, k).
+        Without an encoder it is the z of lowest energy; for clusters, whose z is only a number,
+        how well each fits: -E(y, z) for every z, (batch, k).
 
         Raises:
             ConfigurationError: there is neither an encoder nor a z, or z depends on x.

@@ -9,8 +9,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from ebmlab._checks import require_counts, require_shares
 from ebmlab._precise import precise_type
-from ebmlab.errors import ConfigurationError
 from ebmlab.protocols import Stepped
 
 __all__ = ["EMA", "Detached", "rising_cosine"]
@@ -27,9 +27,6 @@ class EMA(Stepped):
         module: the student, trained elsewhere; it is not a submodule of the teacher.
         decay: d in [0, 1], or a function of the clock (0-d tensor: steps so far) that returns it.
 
-    Raises:
-        ConfigurationError: d lies outside [0, 1].
-
     Example:
         >>> student = nn.Linear(1, 1, bias=False)
         >>> teacher = EMA(student, decay=0.5)
@@ -45,8 +42,8 @@ class EMA(Stepped):
 
     def __init__(self, module: nn.Module, decay: float | Callable[[Tensor], Any] = 0.99) -> None:
         super().__init__()
-        if not callable(decay) and not 0 <= decay <= 1:
-            raise ConfigurationError(f"decay is {decay}; it must lie in [0, 1]")
+        if not callable(decay):
+            require_shares(decay=decay)
         self.module = copy.deepcopy(module).requires_grad_(False)
         self.decay = decay
         self._masters: dict[str, Tensor] = {}
@@ -118,9 +115,6 @@ def rising_cosine(start: float, steps: int) -> Callable[[Tensor], Tensor]:
         start: the decay at first, in [0, 1].
         steps: when it has reached 1, and stays there.
 
-    Raises:
-        ConfigurationError: start lies outside [0, 1], or steps < 1.
-
     Example:
         >>> decay = rising_cosine(0.9, steps=100)
         >>> [round(float(decay(torch.tensor(t))), 3) for t in (0, 50, 100, 200)]
@@ -128,10 +122,8 @@ def rising_cosine(start: float, steps: int) -> Callable[[Tensor], Tensor]:
 
     Source: Grill et al. 2020, arXiv:2006.07733.
     """
-    if not 0 <= start <= 1 or steps < 1:
-        raise ConfigurationError(
-            f"start is {start}, steps {steps}; start must lie in [0, 1], steps be at least 1"
-        )
+    require_shares(start=start)
+    require_counts(steps=steps)
     return partial(_risen, start, steps)
 
 

@@ -2,8 +2,8 @@
 
 from ebmlab.energies._codes.assignment import Assignment, ClusterEnergy, entropies
 from ebmlab.energies._codes.codes import Cosine, CrossEntropy, SquaredDistance, unit
-from ebmlab.energies._codes.heads import Predicted, Sided
-from ebmlab.energies._codes.joint import Embedding, JointEmbedding
+from ebmlab.energies._codes.heads import Predicted
+from ebmlab.energies._codes.joint import JointEmbedding
 from ebmlab.energies._codes.neighbors import NearestNeighbor
 from ebmlab.energies._codes.superclasses import SuperClasses
 from ebmlab.energies._codes.supported import Supported
@@ -42,7 +42,6 @@ __all__ = [
     "CrossEntropy",
     "Density",
     "DoubleWell",
-    "Embedding",
     "Funnel",
     "Gaussian",
     "GaussianMixture",
@@ -59,7 +58,6 @@ __all__ = [
     "Reconstruction",
     "ResNet",
     "Ring",
-    "Sided",
     "SquaredDistance",
     "Subspace",
     "SuperClasses",

@@ -7,13 +7,14 @@ from torch import Tensor
 
 from ebmlab._checks import require_generator, require_index, require_tensor
 from ebmlab._distances import nearest_rows, squared_distances
+from ebmlab._kinds import require_floats
 from ebmlab._precise import precise, scale_of
 from ebmlab.energy import Energy
-from ebmlab.errors import ConfigurationError, DtypeError, NonFiniteError, ShapeError
+from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
 from ebmlab.networks import Codebook
 from ebmlab.types import Decode, Posterior, Tree
 
-__all__ = ["Clusters", "kmeans_plus_plus"]
+__all__ = ["Clusters", "answered", "kmeans_plus_plus"]
 
 
 class Clusters(Energy):
@@ -31,7 +32,6 @@ class Clusters(Energy):
 
     Raises:
         ShapeError, NonFiniteError, ConfigurationError: as `Codebook`, or y is not (*batch, d).
-        DtypeError: z is not a whole number.
 
     Example:
         >>> energy = Clusters(torch.tensor([[0.0, 0.0], [3.0, 4.0]]))
@@ -83,14 +83,17 @@ class Clusters(Energy):
     @torch.no_grad()
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior] | None = None) -> None:
         """Move each center towards the mean of its data."""
-        if q is None:
-            return
-        known = q()
-        y, dim = require_tensor("y", y), self.codebook.codes.shape[1]
-        batch = torch.broadcast_shapes(y.shape[:-1], known.atoms.shape[1:])
-        shape = (len(known.atoms), *batch)
-        index, weights = (t.expand(shape).flatten(1) for t in (known.atoms, known.weights))
-        self.codebook.learn(y.expand(*batch, dim).reshape(-1, dim), index, weights)
+        if q is not None:
+            self.codebook.learn(*answered(q(), y))
+
+
+def answered(known: Posterior, y: Tree) -> tuple[Tensor, Tensor, Tensor]:
+    """Data y (n, d), and which of K each may come from, with what weights: (k, n) both."""
+    y = require_tensor("y", y)
+    batch = torch.broadcast_shapes(y.shape[:-1], known.atoms.shape[1:])
+    shape = (len(known.atoms), *batch)
+    index, weights = (t.expand(shape).flatten(1) for t in (known.atoms, known.weights))
+    return y.expand(*batch, -1).reshape(-1, y.shape[-1]), index, weights
 
 
 @torch.no_grad()
@@ -101,13 +104,9 @@ def kmeans_plus_plus(data: Tensor, k: int, rng: torch.Generator) -> Tensor:
     nearest of those before, or uniformly where no distance is left.
 
     Args:
-        data: (n, d), of any scale.
+        data: (n, d), finite, of any scale.
         k: how many, 1 <= k <= n.
         rng: on the data's device.
-
-    Raises:
-        ConfigurationError: k lies outside 1 … n.
-        ShapeError, DtypeError, NonFiniteError: data are not (n, d), of floats, all finite.
 
     Example:
         >>> data = torch.tensor([[0.0], [0.0], [9.0], [9.0]])
@@ -135,10 +134,8 @@ def kmeans_plus_plus(data: Tensor, k: int, rng: torch.Generator) -> Tensor:
 
 def _require_points(data: Tensor) -> None:
     if data.ndim != 2 or data.numel() == 0:
-        raise ShapeError(f"data has shape {tuple(data.shape)}; (n, d) is expected")
-    if not data.is_floating_point():
-        raise DtypeError(f"data has dtype {data.dtype}; convert it with .float()")
-    if not bool(data.isfinite().all()):
+        raise ShapeError(f"data has shape {tuple(data.shape)}; expected (n, d)")
+    if not bool(require_floats("data", data).isfinite().all()):
         raise NonFiniteError(f"data {tuple(data.shape)} holds NaN or infinity; leave it out")
 
 

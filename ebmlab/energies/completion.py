@@ -64,7 +64,6 @@ class PatchError(Energy):
         eps: ε >= 0, inside the root.
 
     Raises:
-        ConfigurationError: eps is negative.
         ShapeError: a patch to be normalized has one entry only.
 
     Example:
@@ -74,6 +73,7 @@ class PatchError(Energy):
     Source: He, Chen, Xie, Li, Dollár, Girshick 2022, arXiv:2111.06377.
     """
 
+    shows = ("normalized", "eps")
     x_ndim = y_ndim = 2
 
     def __init__(self, *, normalized: bool = True, eps: float = 1e-6) -> None:
@@ -97,7 +97,3 @@ class PatchError(Energy):
         """Mean squared errors (*batch)."""
         x, y = require_alike(x, y, 2)
         return (x - self.target(y)).square().mean((-2, -1))
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"normalized={self.normalized}, eps={self.eps}"

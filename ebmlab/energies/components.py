@@ -7,9 +7,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_index, require_non_negative, require_tensor
+from ebmlab._checks import require_index, require_non_negative, require_shares
+from ebmlab._events import require_vectors
 from ebmlab._precise import SINGLE, Precise, precise
 from ebmlab._ranks import totaled
+from ebmlab.energies.clusters import answered
 from ebmlab.energies.covariances import kind_of
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, DivergenceError, ShapeError
@@ -33,10 +35,7 @@ class Components(Precise, Energy):
         regularization: added to the variances at each M-step, in the units of y squared.
 
     Raises:
-        ShapeError: means, covariances or y have other shapes.
-        ConfigurationError: covariances are not positive definite, decay or regularization < 0.
         DivergenceError: in the M-step a covariance becomes singular: the likelihood has no bound.
-        DtypeError: z is not a whole number.
 
     Example:
         >>> energy = Components(torch.zeros(2, 1), torch.ones(2))
@@ -65,12 +64,10 @@ class Components(Precise, Energy):
     ) -> None:
         super().__init__()
         if means.ndim != 2 or means.numel() == 0:
-            raise ShapeError(f"means has shape {tuple(means.shape)}; (K, d) is due")
+            raise ShapeError(f"means has shape {tuple(means.shape)}; expected (K, d)")
         self.kind = kind_of(covariances, *means.shape)
-        require_non_negative("decay", decay)
+        require_shares(decay=decay)
         require_non_negative("regularization", regularization)
-        if decay > 1:
-            raise ConfigurationError(f"decay is {decay}; it must lie in [0, 1]")
         means, covariances = precise(means.detach()), precise(covariances.detach())
         whitening, sound = self.kind.whitening(covariances)
         symmetric = covariances.ndim < 3 or torch.allclose(covariances, covariances.mT)
@@ -86,10 +83,8 @@ class Components(Precise, Energy):
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """½ (y - μ)ᵀ Σ⁻¹ (y - μ) + ½ log det Σ + (d/2) log 2π."""
-        y, z = require_tensor("y", y), require_index("z", z)
-        dim = self.means.shape[1]
-        if y.shape[-1] != dim:
-            raise ShapeError(f"y has shape {tuple(y.shape)}, but the means are of length {dim}")
+        dim, z = self.means.shape[1], require_index("z", z)
+        y = require_vectors("y", y, dim, "Components")
         whitening = self.whitening[z]
         squared = self.kind.whiten(whitening, y - self.means[z]).square().sum(-1)
         log_det = self.kind.log_det(whitening, dim)
@@ -100,14 +95,10 @@ class Components(Precise, Energy):
         """Means and covariances of the data, pooled with those of earlier commits."""
         if q is None:
             return
-        known = q()
-        y, (k, dim) = require_tensor("y", y), self.means.shape
-        batch = torch.broadcast_shapes(y.shape[:-1], known.atoms.shape[1:])
-        shape = (len(known.atoms), *batch)
-        index, weights = (t.expand(shape).flatten(1) for t in (known.atoms, known.weights))
-        shares = self.means.new_zeros(k, weights.shape[1])
+        data, index, weights = answered(q(), y)
+        shares = self.means.new_zeros(len(self.means), len(data))
         shares.scatter_add_(0, index, weights.to(shares.dtype))
-        data = y.expand(*batch, dim).reshape(-1, dim).to(shares.dtype)
+        data = data.to(shares.dtype)
         found, kept = totaled(shares.sum(1)), self.decay * self.counts
         safe = torch.where(found > 0, found, 1.0)
         # The pooled moments of two samples, about the mean of each.

@@ -34,11 +34,10 @@ class Covariances(ABC):
         """What adds `size` to every variance."""
 
 
-class FullCovariance(Covariances):
+class _Full(Covariances):
     """Σ (K, d, d)."""
 
     def whitening(self, covariances: Tensor) -> tuple[Tensor, Tensor]:
-        """The inverse of the Cholesky factor."""
         factor, failed = torch.linalg.cholesky_ex(covariances)
         eye = torch.eye(factor.shape[-1], dtype=factor.dtype, device=factor.device)
         sound = (failed == 0) & factor.isfinite().all((-1, -2))
@@ -46,80 +45,64 @@ class FullCovariance(Covariances):
         return torch.linalg.solve_triangular(safe, eye.expand_as(safe), upper=False), sound
 
     def whiten(self, whitening: Tensor, offsets: Tensor) -> Tensor:
-        """L⁻¹ (y - μ)."""
         return torch.einsum("...ij,...j->...i", whitening, offsets)
 
     def log_det(self, whitening: Tensor, dim: int) -> Tensor:
-        """-2 Σ log of the diagonal of W."""
         return -2 * whitening.diagonal(dim1=-2, dim2=-1).log().sum(-1)
 
     def moment(self, offsets: Tensor, weights: Tensor) -> Tensor:
-        """(d, d)."""
         return (weights[:, None] * offsets).T @ offsets
 
     def ridge(self, covariances: Tensor, size: float) -> Tensor:
-        """A multiple of the identity."""
         d = covariances.shape[-1]
         return size * torch.eye(d, dtype=covariances.dtype, device=covariances.device)
 
 
-class DiagonalCovariance(Covariances):
+class _Diagonal(Covariances):
     """Variances (K, d)."""
 
     def whitening(self, covariances: Tensor) -> tuple[Tensor, Tensor]:
-        """1 / σ."""
         sound = (covariances > 0) & covariances.isfinite()
         sound = sound.reshape(len(sound), -1).all(1)
         return covariances.rsqrt(), sound
 
     def whiten(self, whitening: Tensor, offsets: Tensor) -> Tensor:
-        """(y - μ) / σ."""
         return whitening * offsets
 
     def log_det(self, whitening: Tensor, dim: int) -> Tensor:
-        """2 Σ log σ."""
         return -2 * whitening.log().sum(-1)
 
     def moment(self, offsets: Tensor, weights: Tensor) -> Tensor:
-        """(d,)."""
         return weights @ offsets.square()
 
     def ridge(self, covariances: Tensor, size: float) -> Tensor:
-        """The number itself."""
         return torch.full_like(covariances[0], size)
 
 
-class SphericalCovariance(DiagonalCovariance):
+class _Spherical(_Diagonal):
     """One variance for all d directions, (K,)."""
 
     def whiten(self, whitening: Tensor, offsets: Tensor) -> Tensor:
-        """(y - μ) / σ."""
         return whitening[..., None] * offsets
 
     def log_det(self, whitening: Tensor, dim: int) -> Tensor:
-        """2 d log σ."""
         return -2 * dim * whitening.log()
 
     def moment(self, offsets: Tensor, weights: Tensor) -> Tensor:
-        """The mean over the directions, 0-d."""
         return weights @ offsets.square().mean(1)
 
 
 def kind_of(covariances: Tensor, k: int, d: int) -> Covariances:
-    """The kind that a shape tells.
-
-    Raises:
-        ShapeError: it is none of (k, d, d), (k, d), (k,).
-    """
+    """The kind of covariance that the shape tells."""
     kinds: dict[tuple[int, ...], Covariances] = {
-        (k,): SphericalCovariance(),
-        (k, d): DiagonalCovariance(),
-        (k, d, d): FullCovariance(),
+        (k,): _Spherical(),
+        (k, d): _Diagonal(),
+        (k, d, d): _Full(),
     }
     shape = tuple(covariances.shape)
     if shape not in kinds:
         raise ShapeError(
-            f"covariances has shape {shape}; ({k}, {d}, {d}), ({k}, {d}) or ({k},) is due for "
-            f"full, diagonal or spherical ones of means ({k}, {d})"
+            f"covariances have shape {shape}; expected ({k}, {d}, {d}) of full, ({k}, {d}) of "
+            f"diagonal or ({k},) of spherical ones, for means ({k}, {d})"
         )
     return kinds[shape]

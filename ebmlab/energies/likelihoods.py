@@ -61,9 +61,6 @@ class GaussianNLL(Energy):
         learned: whether log σ is a parameter.
         ndim: event dimensions of x and y: 1 for vectors, 3 for images.
 
-    Raises:
-        ConfigurationError: std is not finite and positive.
-
     Example:
         >>> GaussianNLL(0.5)(torch.zeros(1, 2), torch.zeros(1, 2))
         tensor([0.4516])
@@ -89,13 +86,9 @@ class GaussianNLL(Energy):
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Negative log-likelihoods in nats (*batch)."""
         x, y = require_alike(x, y, self.ndim)
-        log_std = (
-            self.log_std if isinstance(self.log_std, Tensor) else y.new_full((), self.log_std)
-        )
-        each = (
-            0.5 * (y - x).square() * (-2 * log_std).exp() + log_std + 0.5 * math.log(2 * math.pi)
-        )
-        return _summed(each, self.ndim)
+        log_std = y.new_zeros(()) + self.log_std
+        halves = 0.5 * (y - x).square() * (-2 * log_std).exp()
+        return _summed(halves + log_std + 0.5 * math.log(2 * math.pi), self.ndim)
 
 
 def _summed(each: Tensor, ndim: int) -> Tensor:

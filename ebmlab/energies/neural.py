@@ -21,9 +21,6 @@ class MLP(Energy):
         x_dim: length of x; 0 makes an energy of y alone.
         hidden: widths of the hidden layers.
 
-    Raises:
-        ShapeError: y or x has another width.
-
     Example:
         >>> MLP(2, x_dim=3)(torch.zeros(4, 1, 3), torch.zeros(1, 5, 2)).shape
         torch.Size([4, 5])
@@ -92,7 +89,6 @@ class _Images(Energy):
         self.network = network
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        """The network's output (*batch)."""
         return over_batch(self.network, (require_tensor("y", y), 3), names="y").squeeze(-1)
 
 
@@ -124,10 +120,6 @@ class ResNet(_Images):
         width: channels of the first stage.
         depth: 18, 34, 50 or 101.
         small: the stem for small images, see `networks.ResNet`.
-
-    Raises:
-        ConfigurationError: no such depth.
-        ShapeError: y has other channels.
 
     Example:
         >>> ResNet(1, width=4)(None, torch.zeros(2, 3, 1, 28, 28)).shape

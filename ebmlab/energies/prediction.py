@@ -20,9 +20,6 @@ class CodePrediction(Energy):
         weight: α >= 0.
         y_ndim: event dimensions of y: 1 vectors, 3 images.
 
-    Raises:
-        ConfigurationError: the weight is negative or not finite.
-
     Example:
         >>> import torch
         >>> energy = CodePrediction(nn.Identity(), 0.5)

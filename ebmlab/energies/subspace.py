@@ -7,11 +7,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ebmlab._checks import require_non_negative, require_tensor
+from ebmlab._checks import require_shares
+from ebmlab._events import require_vectors
 from ebmlab._precise import SINGLE, Precise
 from ebmlab._ranks import averaged, totaled
 from ebmlab.energies.reconstruction import Reconstruction
-from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
+from ebmlab.errors import ConfigurationError, NonFiniteError
 from ebmlab.types import Posterior, Tree
 
 __all__ = ["Subspace"]
@@ -30,7 +31,6 @@ class _Plane(Precise, nn.Linear):
         self.register_buffer("bias", torch.zeros(dim))
 
     def forward(self, input: Tensor) -> Tensor:
-        """The points of the plane (n, dim) at these coordinates (n, k)."""
         return functional.linear(input, self.weight, self.bias.to(self.weight.dtype))
 
 
@@ -39,10 +39,9 @@ class Subspace(Precise, Reconstruction):
 
     Each commit pools mean and covariance of the data of all ranks with those so far, and sets μ
     to the mean and the columns of W to the leading eigenvectors, by falling variance; the largest
-    entry of each is positive.
-    No gradient moves them. The mean of min_z E is then the variance outside. Costs d² numbers and
-    an eigendecomposition of d³ at every commit, both in double precision: components down to
-    1e-6 of the largest are told from rounding.
+    entry of each is positive. No gradient moves them. The mean of min_z E is then the variance
+    outside. Costs d² numbers and an eigendecomposition of d³ at every commit, both in double
+    precision: components down to 1e-6 of the largest are told from rounding.
 
     Args:
         dim: d.
@@ -54,8 +53,6 @@ class Subspace(Precise, Reconstruction):
         variances: of the data along the columns of W, over n, (k,).
 
     Raises:
-        ConfigurationError: k or decay lies outside its range.
-        ShapeError: on commit, y is not (*batch, d).
         NonFiniteError: on commit, y is NaN or infinite.
 
     Example:
@@ -76,9 +73,7 @@ class Subspace(Precise, Reconstruction):
     def __init__(self, dim: int, k: int, *, decay: float = 1.0) -> None:
         if not 1 <= k <= dim:
             raise ConfigurationError(f"k is {k}; it must lie in 1 … dim = {dim}")
-        require_non_negative("decay", decay)
-        if decay > 1:
-            raise ConfigurationError(f"decay is {decay}; it must lie in [0, 1]")
+        require_shares(decay=decay)
         super().__init__(_Plane(k, dim), takes_x=False)
         self.decay = decay
         self.register_buffer("covariance", torch.zeros(dim, dim, dtype=torch.float64))
@@ -88,9 +83,8 @@ class Subspace(Precise, Reconstruction):
     @torch.no_grad()
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior] | None = None) -> None:
         """Pool mean and covariance with the data's, and turn W to the leading eigenvectors."""
-        y, mean = require_tensor("y", y), self.decoder.bias
-        if y.shape[-1] != len(mean):
-            raise ShapeError(f"y has shape {tuple(y.shape)}; (*batch, {len(mean)}) is due")
+        mean = self.decoder.bias
+        y = require_vectors("y", y, len(mean), "Subspace")
         data = y.reshape(-1, len(mean)).double() - mean
         kept, (way, found) = self.decay * self.count, averaged(data)
         rate = found / (kept + found)

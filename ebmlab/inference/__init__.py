@@ -5,7 +5,7 @@ from ebmlab.inference._clusters.clustered import Clustered
 from ebmlab.inference._clusters.sinkhorn import Sinkhorn
 from ebmlab.inference._clusters.soft_nearest import SoftNearest
 from ebmlab.inference._clusters.super_clustered import SuperClustered
-from ebmlab.inference._solvers.composite import Composite, LinearComposite
+from ebmlab.inference._solvers.composite import Composite
 from ebmlab.inference._solvers.descent import Descent
 from ebmlab.inference._solvers.directions import AdaptiveMoments, HeavyBall, Steepest
 from ebmlab.inference._solvers.implicit_function import Implicit, implicit
@@ -20,7 +20,7 @@ from ebmlab.inference.categorical import AmortizedCategorical
 from ebmlab.inference.enumerate import Enumerate
 from ebmlab.inference.factorized import Factorized
 from ebmlab.inference.importance import ImportanceWeighted
-from ebmlab.inference.nearest import Nearest, Quantized
+from ebmlab.inference.nearest import Nearest
 from ebmlab.inference.projected import Projected
 from ebmlab.inference.refined import Refined
 from ebmlab.inference.sampled import Sampled
@@ -48,7 +48,6 @@ __all__ = [
     "ImportanceWeighted",
     "LeastSquares",
     "LevenbergMarquardt",
-    "LinearComposite",
     "Nearest",
     "NonNegative",
     "NotConvergedWarning",
@@ -57,7 +56,6 @@ __all__ = [
     "Penalty",
     "Projected",
     "Proximal",
-    "Quantized",
     "Refined",
     "Sampled",
     "Simplex",

@@ -15,10 +15,6 @@ def encoded(encoder: nn.Module, energy: Energy, x: Tree, y: Tree) -> tuple[Tenso
     """The encoder's point or mean, and its log std where it gives one: (*batch, dim) each.
 
     The encoder is called with (x, y), or with y alone where no x is taken or there.
-
-    Raises:
-        ConfigurationError: x or y is a tuple of views.
-        DtypeError, DeviceError: y is not of the encoder's kind.
     """
     inputs = [(require_tensor("y", y), _single(energy.y_ndim))]
     if energy.takes_x and x is not None:
@@ -29,7 +25,7 @@ def encoded(encoder: nn.Module, energy: Energy, x: Tree, y: Tree) -> tuple[Tenso
 
 
 def require_log_std(log_std: Tensor | None) -> Tensor:
-    """Raise where an encoder gives a point and a distribution is due."""
+    """Raise where an encoder gives a point and a distribution is needed."""
     if log_std is None:
         raise ConfigurationError(
             "temperature > 0 needs a distribution: let the encoder return (mean, log_std)"

@@ -1,4 +1,4 @@
-"""Gaussians of z of each datum's own, fitted where an encoder's guess is to be bettered."""
+"""A Gaussian of z for each datum, fitted where an encoder's guess is not good enough."""
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ DRAWS, STEP = 5, 0.05
 
 
 class _Own(nn.Module):
-    """Rows of means and log standard deviations; an encoder of the very data they are of."""
+    """Means and log standard deviations, row by row: an encoder of these data alone."""
 
     def __init__(self, mean: Tensor, log_std: Tensor) -> None:
         super().__init__()
@@ -23,7 +23,6 @@ class _Own(nn.Module):
         self.log_std = nn.Parameter(log_std.detach().flatten(0, -2).clone())
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """The rows, whatever the data."""
         return self.mean, self.log_std
 
 
@@ -37,11 +36,11 @@ def fitted_gaussians(
     rng: torch.Generator,
     temperature: float = 1.0,
 ) -> nn.Module:
-    """An encoder of these (x, y) alone: the given one's Gaussians, each bettered by some steps.
+    """An encoder of these (x, y) alone: the given one's Gaussians, improved by some steps.
 
     Adam, its step falling to 0, descends the importance-weighted bound of five draws in the means
-    and log standard deviations, from the encoder's; nothing else moves. What an encoder loses by
-    serving all data at once is won back.
+    and log standard deviations, from the encoder's; nothing else moves. This wins back what an
+    encoder loses by serving all data at once.
 
     Source: Cremer, Li, Duvenaud 2018, arXiv:1801.03558; Kim, Wiseman, Miller, Sontag, Rush 2018,
     arXiv:1802.02550.

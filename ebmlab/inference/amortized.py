@@ -1,13 +1,12 @@
 """An encoder that guesses z at once."""
 
-from typing import ClassVar
-
 import torch
 from torch import nn
 
+from ebmlab._checks import require_counts
 from ebmlab.energy import Energy
-from ebmlab.errors import ConfigurationError
-from ebmlab.free_energy import Bound, Inference, Posterior
+from ebmlab.free_energy import Inference, Posterior
+from ebmlab.inference._atoms import one_atom
 from ebmlab.inference._encoding import encoded, gaussian_noise, require_log_std
 from ebmlab.types import Rng, Tree
 
@@ -24,11 +23,8 @@ class Amortized(Inference):
 
     Args:
         encoder: maps (x, y), or y alone where there is no x, to z or to the pair
-            (mean, log_std), each (n, dim).
+            (mean, log_std), each (n, *event).
         samples: draws of z per datum at T > 0.
-
-    Raises:
-        ConfigurationError: samples < 1, T < 0, no rng at T > 0, or no (mean, log_std) there.
 
     Example:
         >>> from ebmlab.energies import Reconstruction
@@ -39,24 +35,23 @@ class Amortized(Inference):
     Source: Kingma, Welling 2014, arXiv:1312.6114; Kavukcuoglu, Ranzato, LeCun 2010.
     """
 
-    bound: ClassVar[Bound] = "upper"
     stochastic = True
 
     def __init__(self, encoder: nn.Module, samples: int = 1) -> None:
         super().__init__()
-        if samples < 1:
-            raise ConfigurationError(f"samples is {samples}; it must be at least 1")
-        self.encoder = encoder
-        self.samples = samples
+        require_counts(samples=samples)
+        self.encoder, self.samples = encoder, samples
 
     def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
         """One point at T = 0, `samples` reparametrized draws at T > 0."""
         mean, log_std = encoded(self.encoder, energy, x, y)
-        zero = mean.new_zeros(mean.shape[:-1])
         if temperature == 0:
-            return Posterior(mean[None], torch.ones_like(zero)[None], zero, zero)
+            return one_atom(mean, energy.z_ndim)
         log_std = require_log_std(log_std)
         noise = gaussian_noise(mean, self.samples, rng, "Amortized")
-        information = 0.5 * (mean.square() + (2 * log_std).exp() - 1 - 2 * log_std).sum(-1)
-        weights = torch.ones_like(noise[..., 0]) / self.samples
-        return Posterior(mean + log_std.exp() * noise, weights, information, zero)
+        lead = mean.shape[: mean.ndim - energy.z_ndim]
+        nats = 0.5 * (mean.square() + (2 * log_std).exp() - 1 - 2 * log_std)
+        information = nats.reshape(*lead, -1).sum(-1)
+        weights = mean.new_full((self.samples, *lead), 1 / self.samples)
+        residual = torch.zeros_like(information)
+        return Posterior(mean + log_std.exp() * noise, weights, information, residual)

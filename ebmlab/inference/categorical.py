@@ -1,17 +1,16 @@
 """An encoder that guesses discrete codes, with a gradient straight through their choice."""
 
 import math
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import require_generator, require_positive
+from ebmlab._checks import require_counts, require_generator, require_positive
 from ebmlab._limits import weighed
 from ebmlab.energy import Energy
-from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.free_energy import Bound, Inference, Posterior
-from ebmlab.inference._atoms import data_batch
+from ebmlab.errors import ShapeError
+from ebmlab.free_energy import Inference, Posterior
+from ebmlab.inference._atoms import data_batch, one_atom
 from ebmlab.inference._encoding import encoded
 from ebmlab.types import Rng, Tree
 
@@ -35,10 +34,6 @@ class AmortizedCategorical(Inference):
             of the draw: biased even where E is linear, but less where it bends, the less the
             smaller τ, at the price of noise.
 
-    Raises:
-        ConfigurationError: samples < 1, relaxation <= 0, T < 0, or no rng at T > 0.
-        ShapeError: the logits have other dimensions than z.
-
     Example:
         >>> from ebmlab.energies import Reconstruction
         >>> energy = Reconstruction(nn.Linear(4, 2), takes_x=False)
@@ -49,15 +44,13 @@ class AmortizedCategorical(Inference):
     2017, arXiv:1611.01144 (with Gumbel noise).
     """
 
-    bound: ClassVar[Bound] = "upper"
     stochastic = True
 
     def __init__(
         self, encoder: nn.Module, samples: int = 1, *, relaxation: float | None = None
     ) -> None:
         super().__init__()
-        if samples < 1:
-            raise ConfigurationError(f"samples is {samples}; it must be at least 1")
+        require_counts(samples=samples)
         if relaxation is not None:
             require_positive("relaxation", relaxation)
         self.encoder, self.samples, self.relaxation = encoder, samples, relaxation
@@ -66,10 +59,8 @@ class AmortizedCategorical(Inference):
         """The likeliest codes at T = 0, `samples` draws at T > 0; both with a gradient."""
         logits = self._logits(energy, x, y)
         lead = logits.shape[: logits.ndim - energy.z_ndim]
-        zero = logits.new_zeros(lead)
         if temperature == 0:
-            atoms = _through(logits, logits.softmax(-1))[None]
-            return Posterior(atoms, torch.ones_like(zero)[None], zero, zero)
+            return one_atom(_through(logits, logits.softmax(-1)), energy.z_ndim)
         rng = require_generator(rng, "AmortizedCategorical", logits.device)
         shape = (self.samples, *logits.shape)
         uniform = torch.rand(shape, generator=rng, dtype=logits.dtype, device=logits.device)
@@ -80,7 +71,8 @@ class AmortizedCategorical(Inference):
         else:
             soft = (noisy / self.relaxation).softmax(-1)
         weights = logits.new_full((self.samples, *lead), 1 / self.samples)
-        return Posterior(_through(noisy, soft), weights, _information(logits, len(lead)), zero)
+        nats = _information(logits, len(lead))
+        return Posterior(_through(noisy, soft), weights, nats, torch.zeros_like(nats))
 
     def _logits(self, energy: Energy, x: Tree, y: Tree) -> Tensor:
         logits, other = encoded(self.encoder, energy, x, y)

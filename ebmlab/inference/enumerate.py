@@ -5,8 +5,10 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from ebmlab._checks import require_shares
+from ebmlab._held import hold
 from ebmlab._precise import SINGLE, Precise, precise
 from ebmlab._ranks import averaged
 from ebmlab.energy import Energy
@@ -32,11 +34,8 @@ class Enumerate(Precise, Inference):
             those of earlier commits, whose counts are multiplied by decay: 0 for full batches.
             The start counts as one datum. At T = 0 the energy does not see them, and they stay.
 
-    Raises:
-        ShapeError: there are no atoms, or weights are not (k,).
-        ConfigurationError: weights are negative or all zero, decay is outside [0, 1], or T < 0.
-
     Example:
+        >>> from torch import nn
         >>> from ebmlab.energies import Reconstruction
         >>> energy = Reconstruction(nn.Identity(), takes_x=False)
         >>> infer = Enumerate(torch.tensor([[0.0, 0.0], [1.0, 1.0]]))
@@ -55,17 +54,11 @@ class Enumerate(Precise, Inference):
     ) -> None:
         super().__init__()
         if atoms.ndim < 1 or len(atoms) == 0:
-            raise ShapeError(
-                f"atoms has shape {tuple(atoms.shape)}; it must be (k, *event), k >= 1"
-            )
-        if isinstance(atoms, nn.Parameter):
-            self.atoms = atoms
-        else:
-            self.register_buffer("atoms", atoms.clone())
+            raise ShapeError(f"atoms have shape {tuple(atoms.shape)}; expected (k >= 1, *event)")
+        hold(self, "atoms", atoms)
         self.decay = decay
         if decay is not None:
-            if not 0 <= decay <= 1:
-                raise ConfigurationError(f"decay is {decay}; it must lie in [0, 1], or be None")
+            require_shares(decay=decay)
             self.register_buffer("count", torch.ones((), device=atoms.device))
             weights = torch.ones(len(atoms), device=atoms.device) if weights is None else weights
         self.register_buffer("log_weights", None if weights is None else self._logs(weights))

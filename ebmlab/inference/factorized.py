@@ -2,17 +2,16 @@
 
 import math
 import warnings
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from ebmlab._checks import leaves, require_positive
+from ebmlab._checks import leaves, require_counts, require_positive
 from ebmlab._randomness import replayed
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
-from ebmlab.free_energy import Bound, Inference, Posterior
-from ebmlab.inference._atoms import data_batch, in_front, pick, spread
+from ebmlab.free_energy import Inference, Posterior
+from ebmlab.inference._atoms import data_batch, pick, starts_of_each
 from ebmlab.inference._mean_field import Parts
 from ebmlab.inference._solvers.point import NotConvergedWarning
 from ebmlab.types import Rng, Tree
@@ -42,12 +41,9 @@ class Factorized(Inference):
             from which the lowest result is kept. None is one start where all codes weigh the
             same; that is a saddle where E has a symmetry between codes: break it with starts.
         tolerance: a datum has converged where no probability moves by more in a sweep; None is √ε
-            of the dtype. Data that end before are warned of; `residual` is that largest move.
+            of the dtype. A warning tells of data that end before; `residual` is that move.
 
     Raises:
-        ConfigurationError: parts or sweeps < 1, codes < 2, T < 0, or starts that are not
-            probabilities.
-        ShapeError: starts are of another shape, or the energy's z_ndim is not 2 (1 if binary).
         NonFiniteError: the energy is NaN, or infinite at every code of a part.
 
     Example:
@@ -62,7 +58,6 @@ class Factorized(Inference):
     Source: Besag 1986 (conditional modes); Saul, Jaakkola, Jordan 1996, arXiv:cs/9603102.
     """
 
-    bound: ClassVar[Bound] = "upper"
     starts: Tensor | None
 
     def __init__(
@@ -75,11 +70,8 @@ class Factorized(Inference):
         tolerance: float | None = None,
     ) -> None:
         super().__init__()
-        if parts < 1 or sweeps < 1 or (codes is not None and codes < 2):
-            raise ConfigurationError(
-                f"parts is {parts}, sweeps {sweeps}, codes {codes}; at least 1, 1, and 2 (or None "
-                "for binary parts) are due"
-            )
+        require_counts(parts=parts, sweeps=sweeps)
+        require_counts(2, codes=2 if codes is None else codes)
         if tolerance is not None:
             require_positive("tolerance", tolerance)
         self.parts, self.codes, self.sweeps, self.tolerance = parts, codes, sweeps, tolerance
@@ -155,14 +147,8 @@ class Factorized(Inference):
             dtype = None if like is None else like.dtype
             share = 1 / self.values
             starts = torch.full((1, *self.event), share, dtype=dtype, device=leaves(y)[0].device)
-        table = self._table(starts if like is None else starts.to(like))
-        if table.ndim == 3:
-            return spread(in_front(table, batch), batch)
-        if table.shape[1:-2] != batch:
-            raise ShapeError(
-                f"starts has shape {tuple(starts.shape)}, but the batch is {tuple(batch)}"
-            )
-        return table
+        starts = starts_of_each(starts, len(self.event), batch, "Factorized")
+        return self._table(starts if like is None else starts.to(like))
 
     def _table(self, z: Tensor) -> Tensor:
         """z (…, *event) as probabilities (…, parts, K)."""

@@ -1,14 +1,14 @@
 """An encoder's guesses of z, weighed by how well each explains the data."""
 
 import math
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from ebmlab._checks import require_counts
 from ebmlab.energy import Energy
-from ebmlab.errors import ConfigurationError
-from ebmlab.free_energy import Bound, Inference, Posterior
+from ebmlab.free_energy import Inference, Posterior
+from ebmlab.inference._atoms import one_atom
 from ebmlab.inference._encoding import encoded, gaussian_noise, require_log_std
 from ebmlab.types import Rng, Tree
 
@@ -34,9 +34,6 @@ class ImportanceWeighted(Inference):
             less noise the better q is; that in the energy's parameters is as ever. No gradient in
             y itself is right under it.
 
-    Raises:
-        ConfigurationError: samples < 1, T < 0, no rng at T > 0, or no (mean, log_std) there.
-
     Example:
         >>> from ebmlab.energies import Reconstruction
         >>> from ebmlab.networks import GaussianHead
@@ -49,23 +46,19 @@ class ImportanceWeighted(Inference):
     arXiv:1810.04152.
     """
 
-    bound: ClassVar[Bound] = "upper"
+    shows = ("samples", "doubly")
     stochastic = True
 
     def __init__(self, encoder: nn.Module, samples: int = 50, *, doubly: bool = False) -> None:
         super().__init__()
-        if samples < 1:
-            raise ConfigurationError(f"samples is {samples}; it must be at least 1")
-        self.encoder = encoder
-        self.samples = samples
-        self.doubly = doubly
+        require_counts(samples=samples)
+        self.encoder, self.samples, self.doubly = encoder, samples, doubly
 
     def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
         """One point at T = 0, `samples` weighed draws at T > 0."""
         mean, log_std = encoded(self.encoder, energy, x, y)
-        zero = mean.new_zeros(mean.shape[:-1])
         if temperature == 0:
-            return Posterior(mean[None], torch.ones_like(zero)[None], zero, zero)
+            return one_atom(mean, energy.z_ndim)
         log_std = require_log_std(log_std)
         atoms = mean + log_std.exp() * gaussian_noise(mean, self.samples, rng, type(self).__name__)
         if self.doubly:
@@ -78,11 +71,7 @@ class ImportanceWeighted(Inference):
             atoms.register_hook(lambda slope: share * slope)
         gained = (log_w + nats).masked_fill(weights == 0, 0.0)
         information = (weights * gained).sum(0) + math.log(self.samples)
-        return Posterior(atoms, weights, information, zero, energies)
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"samples={self.samples}, doubly={self.doubly}"
+        return Posterior(atoms, weights, information, torch.zeros_like(information), energies)
 
 
 def log_ratio(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:

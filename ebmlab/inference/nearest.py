@@ -2,15 +2,15 @@
 
 import math
 from collections.abc import Callable
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import require_tensor
 from ebmlab.energy import Energy
-from ebmlab.free_energy import Bound, Inference, Posterior
-from ebmlab.inference._atoms import data_batch
+from ebmlab.free_energy import Inference, Posterior
+from ebmlab.inference._atoms import data_batch, one_atom
 from ebmlab.inference._encoding import encoded
 from ebmlab.networks import Codebook
 from ebmlab.types import Rng, Tree
@@ -35,11 +35,11 @@ class Quantized(NamedTuple):
 class Nearest(Inference):
     """z = the code nearest to h = encoder(x, y), or to y itself where there is no encoder.
 
-    Nearest in squared distance. Behind an encoder z carries the gradient to h
-    as if it were h (straight-through), and none to the codebook; without one it carries the
-    codebook's. Where h is (n, parts, d), as are the positions of a code map, every part is
-    quantized by itself. A code that is no Parameter moves on commit to the mean of what it stands
-    for. The value is that of one z, hence an upper bound of the free energy.
+    Nearest in squared distance. Behind an encoder z carries the gradient to h as if it were h
+    (straight-through), and none to the codebook; without one it carries the codebook's. Where h is
+    (n, parts, d), as are the positions of a code map, every part is quantized by itself. A code
+    that is no Parameter moves on commit to the mean of what it stands for. The value is that of
+    one z, hence an upper bound of the free energy.
 
     Args:
         codebook: codes (K, d); a Parameter where gradients are to move them.
@@ -47,10 +47,6 @@ class Nearest(Inference):
         decay: how much of earlier commits' counts is kept, see `Codebook`.
         restart: share of the mean count at or below which a code begins again at the vector
             farthest from its code; None: never.
-
-    Raises:
-        ShapeError: what is quantized is not of the codes' length.
-        ConfigurationError: a temperature other than 0.
 
     Example:
         >>> from ebmlab.energies import Reconstruction
@@ -63,8 +59,7 @@ class Nearest(Inference):
     2013, arXiv:1308.3432 (straight-through).
     """
 
-    bound: ClassVar[Bound] = "upper"
-    point: ClassVar[bool] = True
+    point = True
 
     def __init__(
         self,
@@ -93,9 +88,7 @@ class Nearest(Inference):
         codes, h = found.codes, found.encoded
         if self.encoder is not None:
             codes = codes.detach() + (h - h.detach())
-        one = h.new_ones(h.shape[: h.ndim - energy.z_ndim])
-        zero = torch.zeros_like(one)
-        return Posterior(codes[None], one[None], zero, zero, encoded=h)
+        return one_atom(codes, energy.z_ndim)._replace(encoded=h)
 
     def capacity(self) -> float:
         """Log K for K codes; z may have several parts, each of which carries as much."""

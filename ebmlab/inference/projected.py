@@ -11,6 +11,7 @@ from ebmlab.energies import Reconstruction, SquaredDistance
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import Bound, Inference, Posterior
+from ebmlab.inference._atoms import one_atom
 from ebmlab.types import Rng, Tree
 
 __all__ = ["Projected"]
@@ -23,7 +24,7 @@ class Projected(Inference):
 
     Raises:
         ConfigurationError: the energy is no `Reconstruction` of vectors by a linear decoder of z
-            alone in squared distance without a prior, or a temperature other than 0.
+            alone in squared distance without a prior.
 
     Example:
         >>> from ebmlab import FreeEnergy
@@ -37,7 +38,7 @@ class Projected(Inference):
     """
 
     bound: ClassVar[Bound] = "exact"
-    point: ClassVar[bool] = True
+    point = True
 
     def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
         """The projection of each datum, in coordinates along W."""
@@ -45,9 +46,8 @@ class Projected(Inference):
         y = require_tensor("y", y)
         offset = y if decoder.bias is None else y - decoder.bias
         # There is no pseudoinverse in half precision.
-        z = (precise(offset) @ torch.linalg.pinv(precise(decoder.weight)).mT).to(y.dtype)
-        zero = z.new_zeros(z.shape[:-1])
-        return Posterior(z[None], torch.ones_like(zero)[None], zero, zero)
+        z = precise(offset) @ torch.linalg.pinv(precise(decoder.weight)).mT
+        return one_atom(z.to(y.dtype))
 
 
 def _linear_decoder(energy: Energy) -> nn.Linear:

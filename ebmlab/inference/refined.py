@@ -1,12 +1,10 @@
 """An encoder that guesses z, and a solver that goes on from there."""
 
-from typing import ClassVar
-
 import torch
 from torch import nn
 
 from ebmlab.energy import Energy
-from ebmlab.free_energy import Bound, Inference, Posterior
+from ebmlab.free_energy import Inference, Posterior
 from ebmlab.inference._encoding import encoded
 from ebmlab.inference._solvers.point import PointInference
 from ebmlab.types import Rng, Tree
@@ -27,10 +25,6 @@ class Refined(Inference):
             (mean, log_std), whose mean is the guess.
         infer: the solver: `Descent`, `LBFGS`, `Proximal`, …; its own starts are not used.
 
-    Raises:
-        ConfigurationError: a temperature other than 0.
-        ShapeError: the guess is not one z per datum.
-
     Example:
         >>> from ebmlab.energies import Reconstruction
         >>> from ebmlab.inference import LBFGS
@@ -42,8 +36,7 @@ class Refined(Inference):
     Source: Kavukcuoglu, Ranzato, LeCun 2010, arXiv:1010.3467; Kim et al. 2018, arXiv:1802.02550.
     """
 
-    bound: ClassVar[Bound] = "upper"
-    point: ClassVar[bool] = True
+    point = True
 
     def __init__(self, encoder: nn.Module, infer: PointInference) -> None:
         super().__init__()

@@ -5,13 +5,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ebmlab._checks import leaves, require_generator
-from ebmlab._randomness import fork, replayed
+from ebmlab._checks import leaves, require_counts, require_generator
+from ebmlab._randomness import fork
 from ebmlab.energies import Density
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.free_energy import Bound, Inference, Posterior
-from ebmlab.inference._atoms import data_batch, in_front, spread
+from ebmlab.inference._atoms import data_batch, starts_of_each
+from ebmlab.inference._solvers.point import clamped
 from ebmlab.protocols import Sampler
 from ebmlab.samplers import run
 from ebmlab.types import Potential, Rng, Tree
@@ -38,11 +39,11 @@ class Sampled(Inference):
             itself confines z.
 
     Raises:
-        ConfigurationError: steps or chains < 1, neither a start nor a prior, T <= 0 or no rng.
-        ShapeError: starts are of another shape, or a prior meets events that are no vectors.
+        ConfigurationError: there is neither a start nor a prior, T is 0, or there is no rng.
         NonFiniteError: a chain starts where E is not finite.
 
     Example:
+        >>> from torch import nn
         >>> from ebmlab.energies import Gaussian, Reconstruction
         >>> from ebmlab.samplers import HMC
         >>> prior = Gaussian(torch.zeros(1), torch.eye(1))
@@ -68,16 +69,15 @@ class Sampled(Inference):
         prior: Density | None = None,
     ) -> None:
         super().__init__()
-        if steps < 1 or chains < 1:
-            raise ConfigurationError(f"steps is {steps}, chains {chains}; both must be at least 1")
+        require_counts(steps=steps, chains=chains)
         if start is None and prior is None:
             raise ConfigurationError(
                 "chains over z begin at `start` (k, *event) or at draws of `prior`; give one"
             )
         if start is not None and (start.ndim < 1 or len(start) not in {1, chains}):
             raise ShapeError(
-                f"start has shape {tuple(start.shape)} for {chains} chains per datum; "
-                f"({chains}, *event) or (1, *event) is due"
+                f"start has shape {tuple(start.shape)} for {chains} chains per datum; expected "
+                f"({chains}, *event) or (1, *event)"
             )
         self.sampler, self.steps, self.chains, self.prior = sampler, steps, chains, prior
         self.register_buffer("start", None if start is None else start.detach().clone())
@@ -96,7 +96,15 @@ class Sampled(Inference):
         rng = require_generator(rng, "Sampled", device)
         begin = self._begin(energy, data_batch(energy, x, y), rng)
         event = begin.shape[begin.ndim - energy.z_ndim :]
-        u = self._potential(energy, x, y, begin.shape, temperature, rng)
+        # The energy's own noise must not be that of the chains.
+        own = fork(rng) if energy.stochastic else None
+        cost = clamped(energy, x, y, begin.shape, own)
+
+        def tempered(z: Tensor) -> Tensor:
+            u = cost(z) / temperature
+            return u if self.prior is None else u + self.prior(None, z)
+
+        u = Potential(tempered)
         end = run(self.sampler, u, begin.reshape(-1, *event), steps=self.steps, rng=rng).state.y
         atoms = end.detach().to(begin.dtype).reshape(begin.shape)
         one = atoms.new_ones(begin.shape[: begin.ndim - energy.z_ndim])
@@ -111,31 +119,4 @@ class Sampled(Inference):
             draws = self.prior.sample(self.chains * batch.numel(), rng)
             return draws.reshape(self.chains, *batch, self.prior.dim)
         start = self.start.expand(self.chains, *self.start.shape[1:])
-        if start.ndim == 1 + energy.z_ndim:
-            return spread(in_front(start, batch), batch)
-        if start.shape[1 : start.ndim - energy.z_ndim] != batch:
-            raise ShapeError(
-                f"start has shape {tuple(start.shape)}; it must be (k, *event) or "
-                f"(k, *batch, *event), with {energy.z_ndim} event dimensions and the batch "
-                f"{tuple(batch)}"
-            )
-        return start
-
-    def _potential(
-        self,
-        energy: Energy,
-        x: Tree,
-        y: Tree,
-        shape: torch.Size,
-        temperature: float,
-        rng: torch.Generator,
-    ) -> Potential:
-        """u(z) of rows (n, *event) that are (k, *batch, *event) laid flat."""
-        # The energy's own noise must not be that of the chains.
-        replay = replayed(fork(rng), type(energy).__name__) if energy.stochastic else lambda: None
-
-        def flat(z: Tensor) -> Tensor:
-            u = energy(x, y, z.reshape(shape), rng=replay()).flatten() / temperature
-            return u if self.prior is None else u + self.prior(None, z)
-
-        return Potential(flat)
+        return starts_of_each(start, energy.z_ndim, batch, "Sampled")

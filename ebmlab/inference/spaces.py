@@ -8,6 +8,7 @@ from typing import final
 import torch
 from torch import Tensor
 
+from ebmlab._checks import require_counts
 from ebmlab.energies import unit
 from ebmlab.errors import ConfigurationError, ShapeError
 
@@ -32,16 +33,12 @@ class Space(ABC):
 
     Args:
         dim: the length of z.
-
-    Raises:
-        ConfigurationError: dim is too small for the space.
     """
 
     dim: int
 
     def __post_init__(self) -> None:
-        if self.dim < 1:
-            raise ConfigurationError(f"dim is {self.dim}; {type(self).__name__} needs at least 1")
+        require_counts(dim=self.dim)
 
     @abstractmethod
     def project(self, z: Tensor) -> Tensor:
@@ -154,8 +151,7 @@ class Sphere(Smooth):
     """
 
     def __post_init__(self) -> None:
-        if self.dim < 2:
-            raise ConfigurationError(f"dim is {self.dim}; Sphere needs at least 2")
+        require_counts(2, dim=self.dim)
 
     @property
     def log_volume(self) -> float:
@@ -175,9 +171,7 @@ class Sphere(Smooth):
 
     def uniform(self, n: int, rng: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
         """Uniform unit vectors (n, dim)."""
-        return self.project(
-            torch.randn(n, self.dim, generator=rng, dtype=dtype, device=rng.device)
-        )
+        return self.project(Vector(self.dim).normal(n, rng, dtype))
 
     draw = uniform
 

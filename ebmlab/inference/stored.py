@@ -1,15 +1,13 @@
 """z kept for each datum, found by its number."""
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import leaves, require_index, require_positive
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
-from ebmlab.free_energy import Bound, Inference, Posterior
-from ebmlab.inference._atoms import data_batch
+from ebmlab.free_energy import Inference, Posterior
+from ebmlab.inference._atoms import data_batch, one_atom
 from ebmlab.inference._solvers.descent import Descent
 from ebmlab.protocols import Stepped
 from ebmlab.types import Potential, Rng, Tree
@@ -26,12 +24,7 @@ class Stored(Inference, Stepped):
 
     Args:
         table: the first z, (n, *event); becomes a Parameter.
-        radius: of the ball, or None for no bound.
-
-    Raises:
-        ShapeError: the table has no rows of vectors, or x is None.
-        DtypeError: x is not of whole numbers.
-        ConfigurationError: a radius that is not positive, or a temperature other than 0.
+        radius: of the ball, > 0, or None for no bound.
 
     Example:
         >>> from ebmlab.energies import Reconstruction
@@ -44,14 +37,14 @@ class Stored(Inference, Stepped):
     Source: Bojanowski, Joulin, Lopez-Paz, Szlam 2018, arXiv:1707.05776.
     """
 
-    bound: ClassVar[Bound] = "upper"
-    point: ClassVar[bool] = True
-    takes_x: ClassVar[bool] = True
+    shows = ("table", "radius")
+    point = True
+    takes_x = True
 
     def __init__(self, table: Tensor, *, radius: float | None = None) -> None:
         super().__init__()
         if table.ndim < 2 or table.numel() == 0:
-            raise ShapeError(f"table has shape {tuple(table.shape)}; (n, *event) is due")
+            raise ShapeError(f"table has shape {tuple(table.shape)}; expected (n, *event)")
         if radius is not None:
             require_positive("radius", radius)
         self.table = nn.Parameter(table.detach().clone())
@@ -60,10 +53,9 @@ class Stored(Inference, Stepped):
     def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
         """The z stored for each x."""
         z = self.table[require_index("x", x)]
-        batch = torch.broadcast_shapes(data_batch(energy, x, y), z.shape[: z.ndim - energy.z_ndim])
-        zero = z.new_zeros(batch)
-        atoms = z.expand(*batch, *z.shape[z.ndim - energy.z_ndim :])[None]
-        return Posterior(atoms, torch.ones_like(zero)[None], zero, zero)
+        lead = z.ndim - energy.z_ndim
+        batch = torch.broadcast_shapes(data_batch(energy, x, y), z.shape[:lead])
+        return one_atom(z.expand(*batch, *z.shape[lead:]), energy.z_ndim)
 
     def encode(self, energy: Energy, y: Tree) -> Tensor:
         """The z in the ball of lowest energy for data (n, *event) without a number, from 0 on."""
@@ -82,7 +74,3 @@ class Stored(Inference, Stepped):
             return z
         length = torch.linalg.vector_norm(z.flatten(1), dim=1) / self.radius
         return z / length.clamp(min=1).reshape(-1, *[1] * (z.ndim - 1))
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"{tuple(self.table.shape)}, radius={self.radius}"

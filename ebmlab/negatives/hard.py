@@ -2,9 +2,8 @@
 
 import math
 
-from torch import nn
-
 from ebmlab._checks import require_counts, require_non_negative, require_positive
+from ebmlab._shown import Shown
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.protocols import Draw, Negatives
@@ -13,17 +12,14 @@ from ebmlab.types import Rng, Tree
 __all__ = ["Hard", "Reweighted"]
 
 
-class Hard(nn.Module, Negatives):
+class Hard(Shown, Negatives):
     """The k of other negatives with the lowest energies, for each datum.
-
-    Args:
-        negatives: which to choose from.
-        k: how many are kept.
 
     Raises:
         ConfigurationError: there are fewer than k.
 
     Example:
+        >>> import torch
         >>> from ebmlab.energies import Cosine
         >>> from ebmlab.negatives import InBatch
         >>> Hard(InBatch(), k=2)(Cosine(), torch.eye(4), torch.eye(4)).energies.shape
@@ -31,6 +27,8 @@ class Hard(nn.Module, Negatives):
 
     Source: Schroff, Kalenichenko, Philbin 2015, arXiv:1503.03832.
     """
+
+    shows = ("negatives", "k")
 
     def __init__(self, negatives: Negatives, k: int = 1) -> None:
         super().__init__()
@@ -46,12 +44,8 @@ class Hard(nn.Module, Negatives):
             )
         return draw._replace(energies=draw.energies.topk(self.k, dim=1, largest=False).values)
 
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"{self.negatives}, k={self.k}"
 
-
-class Reweighted(nn.Module, Negatives):
+class Reweighted(Shown, Negatives):
     """Negatives with weights w_j ∝ exp(-β E_j / τ) of mean 1, for a loss that sums exp(-E_j / τ).
 
     E'_j = E_j - τ log w_j, so that exp(-E'_j / τ) = w_j exp(-E_j / τ): with `InfoNCE(τ)` harder
@@ -63,6 +57,7 @@ class Reweighted(nn.Module, Negatives):
         temperature: τ > 0, that of the loss.
 
     Example:
+        >>> import torch
         >>> from ebmlab.energies import Cosine
         >>> from ebmlab.negatives import InBatch
         >>> negatives = Reweighted(InBatch(), temperature=0.5)
@@ -71,6 +66,8 @@ class Reweighted(nn.Module, Negatives):
 
     Source: Robinson, Chuang, Sra, Jegelka 2021, arXiv:2010.04592, without the positives' prior.
     """
+
+    shows = ("negatives", "beta", "temperature")
 
     def __init__(self, negatives: Negatives, beta: float = 1.0, temperature: float = 0.5) -> None:
         super().__init__()
@@ -84,7 +81,3 @@ class Reweighted(nn.Module, Negatives):
         log_w = -self.beta * draw.energies / self.temperature
         log_mean = log_w.logsumexp(1, keepdim=True) - math.log(log_w.shape[1])
         return draw._replace(energies=draw.energies - self.temperature * (log_w - log_mean))
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"{self.negatives}, beta={self.beta}, temperature={self.temperature}"

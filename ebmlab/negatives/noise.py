@@ -1,8 +1,7 @@
 """Draws from a fixed density as negatives."""
 
-from torch import nn
-
 from ebmlab._checks import require_counts, require_device, require_generator, require_tensor
+from ebmlab._shown import Shown
 from ebmlab.energies import Density
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
@@ -13,7 +12,7 @@ from ebmlab.types import Rng, Tree
 __all__ = ["Noise"]
 
 
-class Noise(nn.Module, Negatives):
+class Noise(Shown, Negatives):
     """Draws from a fixed density, k for each datum.
 
     With `InfoNCE` and a uniform density the optimum is E = -log p(y | x) + c(x); with another
@@ -26,6 +25,7 @@ class Noise(nn.Module, Negatives):
     Metrics: `batch_norm` (1 where it couples data and negatives).
 
     Example:
+        >>> import torch
         >>> from ebmlab.energies import MLP, Uniform
         >>> noise = Noise(Uniform(-torch.ones(2), torch.ones(2)), k=16)
         >>> noise(MLP(2), None, torch.zeros(4, 2), torch.Generator()).energies.shape
@@ -33,6 +33,8 @@ class Noise(nn.Module, Negatives):
 
     Source: Gutmann, Hyvärinen 2010; Ma, Collins 2018, arXiv:1809.01812.
     """
+
+    shows = ("k",)
 
     def __init__(self, density: Density, k: int = 1) -> None:
         super().__init__()
@@ -53,7 +55,3 @@ class Noise(nn.Module, Negatives):
             )
         energies = energy(x, draws.reshape(self.k, *y.shape), rng=rng)
         return Draw(energies.mT, {"batch_norm": batch_norm(energy, draws, stacklevel=3)})
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"k={self.k}"

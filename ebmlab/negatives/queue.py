@@ -1,8 +1,7 @@
 """Past codes as negatives."""
 
-from torch import nn
-
 from ebmlab._checks import require_tensor
+from ebmlab._shown import Shown
 from ebmlab.energy import Energy
 from ebmlab.networks import Memory
 from ebmlab.protocols import Draw, Negatives
@@ -11,18 +10,18 @@ from ebmlab.types import Rng, Tree
 __all__ = ["Queue"]
 
 
-class Queue(nn.Module, Negatives):
+class Queue(Shown, Negatives):
     """The latest `size` codes y of all ranks: E(x_i, q_j) for every j.
 
     Each commit pushes the batch's y, without a gradient. At first the queue holds random unit
     vectors. A slow encoder of y keeps old and new codes comparable.
 
     Args:
-        size: how many codes are kept.
-        dim: their length.
-        seed: of the unit vectors that it starts with; the same on all ranks.
+        size, dim: how many codes are kept, of what length.
+        seed: of the unit vectors that it starts with; all ranks share it.
 
     Example:
+        >>> import torch
         >>> from ebmlab.energies import Cosine
         >>> draw = Queue(16, 3)(Cosine(), torch.ones(4, 3), torch.ones(4, 3))
         >>> draw.energies.shape

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ebmlab._checks import (
     Ndim,
@@ -12,11 +12,13 @@ from ebmlab._checks import (
     require_device,
     require_generator,
     require_same_kind,
+    require_shares,
     require_tensor,
 )
 from ebmlab._rows import fingerprints, rows
+from ebmlab._shown import Shown
 from ebmlab.energy import Energy
-from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.errors import ShapeError
 from ebmlab.negatives.chains import chains
 from ebmlab.protocols import Draw, Negatives, Sampler
 from ebmlab.types import Rng, Tree
@@ -24,7 +26,7 @@ from ebmlab.types import Rng, Tree
 __all__ = ["Replay"]
 
 
-class Replay(nn.Module, Negatives):
+class Replay(Shown, Negatives):
     """Persistent chains: a pool of points that a few steps move on at every draw.
 
     A draw takes a slot of its own for each datum, starts some of them anew, runs the chains, and
@@ -51,7 +53,6 @@ class Replay(nn.Module, Negatives):
     Raises:
         ShapeError: the pool is smaller than a batch, its points are not like y, or x is not one
             for each of them.
-        ConfigurationError: rebirth lies outside [0, 1], or steps < 1.
 
     Metrics: `age` (mean steps since birth over the pool), `continued` (the share of the draw that
     went on from its slot), those of `health`, `acceptance`, and `batch_norm` (1 where it couples
@@ -69,6 +70,7 @@ class Replay(nn.Module, Negatives):
     Larochelle, Hinton 2011, arXiv:1202.3748 (each x has a distribution, and chains, of its own).
     """
 
+    shows = ("pool", "sampler", "steps", "rebirth")
     pool: Tensor
     first: Tensor
     owner: Tensor
@@ -87,8 +89,7 @@ class Replay(nn.Module, Negatives):
     ) -> None:
         super().__init__()
         require_counts(steps=steps)
-        if not 0 <= rebirth <= 1:
-            raise ConfigurationError(f"rebirth is {rebirth}; it must lie in [0, 1]")
+        require_shares(rebirth=rebirth)
         require_same_kind({"pool": pool})
         self.sampler, self.steps, self.rebirth, self.birth = sampler, steps, rebirth, birth
         size = len(pool)
@@ -146,11 +147,6 @@ class Replay(nn.Module, Negatives):
         rank.scatter_reduce_(0, found, torch.where(lost, 0, 2), "amax")
         spare = shuffled[rank[shuffled].argsort(stable=True)]
         return torch.where(lost, spare[lost.cumsum(0) - 1], found), lost
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        size, steps = len(self.pool), self.steps
-        return f"size={size}, sampler={self.sampler}, steps={steps}, rebirth={self.rebirth}"
 
     def _births(self, n: int, rng: torch.Generator) -> Tensor:
         if self.birth is not None:

@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from ebmlab._checks import require_generator, require_tensor
-from ebmlab._slopes import require_floating
+from ebmlab._checks import require_counts, require_generator, require_tensor
+from ebmlab._kinds import require_a, require_floats
 from ebmlab.energy import Energy
-from ebmlab.errors import ConfigurationError, GradientError
+from ebmlab.errors import GradientError
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.protocols import Loss, Objective
 from ebmlab.types import Rng, Tree
@@ -27,8 +27,7 @@ class Contractive(Objective):
     Terms: `contractive`.
 
     Raises:
-        ConfigurationError: probes < 1, rng is missing where probes draw, or no z is inferred.
-        DtypeError: y is not floating point.
+        ConfigurationError: rng is missing where probes draw, or no z is inferred.
         GradientError: z does not depend on y through differentiable operations.
 
     Example:
@@ -46,18 +45,14 @@ class Contractive(Objective):
 
     def __init__(self, probes: int | None = None) -> None:
         super().__init__()
-        if probes is not None and probes < 1:
-            raise ConfigurationError(f"probes is {probes}; it must be at least 1, or None")
+        require_counts(probes=1 if probes is None else probes)
         self.probes = probes
 
     def forward(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> Loss:
         """The squared Jacobian; its graph holds second derivatives of the encoder."""
-        if not isinstance(energy, FreeEnergy):
-            raise ConfigurationError(
-                f"Contractive infers z: it needs a FreeEnergy, not a {type(energy).__name__}"
-            )
-        y = require_tensor("y", y)
-        require_floating(y)
+        mend = "FreeEnergy(energy, infer)"
+        energy = require_a(FreeEnergy, "Contractive infers z: the energy", energy, mend)
+        y = require_floats("y", require_tensor("y", y))
         # Fused attention has no second derivatives.
         with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
             free = y.detach().requires_grad_()

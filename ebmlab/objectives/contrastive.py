@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ebmlab._events import per_datum
 from ebmlab.codes import Codes
@@ -34,10 +34,11 @@ class Contrastive(CodeObjective):
     Source: LeCun et al. 2006.
     """
 
+    shows = ("loss", "negatives")
+
     def __init__(self, loss: MarginLoss, negatives: Negatives) -> None:
         super().__init__()
-        self.loss = loss
-        self.negatives = negatives
+        self.loss, self.negatives = loss, negatives
 
     def of(self, codes: Codes, rng: Rng) -> Loss:
         """The mean loss of the pairs of views."""
@@ -64,16 +65,6 @@ class Contrastive(CodeObjective):
         value = per_datum(self.loss, e_pos, draw.energies).mean()
         means = e_pos.detach().mean(), draw._replace(energies=draw.energies.detach().mean())
         return value, *means
-
-    def extra_repr(self) -> str:
-        """What `print` shows, beside submodules."""
-        parts = {"loss": self.loss, "negatives": self.negatives}
-        own = {name: part for name, part in parts.items() if not isinstance(part, nn.Module)}
-        return ", ".join(f"{name}={_shown(part)}" for name, part in own.items())
-
-
-def _shown(part: object) -> str:
-    return getattr(part, "__name__", repr(part))
 
 
 def _averaged(draws: Sequence[Draw]) -> dict[str, Tensor]:

@@ -1,9 +1,8 @@
 """Reconstruct the clean datum from the z of a corrupted one."""
 
 from ebmlab._checks import require_generator, require_positive, require_tensor
-from ebmlab._slopes import require_floating
+from ebmlab._kinds import require_a, require_floats
 from ebmlab.energy import Energy
-from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.protocols import Loss, Objective
 from ebmlab.samplers._steps.start import noise_like
@@ -24,10 +23,10 @@ class Denoising(Objective):
     Terms: `denoising`. Metrics: `e_pos`, the energy without the information.
 
     Raises:
-        ConfigurationError: sigma is not positive, rng is missing, or no z is inferred.
-        DtypeError: y is not floating point.
+        ConfigurationError: rng is missing, or no z is inferred.
 
     Example:
+        >>> import torch
         >>> from ebmlab import methods
         >>> f, g = torch.nn.Linear(3, 2), torch.nn.Linear(2, 3)
         >>> method = methods.denoising_autoencoder(f, g, sigma=0.1)
@@ -46,12 +45,9 @@ class Denoising(Objective):
 
     def forward(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> Loss:
         """The energy of clean data under the z of noisy ones."""
-        if not isinstance(energy, FreeEnergy):
-            raise ConfigurationError(
-                f"Denoising infers z: it needs a FreeEnergy, not a {type(energy).__name__}"
-            )
-        y = require_tensor("y", y)
-        require_floating(y)
+        mend = "FreeEnergy(energy, infer)"
+        energy = require_a(FreeEnergy, "Denoising infers z: the energy", energy, mend)
+        y = require_floats("y", require_tensor("y", y))
         rng = require_generator(rng, "Denoising", y.device)
         noisy = y + self.sigma * noise_like(y, rng)
         q = energy.posterior(x, noisy, rng=rng)

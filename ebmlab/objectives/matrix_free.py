@@ -39,13 +39,12 @@ class NTXent(CodeObjective):
 
     Args:
         temperature: τ > 0, 0.5 for small images, 0.1 for large ones.
-        memory: past codes y, negatives too; each commit pushes the batch's.
+        memory: past codes y as further negatives; each commit pushes the batch's.
         both: whether the other codes of the same view are negatives too.
 
     Raises:
-        ConfigurationError: the head is not a (weighted) `Cosine`, nor one of codes that are worked
-            on by themselves before.
-        ShapeError: a batch of one, or as many x as y are not given.
+        ConfigurationError: the head is no (weighted) `Cosine` of codes, each worked on by itself.
+        ShapeError: the batch holds one datum, or x and y differ in number.
 
     Example:
         >>> from ebmlab import energies, losses, negatives, objectives
@@ -58,6 +57,8 @@ class NTXent(CodeObjective):
     Source: Chen, Kornblith, Norouzi, Hinton 2020, arXiv:2002.05709; van den Oord, Li, Vinyals
     2018, arXiv:1807.03748.
     """
+
+    shows = ("temperature", "both")
 
     def __init__(
         self, temperature: float = 0.5, memory: Memory | None = None, *, both: bool = True
@@ -101,10 +102,6 @@ class NTXent(CodeObjective):
         if self.memory is None:
             return like.new_zeros(0, like.shape[-1])
         return unit(self.memory.codes.to(like.dtype))
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"temperature={self.temperature}, both={self.both}"
 
 
 def _weight(head: Energy) -> float | Tensor:

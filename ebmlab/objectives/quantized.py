@@ -29,7 +29,7 @@ class VectorQuantized(Objective):
     `perplexity`, exp of it; `restarts`, dead codes begun again so far; `e_pos`.
 
     Raises:
-        ConfigurationError: β < 0, or the energy is no FreeEnergy with `Nearest` and an encoder.
+        ConfigurationError: the energy is no FreeEnergy with `Nearest` and an encoder.
 
     Example:
         >>> from ebmlab import methods

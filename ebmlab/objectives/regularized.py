@@ -3,7 +3,7 @@
 from functools import reduce
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ebmlab._checks import require_non_negative
 from ebmlab.codes import Codes
@@ -21,19 +21,18 @@ class Regularized(CodeObjective):
     Without a regularizer it is the energy loss: then the architecture (a latent of little
     information, a stopped gradient, a slow teacher) has to prevent collapse, or nothing does.
 
-    The head is called, and z inferred, once for each view of y. A regularizer is asked once for a
-    pair of views in either order where x and y share their codes, and once for a view where it
-    looks at one population at a time.
+    The head is called, and z inferred, once for each view of y. The regularizer is called once
+    for each pair of views, see `over_views`.
 
     Args:
         regularizer: of `ebmlab.regularizers`, or None.
-        weight: of the regularizer.
-        energy_weight: of the mean energy; at 0 it is a metric only.
+        weight: of the regularizer, >= 0.
+        energy_weight: of the mean energy, >= 0; at 0 it is a metric only.
 
     Terms: `energy` where it has a weight, and `regularizer` where there is one.
 
     Raises:
-        ConfigurationError: a weight is negative, or energy_weight is 0 without a regularizer.
+        ConfigurationError: energy_weight is 0 without a regularizer.
 
     Example:
         >>> from ebmlab import energies, regularizers
@@ -44,6 +43,8 @@ class Regularized(CodeObjective):
 
     Source: Bardes, Ponce, LeCun 2022, arXiv:2105.04906; LeCun et al. 2006 for the energy loss.
     """
+
+    shows = ("regularizer", "weight", "energy_weight")
 
     def __init__(
         self,
@@ -57,8 +58,7 @@ class Regularized(CodeObjective):
         if regularizer is None and energy_weight == 0:
             raise ConfigurationError("energy_weight is 0 and there is no regularizer: no loss")
         self.regularizer = regularizer
-        self.weight = weight
-        self.energy_weight = energy_weight
+        self.weight, self.energy_weight = weight, energy_weight
 
     def of(self, codes: Codes, rng: Rng) -> Loss:
         """The energy of the pairs of views, and the population's penalty."""
@@ -72,8 +72,3 @@ class Regularized(CodeObjective):
         value = reduce(torch.add, terms.values())
         detached = {name: term.detach() for name, term in terms.items()}
         return Loss(value, detached, {"e_pos": e_pos.detach()})
-
-    def extra_repr(self) -> str:
-        """What `print` shows, beside submodules."""
-        own = "" if isinstance(self.regularizer, nn.Module) else f"{self.regularizer}, "
-        return f"{own}weight={self.weight}, energy_weight={self.energy_weight}"

@@ -1,9 +1,10 @@
 """Match the slope of the energy instead of its height: no negatives, no log Z."""
 
 from ebmlab._checks import require_generator, require_positive, require_tensor
+from ebmlab._kinds import require_floats
 from ebmlab._precise import precise
 from ebmlab._rows import row_sums
-from ebmlab._slopes import require_floating, slope
+from ebmlab._slopes import slope
 from ebmlab.energy import Energy
 from ebmlab.protocols import Loss, Objective
 from ebmlab.samplers._steps.start import noise_like
@@ -22,11 +23,10 @@ class DenoisingScore(Objective):
         sigma: σ > 0, in the units of y.
 
     Raises:
-        ConfigurationError: sigma is not finite and positive, or rng is missing.
-        DtypeError: y is not floating point.
         GradientError: the energy does not depend on y.
 
     Example:
+        >>> import torch
         >>> from ebmlab.energies import Gaussian
         >>> rng = torch.Generator().manual_seed(0)
         >>> energy = Gaussian(torch.zeros(2), torch.eye(2))
@@ -45,13 +45,11 @@ class DenoisingScore(Objective):
 
     def forward(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> Loss:
         """The loss; its graph holds the second derivatives of the energy."""
-        y = require_tensor("y", y)
-        require_floating(y)
+        y = require_floats("y", require_tensor("y", y))
         rng = require_generator(rng, "DenoisingScore", y.device)
         noise = noise_like(y, rng)
         noisy = (y + self.sigma * noise).detach()
         energies, grad = slope(lambda free: energy(x, free, rng=rng), noisy, create_graph=True)
         value = 0.5 * row_sums(precise(self.sigma * grad - noise).square()).mean()
-        return Loss(
-            value, {"denoising_score": value.detach()}, {"e_noisy": energies.detach().mean()}
-        )
+        metrics = {"e_noisy": energies.detach().mean()}
+        return Loss(value, {"denoising_score": value.detach()}, metrics)

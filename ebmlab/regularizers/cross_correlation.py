@@ -29,9 +29,6 @@ class BarlowTwins(Regularizer):
         off_diagonal: λ.
         eps: added to the variances, > 0.
 
-    Raises:
-        ShapeError: codes are not (b, d) with b >= 2, or hx and hy differ in shape.
-
     Example:
         >>> h = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
         >>> BarlowTwins()(h, h) < 1e-8, BarlowTwins()(h, -h)

@@ -3,10 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import require_positive
+from ebmlab._checks import require_counts, require_positive
 from ebmlab._randomness import stream
 from ebmlab._ranks import gathered, rank_count, totaled
-from ebmlab.errors import ConfigurationError
 from ebmlab.protocols import Stepped
 from ebmlab.regularizers.characteristic import characteristic_sums
 from ebmlab.regularizers.populations import Population, require_population
@@ -27,14 +26,10 @@ class SIGReg(Population, Stepped):
     view. With several ranks the population is that of all of them, of whatever sizes.
 
     Args:
-        directions: how many.
+        directions: how many a.
         points: how many t, at least 2.
         reach: the largest t, > 0.
         seed: of the directions.
-
-    Raises:
-        ConfigurationError: an argument lies outside what is allowed.
-        ShapeError: codes are not (b, d) with b >= 2.
 
     Example:
         >>> h = torch.zeros(100, 8)
@@ -51,10 +46,8 @@ class SIGReg(Population, Stepped):
         self, directions: int = 1024, points: int = 17, reach: float = 3.0, seed: int = 0
     ) -> None:
         super().__init__()
-        if directions < 1 or points < 2:
-            raise ConfigurationError(
-                f"directions is {directions}, points {points}; at least 1 and 2 are needed"
-            )
+        require_counts(directions=directions)
+        require_counts(2, points=points)
         require_positive("reach", reach)
         self.directions, self.points, self.reach, self.seed = directions, points, reach, seed
         self.register_buffer("clock", torch.zeros((), dtype=torch.long))

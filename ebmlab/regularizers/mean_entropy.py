@@ -25,9 +25,6 @@ class MeanEntropy(Regularizer):
     Args:
         temperature: τ > 0, in the units of the logits.
 
-    Raises:
-        ShapeError: logits are not (b, k) with b >= 2.
-
     Example:
         >>> even, same = 100 * torch.eye(4), torch.tensor([[100.0, 0.0, 0.0, 0.0]]).expand(4, 4)
         >>> MeanEntropy()(even, even), MeanEntropy()(same, same) > -1e-9

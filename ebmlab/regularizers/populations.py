@@ -17,7 +17,7 @@ __all__ = ["Population", "centered", "everyone", "require_population"]
 class Population(Regularizer):
     """A penalty of each population on its own: R(hx, hy) = ½ (penalty(hx) + penalty(hy)).
 
-    Over many views it is needed once a view, not once a pair of views.
+    Of many views it is taken once per view, not once per pair of views.
     """
 
     @abstractmethod

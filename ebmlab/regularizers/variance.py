@@ -22,13 +22,9 @@ class VICReg(Population):
     ranks the population is that of all of them.
 
     Args:
-        std: weight of the variance term.
-        cov: weight of the covariance term.
+        std, cov: weights >= 0 of the two terms.
         gamma: γ > 0, the standard deviation asked for.
         eps: ε > 0, inside the root.
-
-    Raises:
-        ShapeError: codes are not (b, d) with b >= 2.
 
     Example:
         >>> import torch

@@ -1,5 +1,7 @@
 """A regularizer over many views: the mean over pairs of different views, nothing done twice."""
 
+from collections import Counter
+
 import torch
 from torch import Tensor
 
@@ -14,8 +16,8 @@ __all__ = ["over_views"]
 def over_views(regularizer: Regularizer, codes: Codes) -> Tensor:
     """Mean of R(x[i], y[j]) over the pairs (i, j) of codes (batch, dim).
 
-    Regularizers are symmetric in their two populations: two codes are looked at in one order only,
-    and by what penalizes each population on its own once a view.
+    Regularizers are symmetric in their two populations: each pair of codes is looked at in one
+    order only, and what penalizes each population on its own looks at each view once.
 
     Example:
         >>> from ebmlab.codes import different
@@ -29,12 +31,8 @@ def over_views(regularizer: Regularizer, codes: Codes) -> Tensor:
     """
     pairs = [(require_tensor("x", x), require_tensor("y", y)) for x, y in codes.each()]
     if isinstance(regularizer, Population):
-        sides = [h for pair in pairs for h in pair]
-        each = {id(h): h for h in sides}
-        met = [sum(side is h for side in sides) for h in each.values()]
-        parts = [k * regularizer.of(h) for k, h in zip(met, each.values(), strict=True)]
-        return torch.stack(parts).sum() / len(sides)
-    known = {frozenset((id(x), id(y))): (x, y) for x, y in pairs}
-    met = [sum({id(x), id(y)} == key for x, y in pairs) for key in known]
-    parts = [k * regularizer(x, y) for k, (x, y) in zip(met, known.values(), strict=True)]
+        pairs = [(h, h) for pair in pairs for h in pair]
+    met = Counter(frozenset(map(id, pair)) for pair in pairs)
+    once = {frozenset(map(id, pair)): pair for pair in pairs}
+    parts = [count * regularizer(*once[pair]) for pair, count in met.items()]
     return torch.stack(parts).sum() / len(pairs)

@@ -76,5 +76,5 @@ def test_labels_and_clusters_share_one_normalized_table():
     torch.testing.assert_close(energy(h, label, z), due)
     with pytest.raises(DtypeError, match="y has dtype"):
         energy(h, label.double(), z)
-    with pytest.raises(ConfigurationError, match="clusters 0"):
+    with pytest.raises(ConfigurationError, match="clusters is 0"):
         SuperClasses(3, 2, 0, 3)

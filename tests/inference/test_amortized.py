@@ -158,3 +158,23 @@ def test_without_an_x_the_encoder_sees_y_alone():
         Amortized(guess)(SquaredDistance(), None, y).atoms,
         Amortized(guess)(_linear_gaussian(), None, y).atoms,
     )
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_maps_of_codes_are_guessed_as_flat_codes_are(temperature):
+    class Shaped(nn.Module):
+        """The same guess of six numbers, in whatever shape."""
+
+        def __init__(self, *event: int) -> None:
+            super().__init__()
+            self.event = event
+
+        def forward(self, y: Tensor) -> tuple[Tensor, Tensor]:
+            return tuple(t.unflatten(1, self.event) for t in (y.tanh(), y.sin()))
+
+    def free(*event: int) -> Tensor:
+        energy = Reconstruction(nn.Flatten(1), takes_x=False, z_ndim=len(event))
+        infer = Amortized(Shaped(*event), samples=3)
+        return FreeEnergy(energy, infer, temperature)(None, randn(4, 6), rng=generator(1))
+
+    torch.testing.assert_close(free(2, 3), free(6))

@@ -19,10 +19,10 @@ from ebmlab.inference import (
     Descent,
     LeastSquares,
     LevenbergMarquardt,
-    LinearComposite,
     NotConvergedWarning,
     Proximal,
 )
+from ebmlab.inference._solvers.composite import LinearComposite
 
 W, Y = randn(9, 4, seed=1), randn(6, 9, seed=2)
 EXACT = torch.linalg.lstsq(W, Y.T).solution.T

@@ -16,13 +16,13 @@ from ebmlab.inference import (
     Box,
     Composite,
     Group,
-    LinearComposite,
     NonNegative,
     NotConvergedWarning,
     OnSimplex,
     Proximal,
 )
 from ebmlab.inference._solvers import fista
+from ebmlab.inference._solvers.composite import LinearComposite
 from ebmlab.types import Potential
 
 PENALTIES = {

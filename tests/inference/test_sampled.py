@@ -73,9 +73,9 @@ def test_chains_end_in_draws_of_the_posterior(name):
 class Careless(Sampled):
     """Forgets the prior, where the chains go."""
 
-    def _potential(self, energy, x, y, shape, temperature, rng):
+    def choose(self, energy, x, y, temperature, rng):
         self.prior = None
-        return super()._potential(energy, x, y, shape, temperature, rng)
+        return super().choose(energy, x, y, temperature, rng)
 
 
 def exact(weight: Tensor) -> Tensor:

@@ -206,7 +206,7 @@ def test_numbers_out_of_range_raise(bad):
 
 def test_energies_without_scores_temperatures_and_lone_codes_raise():
     y = torch.zeros(2, 3)
-    with pytest.raises(ConfigurationError, match="SquaredDistance has none"):
+    with pytest.raises(ConfigurationError, match="expected ClusterEnergy"):
         Sinkhorn()(SquaredDistance(), y, y)
     with pytest.raises(ConfigurationError, match="temperature must be 0"):
         Sinkhorn()(Assignment(), y, y, 0.5)

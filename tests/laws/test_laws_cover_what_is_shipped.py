@@ -41,7 +41,7 @@ def test_the_tables_hold_everything_that_is_shipped():
     assert shipped(inference, Inference) <= judged
     sampled = {type(build()[0]) for build in (SAMPLERS | DISCRETE | COUPLED).values()}
     assert {c for c in shipped(samplers, object) if hasattr(c, "step")} <= sampled
-    assert set(losses.__all__) - {"MarginLoss", "require_energies"} == set(LOSSES)
+    assert set(losses.__all__) - {"MarginLoss"} == set(LOSSES)
     assert shipped(negatives, negatives.Negatives) <= {
         type(build()[-1]) for build in NEGATIVES.values()
     }

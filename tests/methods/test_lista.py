@@ -11,7 +11,8 @@ from torch import Tensor
 from ebmlab import FreeEnergy, fit, methods
 from ebmlab.energies import unit
 from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.inference import L1, Amortized, LinearComposite, NotConvergedWarning, Proximal
+from ebmlab.inference import L1, Amortized, NotConvergedWarning, Proximal
+from ebmlab.inference._solvers.composite import LinearComposite
 from ebmlab.networks import LISTA
 
 WEIGHT = 0.2

@@ -9,7 +9,8 @@ from torch import Tensor
 from ebmlab import FreeEnergy, Method, fit, methods
 from ebmlab.energies import unit
 from ebmlab.errors import ShapeError
-from ebmlab.inference import L1, LinearComposite, Proximal
+from ebmlab.inference import L1, Proximal
+from ebmlab.inference._solvers.composite import LinearComposite
 from ebmlab.networks import Dictionary
 
 LAMBDA = 0.2

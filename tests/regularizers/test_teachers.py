@@ -207,5 +207,16 @@ def test_a_rising_decay_moves_a_teacher_of_any_precision():
 
 @pytest.mark.parametrize("bad", [(1.5, 10), (-0.1, 10), (0.9, 0)])
 def test_a_rising_decay_out_of_range_raises(bad):
-    with pytest.raises(ConfigurationError, match="start is"):
+    with pytest.raises(ConfigurationError, match=r"start is|steps is"):
         rising_cosine(*bad)
+
+
+def test_a_decay_may_be_a_tensor_in_its_range():
+    student = nn.Linear(2, 2)
+    teacher = EMA(student, torch.tensor(0.5))
+    start = teacher.module.weight.clone()
+    _set(student, 2.0)
+    teacher.step()
+    torch.testing.assert_close(teacher.module.weight, 0.5 * start + 1.0)
+    with pytest.raises(ConfigurationError, match="decay is"):
+        EMA(student, torch.tensor(1.5))

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import common_batch, require_positive, require_tensor
+from ebmlab._precise import precise
 from ebmlab.energies._codes.inner import mean_log
 from ebmlab.energy import Energy
 from ebmlab.types import Tree
@@ -26,7 +27,7 @@ class ClusterEnergy(Energy):
 class Assignment(ClusterEnergy):
     """E(hx, hy, z) = -Σ_k z_k log softmax(s(hx) / τ)_k: x's code predicts the cluster z of y's.
 
-    z lies on the simplex of K clusters and is inferred from hy, whence alone y enters:
+    z lies on the simplex of K clusters and is inferred from hy; y enters nowhere else:
     `FreeEnergy(Assignment(Prototypes(128, 3000)), Sinkhorn())` is SwAV's head. E is linear in z,
     so that a point of the simplex may stand for a distribution of clusters.
 
@@ -42,6 +43,8 @@ class Assignment(ClusterEnergy):
     Source: Caron et al. 2020, arXiv:2006.09882.
     """
 
+    shows = ("temperature",)
+
     def __init__(self, logits: nn.Module | None = None, temperature: float = 0.1) -> None:
         super().__init__()
         require_positive("temperature", temperature)
@@ -49,20 +52,12 @@ class Assignment(ClusterEnergy):
         self.temperature = temperature
 
     def logits(self, h: Tensor) -> Tensor:
-        """s(h), (*batch, K)."""
         return self.prototypes(h)
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        """Cross-entropies in nats (*batch)."""
         x, y, z = require_tensor("x", x), require_tensor("y", y), require_tensor("z", z)
-        logits = self.logits(x)
-        precise = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        energy = -mean_log(z, (precise / self.temperature).log_softmax(-1))
+        energy = -mean_log(z, (precise(self.logits(x)) / self.temperature).log_softmax(-1))
         return energy.expand(common_batch({"x": energy.shape, "y": y.shape[:-1]}))
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"temperature={self.temperature}"
 
 
 @torch.no_grad()
@@ -78,6 +73,6 @@ def entropies(z: Tensor) -> tuple[Tensor, Tensor]:
         >>> float(mean), round(float(of_mean), 4)
         (0.0, 1.3863)
     """
-    z = z.reshape(-1, z.shape[-1]).to(torch.promote_types(z.dtype, torch.float32))
+    z = precise(z.reshape(-1, z.shape[-1]))
     each = torch.special.entr(z).sum(-1)
     return each.mean(), torch.special.entr(z.mean(0)).sum()

@@ -16,7 +16,7 @@ __all__ = ["Cosine", "CrossEntropy", "SquaredDistance", "unit"]
 def unit(h: Tensor, length: float = 1.0) -> Tensor:
     """h / ‖h‖ along the last dimension; a zero vector stays zero and has a finite gradient.
 
-    Of another length than 1, or turned around where it is negative, at no cost.
+    Another length than 1 scales it, and a negative one turns it around, at no cost.
 
     Example:
         >>> unit(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
@@ -44,6 +44,7 @@ class SquaredDistance(Energy):
     Source: Hadsell, Chopra, LeCun 2006.
     """
 
+    shows = ("ndim",)
     squares = True
 
     def __init__(self, ndim: int = 1) -> None:
@@ -51,22 +52,15 @@ class SquaredDistance(Energy):
         self.x_ndim = self.y_ndim = self.ndim = ndim
 
     def decoding(self) -> Decode:
-        """X itself."""
         return lambda x, z: require_tensor("x", x)
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        """Squared distances (*batch)."""
         return self.residuals(x, y).square().sum(-1)
 
     def residuals(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        """X - y, flattened to (*batch, m)."""
         x, y = require_alike(x, y, self.ndim)
         difference = x - y
         return difference.flatten(-self.ndim) if self.ndim else difference[..., None]
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"ndim={self.ndim}"
 
 
 class Cosine(Energy):
@@ -78,7 +72,6 @@ class Cosine(Energy):
     """
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        """Negative cosines (*batch)."""
         x, y = require_alike(x, y)
         return inner(unit(x, -1.0), unit(y))
 
@@ -94,20 +87,16 @@ class CrossEntropy(Energy):
         tensor([1.3863])
     """
 
+    shows = ("temperature",)
+
     def __init__(self, temperature: float = 1.0) -> None:
         super().__init__()
         require_positive("temperature", temperature)
         self.temperature = temperature
 
     def decoding(self) -> Decode:
-        """The probabilities."""
         return lambda x, z: (require_tensor("x", x) / self.temperature).softmax(-1)
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        """Cross-entropies in nats (*batch)."""
         x, y = require_alike(x, y)
         return -mean_log(y, (precise(x) / self.temperature).log_softmax(-1))
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"temperature={self.temperature}"

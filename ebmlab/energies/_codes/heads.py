@@ -39,7 +39,6 @@ class Sided(Energy):
 
     @final
     def forward(self, x: Tree, y: Tree, z: Tree = None, rng: Rng = None) -> Tensor:
-        """The energy of what is made of both."""
         return self._worked(Codes(self, (x,), (y,))).energies(z, rng=rng)[0]
 
     @final
@@ -82,6 +81,8 @@ class Predicted(Sided):
     Source: Grill et al. 2020, arXiv:2006.07733; Chen, He 2021, arXiv:2011.10566.
     """
 
+    shows = ("stopped",)
+
     def __init__(
         self, predictor: nn.Module, energy: Energy | None = None, *, stopped: bool = True
     ) -> None:
@@ -89,13 +90,7 @@ class Predicted(Sided):
         self.predictor, self.stopped = predictor, stopped
 
     def of_x(self, h: Tensor) -> Tensor:
-        """The predictions."""
         return over_batch(self.predictor, (h, 1), names="x")
 
     def of_y(self, h: Tensor) -> Tensor:
-        """The codes, which may stand still."""
         return h.detach() if self.stopped else h
-
-    def extra_repr(self) -> str:
-        """What `print` shows, beside submodules."""
-        return f"stopped={self.stopped}"

@@ -4,12 +4,13 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import common_batch
+from ebmlab._precise import precise_type
 
 __all__ = ["inner", "mean_log"]
 
 
 def inner(a: Tensor, b: Tensor) -> Tensor:
-    """Σ_k a_k b_k along the last dimension, (*batch), where (*batch, k) never is a tensor.
+    """Σ_k a_k b_k along the last dimension, (*batch); never lays out all of (*batch, k).
 
     Example:
         >>> inner(torch.ones(2, 1, 5), torch.ones(1, 3, 5)).shape
@@ -32,7 +33,7 @@ def mean_log(weights: Tensor, logs: Tensor) -> Tensor:
         >>> mean_log(torch.tensor([[0.0, 1.0], [0.5, 0.5]]), logs)
         tensor([-1., -inf])
     """
-    kind = torch.promote_types(logs.dtype, torch.float32)
+    kind = precise_type(logs.dtype)
     lowest = torch.finfo(kind).min
     with torch.autocast(logs.device.type, enabled=False):
         mean = inner(weights.to(kind), logs.to(kind).clamp(min=lowest))

@@ -26,12 +26,10 @@ class Embedding(Energy):
 
     @final
     def forward(self, x: Tree, y: Tree, z: Tree = None, rng: Rng = None) -> Tensor:
-        """The head's energy of the codes, averaged over the pairs of views."""
         return self.codes(x, y).energies(z, rng=rng).mean(0)
 
     @final
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior] | None = None) -> None:
-        """Encode, and update the head."""
         self.codes(x, y).update()
 
 
@@ -102,7 +100,6 @@ class JointEmbedding(Embedding):
 
     @property
     def squares(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Whether the head's energy is a squared distance."""
         return self.head.squares
 
 
@@ -115,11 +112,7 @@ def encoded_views(
     *,
     paired: bool,
 ) -> Codes:
-    """The codes f(x) and g(y) of all views, each once; all different ones meet, unless `paired`.
-
-    Raises:
-        ShapeError: there is no pair of different views.
-    """
+    """The codes f(x), g(y) of all views, each once; all different ones meet, unless `paired`."""
     hx = [f(view) for view in xs]
     known = {id(view): h for view, h in zip(xs, hx, strict=True)} if f is g else {}
     hy = [known[id(view)] if id(view) in known else g(view) for view in ys]

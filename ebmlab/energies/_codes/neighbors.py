@@ -40,15 +40,12 @@ class NearestNeighbor(Sided):
 
     @torch.no_grad()
     def of_x(self, h: Tensor) -> Tensor:
-        """The neighbors."""
         codes = self.memory.codes.to(h.dtype)
         return codes[(h @ unit(codes).mT).argmax(-1)]
 
     def of_y(self, h: Tensor) -> Tensor:
-        """The predictions."""
         return over_batch(self.predictor, (h, 1), names="y")
 
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior] | None = None) -> None:
-        """Push the codes of x, of one of its views where there are several."""
         h = require_tensor("x", x)
         self.memory.push(h.reshape(-1, *h.shape[-2:])[0])

@@ -2,10 +2,9 @@
 
 from torch import Tensor, nn
 
-from ebmlab._checks import require_index, require_tensor
+from ebmlab._checks import require_counts, require_index, require_tensor
 from ebmlab.energies._codes.inner import mean_log
 from ebmlab.energy import Energy
-from ebmlab.errors import ConfigurationError
 from ebmlab.types import Tree
 
 __all__ = ["SuperClasses"]
@@ -20,13 +19,9 @@ class SuperClasses(Energy):
 
     Args:
         dim: length of the codes h.
-        labels: how many y there are.
+        labels: how many y there are, whole numbers from 0 on.
         clusters: how many a.
         parts: how many c in each super-class; z is (*batch, clusters · parts).
-
-    Raises:
-        ConfigurationError: a size below 1.
-        DtypeError: y is not of whole numbers.
 
     Example:
         >>> import torch
@@ -38,29 +33,21 @@ class SuperClasses(Energy):
     Source: Caron, Bojanowski, Mairal, Joulin 2019, arXiv:1905.01278.
     """
 
+    shows = ("labels", "parts")
     y_ndim = 0
     takes_z = True
 
     def __init__(self, dim: int, labels: int, clusters: int, parts: int) -> None:
         super().__init__()
-        if min(dim, labels, clusters, parts) < 1:
-            raise ConfigurationError(
-                f"dim {dim}, labels {labels}, clusters {clusters}, parts {parts}: all must be at "
-                "least 1"
-            )
+        require_counts(dim=dim, labels=labels, clusters=clusters, parts=parts)
         self.labels, self.parts = labels, parts
         self.coarse = nn.Linear(dim, labels * clusters)
         self.fine = nn.Linear(dim, labels * clusters * parts)
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        """Cross-entropies of both levels in nats (*batch)."""
         h, label, z = require_tensor("x", x), require_index("y", y), require_tensor("z", z)
         coarse = self.coarse(h).log_softmax(-1)[..., None]
         fine = self.fine(h).unflatten(-1, (-1, self.parts)).log_softmax(-1)
         chosen = nn.functional.one_hot(label, self.labels)
         weights = chosen[..., None] * z[..., None, :]
         return -mean_log(weights.flatten(-2), (coarse + fine).flatten(-2))
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"labels={self.labels}, parts={self.parts}"

@@ -4,7 +4,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from ebmlab._checks import leaves, over_batch, require_index, require_positive
+from ebmlab._checks import leaves, over_batch, require_counts, require_index, require_positive
 from ebmlab.codes import Codes
 from ebmlab.energies._codes.codes import unit
 from ebmlab.energies._codes.joint import Embedding, encoded_views
@@ -32,12 +32,8 @@ class Supported(Embedding):
             class has probability 0.
         x_ndim: event dimensions of views and support.
 
-    Raises:
-        ConfigurationError: classes, views, τ or smoothing out of range.
-        ShapeError: views, support and labels do not fit.
-        DtypeError: labels are not whole numbers.
-
     Example:
+        >>> import torch
         >>> from ebmlab.energies import SquaredDistance
         >>> energy = Supported(nn.Linear(5, 4), SquaredDistance(), classes=3, views=1)
         >>> support, labels = torch.randn(6, 5), torch.arange(6) % 3
@@ -46,6 +42,8 @@ class Supported(Embedding):
 
     Source: Assran et al. 2021, arXiv:2104.13963.
     """
+
+    shows = ("classes", "temperature")
 
     def __init__(
         self,
@@ -60,11 +58,9 @@ class Supported(Embedding):
     ) -> None:
         super().__init__()
         require_positive("temperature", temperature)
-        if classes < 1 or views < 1 or not 0 < smoothing < 1:
-            raise ConfigurationError(
-                f"classes is {classes}, views {views}, smoothing {smoothing}; classes and views "
-                "must be at least 1, smoothing in (0, 1)"
-            )
+        require_counts(classes=classes, views=views)
+        if not 0 < smoothing < 1:
+            raise ConfigurationError(f"smoothing is {smoothing}; it must lie in (0, 1)")
         self.encoder, self.head, self.classes = encoder, head, classes
         self.temperature, self.smoothing = temperature, smoothing
         self.event = x_ndim
@@ -72,7 +68,6 @@ class Supported(Embedding):
         self.takes_z, self.z_ndim = head.takes_z, head.z_ndim
 
     def codes(self, x: Tree, y: Tree) -> Codes:
-        """Log-probabilities of x and y among the support; every image is encoded once."""
         xs, (*ys, support, labels) = leaves(x), _supported(y)
         if isinstance(x, tuple) == (len(ys) == 1):
             raise ShapeError(
@@ -87,8 +82,8 @@ class Supported(Embedding):
         index = require_index("labels", labels)
         if index.shape != support.shape[:1]:
             raise ShapeError(
-                f"labels have shape {tuple(index.shape)}, the support {tuple(support.shape)}; one "
-                "label each is due"
+                f"labels have shape {tuple(index.shape)}, the support {tuple(support.shape)}; "
+                "expected one label each"
             )
         directions = unit(self.encoder(support))
         share = nn.functional.one_hot(index, self.classes).to(directions.dtype)
@@ -98,10 +93,6 @@ class Supported(Embedding):
         directions, share = support
         h = over_batch(self.encoder, (view, self.event))
         return ((unit(h) @ directions.mT / self.temperature).softmax(-1) @ share).log()
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"classes={self.classes}, temperature={self.temperature}"
 
 
 def _supported(y: Tree) -> tuple[Tensor, ...]:

@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_non_negative
+from ebmlab._checks import require_counts, require_shares
 from ebmlab._ranks import gathered
 from ebmlab.energies._codes.heads import Sided
 from ebmlab.energy import Energy
-from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.errors import ShapeError
 
 __all__ = ["Whitened"]
 
@@ -28,7 +28,6 @@ class Whitened(Sided):
             that is constant gives NaN.
 
     Raises:
-        ConfigurationError: rows < 2, or eps lies outside [0, 1].
         ShapeError: codes have no batch, or too few rows to be whitened.
 
     Example:
@@ -40,17 +39,15 @@ class Whitened(Sided):
     Source: Ermolov, Siarohin, Sangineto, Sebe 2021, arXiv:2007.06346.
     """
 
+    shows = ("rows", "eps")
     couples = True
 
     def __init__(
         self, energy: Energy | None = None, rows: int | None = None, eps: float = 1e-6
     ) -> None:
         super().__init__(energy)
-        require_non_negative("eps", eps)
-        if eps > 1:
-            raise ConfigurationError(f"eps is {eps}; it must lie in [0, 1]")
-        if rows is not None and rows < 2:
-            raise ConfigurationError(f"rows is {rows}; it must be at least 2, or None for all")
+        require_shares(eps=eps)
+        require_counts(2, rows=2 if rows is None else rows)
         self.rows, self.eps = rows, eps
 
     def whiten(self, h: Tensor) -> Tensor:
@@ -82,10 +79,6 @@ class Whitened(Sided):
         factor = _cholesky((1 - self.eps) * covariance + self.eps * one)
         white = torch.linalg.solve_triangular(factor, (h.double() - mean).mT, upper=False).mT
         return white.to(h.dtype)
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"rows={self.rows}, eps={self.eps}"
 
 
 def _cholesky(matrix: Tensor) -> Tensor:

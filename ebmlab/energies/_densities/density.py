@@ -30,7 +30,6 @@ class Density(Energy):
     dim: int
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        """E(y), shape (*batch)."""
         return self.potential(self._vectors(y))
 
     def value_and_grad(

@@ -21,10 +21,6 @@ class Gaussian(Density):
         mean: μ (d).
         covariance: Σ (d, d), symmetric and positive definite.
 
-    Raises:
-        ShapeError: the covariance is not (d, d).
-        ConfigurationError: the covariance is not symmetric and positive definite.
-
     Example:
         >>> Gaussian(torch.zeros(2), torch.eye(2))(None, torch.ones(3, 2))
         tensor([1., 1., 1.])
@@ -60,7 +56,6 @@ class Gaussian(Density):
         return self
 
     def potential(self, y: Tensor) -> Tensor:
-        """Half the squared Mahalanobis distance."""
         return 0.5 * ((y - self.mean) @ self.whitening.mT).square().sum(-1)
 
     def slope(self, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -71,11 +66,9 @@ class Gaussian(Density):
 
     @property
     def log_z(self) -> Tensor:
-        """(d/2) log 2π + ½ log det Σ."""
         return self.scale.diagonal().log().sum() + 0.5 * self.dim * math.log(2 * math.pi)
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
-        """μ + L ξ with Σ = L Lᵀ."""
         noise = torch.randn(n, self.dim, generator=rng, device=rng.device, dtype=self.mean.dtype)
         return self.mean + noise @ self.scale.mT
 
@@ -87,10 +80,6 @@ class GaussianMixture(Density):
         means: μ (k, d).
         scale: σ > 0, shared by all components.
         weights: w (k), positive; normalized to sum to 1. None: equal.
-
-    Raises:
-        ShapeError: means or weights have other shapes.
-        ConfigurationError: scale or weights are not positive.
 
     Example:
         >>> mixture = GaussianMixture(torch.tensor([[-2.0, 0.0], [2.0, 0.0]]), scale=0.5)
@@ -118,7 +107,6 @@ class GaussianMixture(Density):
         self.register_buffer("log_weights", (weights / weights.sum()).log())
 
     def potential(self, y: Tensor) -> Tensor:
-        """Minus the log of the mixture of unnormalized components."""
         return -self._logs(y).logsumexp(0)
 
     def slope(self, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -130,20 +118,17 @@ class GaussianMixture(Density):
 
     def _logs(self, y: Tensor) -> Tensor:
         """Of each unnormalized component, (k, *batch): its own axis first, long ones last."""
-        means, log_weights = self.means, self.log_weights
         shape = (-1, *[1] * (y.ndim - 1))
-        squared = (y - means.reshape(-1, *[1] * (y.ndim - 1), self.dim)).square().sum(-1)
-        return log_weights.reshape(shape) - squared / (2 * self.scale**2)
+        squared = (y - self.means.reshape(*shape, self.dim)).square().sum(-1)
+        return self.log_weights.reshape(shape) - squared / (2 * self.scale**2)
 
     @property
     def log_z(self) -> Tensor:
-        """(d/2) log 2πσ²."""
         return torch.full_like(self.means[0, 0], 0.5 * self.dim) * math.log(
             2 * math.pi * self.scale**2
         )
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
-        """A component by its weight, then its Gaussian."""
         component = torch.multinomial(self.log_weights.exp(), n, replacement=True, generator=rng)
         noise = torch.randn(n, self.dim, generator=rng, device=rng.device, dtype=self.means.dtype)
         return self.means[component] + self.scale * noise
@@ -153,11 +138,7 @@ class Uniform(Density):
     """E(y) = 0 inside the box low <= y <= high and +∞ outside; log Z = Σ log(high - low).
 
     Args:
-        low, high: corners (d).
-
-    Raises:
-        ShapeError: the corners differ in shape.
-        ConfigurationError: low < high fails somewhere.
+        low, high: corners (d), low < high everywhere.
 
     Example:
         >>> Uniform(-torch.ones(2), torch.ones(2)).log_z
@@ -185,15 +166,12 @@ class Uniform(Density):
         return torch.where(inside, (0.0 * y).sum(-1), torch.inf)
 
     def slope(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        """0 or +∞, and 0."""
         return self.potential(y), torch.zeros_like(y)
 
     @property
     def log_z(self) -> Tensor:
-        """The log volume of the box."""
         return (self.high - self.low).log().sum()
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
-        """Uniform draws."""
         share = torch.rand(n, self.dim, generator=rng, device=rng.device, dtype=self.low.dtype)
         return self.low + share * (self.high - self.low)

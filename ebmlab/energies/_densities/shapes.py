@@ -5,9 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_positive
+from ebmlab._checks import require_counts, require_positive
 from ebmlab.energies._densities.density import Density, rejection
-from ebmlab.errors import ConfigurationError
 
 __all__ = ["Banana", "DoubleWell", "Funnel", "Ring"]
 
@@ -19,11 +18,6 @@ def _normal(n: int, dim: int, rng: torch.Generator) -> Tensor:
 def _exact(value: float) -> Tensor:
     """A number in double precision; a 0-d tensor leaves the type of others as it is."""
     return torch.tensor(value, dtype=torch.float64)
-
-
-def _require_dim(dim: int, least: int) -> None:
-    if dim < least:
-        raise ConfigurationError(f"dim is {dim}; it must be at least {least}")
 
 
 class DoubleWell(Density):
@@ -41,11 +35,10 @@ class DoubleWell(Density):
     def __init__(self, height: float = 2.0, dim: int = 2) -> None:
         super().__init__()
         require_positive("height", height)
-        _require_dim(dim, 1)
+        require_counts(dim=dim)
         self.height, self.dim = height, dim
 
     def potential(self, y: Tensor) -> Tensor:
-        """The quartic well in y₁, a unit Gaussian in the rest."""
         well = self.height * (y[..., 0].square() - 1).square()
         return well + 0.5 * y[..., 1:].square().sum(-1)
 
@@ -90,7 +83,6 @@ class Ring(Density):
         self.radius, self.width, self.dim = radius, width, 2
 
     def potential(self, y: Tensor) -> Tensor:
-        """The squared distance from the circle, in widths, halved."""
         return 0.5 * ((torch.linalg.vector_norm(y, dim=-1) - self.radius) / self.width).square()
 
     @property
@@ -156,7 +148,6 @@ class Banana(Density):
         return _exact(math.log(2 * math.pi * self.scale * self.width))
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
-        """Bend a Gaussian."""
         noise = _normal(n, 2, rng)
         first = self.scale * noise[:, 0]
         return torch.stack([first, self._bend(first) + self.width * noise[:, 1]], dim=-1)
@@ -179,11 +170,10 @@ class Funnel(Density):
     def __init__(self, dim: int = 2, scale: float = 3.0) -> None:
         super().__init__()
         require_positive("scale", scale)
-        _require_dim(dim, 2)
+        require_counts(2, dim=dim)
         self.dim, self.scale = dim, scale
 
     def potential(self, y: Tensor) -> Tensor:
-        """A Gaussian v, and Gaussians of variance e^v given it."""
         v, rest = y[..., 0], y[..., 1:]
         spread = 0.5 * rest.square().sum(-1) * (-v).exp() + 0.5 * (self.dim - 1) * v
         return 0.5 * (v / self.scale).square() + spread
@@ -194,6 +184,5 @@ class Funnel(Density):
         return _exact(0.5 * self.dim * math.log(2 * math.pi) + math.log(self.scale))
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
-        """v first, then the rest given it."""
         v = self.scale * _normal(n, 1, rng)
         return torch.cat([v, (v / 2).exp() * _normal(n, self.dim - 1, rng)], dim=-1)

@@ -15,11 +15,7 @@ class Bernoulli(Density):
     """E(y) = -aᵀy of y in {0, 1}; log Z = Σ log(1 + exp(a_i)) is a sum over states.
 
     Args:
-        logits: a (d), the log odds of 1 of each unit; -∞ for one that is never 1.
-
-    Raises:
-        ShapeError: the logits are not (d,).
-        ConfigurationError: a logit is NaN or +∞.
+        logits: a (d), the log odds of 1 of each unit, below +∞; -∞ for one that is never 1.
 
     Example:
         >>> fair = Bernoulli(torch.zeros(3))
@@ -39,19 +35,15 @@ class Bernoulli(Density):
         self.register_buffer("logits", logits.clone())
 
     def potential(self, y: Tensor) -> Tensor:
-        """-aᵀy."""
         return -weighed(y, self.logits).sum(-1)
 
     def slope(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        """-aᵀy and -a."""
         return self.potential(y), (-self.logits).expand_as(y)
 
     @property
     def log_z(self) -> Tensor:
-        """Σ log(1 + exp(a_i))."""
         return functional.softplus(self.logits, threshold=40).sum()
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
-        """Independent draws of 0 and 1."""
         share = torch.rand(n, self.dim, generator=rng, device=rng.device, dtype=self.logits.dtype)
         return (share < self.logits.sigmoid()).to(share)

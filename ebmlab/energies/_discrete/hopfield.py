@@ -4,9 +4,11 @@ import math
 from typing import Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ebmlab._checks import require_positive, require_tensor
+from ebmlab._checks import require_positive
+from ebmlab._events import require_vectors
+from ebmlab._held import hold
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.types import Tree
@@ -23,9 +25,6 @@ class Hopfield(Energy):
     Args:
         weights: W (n, n), a tensor or Parameter.
         bias: b (n), or None for 0.
-
-    Raises:
-        ShapeError: the weights are not (n, n), or bias or y not of length n.
 
     Example:
         >>> memory = Hopfield.storing(torch.tensor([[1.0, 1.0, 0.0, 0.0], [1.0, 0.0, 1.0, 0.0]]))
@@ -45,21 +44,14 @@ class Hopfield(Energy):
             raise ShapeError(f"weights have shape {tuple(weights.shape)}; they must be (n, n)")
         if bias is not None and bias.shape != weights.shape[:1]:
             raise ShapeError(f"bias has shape {tuple(bias.shape)}; it must be ({len(weights)},)")
-        for name, value in (("weights", weights), ("bias", bias)):
-            if isinstance(value, nn.Parameter):
-                self.register_parameter(name, value)
-            else:
-                self.register_buffer(name, None if value is None else value.clone())
+        hold(self, "weights", weights)
+        hold(self, "bias", bias)
 
     @classmethod
     def storing(cls, patterns: Tensor) -> Self:
         """The network that remembers patterns ξ (k, n) in {0, 1}: W = Σ (2ξ-1)(2ξ-1)ᵀ / n.
 
         Random patterns are kept up to k ≈ 0.138 n of them.
-
-        Raises:
-            ShapeError: patterns are not (k, n).
-            ConfigurationError: an entry is neither 0 nor 1.
 
         Source: Hebb 1949; Amit, Gutfreund, Sompolinsky 1985.
         """
@@ -76,8 +68,7 @@ class Hopfield(Energy):
         return w - w.diagonal().diag()
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        """E(y), shape (*batch)."""
-        spins = 2 * _of_length(len(self.weights), y) - 1
+        spins = 2 * require_vectors("y", y, len(self.weights), "Hopfield") - 1
         energy = -0.5 * ((spins @ self.bonds) * spins).sum(-1)
         return energy if self.bias is None else energy - spins @ self.bias
 
@@ -92,7 +83,7 @@ class Hopfield(Energy):
         """
         bonds = self.bonds.detach()
         bias = bonds.new_zeros(len(bonds)) if self.bias is None else self.bias.detach()
-        spins = 2 * _of_length(len(bonds), y).detach() - 1
+        spins = 2 * require_vectors("y", y, len(bonds), "Hopfield").detach() - 1
         for _ in range(sweeps):
             for i, row in enumerate(bonds):
                 local = spins @ row + bias[i]
@@ -110,10 +101,6 @@ class ModernHopfield(Energy):
         patterns: x (k, n), a tensor or Parameter.
         beta: β > 0; large ones keep patterns apart, small ones blend them.
 
-    Raises:
-        ShapeError: patterns are not (k, n), or y not of length n.
-        ConfigurationError: beta is not finite and positive.
-
     Example:
         >>> memory = ModernHopfield(torch.eye(3), beta=8.0)
         >>> memory.retrieve(torch.tensor([[0.7, 0.3, 0.0]])).round(decimals=1)
@@ -130,15 +117,11 @@ class ModernHopfield(Energy):
         _require_patterns(patterns)
         require_positive("beta", beta)
         self.beta = beta
-        if isinstance(patterns, nn.Parameter):
-            self.patterns = patterns
-        else:
-            self.register_buffer("patterns", patterns.clone())
+        hold(self, "patterns", patterns)
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        """E(y), shape (*batch)."""
         patterns = self.patterns
-        y = _of_length(patterns.shape[1], y)
+        y = require_vectors("y", y, patterns.shape[1], "ModernHopfield")
         nearness = (self.beta * (y @ patterns.mT)).logsumexp(-1) - math.log(len(patterns))
         longest = patterns.square().sum(-1).max()
         return 0.5 * (y.square().sum(-1) + longest) - nearness / self.beta
@@ -148,7 +131,7 @@ class ModernHopfield(Energy):
 
         No step raises E; one is enough where the patterns are far apart.
         """
-        y = _of_length(self.patterns.shape[1], y)
+        y = require_vectors("y", y, self.patterns.shape[1], "ModernHopfield")
         for _ in range(steps):
             y = (self.beta * (y @ self.patterns.mT)).softmax(-1) @ self.patterns
         return y
@@ -157,10 +140,3 @@ class ModernHopfield(Energy):
 def _require_patterns(patterns: Tensor) -> None:
     if patterns.ndim != 2 or 0 in patterns.shape:
         raise ShapeError(f"patterns have shape {tuple(patterns.shape)}; they must be (k, n)")
-
-
-def _of_length(length: int, y: Tree) -> Tensor:
-    y = require_tensor("y", y)
-    if y.shape[-1] != length:
-        raise ShapeError(f"y has shape {tuple(y.shape)}, but its length must be {length}")
-    return y

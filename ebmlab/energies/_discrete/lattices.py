@@ -3,14 +3,18 @@
 from abc import abstractmethod
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ebmlab._checks import require_tensor
+from ebmlab._checks import require_counts, require_tensor
+from ebmlab._held import hold
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.types import Tree
 
 __all__ = ["Ising", "Potts"]
+
+Grid = tuple[int, int]
+Number = float | Tensor
 
 
 class _Lattice(Energy):
@@ -21,17 +25,12 @@ class _Lattice(Energy):
 
     shows = ("shape", "periodic")
     takes_x = False
-    coupling: float | Tensor
-    field: float | Tensor
+    coupling: Number
+    field: Number
     _masks: Tensor
 
     def __init__(
-        self,
-        shape: tuple[int, int],
-        states: tuple[int, ...],
-        coupling: float | Tensor,
-        field: float | Tensor,
-        periodic: bool,
+        self, shape: Grid, states: tuple[int, ...], coupling: Number, field: Number, periodic: bool
     ) -> None:
         super().__init__()
         if len(shape) != 2 or min(shape) < 1:
@@ -43,15 +42,9 @@ class _Lattice(Energy):
             raise ShapeError(
                 f"field has shape {tuple(field.shape)}; it must broadcast to {self.event}"
             )
-        self._hold("coupling", coupling)
-        self._hold("field", field)
+        hold(self, "coupling", coupling)
+        hold(self, "field", field)
         self.register_buffer("_masks", self._painted(), persistent=False)
-
-    def _hold(self, name: str, value: float | Tensor) -> None:
-        if isinstance(value, Tensor) and not isinstance(value, nn.Parameter):
-            self.register_buffer(name, value.clone())
-        else:
-            setattr(self, name, value)
 
     @property
     def colors(self) -> tuple[Tensor, ...]:
@@ -74,7 +67,6 @@ class _Lattice(Energy):
         return color
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        """E(y), shape (*batch)."""
         y, ndim = require_tensor("y", y), len(self.event)
         if y.shape[-ndim:] != self.event:
             raise ShapeError(
@@ -119,10 +111,6 @@ class Ising(_Lattice):
         field: b, a number, or a tensor or Parameter that broadcasts to (h, w).
         periodic: whether opposite edges touch; a side of one or two sites has no further bond.
 
-    Raises:
-        ShapeError: y or the field is not of the grid's shape, J not one number.
-        ConfigurationError: shape is not two positive sizes.
-
     Example:
         >>> Ising((3, 3), coupling=1.0)(None, torch.ones(2, 3, 3))
         tensor([-18., -18.])
@@ -133,11 +121,7 @@ class Ising(_Lattice):
     y_ndim = 2
 
     def __init__(
-        self,
-        shape: tuple[int, int],
-        coupling: float | Tensor,
-        field: float | Tensor = 0.0,
-        periodic: bool = True,
+        self, shape: Grid, coupling: Number, field: Number = 0.0, periodic: bool = True
     ) -> None:
         super().__init__(shape, (), coupling, field, periodic)
 
@@ -152,15 +136,8 @@ class Potts(_Lattice):
     gradients are exact differences. Two states are an Ising model of coupling J / 2.
 
     Args:
-        shape: (h, w).
+        shape, coupling, field, periodic: as in `Ising`, b broadcasting to (h, w, k).
         states: k >= 2.
-        coupling: J, a number, or a tensor or Parameter of one.
-        field: b, a number, or a tensor or Parameter that broadcasts to (h, w, k).
-        periodic: whether opposite edges touch; a side of one or two sites has no further bond.
-
-    Raises:
-        ShapeError: y or the field is not of the grid's shape, J not one number.
-        ConfigurationError: shape is not two positive sizes, or there are fewer than two states.
 
     Example:
         >>> y = torch.nn.functional.one_hot(torch.tensor([[0, 1], [1, 1]]), 3).float()
@@ -174,14 +151,13 @@ class Potts(_Lattice):
 
     def __init__(
         self,
-        shape: tuple[int, int],
+        shape: Grid,
         states: int,
-        coupling: float | Tensor,
-        field: float | Tensor = 0.0,
+        coupling: Number,
+        field: Number = 0.0,
         periodic: bool = True,
     ) -> None:
-        if states < 2:
-            raise ConfigurationError(f"states is {states}; it must be at least 2")
+        require_counts(2, states=states)
         super().__init__(shape, (states,), coupling, field, periodic)
 
     def _spins(self, y: Tensor) -> Tensor:

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ebmlab._checks import require_generator, require_positive, require_tensor
+from ebmlab._checks import require_counts, require_generator, require_positive
+from ebmlab._events import require_vectors
 from ebmlab.energy import Energy
-from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.errors import ConfigurationError
 from ebmlab.protocols import Conditionals
 from ebmlab.types import Potential, Rng, Tree
 
@@ -33,10 +34,6 @@ class RBM(Energy):
         visible_bias: b (visible).
         hidden_bias: c (hidden).
 
-    Raises:
-        ConfigurationError: a size is below 1, or std is not positive.
-        ShapeError: v or h is not of its length.
-
     Example:
         >>> RBM(3, 2, std=1e-9)(None, torch.ones(1, 3)).detach()
         tensor([-1.3863])
@@ -49,8 +46,7 @@ class RBM(Energy):
 
     def __init__(self, visible: int, hidden: int, std: float = 0.01, rng: Rng = None) -> None:
         super().__init__()
-        if min(visible, hidden) < 1:
-            raise ConfigurationError(f"an RBM of {visible} x {hidden} units: both must be >= 1")
+        require_counts(visible=visible, hidden=hidden)
         require_positive("std", std)
         rng = torch.Generator().manual_seed(0) if rng is None else rng
         rng = require_generator(rng, "RBM", torch.device("cpu"))
@@ -59,8 +55,7 @@ class RBM(Energy):
         self.hidden_bias = nn.Parameter(torch.zeros(hidden))
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        """F(v), shape (*batch)."""
-        v = _sized("y", y, len(self.visible_bias))
+        v = require_vectors("y", y, len(self.visible_bias), "RBM")
         return -(v @ self.visible_bias) - _softplus(self.hidden_logits(v)).sum(-1)
 
     def hidden_energy(self, h: Tensor) -> Tensor:
@@ -68,7 +63,7 @@ class RBM(Energy):
 
         Z is the sum of exp(-hidden_energy) over the 2^hidden states of h.
         """
-        h = _sized("h", h, len(self.hidden_bias))
+        h = require_vectors("h", h, len(self.hidden_bias), "RBM")
         return -(h @ self.hidden_bias) - _softplus(self.visible_logits(h)).sum(-1)
 
     def hidden_logits(self, v: Tensor) -> Tensor:
@@ -91,9 +86,6 @@ class RBM(Energy):
         """The RBM of exp(-E(v, h) / T): a copy with all parameters divided by T.
 
         `rbm / T` is another energy: its hidden units are summed out before the division.
-
-        Raises:
-            ConfigurationError: the temperature is not finite and positive.
         """
         require_positive("temperature", temperature)
         visible, hidden = self.weights.shape
@@ -124,10 +116,9 @@ class JointRBM(Energy):
         self.rbm = rbm
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        """E(v, h), shape (*batch)."""
         rbm = self.rbm
-        v = _sized("y", y, len(rbm.visible_bias))
-        h = _sized("z", z, len(rbm.hidden_bias))
+        v = require_vectors("y", y, len(rbm.visible_bias), "JointRBM")
+        h = require_vectors("z", z, len(rbm.hidden_bias), "JointRBM")
         return -(v @ rbm.visible_bias) - (rbm.hidden_logits(v) * h).sum(-1)
 
 
@@ -172,7 +163,6 @@ class RBMConditionals(Conditionals):
         return h, v
 
     def sweep(self, u: Potential, y: Tensor, noise: Any) -> tuple[Tensor, Tensor]:
-        """Fresh hidden units, then all visible ones, and their energy under u."""
         with torch.no_grad():
             h = (noise[0] < self.rbm.hidden_logits(y).sigmoid()).to(y)
             v = (noise[1] < self.rbm.visible_logits(h).sigmoid()).to(y)
@@ -182,10 +172,3 @@ class RBMConditionals(Conditionals):
 def _softplus(logits: Tensor) -> Tensor:
     # The default gives way to the identity at 20, an error of 2e-9 that float64 would show.
     return functional.softplus(logits, threshold=40)
-
-
-def _sized(name: str, tree: Tree, size: int) -> Tensor:
-    tensor = require_tensor(name, tree)
-    if tensor.shape[-1] != size:
-        raise ShapeError(f"{name} has shape {tuple(tensor.shape)}, but its length must be {size}")
-    return tensor

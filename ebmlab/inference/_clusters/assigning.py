@@ -2,16 +2,17 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, final
+from typing import final
 
 import torch
 from torch import Tensor
 
 from ebmlab._checks import require_tensor
+from ebmlab._kinds import require_a
 from ebmlab.energies import ClusterEnergy
 from ebmlab.energy import Energy
-from ebmlab.errors import ConfigurationError
-from ebmlab.free_energy import Bound, Inference, Posterior
+from ebmlab.free_energy import Inference, Posterior
+from ebmlab.inference._atoms import one_atom
 from ebmlab.types import Rng, Tree
 
 __all__ = ["Assigning", "Logits", "target_codes"]
@@ -28,8 +29,7 @@ class Assigning(Inference):
         ConfigurationError: the energy has no logits.
     """
 
-    bound: ClassVar[Bound] = "upper"
-    point: ClassVar[bool] = True
+    point = True
 
     @abstractmethod
     def assign(self, logits: Logits, h: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -38,18 +38,12 @@ class Assigning(Inference):
     @final
     @torch.no_grad()
     def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
-        """The assignment of each datum, one atom."""
-        if not isinstance(energy, ClusterEnergy):
-            raise ConfigurationError(
-                f"{type(self).__name__} assigns clusters by an energy's logits, but "
-                f"{type(energy).__name__} has none: make it the head of a joint embedding, "
-                "FreeEnergy(Assignment(…), …)"
-            )
+        what = f"{type(self).__name__} assigns clusters by logits: the energy"
+        mend = "make FreeEnergy(Assignment(…), …) the head of a joint embedding"
         h = target_codes(y)
-        z, residual = self.assign(energy.logits, h)
-        zero = h.new_zeros(z.shape[:-1])
-        found = zero if residual is None else residual.to(h.dtype).expand(zero.shape)
-        return Posterior(z.to(h.dtype)[None], torch.ones_like(zero)[None], zero, found)
+        z, residual = self.assign(require_a(ClusterEnergy, what, energy, mend).logits, h)
+        found = None if residual is None else residual.to(h.dtype).expand(z.shape[:-1])
+        return one_atom(z.to(h.dtype), residual=found)
 
 
 def target_codes(y: Tree) -> Tensor:

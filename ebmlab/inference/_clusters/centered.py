@@ -6,10 +6,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_positive
+from ebmlab._checks import require_positive, require_shares
 from ebmlab._precise import SINGLE, Precise, precise
 from ebmlab._ranks import averaged
-from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import Posterior
 from ebmlab.inference._clusters.assigning import Assigning, Logits, target_codes
 from ebmlab.types import Tree
@@ -29,10 +28,6 @@ class Centered(Precise, Assigning):
             it.
         momentum: m in [0, 1].
 
-    Raises:
-        ConfigurationError: τ or m out of range; the free energy's temperature is not 0; the
-            energy has no logits.
-
     Example:
         >>> from ebmlab import FreeEnergy
         >>> from ebmlab.energies import Assignment
@@ -44,6 +39,7 @@ class Centered(Precise, Assigning):
     Source: Caron et al. 2021, arXiv:2104.14294.
     """
 
+    shows = ("temperature", "momentum")
     floors: ClassVar = {"center": SINGLE}
     center: Tensor
     clock: Tensor
@@ -57,24 +53,17 @@ class Centered(Precise, Assigning):
         super().__init__()
         if not callable(temperature):
             require_positive("temperature", temperature)
-        if not 0 <= momentum <= 1:
-            raise ConfigurationError(f"momentum is {momentum}; it must lie in [0, 1]")
+        require_shares(momentum=momentum)
         self.temperature, self.momentum = temperature, momentum
         self.register_buffer("center", torch.zeros(dim))
         self.register_buffer("clock", torch.zeros((), dtype=torch.long))
 
     def assign(self, logits: Logits, h: Tensor) -> tuple[Tensor, None]:
-        """The sharpened shares of the clusters."""
         sharp = self.temperature(self.clock) if callable(self.temperature) else self.temperature
         return (precise(logits((h - self.center).to(h.dtype))) / sharp).softmax(-1), None
 
     @torch.no_grad()
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior]) -> None:
-        """Move the center and the clock."""
         mean, _ = averaged(target_codes(y).reshape(-1, len(self.center)))
         self.center.lerp_(mean.to(self.center.dtype), 1 - self.momentum)
         self.clock += 1
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"temperature={self.temperature}, momentum={self.momentum}"

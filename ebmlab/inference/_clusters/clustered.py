@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from ebmlab._checks import require_counts
 from ebmlab._randomness import stream
 from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import Posterior
@@ -19,25 +20,23 @@ __all__ = ["Clustered"]
 class Clustered(Assigning):
     """z = the nearest of k centers, which K-means sets anew every so many commits.
 
-    The centers are the prototypes that the energy logits with, put there by K-means over a memory
-    of the latest codes and never moved by a gradient:
+    The centers are the prototypes that give the energy its logits. K-means over a memory of the
+    latest codes puts them there, and no gradient moves them:
 
         centers = Prototypes(dim, k)
         head = FreeEnergy(Assignment(centers), Clustered(centers, Memory(n, dim), every))
 
-    Until the memory holds as many codes as centers they stay where they are, which is anywhere:
-    `training.settle` clusters the data before the first step.
+    Until the memory holds as many codes as there are centers, the centers stay where they began,
+    which is anywhere: `training.settle` clusters the data before the first step.
 
     Args:
-        prototypes: set by K-means; their gradient is turned off.
-        memory: of codes, each commit's pushed; for DeepCluster as many as there are data.
+        prototypes: the centers; their gradient is turned off.
+        memory: of codes, to which each commit adds; for DeepCluster as large as the data set.
         every: commits from one K-means to the next: an epoch.
-        iterations: of K-means.
-        seed: of its starts; the same on all ranks.
+        iterations, seed: of K-means; all ranks share the seed.
 
     Raises:
-        ConfigurationError: every or iterations below 1, or a memory that is too small or of other
-            codes; T is not 0; the energy has no logits.
+        ConfigurationError: the memory is smaller than the number of centers, or of other codes.
 
     Example:
         >>> from ebmlab import FreeEnergy
@@ -52,6 +51,7 @@ class Clustered(Assigning):
     Source: Caron et al. 2018, arXiv:1807.05520; Caron et al. 2020, arXiv:2006.09882.
     """
 
+    shows = ("every", "iterations")
     clock: Tensor
 
     def __init__(
@@ -64,10 +64,7 @@ class Clustered(Assigning):
     ) -> None:
         super().__init__()
         k, dim = prototypes.weight.shape
-        if every < 1 or iterations < 1:
-            raise ConfigurationError(
-                f"every is {every}, iterations {iterations}; both must be at least 1"
-            )
+        require_counts(every=every, iterations=iterations)
         if len(memory.codes) < k or memory.codes.shape[1] != dim:
             raise ConfigurationError(
                 f"the memory keeps codes of shape {tuple(memory.codes.shape)}; {k} centers of "
@@ -79,13 +76,11 @@ class Clustered(Assigning):
         self.register_buffer("clock", torch.zeros((), dtype=torch.long))
 
     def assign(self, logits: Logits, h: Tensor) -> tuple[Tensor, None]:
-        """The nearest center, one-hot."""
         found = logits(h)
         return nn.functional.one_hot(found.argmax(-1), found.shape[-1]), None
 
     @torch.no_grad()
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior]) -> None:
-        """Push the codes into the memory; when it is time, cluster what the memory holds."""
         self.memory.push(target_codes(y))
         self.clock += 1
         clock, k = int(self.clock), len(self.prototypes.weight)
@@ -95,7 +90,3 @@ class Clustered(Assigning):
         if len(codes) >= k:
             rng = stream(self.seed, clock, rank=0)
             self.prototypes.weight.copy_(spherical_kmeans(codes, k, self.iterations, rng))
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"every={self.every}, iterations={self.iterations}"

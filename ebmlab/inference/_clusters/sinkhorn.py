@@ -5,9 +5,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_positive
+from ebmlab._checks import require_counts, require_positive
+from ebmlab._precise import precise_type
 from ebmlab._ranks import gathered, rank_count, totaled
-from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.errors import ShapeError
 from ebmlab.free_energy import Posterior
 from ebmlab.inference._clusters.assigning import Assigning, Logits, target_codes
 from ebmlab.networks import Memory
@@ -48,7 +49,7 @@ def balanced(
 
     Source: Cuturi 2013, arXiv:1306.0895; Caron et al. 2020, arXiv:2006.09882.
     """
-    kind = torch.promote_types(logits.dtype, torch.float32)
+    kind = precise_type(logits.dtype)
     top = logits.amax(-1, keepdim=True).to(kind)
     matrix = logits.to(kind) - top
     weight = torch.ones_like(top[:, 0]) if weights is None else weights.to(kind)
@@ -67,32 +68,32 @@ def balanced(
 def _by_products(
     logs: Tensor, mass: Tensor, weight: Tensor, iterations: int
 ) -> tuple[Tensor, Tensor]:
-    matrix, v, due = logs.exp_(), weight * mass.exp(), totaled(weight.sum()) / logs.shape[1]
+    matrix, v, share = logs.exp_(), weight * mass.exp(), totaled(weight.sum()) / logs.shape[1]
     u, rows = torch.zeros_like(matrix[0]), v
     total = u
     for _ in range(iterations):
         clusters = totaled(matrix.mT @ v)
-        total, u = u * clusters, due / clusters
+        total, u = u * clusters, share / clusters
         rows = matrix @ u
         v = weight / rows
     matrix *= u
-    return matrix.div_(rows[:, None]), (total / due - 1) / len(u)
+    return matrix.div_(rows[:, None]), (total / share - 1) / len(u)
 
 
 def _by_logarithms(
     logs: Tensor, mass: Tensor, weight: Tensor, iterations: int
 ) -> tuple[Tensor, Tensor]:
     """The same of logarithms: each sum of exponentials is taken about its largest."""
-    weight, due = weight.log(), (totaled(weight.sum()) / logs.shape[1]).log()
+    weight, share = weight.log(), (totaled(weight.sum()) / logs.shape[1]).log()
     v, u = weight + mass, torch.full_like(logs[0], -torch.inf)
     total = u
     for _ in range(iterations):
         clusters = gathered("sums", (logs + v[:, None]).logsumexp(0, keepdim=True)).logsumexp(0)
         total = u + clusters
         # A cluster that no row can enter stays empty: its infinities must not meet.
-        u = due - clusters.clamp(min=torch.finfo(clusters.dtype).min)
+        u = share - clusters.clamp(min=torch.finfo(clusters.dtype).min)
         v = weight - (logs + u).logsumexp(1)
-    return (logs + u).softmax(1), ((total - due).exp() - 1) / len(u)
+    return (logs + u).softmax(1), ((total - share).exp() - 1) / len(u)
 
 
 class Sinkhorn(Assigning):
@@ -104,14 +105,12 @@ class Sinkhorn(Assigning):
     Args:
         epsilon: ε > 0, in the units of the logits; the smaller, the harder.
         iterations: rounds of scaling.
-        memory: past codes, each commit's pushed, that enlarge the population once the memory is
-            full; they are clusters anew by the clusters of the day. One with views enlarges each
-            view of y by its own codes, y then being (…, views, b, dim).
+        memory: past codes that enlarge the population once the memory is full: each commit pushes
+            its codes, and the present logits assign all of them. A memory with views enlarges
+            each view of y by that view's codes; y is then (…, views, b, dim).
         memory_from: commits before the memory is used.
 
     Raises:
-        ConfigurationError: ε, iterations or memory_from out of range; T is not 0; the energy has
-            no logits.
         ShapeError: y is one code without a batch, or has not the views of the memory.
 
     Example:
@@ -125,6 +124,7 @@ class Sinkhorn(Assigning):
     Source: Caron et al. 2020, arXiv:2006.09882; Asano, Rupprecht, Vedaldi 2020, arXiv:1911.05371.
     """
 
+    shows = ("epsilon", "iterations")
     couples = True
     clock: Tensor
 
@@ -137,10 +137,8 @@ class Sinkhorn(Assigning):
     ) -> None:
         super().__init__()
         require_positive("epsilon", epsilon)
-        if iterations < 1 or memory_from < 0:
-            raise ConfigurationError(
-                f"iterations is {iterations}, memory_from {memory_from}; at least 1 and 0 are due"
-            )
+        require_counts(iterations=iterations)
+        require_counts(0, memory_from=memory_from)
         self.epsilon, self.iterations = epsilon, iterations
         self.memory, self.memory_from = memory, memory_from
         self.register_buffer("clock", torch.zeros((), dtype=torch.long))
@@ -148,7 +146,7 @@ class Sinkhorn(Assigning):
     def assign(self, logits: Logits, h: Tensor) -> tuple[Tensor, Tensor]:
         """The assignments, and how uneven the clusters were before the last iteration."""
         if h.ndim < 2:
-            raise ShapeError(f"y has shape {tuple(h.shape)}; a population (…, b, dim) is expected")
+            raise ShapeError(f"y has shape {tuple(h.shape)}; expected a population (…, b, dim)")
         found = logits(h)
         populations = found.reshape(-1, *found.shape[-2:])
         if self.memory is None:
@@ -179,14 +177,9 @@ class Sinkhorn(Assigning):
 
     @torch.no_grad()
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior]) -> None:
-        """Push the codes into the memory."""
         if self.memory is not None:
             self.memory.push(target_codes(y))
         self.clock += 1
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"epsilon={self.epsilon}, iterations={self.iterations}"
 
 
 def _stacked(parts: tuple[Tensor, ...]) -> Tensor:

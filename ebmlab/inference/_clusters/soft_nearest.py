@@ -16,10 +16,7 @@ class SoftNearest(Assigning):
     in a labeled support, this is PAWS's target. No gradient passes.
 
     Args:
-        sharpen: t in (0, 1] sharpens.
-
-    Raises:
-        ConfigurationError: t is not positive; T is not 0; the energy has no logits.
+        sharpen: t > 0; below 1 it sharpens.
 
     Example:
         >>> import torch
@@ -31,15 +28,12 @@ class SoftNearest(Assigning):
     Source: Assran et al. 2021, arXiv:2104.13963.
     """
 
+    shows = ("sharpen",)
+
     def __init__(self, sharpen: float = 0.25) -> None:
         super().__init__()
         require_positive("sharpen", sharpen)
         self.sharpen = sharpen
 
     def assign(self, logits: Logits, h: Tensor) -> tuple[Tensor, None]:
-        """The sharpened shares."""
         return (precise(logits(h)) / self.sharpen).softmax(-1), None
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"sharpen={self.sharpen}"

@@ -19,20 +19,11 @@ def nearest_directions(codes: Tensor, centers: Tensor) -> Tensor:
 
 @torch.no_grad()
 def spherical_kmeans(codes: Tensor, k: int, iterations: int, rng: torch.Generator) -> Tensor:
-    """k unit centers of codes: Lloyd's iterations that maximize Σ max_k cos(h, c_k).
+    """k unit centers (k, d) of codes (n, d), n >= k: Lloyd's steps up Σ max_k cos(h, c_k).
 
     Starts at k different codes. A center without codes takes the code that is least like its
     own, the next one the next. Deterministic given rng, in blocks of codes, so that n × k is
     never laid out.
-
-    Args:
-        codes: (n, d), n >= k, of any length but 0.
-        k: how many centers.
-        iterations: of assigning and averaging.
-        rng: picks the start.
-
-    Raises:
-        ShapeError: fewer codes than centers.
 
     Example:
         >>> codes = torch.tensor([[1.0, 0.1], [1.0, -0.1], [0.1, 3.0], [-0.1, 3.0]])

@@ -6,12 +6,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import require_index, require_tensor
+from ebmlab._checks import require_counts, require_index, require_tensor
 from ebmlab._precise import SINGLE, Precise, precise
 from ebmlab._randomness import stream
 from ebmlab.energy import Energy
-from ebmlab.errors import ConfigurationError
-from ebmlab.free_energy import Bound, Inference, Posterior
+from ebmlab.free_energy import Inference, Posterior
+from ebmlab.inference._atoms import one_atom
 from ebmlab.inference._clusters.spherical_kmeans import nearest_directions, spherical_kmeans
 from ebmlab.networks import Memory
 from ebmlab.types import Rng, Tree
@@ -27,18 +27,10 @@ class SuperClustered(Precise, Inference):
     codes than parts keeps its parts.
 
     Args:
-        dim: length of the codes, which are x after the encoder.
-        labels: how many y there are.
-        clusters: how many a.
-        parts: how many c in each super-class.
+        dim, labels, clusters, parts: as in `energies.SuperClasses`; the codes are x.
         size: of the memory, in codes.
         every: commits from one K-means to the next: an epoch.
-        iterations: of K-means.
-        seed: of its starts; the same on all ranks.
-
-    Raises:
-        ConfigurationError: every or iterations below 1; T is not 0.
-        DtypeError: y is not of whole numbers.
+        iterations, seed: of K-means; all ranks share the seed.
 
     Example:
         >>> from ebmlab import FreeEnergy
@@ -51,8 +43,8 @@ class SuperClustered(Precise, Inference):
     Source: Caron, Bojanowski, Mairal, Joulin 2019, arXiv:1905.01278.
     """
 
-    bound: ClassVar[Bound] = "upper"
-    point: ClassVar[bool] = True
+    shows = ("labels", "every", "iterations")
+    point = True
     floors: ClassVar = {"coarse": SINGLE, "fine": SINGLE}
     coarse: Tensor
     fine: Tensor
@@ -70,10 +62,7 @@ class SuperClustered(Precise, Inference):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        if every < 1 or iterations < 1:
-            raise ConfigurationError(
-                f"every is {every}, iterations {iterations}; both must be at least 1"
-            )
+        require_counts(every=every, iterations=iterations)
         self.labels, self.every = labels, every
         self.iterations, self.seed = iterations, seed
         # The last number of a row is its label.
@@ -85,7 +74,6 @@ class SuperClustered(Precise, Inference):
 
     @torch.no_grad()
     def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
-        """The nearest cluster and the nearest part, one-hot."""
         codes, label = require_tensor("x", x).detach(), require_index("y", y)
         clusters, parts = len(self.coarse), self.fine.shape[1]
         h = precise(codes)
@@ -96,13 +84,10 @@ class SuperClustered(Precise, Inference):
             -2, chosen[..., None, None].expand(*chosen.shape, 1, parts)
         )
         index = a * parts + own.squeeze(-2).argmax(-1)
-        z = nn.functional.one_hot(index, clusters * parts).to(codes.dtype)
-        zero = torch.zeros_like(z[..., 0])
-        return Posterior(z[None], torch.ones_like(zero)[None], zero, zero)
+        return one_atom(nn.functional.one_hot(index, clusters * parts).to(codes.dtype))
 
     @torch.no_grad()
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior]) -> None:
-        """Push codes and labels into the memory; when it is time, cluster what it holds."""
         # In half precision labels above 256 would be others.
         h, label = precise(require_tensor("x", x).detach()), require_index("y", y)
         self.memory.push(torch.cat([h, label[..., None].to(h.dtype)], -1))
@@ -121,12 +106,7 @@ class SuperClustered(Precise, Inference):
         for number in range(len(self.fine)):
             members = codes[group == number]
             if len(members) >= parts:
-                found = spherical_kmeans(members, parts, self.iterations, rng)
-                self.fine[number].copy_(found)
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"labels={self.labels}, every={self.every}, iterations={self.iterations}"
+                self.fine[number] = spherical_kmeans(members, parts, self.iterations, rng)
 
 
 def _directions(rng: torch.Generator, *shape: int) -> Tensor:

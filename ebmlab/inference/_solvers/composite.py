@@ -51,9 +51,6 @@ class LinearComposite(Composite):
         target: y, (rows, m).
         penalty, strength: R and c > 0.
 
-    Raises:
-        ShapeError: weight and target do not fit together.
-
     Example:
         >>> from ebmlab.inference import L1
         >>> LinearComposite(torch.eye(2), torch.ones(3, 2), L1(0.5))(torch.zeros(3, 2))
@@ -66,7 +63,7 @@ class LinearComposite(Composite):
         if weight.ndim != 2 or target.ndim != 2 or target.shape[1] != len(weight):
             raise ShapeError(
                 f"weight has shape {tuple(weight.shape)} and target {tuple(target.shape)}; "
-                "(m, dim) and (rows, m) are expected"
+                "expected (m, dim) and (rows, m)"
             )
         super().__init__(lambda z: (z @ weight.T - target).square().sum(-1), penalty, strength)
         self.weight, self.target = weight, target

@@ -22,28 +22,19 @@ class Descent(PointInference):
     """Minimize by z' = z - η ∇u(z) from many starts; η grows while u falls and halves where not.
 
     A step that would raise the energy (or reach NaN) is not taken, so the result is never above
-    its start; momentum begins again there. On a non-convex energy the best of the starts is an
-    upper bound of the minimum. `residual` is the norm of the gradient at the result (of its part
-    along the space). In a free energy the z found is a constant: first derivatives are right
-    (envelope theorem), second ones lack its motion.
+    its start; momentum begins again there. `residual` is the norm of the gradient at the result
+    (of its part along the space).
 
     Args:
-        starts: (k, *event), where each datum's descents begin; needed for inference, not for
-            `minimize`. Or each datum's own, (k, *batch, *event).
+        starts, chunk, unroll: see `PointInference`.
         steps: gradient steps, the most where a tolerance is given.
-        step_size: the first η.
+        step_size: the first η > 0.
         direction: which way to step: `Steepest()`, `HeavyBall()`, `AdaptiveMoments()`.
         space: where z stays, all of R^dim if left out; starts must lie in it.
-        tolerance: where a row stops, see `PointInference`; rows that do not get there are warned
-            of. None takes all steps: only the residual tells.
-        chunk: how many starts are descended at a time; None: all.
-        unroll: keep the graph of the steps on the z inferred.
+        tolerance: where a row stops, see `PointInference`; but None takes all steps.
 
     Raises:
-        ConfigurationError: steps < 1, step_size <= 0, a temperature other than 0, no starts, a
-            start outside the space or a space that is finite.
-        NonFiniteError: the energy is not finite at a start.
-        DivergenceError: the energy falls without bound.
+        ConfigurationError: a start lies outside the space, or the space is finite.
 
     Example:
         >>> from ebmlab.types import Potential
@@ -76,8 +67,6 @@ class Descent(PointInference):
         self.direction = Steepest() if direction is None else direction
 
     def search(self, u: Potential, start: Tensor, *, unroll: bool) -> Found:
-        """Descend every row of start (rows, *event); `unroll` keeps the graph of the steps."""
-
         def grad_of(point: Tensor) -> tuple[Tensor, Tensor]:
             return slope(u, point, create_graph=True) if unroll else u.value_and_grad(point)
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ebmlab._checks import require_positive
 from ebmlab._rows import rows
 from ebmlab.errors import ConfigurationError
 
@@ -25,20 +26,14 @@ class Direction(ABC):
         """The step (rows, *event) for step sizes (rows,), and the memory if it is taken."""
 
 
-class _Nothing(NamedTuple):
-    """The memory of a rule that needs none."""
-
-
 @dataclass(frozen=True)
 class Steepest(Direction):
     """z' = z - η ∇u(z)."""
 
-    def begin(self, z: Tensor) -> _Nothing:
-        """Nothing to remember."""
-        return _Nothing()
+    def begin(self, z: Tensor) -> tuple[()]:
+        return ()
 
-    def step(self, memory: _Nothing, grad: Tensor, size: Tensor) -> tuple[Tensor, _Nothing]:
-        """-η ∇u."""
+    def step(self, memory: tuple[()], grad: Tensor, size: Tensor) -> tuple[Tensor, tuple[()]]:
         return -rows(size, grad) * grad, memory
 
 
@@ -53,9 +48,6 @@ class HeavyBall(Direction):
     Args:
         momentum: μ, 0 <= μ < 1.
 
-    Raises:
-        ConfigurationError: the momentum is not in [0, 1).
-
     Source: Polyak 1964; O'Donoghue, Candès 2015, arXiv:1204.3982 (restart where u rises).
     """
 
@@ -65,11 +57,9 @@ class HeavyBall(Direction):
         _require_rate("momentum", self.momentum)
 
     def begin(self, z: Tensor) -> _Velocity:
-        """At rest."""
         return _Velocity(torch.zeros_like(z))
 
     def step(self, memory: _Velocity, grad: Tensor, size: Tensor) -> tuple[Tensor, _Velocity]:
-        """μ v - η ∇u."""
         velocity = self.momentum * memory.velocity - rows(size, grad) * grad
         return velocity, _Velocity(velocity)
 
@@ -88,9 +78,6 @@ class AdaptiveMoments(Direction):
         mean_decay, square_decay: how much of each mean is kept at a step, in [0, 1).
         floor: ε > 0, beside the root of the mean square.
 
-    Raises:
-        ConfigurationError: a decay is not in [0, 1), or the floor is not positive.
-
     Source: Kingma, Ba 2015, arXiv:1412.6980.
     """
 
@@ -101,11 +88,9 @@ class AdaptiveMoments(Direction):
     def __post_init__(self) -> None:
         _require_rate("mean_decay", self.mean_decay)
         _require_rate("square_decay", self.square_decay)
-        if not self.floor > 0:
-            raise ConfigurationError(f"floor is {self.floor}; it must be positive")
+        require_positive("floor", self.floor)
 
     def begin(self, z: Tensor) -> _Moments:
-        """No gradient seen yet."""
         return _Moments(z.new_zeros(len(z)), torch.zeros_like(z), torch.zeros_like(z))
 
     def step(self, memory: _Moments, grad: Tensor, size: Tensor) -> tuple[Tensor, _Moments]:

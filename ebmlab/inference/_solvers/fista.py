@@ -31,7 +31,6 @@ class Momentum(NamedTuple):
 
     @classmethod
     def begin(cls, z: Tensor) -> Self:
-        """At rest."""
         return cls(z, z.clone(), torch.ones_like(z[:, 0]))
 
     def moved(self, new: Tensor, accelerate: bool) -> Self:

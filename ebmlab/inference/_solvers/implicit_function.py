@@ -1,7 +1,5 @@
 """How an argmin moves with the energy: the derivative of the implicit function."""
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
@@ -9,7 +7,7 @@ from ebmlab._checks import require_non_negative
 from ebmlab._slopes import slope
 from ebmlab.energy import Energy
 from ebmlab.errors import GradientError
-from ebmlab.free_energy import Bound, Inference, Posterior
+from ebmlab.free_energy import Inference, Posterior
 from ebmlab.inference._solvers.point import clamped
 from ebmlab.types import Potential, Rng, Tree, as_potential
 
@@ -29,7 +27,6 @@ def implicit(u: Potential, argmin: Tensor, *, damping: float = 0.0) -> Tensor:
 
     Raises:
         GradientError: the Hessian of a row is not positive definite.
-        ConfigurationError: the damping is negative.
 
     Example:
         >>> b = torch.tensor([[1.0, 2.0]], requires_grad=True)
@@ -78,10 +75,6 @@ class Implicit(Inference):
         infer: finds one z per datum; it has to converge.
         damping: λ of `implicit`.
 
-    Raises:
-        GradientError: the Hessian at a z is not positive definite.
-        ConfigurationError: the damping is negative, or a temperature other than 0.
-
     Example:
         >>> from ebmlab import FunctionEnergy
         >>> from ebmlab.inference import LBFGS
@@ -92,8 +85,7 @@ class Implicit(Inference):
         tensor([[2., 2.]])
     """
 
-    bound: ClassVar[Bound] = "upper"
-    point: ClassVar[bool] = True
+    point = True
 
     def __init__(self, infer: Inference, damping: float = 0.0) -> None:
         super().__init__()
@@ -101,7 +93,6 @@ class Implicit(Inference):
         self.infer, self.damping = infer, damping
 
     def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
-        """The posterior of `infer`, its atoms with their derivative."""
         q = self.infer(energy, x, y, rng=rng)
         if not torch.is_grad_enabled():
             return q

@@ -5,8 +5,8 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
+from ebmlab._checks import require_counts
 from ebmlab._rows import depth_limit, finite_rows, norms, require_finite, row_sums, rows, select
-from ebmlab.errors import ConfigurationError
 from ebmlab.inference._solvers.convergence import Progress, ratio
 from ebmlab.inference._solvers.implicit_function import implicit
 from ebmlab.inference._solvers.line_search import Bracket
@@ -34,12 +34,6 @@ class LBFGS(PointInference):
     With `minimize(…, unroll=True)` the argmin carries the derivative of the implicit function (see
     `implicit`), not that of the steps.
 
-    Raises:
-        ConfigurationError: steps or history < 1, tolerance <= 0, a temperature other than 0, or no
-            starts.
-        NonFiniteError: the energy is not finite at a start.
-        DivergenceError: the energy falls without bound.
-
     Example:
         >>> u = Potential(lambda z: (z - 1).square().sum(-1))
         >>> LBFGS().minimize(u, torch.zeros(2, 3)).energy < 1e-8
@@ -58,12 +52,10 @@ class LBFGS(PointInference):
         chunk: int | None = None,
     ) -> None:
         super().__init__(starts, steps=steps, tolerance=tolerance, chunk=chunk)
-        if history < 1:
-            raise ConfigurationError(f"history is {history}; it must be at least 1")
+        require_counts(history=history)
         self.history = history
 
     def search(self, u: Potential, start: Tensor, *, unroll: bool) -> Found:
-        """Minimize every row of start (rows, *event)."""
         shape, begin = start.shape, start.detach().reshape(len(start), -1)
 
         def grad_of(flat: Tensor) -> tuple[Tensor, Tensor]:
@@ -115,7 +107,6 @@ class _Memory(NamedTuple):
 
     @classmethod
     def empty(cls, z: Tensor, history: int) -> Self:
-        """No pairs yet."""
         none = z.new_zeros(len(z), history, z.shape[1])
         return cls(none, none, none[..., 0])
 
@@ -129,7 +120,6 @@ class _Memory(NamedTuple):
         return select(take, type(self)(*shifted), self)
 
     def forget(self, where: Tensor) -> Self:
-        """No pairs in these rows."""
         return self._replace(inverse=self.inverse.masked_fill(where[:, None], 0.0))
 
     def blank(self) -> Tensor:
@@ -168,7 +158,6 @@ class _Walk(NamedTuple):
 
     @classmethod
     def begin(cls, z: Tensor, energy: Tensor, grad: Tensor, history: int) -> Self:
-        """At the start, about to go down the gradient."""
         memory = _Memory.empty(z, history)
         never = torch.zeros_like(energy, dtype=torch.bool)
         progress = Progress.begin(z, norms(grad), energy)
@@ -177,7 +166,6 @@ class _Walk(NamedTuple):
         )
 
     def trial(self) -> Tensor:
-        """The points to evaluate next."""
         return self.z + self.bracket.step[:, None] * self.direction
 
     def advance(self, energy: Tensor, grad: Tensor, done: Tensor) -> Self:

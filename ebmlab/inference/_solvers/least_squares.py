@@ -25,9 +25,6 @@ class LeastSquares(Potential):
     Args:
         residuals: r, maps z (rows, *event) to (rows, m), each row on its own.
 
-    Raises:
-        ShapeError: the residuals are not (rows, m).
-
     Example:
         >>> u = LeastSquares(lambda z: 2 * z - 1)
         >>> u(torch.ones(1, 3))
@@ -46,8 +43,8 @@ class LeastSquares(Potential):
         r = self._residuals(z)
         if r.ndim != 2 or len(r) != len(z):
             raise ShapeError(
-                f"the residuals of z {tuple(z.shape)} have shape {tuple(r.shape)}; "
-                f"({len(z)}, m) is expected: flatten what each row has"
+                f"the residuals of z {tuple(z.shape)} have shape {tuple(r.shape)}; expected "
+                f"({len(z)}, m): flatten what each row has"
             )
         return r
 

@@ -3,7 +3,7 @@
 from typing import NamedTuple, Self
 
 import torch
-from torch import Tensor
+from torch import Size, Tensor
 
 from ebmlab._checks import require_non_negative
 from ebmlab._rows import norms, require_finite, row_sums, select
@@ -37,9 +37,7 @@ class LevenbergMarquardt(PointInference):
     `implicit`), not that of the steps.
 
     Raises:
-        ConfigurationError: steps < 1, damping < 0, tolerance <= 0, a temperature other than 0, no
-            starts, or an energy whose residuals are not known.
-        NonFiniteError: the residuals or slopes are not finite at a start.
+        ConfigurationError: the residuals of the energy are unknown.
 
     Example:
         >>> u = LeastSquares(lambda z: torch.cat([10 * (z[:, 1:] - z[:, :1] ** 2), 1 - z], 1))
@@ -62,14 +60,10 @@ class LevenbergMarquardt(PointInference):
         require_non_negative("damping", damping)
         self.damping = damping
 
-    def potential(
-        self, energy: Energy, x: Tree, y: Tree, shape: torch.Size, rng: Rng
-    ) -> Potential:
-        """The sum of squares that the energy is."""
+    def potential(self, energy: Energy, x: Tree, y: Tree, shape: Size, rng: Rng) -> Potential:
         return least_squares_of(energy, x, y, shape)
 
     def search(self, u: Potential, start: Tensor, *, unroll: bool) -> Found:
-        """Minimize every row of start (rows, *event)."""
         if not isinstance(u, LeastSquares):
             raise ConfigurationError(MISSING)
         z = start.detach()

@@ -43,8 +43,8 @@ class Bracket(NamedTuple):
         rounding hides the fall of φ, its slope vouches for it.
         """
         finite = energy.isfinite() & slope.isfinite()
-        due = self.start_energy + DESCENT * self.step * self.start_slope
-        fallen = (energy <= due) & (energy < self.start_energy)
+        enough_fall = self.start_energy + DESCENT * self.step * self.start_slope
+        fallen = (energy <= enough_fall) & (energy < self.start_energy)
         # Energies are sums whose terms cancel: their noise is larger than ε of the sum.
         noise = torch.finfo(energy.dtype).eps ** (2 / 3) * self.start_energy.abs()
         level = energy <= self.start_energy + noise

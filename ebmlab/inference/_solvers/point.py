@@ -3,17 +3,17 @@
 import copy
 import warnings
 from abc import ABC, abstractmethod
-from typing import ClassVar, NamedTuple, Self, final
+from typing import NamedTuple, Self, final
 
 import torch
-from torch import Tensor
+from torch import Size, Tensor
 
-from ebmlab._checks import require_positive
+from ebmlab._checks import require_counts, require_positive
 from ebmlab._randomness import replayed
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, DivergenceError, ShapeError
-from ebmlab.free_energy import Bound, Inference, Posterior
-from ebmlab.inference._atoms import data_batch, in_front, pick, spread
+from ebmlab.free_energy import Inference, Posterior
+from ebmlab.inference._atoms import data_batch, pick, starts_of_each
 from ebmlab.types import Minimum, Potential, Rng, Tree, as_potential
 
 __all__ = ["Found", "NotConvergedWarning", "PointInference", "clamped", "require_bounded"]
@@ -37,7 +37,8 @@ class PointInference(Inference, ABC):
 
     A subclass writes `search`. On a non-convex energy the best of the starts is an upper bound of
     the minimum. The z found is a constant of the free energy, whose first derivatives are right
-    all the same (envelope theorem: ∂z E = 0 there); where a loss sees z itself, see `Implicit`.
+    all the same (envelope theorem: ∂z E = 0 there), while second ones lack its motion; where a
+    loss sees z itself, see `Implicit`.
 
     Args:
         starts: where each datum's searches begin: (k, *event), or (k, *batch, *event) for
@@ -47,17 +48,18 @@ class PointInference(Inference, ABC):
             the largest on its way, and the step to the minimum, by the curvature at z, at most τ
             times the way from its start. No unit and no offset of u or z plays a part; what is
             rounding has converged. None is √ε of the dtype, 1.5e-8 in float64 and 3.5e-4 in
-            float32. Rows that end before are warned of.
+            float32. A warning tells of rows that end before.
         chunk: how many starts are searched at a time, which bounds the memory; None: all.
         unroll: keep the graph of the search on z.
 
     Raises:
-        ConfigurationError: steps < 1, tolerance <= 0, chunk < 1, T other than 0, no starts.
+        ConfigurationError: there are no starts to infer from.
+        NonFiniteError: u is not finite at a start.
+        DivergenceError: u falls without bound.
         ShapeError: starts have fewer dimensions than k and z's event, or other batches than y.
     """
 
-    bound: ClassVar[Bound] = "upper"
-    point: ClassVar[bool] = True
+    point = True
     starts: Tensor | None
 
     def __init__(
@@ -70,10 +72,7 @@ class PointInference(Inference, ABC):
         unroll: bool = False,
     ) -> None:
         super().__init__()
-        if steps < 1:
-            raise ConfigurationError(f"steps is {steps}; it must be at least 1")
-        if chunk is not None and chunk < 1:
-            raise ConfigurationError(f"chunk is {chunk}; it must be at least 1, or None for all")
+        require_counts(steps=steps, chunk=1 if chunk is None else chunk)
         if tolerance is not None:
             require_positive("tolerance", tolerance)
         self.register_buffer("starts", None if starts is None else starts.clone())
@@ -81,23 +80,15 @@ class PointInference(Inference, ABC):
 
     @abstractmethod
     def search(self, u: Potential, start: Tensor, *, unroll: bool) -> Found:
-        """Minimize u from every row of start (rows, *event), each on its own."""
+        """Minimize u from each row of start (rows, *event); `unroll` keeps the steps' graph."""
 
-    def potential(
-        self, energy: Energy, x: Tree, y: Tree, shape: torch.Size, rng: Rng
-    ) -> Potential:
+    def potential(self, energy: Energy, x: Tree, y: Tree, shape: Size, rng: Rng) -> Potential:
         """u(z) of rows that are `shape` laid flat; a solver that needs its parts asks for them."""
         return clamped(energy, x, y, shape, rng)
 
     @final
     def minimize(self, u: Potential, start: Tensor, *, unroll: bool = False) -> Minimum:
-        """The minima reached from start (rows, *event).
-
-        Raises:
-            ShapeError: start has no rows.
-            NonFiniteError: u is not finite at a start.
-            DivergenceError: u falls without bound.
-        """
+        """The minima reached from start (rows, *event)."""
         if start.ndim < 1 or len(start) == 0:
             raise ShapeError(f"start has shape {tuple(start.shape)}; it must be (rows, *event)")
         found = self.search(as_potential(u), start, unroll=unroll)
@@ -135,7 +126,6 @@ class PointInference(Inference, ABC):
         return twin
 
     def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
-        """The lowest z found for each datum, and its residual."""
         if self.starts is None:
             raise ConfigurationError(
                 f"{type(self).__name__} infers z from `starts` (k, *event); none were given"
@@ -146,13 +136,9 @@ class PointInference(Inference, ABC):
     def infer_from(
         self, starts: Tensor, energy: Energy, x: Tree, y: Tree, *, rng: Rng = None
     ) -> Posterior:
-        """The lowest z reached from starts (k, *event), or (k, *batch, *event), and its residual.
-
-        Raises:
-            ShapeError: the starts are of another shape.
-        """
+        """The lowest z reached from starts (k, *event) or (k, *batch, *event)."""
         batch = data_batch(energy, x, y)
-        starts = self._spread(starts, energy, batch)
+        starts = starts_of_each(starts, energy.z_ndim, batch, type(self).__name__)
         best = [
             self._lowest(self.potential(energy, x, y, part.shape, rng), part, batch)
             for part in starts.split(self.chunk or len(starts))
@@ -162,25 +148,12 @@ class PointInference(Inference, ABC):
         one, residual = torch.ones_like(found.energy), found.residual[0]
         return Posterior(found.argmin, one, torch.zeros_like(residual), residual)
 
-    def _lowest(self, u: Potential, part: Tensor, batch: torch.Size) -> Found:
+    def _lowest(self, u: Potential, part: Tensor, batch: Size) -> Found:
         """The best of some starts (k, *batch, *event), each part (1, *batch, ...)."""
         event = part.shape[1 + len(batch) :]
         found = self.search(u, part.reshape(-1, *event), unroll=self.unroll)
         lead = part.shape[: 1 + len(batch)]
         return _pick(Found(*(t.reshape(*lead, *t.shape[1:]) for t in found)))
-
-    def _spread(self, starts: Tensor, energy: Energy, batch: torch.Size) -> Tensor:
-        """Starts of every datum, (k, *batch, *event)."""
-        if starts.ndim == 1 + energy.z_ndim:
-            return spread(in_front(starts, batch), batch)
-        event = starts.shape[starts.ndim - energy.z_ndim :]
-        if starts.ndim < 1 + energy.z_ndim or starts.shape[1:] != (*batch, *event):
-            raise ShapeError(
-                f"{type(self).__name__}: starts has shape {tuple(starts.shape)}; it must be "
-                f"(k, *event) or (k, *batch, *event), with {energy.z_ndim} event dimensions and "
-                f"the batch {tuple(batch)}"
-            )
-        return starts
 
     def _warn(self, converged: Tensor) -> None:
         if not bool(converged.all()):
@@ -198,7 +171,7 @@ def _pick(found: Found) -> Found:
     return Found(*(pick(part, best) for part in found))
 
 
-def clamped(energy: Energy, x: Tree, y: Tree, shape: torch.Size, rng: Rng) -> Potential:
+def clamped(energy: Energy, x: Tree, y: Tree, shape: Size, rng: Rng) -> Potential:
     """u(z) = E(x, y, z) of rows (n, *event) that are (k, *batch, *event) laid flat."""
     replay = replayed(rng, type(energy).__name__) if energy.stochastic else lambda: None
 

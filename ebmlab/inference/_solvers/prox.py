@@ -6,7 +6,8 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import require_non_negative, require_tensor
+from ebmlab._checks import require_counts, require_non_negative, require_tensor
+from ebmlab._held import hold
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.inference import spaces
@@ -38,25 +39,17 @@ class Penalty(Energy):
         """R(z), shape (*batch)."""
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        """R of the codes that arrive as y."""
         return self.value(require_tensor("y", y))
 
 
 class _Weighted(Penalty):
+    shows = ("weight",)
     weight: float | Tensor
 
     def __init__(self, weight: float | Tensor) -> None:
         super().__init__()
         require_non_negative("weight", weight)
-        if isinstance(weight, Tensor) and not isinstance(weight, nn.Parameter):
-            self.register_buffer("weight", weight)
-        else:
-            self.weight = weight
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        shown = self.weight if isinstance(self.weight, float | int) else tuple(self.weight.shape)
-        return f"weight={shown}"
+        hold(self, "weight", weight)
 
 
 class L1(_Weighted):
@@ -65,9 +58,6 @@ class L1(_Weighted):
     Args:
         weight: λ >= 0, a number or one for each entry (dim,); a Parameter is learned.
         nonnegative: whether z >= 0 as well.
-
-    Raises:
-        ConfigurationError: weight is negative or not finite.
 
     Example:
         >>> L1(1.0).prox(torch.tensor([[-3.0, 0.5, 2.0]]), 1.0)
@@ -81,7 +71,6 @@ class L1(_Weighted):
         self.nonnegative = nonnegative
 
     def value(self, z: Tensor) -> Tensor:
-        """Σ_j λ_j |z_j|."""
         total = (self.weight * z.abs()).sum(-1)
         return _where((z >= 0).all(-1), total) if self.nonnegative else total
 
@@ -100,10 +89,6 @@ class Group(_Weighted):
         weight: λ >= 0, a number or one for each group.
         size: how many entries a group has; it divides dim.
 
-    Raises:
-        ConfigurationError: weight is negative or not finite, or size < 1.
-        ShapeError: size does not divide the length of z.
-
     Example:
         >>> Group(1.0, 2).prox(torch.tensor([[3.0, 4.0, 0.1, 0.1]]), 2.5)
         tensor([[1.5000, 2.0000, 0.0000, 0.0000]])
@@ -113,12 +98,10 @@ class Group(_Weighted):
 
     def __init__(self, weight: float | Tensor, size: int) -> None:
         super().__init__(weight)
-        if size < 1:
-            raise ConfigurationError(f"size is {size}; a group has at least 1 entry")
+        require_counts(size=size)
         self.size = size
 
     def value(self, z: Tensor) -> Tensor:
-        """λ Σ_g ‖z_g‖."""
         return (self.weight * torch.linalg.vector_norm(self._groups(z), dim=-1)).sum(-1)
 
     def prox(self, z: Tensor, step: float | Tensor) -> Tensor:
@@ -137,13 +120,12 @@ class Group(_Weighted):
 class Box(Penalty):
     """R(z) = 0 where low <= z_j <= high for all j, +inf elsewhere; prox: the nearest such point.
 
-    Raises:
-        ConfigurationError: low is not below high.
-
     Example:
         >>> Box(-1.0, 1.0).prox(torch.tensor([[-3.0, 0.5]]), 1.0)
         tensor([[-1.0000, 0.5000]])
     """
+
+    shows = ("low", "high")
 
     def __init__(self, low: float, high: float) -> None:
         super().__init__()
@@ -152,16 +134,11 @@ class Box(Penalty):
         self.low, self.high = low, high
 
     def value(self, z: Tensor) -> Tensor:
-        """0 inside, +inf outside."""
         return _where(((z >= self.low) & (z <= self.high)).all(-1), z.new_zeros(z.shape[:-1]))
 
     def prox(self, z: Tensor, step: float | Tensor) -> Tensor:
         """Z clipped to the box; on its faces the slope is 0, which that of clamp is not always."""
         return nn.functional.hardtanh(z, self.low, self.high)
-
-    def extra_repr(self) -> str:
-        """What `print` shows."""
-        return f"low={self.low}, high={self.high}"
 
 
 class NonNegative(Box):
@@ -187,11 +164,9 @@ class OnSimplex(Penalty):
     """
 
     def value(self, z: Tensor) -> Tensor:
-        """0 on the simplex, +inf elsewhere."""
         return _where(spaces.Simplex(z.shape[-1]).contains(z), z.new_zeros(z.shape[:-1]))
 
     def prox(self, z: Tensor, step: float | Tensor) -> Tensor:
-        """The projection."""
         return spaces.Simplex(z.shape[-1]).project(z)
 
 

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Size, Tensor
 
 from ebmlab._rows import depth_limit, finite_rows, norms, require_finite, row_sums, rows, select
 from ebmlab._slopes import slope
@@ -31,22 +31,15 @@ class Proximal(PointInference):
     length of the proximal gradient, which is 0 at a minimum; no row ends above its start.
 
     Args:
-        starts: (k, dim), or (k, *batch, dim) for each datum's own; needed for inference, not for
-            `minimize`. One start of zeros will do where f is convex.
+        starts, chunk, unroll: see `PointInference`; one start of zeros will do where f is convex.
         steps: the most steps that a row takes.
         tolerance: τ; a row has converged where its residual <= τ times ‖∇f‖ at its start or at z,
-            the larger: no unit and no offset plays a part. None is √ε of the dtype. Rows that
-            end before are warned of.
+            the larger: no unit and no offset plays a part. None is √ε of the dtype.
         accelerate: whether w runs ahead of z (FISTA) or is z (ISTA).
         compile: compile ten steps into one program, where the decoder is linear.
-        chunk: how many starts are searched at a time; None: all.
-        unroll: keep the graph of the steps on the z inferred.
 
     Raises:
-        ConfigurationError: steps < 1, tolerance <= 0, a temperature other than 0, no starts, or an
-            energy that is not f + R: a `Reconstruction` whose prior is a `Penalty`.
-        NonFiniteError: the energy is not finite at a start.
-        DivergenceError: the energy falls without bound.
+        ConfigurationError: the energy is not f + R, as a `Reconstruction` with such a prior is.
 
     Example:
         >>> from ebmlab.inference import L1, Composite
@@ -71,14 +64,10 @@ class Proximal(PointInference):
         super().__init__(starts, steps=steps, tolerance=tolerance, chunk=chunk, unroll=unroll)
         self.accelerate, self.compiled = accelerate, compile
 
-    def potential(
-        self, energy: Energy, x: Tree, y: Tree, shape: torch.Size, rng: Rng
-    ) -> Potential:
-        """The smooth part of the energy and its penalty."""
+    def potential(self, energy: Energy, x: Tree, y: Tree, shape: Size, rng: Rng) -> Potential:
         return composite_of(energy, x, y, shape) or clamped(energy, x, y, shape, rng)
 
     def search(self, u: Potential, start: Tensor, *, unroll: bool) -> Found:
-        """Minimize every row of start (rows, dim); `unroll` keeps the graph of the steps."""
         if not isinstance(u, Composite):
             raise ConfigurationError(
                 "Proximal minimizes a smooth part plus a penalty, and finds none here: give the "
@@ -147,7 +136,6 @@ class _Walk(NamedTuple):
 
     @classmethod
     def begin(cls, z: Tensor, grad: Tensor) -> "_Walk":
-        """At rest, with L = 1."""
         one = torch.ones_like(z[:, 0]).detach()
         unknown = torch.full_like(one, torch.inf)
         return cls(Momentum.begin(z), one, unknown, z.detach(), grad.detach())
@@ -166,7 +154,6 @@ class _Walk(NamedTuple):
         )
 
     def trial(self, u: Composite, grad: Tensor) -> Tensor:
-        """The points that a proximal step of 1 / L leads to."""
         step = 1 / self.curvature[:, None]
         return u.prox(self.momentum.ahead - step * grad, step)
 
