@@ -53,7 +53,7 @@ BROKEN_FORWARDS = [
     ("a function", lambda e, x, y: e.cost(x, y) + random.random()),
     ("a function", lambda e, x, y: e.cost(x, y) + (1.0 if x is y else 0.0)),
     ("gradients reach", lambda e, x, y: e.cost(x, y).detach()),
-    ("no gradient to width$", lambda e, x, y: (y - x).square().sum(-1) + e.offset),
+    ("no gradient to width;", lambda e, x, y: (y - x).square().sum(-1) + e.offset),
     ("carries no gradient to y", lambda e, x, y: e.cost(x, y.detach())),
     ("^gradcheck", lambda e, x, y: e.cost(x, y) + y.detach().square().sum(-1)),
     ("^gradcheck", lambda e, x, y: e.cost(x.detach(), y)),

@@ -53,7 +53,7 @@ BROKEN_LOSSES = [
     ("value: expected a scalar", lambda o, e, x, y, loss: worth(e(x, y))),
     ("value: expected a finite", lambda o, e, x, y, loss: worth(loss.value * torch.nan)),
     ("value: it carries no graph", lambda o, e, x, y, loss: worth(loss.value.detach())),
-    ("no gradient to width$", lambda o, e, x, y, loss: worth(e.offset + y.sum())),
+    ("no gradient to width;", lambda o, e, x, y, loss: worth(e.offset + y.sum())),
     ("global generator", lambda o, e, x, y, loss: worth(loss.value + torch.rand(()))),
     ("same generator", lambda o, e, x, y, loss: worth(loss.value + random.random())),
     ("input untouched", lambda o, e, x, y, loss: (y.add_(1.0), loss)[1]),
