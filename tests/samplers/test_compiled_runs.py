@@ -110,7 +110,7 @@ def test_many_energies_and_shapes_are_served(traced, short):
         for k, energy in enumerate(energies):
             start = randn(3 + k, 2)
             fast, eager = (
-                run(MALA(0.1), energy.given(), start, steps=4, rng=generator(1), compile=way)
+                run(LANGEVIN, energy.given(), start, steps=4, rng=generator(1), compile=way)
                 for way in (True, False)
             )
             torch.testing.assert_close(fast, eager)
