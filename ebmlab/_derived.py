@@ -3,6 +3,7 @@
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import torch
 from torch import nn
 
 __all__ = ["Derived", "Flagged"]
@@ -32,6 +33,8 @@ class Derived:
         """Whether a part has the flag."""
         if module is None:
             return False
+        if torch.compiler.is_compiling():
+            return self._below(module)  # a guard on what is known would fail as other modules die
         if module not in self.known:
             self.known[module] = self._below(module)
         return self.known[module]

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ebmlab._checks import require_counts
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.kernels.philox import randn4x, require_stream, runs_fused
 
@@ -24,16 +25,12 @@ class Slope(ABC):
     """
 
     @abstractmethod
-    def packed(self) -> Tensor:
-        """The numbers that the Triton function loads, (p,), on their device."""
-
-    @abstractmethod
     def __call__(self, a: Tensor, b: Tensor) -> Pair:
         """(∂E/∂a, ∂E/∂b) at the points (a, b), each (chains,)."""
 
     @abstractmethod
-    def fused(self) -> tuple[Any, int]:
-        """The Triton function (a, b, packed, COUNT) of the same gradient, and its COUNT."""
+    def fused(self) -> tuple[Any, int, Tensor]:
+        """The Triton function (a, b, packed, COUNT) of it, its COUNT, and packed numbers (p,)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,19 +47,15 @@ class WellSlope(Slope):
 
     height: Tensor
 
-    def packed(self) -> Tensor:
-        """(h)."""
-        return self.height.reshape(1)
-
     def __call__(self, a: Tensor, b: Tensor) -> Pair:
         """(4 h a (a² - 1), b)."""
         return 4 * self.height * a * (a * a - 1), b
 
-    def fused(self) -> tuple[Any, int]:
-        """The same in Triton."""
+    def fused(self) -> tuple[Any, int, Tensor]:
+        """Packed is (h)."""
         from ebmlab.kernels import chain_triton
 
-        return chain_triton.well, 1
+        return chain_triton.well, 1, self.height.reshape(1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,20 +75,16 @@ class GaussianSlope(Slope):
     mean: Tensor
     precision: Tensor
 
-    def packed(self) -> Tensor:
-        """(μ1, μ2, p1, p2)."""
-        return torch.cat([self.mean, self.precision])
-
     def __call__(self, a: Tensor, b: Tensor) -> Pair:
         """Each coordinate on its own."""
         mean, precision = self.mean, self.precision
         return precision[0] * (a - mean[0]), precision[1] * (b - mean[1])
 
-    def fused(self) -> tuple[Any, int]:
-        """The same in Triton."""
+    def fused(self) -> tuple[Any, int, Tensor]:
+        """Packed are (μ1, μ2, p1, p2)."""
         from ebmlab.kernels import chain_triton
 
-        return chain_triton.gaussian, 1
+        return chain_triton.gaussian, 1, torch.cat([self.mean, self.precision])
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,11 +107,6 @@ class MixtureSlope(Slope):
     precision: Tensor
     log_weights: Tensor
 
-    def packed(self) -> Tensor:
-        """(p, μ11, μ12, log w1, μ21, …)."""
-        each = torch.cat([self.means, self.log_weights[:, None]], dim=1)
-        return torch.cat([self.precision.reshape(1), each.flatten()])
-
     def __call__(self, a: Tensor, b: Tensor) -> Pair:
         """Towards the mean of the components, weighted by their shares."""
         squared = (a[:, None] - self.means[:, 0]) ** 2 + (b[:, None] - self.means[:, 1]) ** 2
@@ -130,11 +114,13 @@ class MixtureSlope(Slope):
         towards = shares @ self.means
         return self.precision * (a - towards[:, 0]), self.precision * (b - towards[:, 1])
 
-    def fused(self) -> tuple[Any, int]:
-        """The same in Triton."""
+    def fused(self) -> tuple[Any, int, Tensor]:
+        """Packed are (p, μ11, μ12, log w1, μ21, …)."""
         from ebmlab.kernels import chain_triton
 
-        return chain_triton.mixture, len(self.means)
+        each = torch.cat([self.means, self.log_weights[:, None]], dim=1)
+        packed = torch.cat([self.precision.reshape(1), each.flatten()])
+        return chain_triton.mixture, len(self.means), packed
 
 
 def langevin_chain(
@@ -168,10 +154,8 @@ def langevin_chain(
 
     Example:
         >>> slope = WellSlope(torch.tensor(2.0))
-        >>> start = torch.tensor([[0.5, 1.0]])
-        >>> langevin_chain(
-        ...     slope, start, torch.tensor(7), steps=200, step_size=0.05, temperature=0.0
-        ... ).round(decimals=3)
+        >>> start, cold = torch.tensor([[0.5, 1.0]]), {"step_size": 0.05, "temperature": 0.0}
+        >>> langevin_chain(slope, start, torch.tensor(7), steps=200, **cold).round(decimals=3)
         tensor([[1., 0.]])
 
     Source: Parisi 1981.
@@ -179,17 +163,14 @@ def langevin_chain(
     if y.ndim != 2 or y.shape[1] != 2:
         raise ShapeError(f"y has shape {tuple(y.shape)}; chains of the plane are (chains, 2)")
     require_stream(seed, y)
-    if steps < 1 or first < 0 or first % 2:
-        raise ConfigurationError(
-            f"steps is {steps}, first {first}; they must be >= 1, and even and not negative"
-        )
+    require_counts(steps=steps)
+    if first < 0 or first % 2:
+        raise ConfigurationError(f"first is {first}; it must be even and not negative")
     size = (2 * step_size * temperature) ** 0.5
     if runs_fused(y):
         from ebmlab.kernels import chain_triton
 
-        return chain_triton.chain(
-            slope.fused(), slope.packed(), y, seed, steps, step_size, size, first
-        )
+        return chain_triton.chain(slope.fused(), y, seed, steps, step_size, size, first)
     a, b = y.unbind(1)
     index = torch.arange(len(y), device=y.device)
     numbers: list[Tensor] = []

@@ -1,7 +1,4 @@
-"""The chains of `chain` as one Triton kernel, which takes the slope as a function.
-
-Annotations are quoted where Triton, which looks up all names of a function, would refuse them.
-"""
+"""The chains of `chain` as one Triton kernel, which takes the slope as a function."""
 
 from typing import Any
 
@@ -17,13 +14,13 @@ BLOCK = 128
 
 
 @triton.jit
-def well(a: "Any", b: "Any", packed: "Any", COUNT: tl.constexpr) -> "Any":
+def well(a, b, packed, COUNT: tl.constexpr):
     """(4 h a (a² - 1), b)."""
     return 4.0 * tl.load(packed) * a * (a * a - 1.0), b
 
 
 @triton.jit
-def gaussian(a: "Any", b: "Any", packed: "Any", COUNT: tl.constexpr) -> "Any":
+def gaussian(a, b, packed, COUNT: tl.constexpr):
     """p (y - μ), coordinate by coordinate."""
     ga = tl.load(packed + 2) * (a - tl.load(packed))
     gb = tl.load(packed + 3) * (b - tl.load(packed + 1))
@@ -31,7 +28,7 @@ def gaussian(a: "Any", b: "Any", packed: "Any", COUNT: tl.constexpr) -> "Any":
 
 
 @triton.jit
-def _logit(a: "Any", b: "Any", packed: "Any", k: "Any") -> "Any":
+def _logit(a, b, packed, k):
     """The log of a component's share, up to a constant."""
     da = a - tl.load(packed + 3 * k + 1)
     db = b - tl.load(packed + 3 * k + 2)
@@ -39,7 +36,7 @@ def _logit(a: "Any", b: "Any", packed: "Any", k: "Any") -> "Any":
 
 
 @triton.jit
-def mixture(a: "Any", b: "Any", packed: "Any", COUNT: tl.constexpr) -> "Any":
+def mixture(a, b, packed, COUNT: tl.constexpr):
     """p (y - Σ r_k μ_k), the largest logit subtracted before exponentials are taken."""
     top = _logit(a, b, packed, 0)
     for k in range(1, COUNT):
@@ -58,15 +55,15 @@ def mixture(a: "Any", b: "Any", packed: "Any", COUNT: tl.constexpr) -> "Any":
 
 @triton.jit(do_not_specialize=["steps", "first"])
 def _chain(
-    y: "Any",
-    seed: "Any",
-    packed: "Any",
-    out: "Any",
-    count: "Any",
-    steps: "Any",
-    first: "Any",
-    step_size: "Any",
-    size: "Any",
+    y,
+    seed,
+    packed,
+    out,
+    count,
+    steps,
+    first,
+    step_size,
+    size,
     SLOPE: tl.constexpr,
     COUNT: tl.constexpr,
     BLOCK: tl.constexpr,
@@ -91,8 +88,7 @@ def _chain(
 
 
 def chain(
-    slope: tuple[Any, int],
-    packed: Tensor,
+    slope: tuple[Any, int, Tensor],
     y: Tensor,
     seed: Tensor,
     steps: int,
@@ -104,25 +100,12 @@ def chain(
     """All steps of all chains in one launch; float32. The slope comes with its COUNT."""
     y = y.contiguous()
     out = torch.empty_like(y)
-    function, count = slope
+    function, count, packed = slope
     if len(y) == 0:
         return out
     kernel: Any = _chain[(triton.cdiv(len(y), block),)]
     # Triton launches on the current device.
     with torch.cuda.device_of(y):
-        kernel(
-            y,
-            seed,
-            packed,
-            out,
-            len(y),
-            steps,
-            first,
-            step_size,
-            size,
-            SLOPE=function,
-            COUNT=count,
-            BLOCK=block,
-            enable_fp_fusion=False,
-        )
+        arguments = (y, seed, packed, out, len(y), steps, first, step_size, size)
+        kernel(*arguments, function, count, block, enable_fp_fusion=False)
     return out

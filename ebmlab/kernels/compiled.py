@@ -4,12 +4,13 @@ import functools
 import types
 import warnings
 import weakref
-from collections.abc import Callable, Hashable, Iterator
-from typing import Any, Self, cast
+from collections.abc import Callable, Hashable
+from typing import Any, NamedTuple, Self, cast
 
 import torch
 from torch import Tensor
 
+from ebmlab._rows import mapped
 from ebmlab.types import Potential
 
 __all__ = ["CompiledPotential", "Program", "program"]
@@ -109,15 +110,14 @@ def _lower(graph: Any, inputs: list[Any], options: dict[str, Any]) -> Lowered:
     return cast(Lowered, compile_fx(graph, inputs, config_patches=options))
 
 
-class _Replay:
-    """A lowered program, its inputs, and which of them and of its results are which."""
+class _Replay(NamedTuple):
+    """A lowered program; which of its inputs move, which of its results make the output `form`."""
 
-    def __init__(
-        self, lowered: Lowered, inputs: list[Any], slots: list[tuple[int, int]], out: list[int]
-    ) -> None:
-        self.lowered, self.inputs, self.slots, self.out = lowered, inputs, slots, out
-        self.layout = [inputs[position].stride() for position, _ in slots]
-        self.form: Any = None
+    lowered: Lowered
+    inputs: tuple[Any, ...]
+    slots: dict[int, int]
+    out: list[int]
+    form: Any
 
     @classmethod
     def of(
@@ -129,22 +129,20 @@ class _Replay:
         made = {id(result): k for k, result in enumerate(results)}
         if len(place) < len(leaves) or any(id(leaf) not in made for leaf in wanted):
             return None
-        slots = [(k, place[id(value)]) for k, value in enumerate(inputs) if id(value) in place]
-        found = cls(lowered, list(inputs), slots, [made[id(leaf)] for leaf in wanted])
-        found.form = out
-        return found
+        slots = {k: place[id(value)] for k, value in enumerate(inputs) if id(value) in place}
+        return cls(lowered, inputs, slots, [made[id(leaf)] for leaf in wanted], out)
 
     def __call__(self, moving: Any) -> Any:
         """What the program makes of other moving inputs; None if they lie otherwise in memory."""
-        leaves = _leaves(moving)
-        inputs = list(self.inputs)
-        for (position, leaf), layout in zip(self.slots, self.layout, strict=True):
-            if leaves[leaf].stride() != layout:
+        leaves, inputs = _leaves(moving), list(self.inputs)
+        for position, leaf in self.slots.items():
+            if leaves[leaf].stride() != inputs[position].stride():
                 return None
             inputs[position] = leaves[leaf]
         with torch.no_grad():
             results = self.lowered(*inputs)
-        return _shaped(self.form, iter([results[k] for k in self.out]))
+        made = iter([results[k] for k in self.out])
+        return mapped(lambda _: next(made), self.form)
 
 
 def _leaves(tree: Any) -> list[Tensor]:
@@ -152,14 +150,6 @@ def _leaves(tree: Any) -> list[Tensor]:
     if isinstance(tree, Tensor):
         return [tree]
     return [leaf for part in tree for leaf in _leaves(part)]
-
-
-def _shaped(form: Any, leaves: Iterator[Tensor]) -> Any:
-    """Tensors as the tuples in tuples that the form is."""
-    if isinstance(form, Tensor):
-        return next(leaves)
-    parts = [_shaped(part, leaves) for part in form]
-    return tuple(parts) if type(form) is tuple else type(form)(*parts)
 
 
 def program(function: Callable[..., Any], owner: object, key: Hashable) -> Program:
@@ -197,12 +187,7 @@ def _value_and_grad(u: Potential, y: Tensor) -> tuple[Tensor, Tensor]:
 def _copied(function: Callable[..., Any]) -> Callable[..., Any]:
     """The same function with a code object of its own."""
     assert isinstance(function, types.FunctionType)
-    copy = types.FunctionType(
-        function.__code__.replace(),
-        function.__globals__,
-        function.__name__,
-        function.__defaults__,
-        function.__closure__,
-    )
+    own = function.__code__.replace(), function.__globals__, function.__name__
+    copy = types.FunctionType(*own, function.__defaults__, function.__closure__)
     copy.__kwdefaults__ = function.__kwdefaults__
     return copy

@@ -6,7 +6,10 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor
 
-from ebmlab.errors import ConfigurationError, DeviceError, DtypeError, ShapeError
+from ebmlab._checks import require_counts
+from ebmlab._rows import mapped
+from ebmlab.errors import DeviceError, ShapeError
+from ebmlab.kernels.philox import require_alike
 
 __all__ = ["GraphedBlock", "Recorder", "record_cuda"]
 
@@ -36,10 +39,9 @@ class GraphedBlock(Generic[S]):
         record: how a body is recorded; a CUDA graph by default.
 
     Raises:
-        ConfigurationError: steps < 1.
         DeviceError: the example or the generator is not on a CUDA device.
-        ShapeError, DtypeError, DeviceError: step does not return what it is given, or a state is
-            replayed that differs from the example.
+        ShapeError, DtypeError, DeviceError: step does not return what it is given, or a replayed
+            state differs from the example.
 
     Example:
         >>> step = lambda state: (state[0] + 1,)
@@ -59,12 +61,11 @@ class GraphedBlock(Generic[S]):
         steps: int,
         record: Recorder | None = None,
     ) -> None:
-        if steps < 1:
-            raise ConfigurationError(f"steps is {steps}; a block has at least one")
+        require_counts(steps=steps)
         if record is None:
             require_cuda(example, generator)
             record = record_cuda
-        self._entry: S = _copy(example)
+        self._entry: S = mapped(_copied, example)
 
         def body() -> S:
             state = self._entry
@@ -78,9 +79,9 @@ class GraphedBlock(Generic[S]):
     def replay(self, state: S) -> S:
         """The state K steps on, in tensors of its own; the given one is not changed."""
         require_like("state", state, self._entry)
-        _fill(self._entry, state)
+        mapped(_filled, self._entry, state)
         self._play()
-        return _copy(self._exit)
+        return mapped(_copied, self._exit)
 
 
 def record_cuda(
@@ -121,15 +122,7 @@ def require_like(name: str, state: Any, like: Any) -> None:
     if got.keys() != due.keys():
         raise ShapeError(f"{name} holds tensors at {[*got]}, expected {[*due]}")
     for path, leaf in got.items():
-        other = due[path]
-        if leaf.shape != other.shape:
-            raise ShapeError(
-                f"{name}{path} has shape {tuple(leaf.shape)}, expected {tuple(other.shape)}"
-            )
-        if leaf.dtype != other.dtype:
-            raise DtypeError(f"{name}{path} is {leaf.dtype}, expected {other.dtype}")
-        if leaf.device != other.device:
-            raise DeviceError(f"{name}{path} is on {leaf.device}, captured on {other.device}")
+        require_alike(f"{name}{path}", leaf, f"the example{path}", due[path])
 
 
 def _leaves(state: Any, path: str = "") -> list[tuple[str, Tensor]]:
@@ -139,15 +132,9 @@ def _leaves(state: Any, path: str = "") -> list[tuple[str, Tensor]]:
     return [leaf for i, part in enumerate(state) for leaf in _leaves(part, f"{path}[{i}]")]
 
 
-def _copy(state: Any) -> Any:
-    """The same structure with tensors of its own."""
-    if isinstance(state, Tensor):
-        return state.detach().clone()
-    parts = [_copy(part) for part in state]
-    return tuple(parts) if type(state) is tuple else type(state)(*parts)
+def _copied(t: Tensor) -> Tensor:
+    return t.detach().clone()
 
 
-def _fill(into: Any, state: Any) -> None:
-    """Copy the values of a state into tensors that stay where they are."""
-    for (_, fixed), (_, given) in zip(_leaves(into), _leaves(state), strict=True):
-        fixed.copy_(given.detach())
+def _filled(fixed: Tensor, given: Tensor) -> Tensor:
+    return fixed.copy_(given.detach())

@@ -15,6 +15,7 @@ __all__ = [
     "rand4x",
     "randint4x",
     "randn4x",
+    "require_alike",
     "require_stream",
     "runs_fused",
 ]
@@ -42,6 +43,20 @@ def require_stream(seed: Tensor, y: Tensor) -> None:
         raise DtypeError(f"seed is {seed.dtype}; it must be int64, as `fresh_seed(rng)` gives")
     if seed.device != y.device:
         raise DeviceError(f"seed is on {seed.device}, y on {y.device}; move one with .to()")
+
+
+def require_alike(name: str, t: Tensor, like: str, other: Tensor) -> None:
+    """Raise unless two tensors share shape, type and device."""
+    if t.shape != other.shape:
+        raise ShapeError(
+            f"{name} has shape {tuple(t.shape)}, {like} {tuple(other.shape)}; they must be equal"
+        )
+    if t.dtype != other.dtype:
+        raise DtypeError(f"{name} is {t.dtype}, {like} {other.dtype}; convert one with .to(dtype)")
+    if t.device != other.device:
+        raise DeviceError(
+            f"{name} is on {t.device}, {like} on {other.device}; move one with .to()"
+        )
 
 
 def runs_fused(y: Tensor) -> bool:

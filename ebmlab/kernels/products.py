@@ -48,12 +48,11 @@ def log_sum_exp_products(
             f"x has shape {tuple(x.shape)}, y {tuple(y.shape)}; they must be (b, d) and (m, d)"
         )
     if left_out is not None and left_out.shape not in {x.shape[:1], (len(x), len(y))}:
-        raise ShapeError(
-            f"left_out has shape {tuple(left_out.shape)}; expected "
-            f"({len(x)},) columns or ({len(x)}, {len(y)}) booleans"
-        )
+        wanted = f"({len(x)},) columns or ({len(x)}, {len(y)}) booleans"
+        raise ShapeError(f"left_out has shape {tuple(left_out.shape)}; expected {wanted}")
     x, y = _wide(x), _wide(y)
-    return _Products.apply(x, y, _number(scale, x), left_out)
+    scale = torch.as_tensor(scale, dtype=x.dtype, device=x.device)
+    return _Products.apply(x, y, scale, left_out)
 
 
 def log_sum_exp_others(u: Tensor, scale: float = 1.0) -> Tensor:
@@ -85,12 +84,6 @@ def _once(grad: Tensor) -> Tensor:
 
 def _wide(rows: Tensor) -> Tensor:
     return rows if rows.itemsize >= 4 else rows.float()
-
-
-def _number(scale: float | Tensor, like: Tensor) -> Tensor:
-    if isinstance(scale, Tensor):
-        return scale.to(like)
-    return torch.tensor(scale, dtype=like.dtype, device=like.device)
 
 
 def _blocks(n: int, like: Tensor) -> list[slice]:

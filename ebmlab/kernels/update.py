@@ -6,8 +6,9 @@ for step sizes that are tensors, plain torch does the same with the same random 
 
 from torch import Tensor
 
-from ebmlab.errors import ConfigurationError, DeviceError, DtypeError, ShapeError
-from ebmlab.kernels.philox import normals, require_stream, runs_fused
+from ebmlab._checks import require_non_negative
+from ebmlab.errors import DtypeError
+from ebmlab.kernels.philox import normals, require_alike, require_stream, runs_fused
 
 __all__ = ["kick_drift", "langevin_update", "refreshed_kick_drift"]
 
@@ -45,9 +46,9 @@ def langevin_update(
 
     Source: Salmon, Moraes, Dror, Shaw 2011 (the counters).
     """
-    _require_alike({"y": y, "grad": grad})
+    _require_floats(y, grad=grad)
     require_stream(seed, y)
-    _require_offset(offset)
+    require_non_negative("offset", offset)
     size = (2 * step_size * temperature) ** 0.5
     if runs_fused(y) and isinstance(step_size, float) and isinstance(size, float):
         from ebmlab.kernels import update_triton
@@ -65,9 +66,6 @@ def kick_drift(
 
     What is left is a kick, `torch.add(r, g, alpha=-ε / 2)`, which is one kernel as it is.
 
-    Raises:
-        ShapeError, DtypeError, DeviceError: y, momentum and grad do not fit together.
-
     Example:
         >>> import torch
         >>> kick_drift(torch.zeros(2), torch.ones(2), torch.zeros(2), 0.5)[0]
@@ -75,7 +73,7 @@ def kick_drift(
 
     Source: Duane et al. 1987.
     """
-    _require_alike({"y": y, "momentum": momentum, "grad": grad})
+    _require_floats(y, momentum=momentum, grad=grad)
     if runs_fused(y):
         from ebmlab.kernels import update_triton
 
@@ -92,23 +90,18 @@ def refreshed_kick_drift(
     The kinetic energy at the start is that of r = r' + ε/2 g. Seed and offset are as in
     `langevin_update`.
 
-    Raises:
-        ShapeError, DtypeError, DeviceError: y, grad and seed do not fit together.
-        ConfigurationError: the offset is negative.
-
     Example:
         >>> import torch
-        >>> y, momentum = refreshed_kick_drift(
-        ...     torch.zeros(2), torch.zeros(2), torch.tensor(7), 0.5
-        ... )
+        >>> zero = torch.zeros(2)
+        >>> y, momentum = refreshed_kick_drift(zero, zero, torch.tensor(7), 0.5)
         >>> torch.equal(y, 0.5 * momentum)
         True
 
     Source: Duane et al. 1987.
     """
-    _require_alike({"y": y, "grad": grad})
+    _require_floats(y, grad=grad)
     require_stream(seed, y)
-    _require_offset(offset)
+    require_non_negative("offset", offset)
     if runs_fused(y):
         from ebmlab.kernels import update_triton
 
@@ -116,26 +109,8 @@ def refreshed_kick_drift(
     return kick_drift(y, normals(seed, y, offset), grad, step_size)
 
 
-def _require_offset(offset: int) -> None:
-    if offset < 0:
-        raise ConfigurationError(f"offset is {offset}; counters begin at 0")
-
-
-def _require_alike(named: dict[str, Tensor]) -> None:
-    (first, y), *others = named.items()
+def _require_floats(y: Tensor, **named: Tensor) -> None:
     if not y.is_floating_point():
-        raise DtypeError(f"{first} has dtype {y.dtype}; convert it with .float()")
-    for name, tensor in others:
-        if tensor.shape != y.shape:
-            raise ShapeError(
-                f"{name} has shape {tuple(tensor.shape)}, {first} {tuple(y.shape)}; they must be "
-                "the same"
-            )
-        if tensor.dtype != y.dtype:
-            raise DtypeError(
-                f"{name} is {tensor.dtype}, {first} is {y.dtype}; convert one with .to(dtype)"
-            )
-        if tensor.device != y.device:
-            raise DeviceError(
-                f"{name} is on {tensor.device}, {first} on {y.device}; move one with .to()"
-            )
+        raise DtypeError(f"y has dtype {y.dtype}; convert it with .float()")
+    for name, tensor in named.items():
+        require_alike(name, tensor, "y", y)

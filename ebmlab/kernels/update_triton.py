@@ -1,7 +1,4 @@
-"""The fused updates of `update` as Triton kernels; loaded only where they run.
-
-Annotations are quoted where Triton, which looks up all names of a function, would refuse them.
-"""
+"""The fused updates of `update` as Triton kernels; loaded only where they run."""
 
 from typing import Any
 
@@ -9,6 +6,7 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+from triton.language import constexpr
 
 __all__ = ["kick_drift", "langevin", "refreshed_kick_drift"]
 
@@ -17,7 +15,7 @@ BLOCK = 128
 
 
 @triton.jit
-def _noise(seed: "Any", first: "Any", BLOCK: tl.constexpr) -> "Any":
+def _noise(seed, first, BLOCK: constexpr):
     """4 BLOCK normals in the order of their elements, from BLOCK counters."""
     n0, n1, n2, n3 = tl.randn4x(seed, first + tl.arange(0, BLOCK))
     return tl.interleave(tl.interleave(n0, n2), tl.interleave(n1, n3))
@@ -25,17 +23,7 @@ def _noise(seed: "Any", first: "Any", BLOCK: tl.constexpr) -> "Any":
 
 @triton.jit(do_not_specialize=["offset"])
 def _langevin(
-    y: "Any",
-    grad: "Any",
-    seed: "Any",
-    out: "Any",
-    count: "Any",
-    step_size: "Any",
-    size: "Any",
-    bound: "Any",
-    offset: "Any",
-    CLAMP: tl.constexpr,
-    BLOCK: tl.constexpr,
+    y, grad, seed, out, count, step_size, size, bound, offset, CLAMP: constexpr, BLOCK: constexpr
 ) -> None:
     first = tl.program_id(0).to(tl.int64) * BLOCK
     at = 4 * first + tl.arange(0, 4 * BLOCK)
@@ -51,28 +39,18 @@ def _langevin(
 
 @triton.jit(do_not_specialize=["offset"])
 def _kick_drift(
-    y: "Any",
-    momentum: "Any",
-    grad: "Any",
-    seed: "Any",
-    y_out: "Any",
-    momentum_out: "Any",
-    count: "Any",
-    step_size: "Any",
-    offset: "Any",
-    REFRESH: tl.constexpr,
-    BLOCK: tl.constexpr,
+    y, r, grad, seed, y_out, r_out, count, step_size, offset, REFRESH: constexpr, BLOCK: constexpr
 ) -> None:
     first = tl.program_id(0).to(tl.int64) * BLOCK
     at = 4 * first + tl.arange(0, 4 * BLOCK)
     inside = at < count
     if REFRESH:
-        r = _noise(tl.load(seed), first + tl.cast(offset, tl.int64), BLOCK)
+        momentum = _noise(tl.load(seed), first + tl.cast(offset, tl.int64), BLOCK)
     else:
-        r = tl.load(momentum + at, mask=inside)
-    r -= 0.5 * step_size * tl.load(grad + at, mask=inside)
-    tl.store(momentum_out + at, r, mask=inside)
-    tl.store(y_out + at, tl.load(y + at, mask=inside) + step_size * r, mask=inside)
+        momentum = tl.load(r + at, mask=inside)
+    momentum -= 0.5 * step_size * tl.load(grad + at, mask=inside)
+    tl.store(r_out + at, momentum, mask=inside)
+    tl.store(y_out + at, tl.load(y + at, mask=inside) + step_size * momentum, mask=inside)
 
 
 def langevin(
@@ -88,21 +66,8 @@ def langevin(
     """y - ε g + s ξ in one pass; float32."""
     y, grad = y.contiguous(), grad.contiguous()
     out = torch.empty_like(y)
-    _launch(
-        _langevin,
-        y,
-        block,
-        y,
-        grad,
-        seed,
-        out,
-        y.numel(),
-        step_size,
-        size,
-        clamp or 0.0,
-        offset,
-        CLAMP=clamp is not None,
-    )
+    arguments = (y, grad, seed, out, y.numel(), step_size, size, clamp or 0.0, offset)
+    _launch(_langevin, arguments, block, CLAMP=clamp is not None)
     return out
 
 
@@ -110,14 +75,14 @@ def kick_drift(
     y: Tensor, momentum: Tensor, grad: Tensor, step_size: float, block: int = BLOCK
 ) -> tuple[Tensor, Tensor]:
     """Half a kick and a drift in one pass; float32."""
-    return _kicked(y, momentum.contiguous(), grad, y, step_size, 0, block, refresh=False)
+    return _kicked(y, momentum, grad, y, step_size, 0, block=block, refresh=False)
 
 
 def refreshed_kick_drift(
     y: Tensor, grad: Tensor, seed: Tensor, step_size: float, offset: int, block: int = BLOCK
 ) -> tuple[Tensor, Tensor]:
     """The same from a momentum made in the kernel; float32."""
-    return _kicked(y, y, grad, seed, step_size, offset, block, refresh=True)
+    return _kicked(y, y, grad, seed, step_size, offset, block=block, refresh=True)
 
 
 def _kicked(
@@ -125,33 +90,19 @@ def _kicked(
     momentum: Tensor,
     grad: Tensor,
     seed: Tensor,
-    step_size: float,
-    offset: int,
+    *numbers: Any,
     block: int,
-    *,
     refresh: bool,
 ) -> tuple[Tensor, Tensor]:
-    y, grad = y.contiguous(), grad.contiguous()
-    y_out, momentum_out = torch.empty_like(y), torch.empty_like(y)
-    _launch(
-        _kick_drift,
-        y,
-        block,
-        y,
-        momentum,
-        grad,
-        seed,
-        y_out,
-        momentum_out,
-        y.numel(),
-        step_size,
-        offset,
-        REFRESH=refresh,
-    )
-    return y_out, momentum_out
+    y = y.contiguous()
+    out = torch.empty_like(y), torch.empty_like(y)
+    arguments = (y, momentum.contiguous(), grad.contiguous(), seed, *out, y.numel(), *numbers)
+    _launch(_kick_drift, arguments, block, REFRESH=refresh)
+    return out
 
 
-def _launch(kernel: Any, like: Tensor, block: int, *arguments: Any, **flags: bool) -> None:
+def _launch(kernel: Any, arguments: tuple[Any, ...], block: int, **flags: bool) -> None:
+    like = arguments[0]
     programs = triton.cdiv(like.numel(), 4 * block)
     if programs == 0:
         return

@@ -1,8 +1,7 @@
 """log Z: by quadrature, enumeration, annealed importance sampling both ways, sequential chains."""
 
 from ebmlab.partition.annealing import ais, reverse_ais
-from ebmlab.partition.course import Start
-from ebmlab.partition.estimate import Estimate, Side
+from ebmlab.partition.estimate import Estimate
 from ebmlab.partition.evidence import annealed_evidence, evidence
 from ebmlab.partition.grids import gauss_legendre, quadrature, trapezoid
 from ebmlab.partition.machines import RBMPath
@@ -12,8 +11,6 @@ from ebmlab.partition.states import enumerate_states, rbm_log_z
 __all__ = [
     "Estimate",
     "RBMPath",
-    "Side",
-    "Start",
     "ais",
     "annealed_evidence",
     "enumerate_states",

@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_generator
-from ebmlab.partition.course import Between, Course, Start, Transition, checked_times
+from ebmlab.partition.course import Between, Course, Start, Transition
 from ebmlab.partition.estimate import Estimate
-from ebmlab.types import as_potential
 
 __all__ = ["ais", "reverse_ais"]
 
@@ -61,10 +60,9 @@ def ais(
 
     Source: Neal 2001, arXiv:physics/9803008.
     """
-    marks = checked_times(times)
-    require_generator(rng, "ais", rng.device)
-    course = Course(start.given(), as_potential(u), kernel, between, moves)
-    log_weights = _annealed(course, start.sample(chains, rng), marks, rng)
+    course = Course.of(u, start, kernel, times, moves, between)
+    draws = start.sample(chains, require_generator(rng, "ais", rng.device))
+    log_weights = _annealed(course, draws, course.times, rng)
     return Estimate.from_weights(log_weights + start.log_z.detach().double())
 
 
@@ -86,18 +84,9 @@ def reverse_ais(
     independent; draws of a chain that has not converged make it worthless. With `ais` it brackets
     log Z: where both agree, both have converged.
 
-    Args:
-        u: the target, as in `ais`.
-        draws: exact and independent draws from exp(-u) / Z, (chains, *event), >= 2 of them.
-        start: a law that the target covers.
-        kernel: as in `ais`.
-        times: as in `ais`, still rising from 0 to 1.
-        rng: a generator on the device of the draws.
-        moves: transitions at each time.
-        between: as in `ais`.
-
-    Raises:
-        ShapeError, ConfigurationError, NonFiniteError: those of `ais`.
+    `draws` are exact and independent draws from exp(-u) / Z, (chains, *event), at least two. All
+    else, and what is raised, is as in `ais`: times still rise from 0 to 1; the target must cover
+    the start.
 
     Example:
         >>> from ebmlab.energies import DoubleWell, Gaussian
@@ -111,10 +100,9 @@ def reverse_ais(
     Source: Burda, Grosse, Salakhutdinov 2015, arXiv:1412.8566; Grosse, Ghahramani, Adams 2015,
     arXiv:1511.02543.
     """
-    marks = checked_times(times)
     require_generator(rng, "reverse_ais", draws.device)
-    course = Course(start.given(), as_potential(u), kernel, between, moves)
-    log_weights = _annealed(course, draws, marks[::-1], rng)
+    course = Course.of(u, start, kernel, times, moves, between)
+    log_weights = _annealed(course, draws, course.times[::-1], rng)
     return Estimate.from_inverse_weights(log_weights - start.log_z.detach().double())
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ebmlab.errors import ConfigurationError
+from ebmlab._checks import require_counts
 
 __all__ = ["log_sum"]
 
@@ -15,21 +15,13 @@ def log_sum(
 ) -> Tensor:
     """log Σ_i exp(terms(i)) over i = 0 … count - 1, `chunk` of them at a time, in float64.
 
-    Args:
-        terms: maps indices (n,) of int64 to log terms (n,).
-        count: how many terms.
-        chunk: how many at a time, >= 1.
-        device: where the indices live.
-
-    Raises:
-        ConfigurationError: chunk < 1.
+    `terms` maps indices (n,), int64 on the device, to log terms (n,).
 
     Example:
         >>> log_sum(lambda i: i.double().log(), 4, 3, torch.device("cpu")).exp()
         tensor(6., dtype=torch.float64)
     """
-    if chunk < 1:
-        raise ConfigurationError(f"chunk is {chunk}; it must be >= 1")
+    require_counts(chunk=chunk)
     total = torch.full((), -torch.inf, dtype=torch.float64, device=device)
     with torch.no_grad():
         for first in range(0, count, chunk):

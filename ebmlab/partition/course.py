@@ -2,17 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor
 
+from ebmlab._checks import require_counts
+from ebmlab._rows import rows
 from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.partition.path import Path
 from ebmlab.protocols import Sampler
-from ebmlab.types import Potential
+from ebmlab.types import Potential, as_potential
 
-__all__ = ["Between", "Course", "Start", "Transition", "checked_times"]
+__all__ = ["Between", "Course", "Path", "Start", "Transition"]
 
 Between = Callable[[float], Potential]
 Transition = Sampler | Callable[[float], Sampler]
@@ -36,37 +37,80 @@ class Start(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Course:
-    """Potentials u_t, t in [0, 1], along which chains are reweighted and moved.
+class Path:
+    """u_t = (1 - t) u₀ + t u₁: the geometric path between two laws, exp(-u₀) and exp(-u₁).
 
-    Args:
-        start: u₀.
-        target: u₁.
-        kernel: leaves exp(-u_t) invariant at any t; or a function of t that makes such a kernel.
-        between: t to u_t for 0 < t < 1; None: `Path`, the straight line.
-        moves: transitions at each t.
+    Example:
+        >>> path = Path(Potential(lambda y: y.sum(-1)), Potential(lambda y: 3 * y.sum(-1)))
+        >>> path.at(0.25)(torch.ones(1, 2)), path.slope(torch.ones(1, 2))
+        (tensor([3.]), tensor([4.]))
 
-    Raises:
-        ConfigurationError: moves < 1.
+    Source: Neal 2001, arXiv:physics/9803008.
     """
 
     start: Potential
-    target: Potential
-    kernel: Transition
-    between: Between | None
-    moves: int
+    end: Potential
 
-    def __post_init__(self) -> None:
-        if self.moves < 1:
-            raise ConfigurationError(f"moves is {self.moves}; it must be >= 1")
+    def at(self, t: float | Tensor) -> Potential:
+        """The potential u_t; t in [0, 1] is a number, or one for each chain, (chains,).
+
+        An end that has no weight is not heard: infinities there do not become NaN.
+        """
+
+        def value(y: Tensor) -> Tensor:
+            return _mixed(t, self.start(y), self.end(y))
+
+        def slope(y: Tensor) -> tuple[Tensor, Tensor]:
+            first, second = self.start.value_and_grad(y), self.end.value_and_grad(y)
+            return _mixed(t, first[0], second[0]), _mixed(t, first[1], second[1])
+
+        return Potential(value, slope)
+
+    def slope(self, y: Tensor) -> Tensor:
+        """∂u_t / ∂t = u₁(y) - u₀(y), (chains,): what annealed importance sampling adds up."""
+        return self.end(y) - self.start(y)
+
+
+def _mixed(t: float | Tensor, first: Tensor, second: Tensor) -> Tensor:
+    t = torch.as_tensor(t, dtype=first.dtype, device=first.device)
+    t = rows(t, first)
+    # 0 · ∞ is NaN where the end that has no weight is infinite.
+    first = torch.where(t == 1, 0.0, (1 - t) * first)
+    return first + torch.where(t == 0, 0.0, t * second)
+
+
+@dataclass(frozen=True, eq=False)
+class Course:
+    """Potentials u_t, t in [0, 1], along which chains are reweighted and moved, as in `ais`."""
+
+    path: Path
+    kernel: Transition
+    times: list[float]
+    moves: int
+    between: Between | None
+
+    @classmethod
+    def of(
+        cls,
+        u: Callable[[Tensor], Tensor],
+        start: Start,
+        kernel: Transition,
+        times: Tensor,
+        moves: int,
+        between: Between | None,
+    ) -> Self:
+        """The course from a start to u, checked."""
+        require_counts(moves=moves)
+        path = Path(start.given(), as_potential(u))
+        return cls(path, kernel, _checked(times), moves, between)
 
     def at(self, t: float) -> Potential:
         """u_t."""
         if t == 0:
-            return self.start
+            return self.path.start
         if t == 1:
-            return self.target
-        return Path(self.start, self.target).at(t) if self.between is None else self.between(t)
+            return self.path.end
+        return (self.between or self.path.at)(t)
 
     def enter(self, y: Tensor, t: float, rng: torch.Generator) -> Any:
         """The state of chains that begin at y under u_t."""
@@ -99,7 +143,7 @@ class Course:
         return self.kernel(t) if callable(self.kernel) else self.kernel
 
 
-def checked_times(times: Tensor) -> list[float]:
+def _checked(times: Tensor) -> list[float]:
     """The times as numbers, or an error where they do not go from 0 to 1."""
     if times.ndim != 1 or len(times) < 2:
         raise ShapeError(f"times has shape {tuple(times.shape)}; it must be (k,) with k >= 2")

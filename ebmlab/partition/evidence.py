@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import require_positive
+from ebmlab._checks import require_counts, require_non_negative, require_positive
 from ebmlab.energies import Density
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
@@ -73,10 +73,10 @@ def evidence(
     Source: Rezende, Mohamed, Wierstra 2014, arXiv:1401.4082; Burda et al. 2016, arXiv:1509.00519.
     """
     require_positive("temperature", temperature)
-    if samples < 2 or chunk < 1 or refine < 0:
-        raise ConfigurationError(
-            f"samples is {samples}, chunk {chunk}, refine {refine}; they must be >= 2, >= 1, >= 0"
-        )
+    require_counts(chunk=chunk)
+    require_non_negative("refine", refine)
+    if samples < 2:
+        raise ConfigurationError(f"samples is {samples}; a standard error takes at least 2")
     if draws is not None and refine:
         raise ConfigurationError("draws define q, refine improves the encoder's: pass only one")
     if draws is not None:
@@ -106,10 +106,8 @@ def _moments(draws: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and a root of the covariance of draws; correlations, which err most, shrunk by 1/10."""
     s, dim = len(draws), draws.shape[-1]
     if s <= dim:
-        raise ShapeError(
-            f"draws has shape {tuple(draws.shape)}: {s} of each posterior, and the covariance of "
-            f"{dim} entries needs more"
-        )
+        what = f"{s} of each posterior; the covariance of {dim} entries needs more"
+        raise ShapeError(f"draws has shape {tuple(draws.shape)}: {what}")
     mean = draws.mean(0)
     away = draws - mean
     covariance = torch.einsum("s...i,s...j->...ij", away, away) / (s - 1)
@@ -136,23 +134,15 @@ def annealed_evidence(
     draws from p and end at its posterior, on the path p(z) exp(-t E / T). A lower bound
     in expectation, tight where chains keep up with the path.
 
-    Args:
-        energy: E(x, y, z), z a vector.
-        prior: p(z), such as a standard `Gaussian`.
-        kernel: as for `ais`; it moves all chains of all data.
-        x: as the energy takes it.
-        y: the data, (*batch, *event).
-        times: t (k,), rising from 0 to 1.
-        chains: of each datum, >= 2.
-        rng: a generator on y's device.
-        temperature: T > 0.
-        moves: transitions at each time.
+    `prior` is p(z), such as a standard `Gaussian`; `chains` are those of each datum, at least two,
+    and the kernel moves all chains of all data. energy, x, y and the temperature are as in
+    `evidence`, all else is as in `ais`.
 
     Returns:
         An `Estimate` whose numbers are (*batch).
 
     Raises:
-        ShapeError, ConfigurationError, NonFiniteError: those of `ais`; T <= 0.
+        ShapeError, ConfigurationError, NonFiniteError: as `ais`; T <= 0.
 
     Example:
         >>> from ebmlab.energies import Gaussian, GaussianNLL, Reconstruction
@@ -177,9 +167,7 @@ def annealed_evidence(
         energies = energy(x, y, z.reshape(*lead, prior.dim)).flatten()
         return energies / temperature + prior(None, z) + log_z0
 
-    rows = chains * batch.numel()
-    found = ais(
-        Potential(explained), prior, kernel, times=times, chains=rows, rng=rng, moves=moves
-    )
+    u, rows = Potential(explained), chains * batch.numel()
+    found = ais(u, prior, kernel, times=times, chains=rows, rng=rng, moves=moves)
     assert found.log_weights is not None
     return Estimate.from_weights(found.log_weights.reshape(lead))

@@ -79,18 +79,14 @@ def quadrature(
             "more dimensions use ais"
         )
     if resolution < 4 or not bool((lo < hi).all()):
-        raise ConfigurationError(
-            f"resolution is {resolution}, lo {lo.tolist()}, hi {hi.tolist()}; resolution must be "
-            ">= 4 and lo below hi"
-        )
+        box = f"lo {lo.tolist()}, hi {hi.tolist()}"
+        raise ConfigurationError(f"resolution is {resolution}, {box}; expected >= 4, lo below hi")
     u = as_potential(u)
-    fine, coarse = (
-        _integral(u, lo, hi, rule(n), chunk) for n in (resolution, (resolution + 1) // 2)
-    )
+    rules = rule(resolution), rule((resolution + 1) // 2)
+    fine, coarse = (_integral(u, lo, hi, each, chunk) for each in rules)
     if not bool(fine.isfinite()):
-        raise NonFiniteError(
-            f"the integral's log is {float(fine)}: u is NaN or -∞ at a node, or +∞ at all of them"
-        )
+        what = "u is NaN or -∞ at a node, or +∞ at all of them"
+        raise NonFiniteError(f"the integral's log is {float(fine)}: {what}")
     return Estimate.exact(fine, (fine - coarse).abs())
 
 

@@ -51,10 +51,8 @@ class RBMPath:
 
     def __post_init__(self) -> None:
         if self.start.logits.shape != self.rbm.visible_bias.shape:
-            raise ShapeError(
-                f"the start has {len(self.start.logits)} units, the RBM "
-                f"{len(self.rbm.visible_bias)} visible ones"
-            )
+            units, visible = len(self.start.logits), len(self.rbm.visible_bias)
+            raise ShapeError(f"the start has {units} units, the RBM {visible} visible ones")
 
     def at(self, t: float) -> Potential:
         """F_t."""
@@ -79,7 +77,6 @@ class _Blocks(Conditionals):
     t: float
 
     def check(self, u: Potential, y: Tensor) -> None:
-        """Raise unless y is binary and u, up to a constant, F_t."""
         BINARY.require(y)
         probes = torch.cat([y, 1 - y])
         own = self.path.at(self.t)(probes)
@@ -92,11 +89,9 @@ class _Blocks(Conditionals):
             )
 
     def draw(self, y: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Uniform numbers, one for each hidden and one for each visible unit."""
         return self.path.rbm.conditionals().draw(y, rng)
 
     def sweep(self, u: Potential, y: Tensor, noise: Any) -> tuple[Tensor, Tensor]:
-        """Fresh hidden units, then all visible ones, and their energy under u."""
         rbm, base, t = self.path.rbm, self.path.start.logits, self.t
         with torch.no_grad():
             h = (noise[0] < (t * rbm.hidden_logits(y)).sigmoid()).to(y)

@@ -7,11 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_generator
+from ebmlab._checks import require_generator, require_shares
 from ebmlab.errors import ConfigurationError
-from ebmlab.partition.course import Between, Course, Start, Transition, checked_times
+from ebmlab.partition.course import Between, Course, Start, Transition
 from ebmlab.partition.estimate import Estimate
-from ebmlab.types import as_potential
 
 __all__ = ["smc", "systematic"]
 
@@ -37,21 +36,9 @@ def smc(
     depend on each other; populations do not, so the standard error comes from them, and
     `log_weights` (populations,) are their estimates.
 
-    Args:
-        u: the target, as in `ais`.
-        start: as in `ais`.
-        kernel: as in `ais`.
-        times: as in `ais`.
-        particles: of each population, >= 2.
-        populations: how many, >= 2; a standard error from few of them is itself uncertain.
-        rng: a generator; draws live on its device.
-        moves: transitions at each time.
-        between: as in `ais`.
-        threshold: the share, in [0, 1]; 0 never resamples, 1 always does.
-
-    Raises:
-        ShapeError, ConfigurationError, NonFiniteError: those of `ais`; or particles < 2, or a
-            threshold outside [0, 1].
+    `particles` are those of each population, at least two, and so are the populations; a standard
+    error from few of them is itself uncertain. `threshold` is the share, in [0, 1]: 0 never
+    resamples, 1 always does. All else, and what is raised, is as in `ais`.
 
     Example:
         >>> from ebmlab.energies import DoubleWell, Gaussian
@@ -64,24 +51,22 @@ def smc(
 
     Source: Del Moral, Doucet, Jasra 2006; Whiteley, Lee, Heine 2016, arXiv:1309.2918.
     """
-    if particles < 2 or not 0 <= threshold <= 1:
-        raise ConfigurationError(
-            f"particles is {particles}, threshold {threshold}; they must be >= 2 and in [0, 1]"
-        )
-    marks = checked_times(times)
+    require_shares(threshold=threshold)
+    if particles < 2:
+        raise ConfigurationError(f"particles is {particles}; a population has at least 2")
     require_generator(rng, "smc", rng.device)
-    course = Course(start.given(), as_potential(u), kernel, between, moves)
+    course = Course.of(u, start, kernel, times, moves, between)
     y = start.sample(populations * particles, rng)
     with torch.no_grad():
-        state = course.enter(y, marks[0], rng)
+        state = course.enter(y, 0.0, rng)
         log_weights = torch.zeros(populations, particles, dtype=torch.float64, device=y.device)
         log_z = log_weights[:, 0] + start.log_z.detach().double()
-        for t in marks[1:-1]:
+        for t in course.times[1:-1]:
             state, log_weights = course.reweigh(state, log_weights, t)
             state, log_weights, gained = _resampled(state, log_weights, threshold, rng)
             log_z = log_z + gained
             state = course.move(state, t, rng)
-        _, log_weights = course.reweigh(state, log_weights, marks[-1])
+        _, log_weights = course.reweigh(state, log_weights, 1.0)
         return Estimate.from_weights(log_z + _log_mean(log_weights))
 
 
@@ -109,11 +94,9 @@ def systematic(log_weights: Tensor, rng: torch.Generator) -> Tensor:
 
     Source: Kitagawa 1996.
     """
-    populations, n = log_weights.shape
+    n = log_weights.shape[1]
     below = log_weights.softmax(1).cumsum(1)
-    shift = torch.rand(
-        populations, 1, generator=rng, dtype=torch.float64, device=log_weights.device
-    )
+    shift = torch.empty_like(below[:, :1]).uniform_(generator=rng)
     marks = (torch.arange(n, device=log_weights.device) + shift) / n
     # Rounding may leave the last sum below the last mark.
     return torch.searchsorted(below, marks, right=True).clamp(max=n - 1)

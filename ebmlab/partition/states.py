@@ -38,10 +38,8 @@ def enumerate_states(
     like = event if isinstance(event, Tensor) else torch.empty(event)
     sites = like.numel()
     if sites > LARGEST:
-        raise ConfigurationError(
-            f"an event of shape {tuple(like.shape)} has 2^{sites} states, more than 2^{LARGEST}; "
-            "use ais"
-        )
+        what = f"2^{sites} states, more than 2^{LARGEST}; use ais"
+        raise ConfigurationError(f"an event of shape {tuple(like.shape)} has {what}")
     u, place = as_potential(u), torch.arange(sites, device=like.device)
 
     def terms(index: Tensor) -> Tensor:
@@ -50,17 +48,13 @@ def enumerate_states(
 
     log_z = log_sum(terms, 2**sites, chunk, like.device)
     if not bool(log_z.isfinite()):
-        raise NonFiniteError(
-            f"log Z is {float(log_z)}: u is NaN or -∞ at a state, or +∞ at all of them"
-        )
+        what = "u is NaN or -∞ at a state, or +∞ at all of them"
+        raise NonFiniteError(f"log Z is {float(log_z)}: {what}")
     return Estimate.exact(log_z)
 
 
 def rbm_log_z(rbm: RBM, *, chunk: int = 2**16) -> Estimate:
-    """log Z of an RBM, exact: a sum over its smaller side, the other one summed in closed form.
-
-    Raises:
-        ConfigurationError: both sides have more than 32 units.
+    """log Z of an RBM, exact: a sum over its smaller side, of at most 32 units.
 
     Example:
         >>> rbm = RBM(12, 4, std=1.0).double()

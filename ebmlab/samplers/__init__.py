@@ -14,7 +14,7 @@ from ebmlab.samplers.hmc import HMC
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.samplers.langevin import Langevin
 from ebmlab.samplers.mala import MALA
-from ebmlab.samplers.metric import Dense, Diagonal, Identity, Metric
+from ebmlab.samplers.metric import Dense, Diagonal
 from ebmlab.samplers.nuts import NUTS
 from ebmlab.samplers.svgd import SVGD
 from ebmlab.samplers.tempering import ParallelTempering
@@ -38,10 +38,8 @@ __all__ = [
     "Gibbs",
     "GibbsWithGradients",
     "Heated",
-    "Identity",
     "Kernel",
     "Langevin",
-    "Metric",
     "ParallelTempering",
     "Tunable",
     "Underdamped",

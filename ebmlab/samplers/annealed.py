@@ -89,28 +89,23 @@ def geometric(start: float, end: float, steps: int) -> Schedule:
         end: that of the last one, and of all later ones, > 0.
         steps: how many, >= 2.
 
-    Raises:
-        ConfigurationError: a temperature is not finite and positive, or steps < 2.
-
     Example:
         >>> geometric(100.0, 1.0, steps=3)(torch.arange(4.0))
         tensor([100.,  10.,   1.,   1.])
     """
-    _require(start, end, steps)
-    return partial(_geometric, start, end, steps)
+    return _schedule(_geometric, start, end, steps)
 
 
 def linear(start: float, end: float, steps: int) -> Schedule:
     """T(t) = start + (end - start) t / (steps - 1): equal differences.
 
-    Args and errors are those of `geometric`.
+    Args: those of `geometric`.
 
     Example:
         >>> linear(3.0, 1.0, steps=3)(torch.arange(4.0))
         tensor([3., 2., 1., 1.])
     """
-    _require(start, end, steps)
-    return partial(_linear, start, end, steps)
+    return _schedule(_linear, start, end, steps)
 
 
 def _geometric(start: float, end: float, steps: int, t: Tensor) -> Tensor:
@@ -121,8 +116,9 @@ def _linear(start: float, end: float, steps: int, t: Tensor) -> Tensor:
     return start + (end - start) * (t / (steps - 1)).clamp(max=1)
 
 
-def _require(start: float, end: float, steps: int) -> None:
+def _schedule(form: Callable[..., Tensor], start: float, end: float, steps: int) -> Schedule:
     require_positive("start", start)
     require_positive("end", end)
     if steps < 2:
         raise ConfigurationError(f"steps is {steps}; a schedule has a first and a last one")
+    return partial(form, start, end, steps)

@@ -43,9 +43,6 @@ class ChEESHMC(HMC):
         metric: M, the identity by default; warm-up finds one.
         jitter: in [0, 1).
 
-    Raises:
-        ConfigurationError: as `HMC`.
-
     Example:
         >>> from ebmlab.samplers import run, warmup
         >>> rng = torch.Generator().manual_seed(0)
@@ -82,10 +79,7 @@ class ScoutInfo(NamedTuple):
 class Scout(Kernel):
     """The transitions of an HMC, watched: what a longer trajectory would have gained.
 
-    Args:
-        hmc: whose transitions.
-        mean: of the target, as far as known, (*event).
-        weight: of each coordinate, (*event): one over its variance.
+    `mean` and `weight`, one over the variance, are those of the target, as far as known, (*event).
     """
 
     hmc: HMC
@@ -123,10 +117,6 @@ class Length(Learner):
     makes steps of log T of it, which are averaged. The small price keeps T from growing where
     nothing is gained. A trajectory has the fewest leapfrog steps, ⌈T / ε⌉ of equal size, that the
     step size ε allows.
-
-    Args:
-        sampler: the kernel whose trajectories these are.
-        state: where its chains stand.
     """
 
     def __init__(self, sampler: ChEESHMC, state: State) -> None:

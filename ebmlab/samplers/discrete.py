@@ -1,4 +1,4 @@
-"""Spaces of discrete y, binary and categorical, and the Metropolis test of moves in them."""
+"""Spaces of discrete y, binary and categorical."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ebmlab._rows import finite_rows, row_sums, select
+from ebmlab._rows import row_sums
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.samplers._steps.start import uniform_like
-from ebmlab.samplers.mala import MetropolisInfo
-from ebmlab.types import State
+from ebmlab.samplers.kernel import Kernel
+from ebmlab.types import Potential, State
 
-__all__ = ["BINARY", "Binary", "Categorical", "StateSpace", "gumbel_like", "metropolis"]
+__all__ = ["BINARY", "Binary", "Categorical", "Informed", "StateSpace", "gumbel_like"]
 
 
 class StateSpace(ABC):
@@ -189,19 +189,20 @@ def gumbel_like(y: Tensor, rng: torch.Generator) -> Tensor:
     return -(-uniform_like(y, rng).log()).log()
 
 
-def metropolis(
-    new: State, old: State, log_ratio: Tensor, threshold: Tensor
-) -> tuple[State, MetropolisInfo]:
-    """Accept where threshold < exp(u(y) - u(y') + log_ratio), log_ratio = log q(y|y') / q(y'|y).
+class Informed(Kernel):
+    """A kernel on a `space` of discrete y whose proposals are led by the gradient."""
 
-    Proposals whose energy or gradient is NaN or +∞ are rejected and counted.
-    """
-    finite = new.energy.isfinite() & finite_rows(new.grad)
-    log_accept = old.energy - new.energy + log_ratio
-    probability = torch.where(finite, log_accept.clamp(max=0).exp(), 0.0)
-    # An energy of -∞ is taken, so that the watch over the chains sees it.
-    accept = (threshold < probability) | new.energy.isneginf()
-    return select(accept, new, old), MetropolisInfo(probability, (~finite).to(probability))
+    space: StateSpace
+
+    @property
+    def block(self) -> int:
+        """Two: compilation time grows fast with the operations of a proposal and its reverse."""
+        return 2
+
+    def init(self, u: Potential, y: Tensor, rng: torch.Generator) -> State:
+        """Energies and gradients at the start, which must lie in the space."""
+        self.space.require(y)
+        return super().init(u, y, rng)
 
 
 def _odd(y: Tensor, fits: Tensor) -> float | list[float]:

@@ -1,7 +1,7 @@
 """Discrete Langevin proposals: every site may change at once."""
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -9,21 +9,15 @@ from torch import Tensor
 from ebmlab._checks import require_positive
 from ebmlab._rows import finite_rows
 from ebmlab.samplers._steps.start import uniform_like
-from ebmlab.samplers.discrete import BINARY, StateSpace, metropolis
-from ebmlab.samplers.kernel import Kernel
-from ebmlab.samplers.mala import MetropolisInfo
+from ebmlab.samplers.discrete import BINARY, Informed, StateSpace
+from ebmlab.samplers.mala import MetropolisInfo, MetropolisNoise, metropolis
 from ebmlab.types import Potential, State
 
 __all__ = ["DiscreteLangevin"]
 
 
-class _Noise(NamedTuple):
-    choice: Tensor
-    threshold: Tensor
-
-
 @dataclass(frozen=True, eq=False)
-class DiscreteLangevin(Kernel):
+class DiscreteLangevin(Informed):
     """Draw every site on its own from q(y'_i) ∝ exp(-½ ∂u/∂y_i (y'_i - y_i) - (y'_i - y_i)²/2α).
 
     With the Metropolis test exp(-u) is left exactly invariant. Without it every proposal is taken,
@@ -61,24 +55,16 @@ class DiscreteLangevin(Kernel):
     def __post_init__(self) -> None:
         require_positive("step_size", self.step_size)
 
-    @property
-    def block(self) -> int:
-        """Two: compilation time grows fast with the operations of a proposal and its reverse."""
-        return 2
-
-    def init(self, u: Potential, y: Tensor, rng: torch.Generator) -> State:
-        """Energies and gradients at the start, which must lie in the space."""
-        self.space.require(y)
-        return super().init(u, y, rng)
-
-    def draw(self, state: State, rng: torch.Generator) -> _Noise:
+    def draw(self, state: State, rng: torch.Generator) -> MetropolisNoise:
         """The choice at every site, and the threshold of the test."""
-        return _Noise(self.space.draw(state.y, rng), uniform_like(state.energy, rng))
+        return MetropolisNoise(self.space.draw(state.y, rng), uniform_like(state.energy, rng))
 
-    def move(self, u: Potential, state: State, noise: _Noise) -> tuple[State, MetropolisInfo]:
+    def move(
+        self, u: Potential, state: State, noise: MetropolisNoise
+    ) -> tuple[State, MetropolisInfo]:
         """Propose for all sites at once; accept or reject every chain on its own."""
         forth = self._logits(state)
-        y = self.space.choose(forth, noise.choice)
+        y = self.space.choose(forth, noise.push)
         new = State(y, *u.value_and_grad(y))
         if not self.adjusted:
             bad = ~(new.energy.isfinite() & finite_rows(new.grad))

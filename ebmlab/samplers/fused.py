@@ -31,9 +31,6 @@ class FusedLangevin:
         clamp: bound c > 0 of each entry of the gradient, which becomes max(-c, min(c, g)). The law
             is then no longer exp(-u / T).
 
-    Raises:
-        ConfigurationError: step_size or clamp <= 0, temperature < 0, or one is not finite.
-
     Example:
         >>> from ebmlab.samplers import run
         >>> rng = torch.Generator().manual_seed(0)
@@ -61,12 +58,6 @@ class FusedLangevin:
 
     def step(self, u: Potential, state: State, rng: torch.Generator) -> tuple[State, Info]:
         """One step of every chain; nothing is rejected."""
-        y = langevin_update(
-            state.y,
-            state.grad,
-            fresh_seed(rng),
-            self.step_size,
-            self.temperature,
-            clamp=self.clamp,
-        )
+        numbers = fresh_seed(rng), self.step_size, self.temperature
+        y = langevin_update(state.y, state.grad, *numbers, clamp=self.clamp)
         return State(y, *u.value_and_grad(y)), Info(torch.ones_like(state.energy))

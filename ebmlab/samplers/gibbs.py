@@ -55,10 +55,8 @@ class Coloring:
         """Raise unless y lies in the space and u is linear in the sites of each color."""
         self.space.require(y)
         if self.colors[0].shape != self.space.sites(y):
-            raise ShapeError(
-                f"colors have shape {tuple(self.colors[0].shape)}, but the sites of y "
-                f"{tuple(y.shape)} have {tuple(self.space.sites(y))}"
-            )
+            sites = f"the sites of y {tuple(y.shape)} have {tuple(self.space.sites(y))}"
+            raise ShapeError(f"colors have shape {tuple(self.colors[0].shape)}, but {sites}")
         require_device("y", y.device, {"colors": self.colors})
         energy, grad = u.value_and_grad(y)
         away = self.space.another(y)

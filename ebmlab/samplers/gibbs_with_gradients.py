@@ -1,27 +1,20 @@
 """Gibbs with gradients: one informed change of a discrete y, with a Metropolis test."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ebmlab.samplers._steps.start import uniform_like
-from ebmlab.samplers.discrete import BINARY, StateSpace, gumbel_like, metropolis
-from ebmlab.samplers.kernel import Kernel
-from ebmlab.samplers.mala import MetropolisInfo
+from ebmlab.samplers.discrete import BINARY, Informed, StateSpace, gumbel_like
+from ebmlab.samplers.mala import MetropolisInfo, MetropolisNoise, metropolis
 from ebmlab.types import Potential, State
 
 __all__ = ["GibbsWithGradients"]
 
 
-class _Noise(NamedTuple):
-    gumbel: Tensor
-    threshold: Tensor
-
-
 @dataclass(frozen=True, eq=False)
-class GibbsWithGradients(Kernel):
+class GibbsWithGradients(Informed):
     """Change one site, i ~ softmax(d / 2), d_i ≈ u(y) - u(y with i changed), and accept or reject.
 
     To first order d = (2y - 1) ∇u for binary y, and d = ⟨y_i, ∇u_i⟩ - ∂u/∂y_ik for a change of
@@ -47,24 +40,16 @@ class GibbsWithGradients(Kernel):
 
     space: StateSpace = BINARY
 
-    @property
-    def block(self) -> int:
-        """Two: compilation time grows fast with the operations of a proposal and its reverse."""
-        return 2
-
-    def init(self, u: Potential, y: Tensor, rng: torch.Generator) -> State:
-        """Energies and gradients at the start, which must lie in the space."""
-        self.space.require(y)
-        return super().init(u, y, rng)
-
-    def draw(self, state: State, rng: torch.Generator) -> _Noise:
+    def draw(self, state: State, rng: torch.Generator) -> MetropolisNoise:
         """Gumbel noise to choose the change by, and the threshold of its test."""
-        return _Noise(gumbel_like(state.y, rng), uniform_like(state.energy, rng))
+        return MetropolisNoise(gumbel_like(state.y, rng), uniform_like(state.energy, rng))
 
-    def move(self, u: Potential, state: State, noise: _Noise) -> tuple[State, MetropolisInfo]:
+    def move(
+        self, u: Potential, state: State, noise: MetropolisNoise
+    ) -> tuple[State, MetropolisInfo]:
         """Propose one change and accept or reject it, every chain on its own."""
         forth = self._log_proposal(state)
-        best = (forth + noise.gumbel.reshape(forth.shape)).argmax(1, keepdim=True)
+        best = (forth + noise.push.reshape(forth.shape)).argmax(1, keepdim=True)
         chosen = torch.zeros_like(forth, dtype=torch.bool).scatter(1, best, True)
         y, undo = self.space.change(state.y, chosen.reshape(state.y.shape))
         new = State(y, *u.value_and_grad(y))

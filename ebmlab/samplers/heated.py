@@ -30,9 +30,6 @@ class Heated(Kernel):
             T.
         temperature: T > 0, or one for each chain, (chains,).
 
-    Raises:
-        ConfigurationError: temperature is not finite and positive.
-
     Example:
         >>> from ebmlab.samplers import MALA, run
         >>> rng, u = torch.Generator().manual_seed(0), lambda y: 0.5 * y.square().sum(-1)

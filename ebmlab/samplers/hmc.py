@@ -6,7 +6,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_positive
+from ebmlab._checks import require_counts, require_positive
 from ebmlab._rows import finite_rows, select
 from ebmlab.errors import ConfigurationError
 from ebmlab.samplers._steps.leapfrog import DIVERGENT, Phase, kinetic, trajectory
@@ -20,10 +20,7 @@ __all__ = ["HMC", "HMCInfo", "HMCNoise"]
 
 
 class HMCNoise(NamedTuple):
-    """Momenta (chains, *event), standard normal; thresholds (chains,) in [0, 1).
-
-    One more number in [0, 1), (), places the step size of all chains in its range.
-    """
+    """Standard normal momenta, thresholds in [0, 1), and a number in [0, 1), (), to jitter by."""
 
     momentum: Tensor
     threshold: Tensor
@@ -57,10 +54,6 @@ class HMC(Tunable, Kernel):
         metric: M, the identity by default; `warmup` finds one.
         jitter: in [0, 1).
 
-    Raises:
-        ConfigurationError: step_size is not finite and positive, leapfrog_steps < 1, or jitter is
-            not in [0, 1).
-
     Example:
         >>> from ebmlab.samplers import run
         >>> rng = torch.Generator().manual_seed(0)
@@ -80,8 +73,8 @@ class HMC(Tunable, Kernel):
 
     def __post_init__(self) -> None:
         require_positive("step_size", self.step_size)
-        if not isinstance(self.leapfrog_steps, Tensor) and self.leapfrog_steps < 1:
-            raise ConfigurationError(f"leapfrog_steps is {self.leapfrog_steps}; it must be >= 1")
+        if not isinstance(self.leapfrog_steps, Tensor):
+            require_counts(leapfrog_steps=self.leapfrog_steps)
         if not 0 <= self.jitter < 1:
             raise ConfigurationError(f"jitter is {self.jitter}; it must be in [0, 1)")
 

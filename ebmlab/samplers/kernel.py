@@ -7,13 +7,12 @@ from typing import Any, ClassVar, Self, TypeGuard
 import torch
 from torch import Tensor
 
-from ebmlab._rows import mapped
 from ebmlab.errors import ConfigurationError
 from ebmlab.protocols import Sampler
 from ebmlab.samplers._steps.start import begin
 from ebmlab.types import Potential
 
-__all__ = ["Kernel", "as_kernel", "is_sampler", "made", "stack", "unstack"]
+__all__ = ["Kernel", "as_kernel", "is_sampler", "made"]
 
 
 class Kernel(ABC):
@@ -47,7 +46,7 @@ class Kernel(ABC):
 
     @abstractmethod
     def draw(self, state: Any, rng: torch.Generator) -> Any:
-        """All random numbers of one transition: a tuple (or tuples of tuples) of tensors."""
+        """All random numbers of one transition: a tensor, or a tuple (of tuples) of them."""
 
     @abstractmethod
     def move(self, u: Potential, state: Any, noise: Any) -> tuple[Any, Any]:
@@ -59,10 +58,8 @@ class Kernel(ABC):
 
     def traced(self) -> Self:
         """The same kernel with tensors for its numbers."""
-        tensors = {
-            name: torch.as_tensor(getattr(self, name), dtype=torch.float64)
-            for name in self.numbers
-        }
+        numbers = {name: getattr(self, name) for name in self.numbers}
+        tensors = {k: torch.as_tensor(v, dtype=torch.float64) for k, v in numbers.items()}
         return dataclasses.replace(self, **tensors)  # pyright: ignore[reportArgumentType]
 
 
@@ -78,19 +75,16 @@ class _Whole(Kernel):
         return 0
 
     def init(self, u: Potential, y: Tensor, rng: torch.Generator) -> Any:
-        """The sampler's state, which must be a record with what `run` reads."""
         state = self.sampler.init(u, y, rng)
         return _record(f"{type(self.sampler).__name__}.init", state, "State", ("y", "energy"))
 
     def draw(self, state: Any, rng: torch.Generator) -> torch.Generator:
-        """The generator itself."""
         return rng
 
     def move(self, u: Potential, state: Any, noise: torch.Generator) -> tuple[Any, Any]:
-        """The sampler's own step."""
         moved, info = self.sampler.step(u, state, noise)
-        who = f"{type(self.sampler).__name__}.step"
-        return moved, _record(f"the info of {who}", info, "Info", ("acceptance",))
+        who = f"the info of {type(self.sampler).__name__}.step"
+        return moved, _record(who, info, "Info", ("acceptance",))
 
 
 def _record(who: str, record: Any, like: str, names: tuple[str, ...]) -> Any:
@@ -127,22 +121,3 @@ def is_sampler(given: object) -> TypeGuard[Sampler]:
 def made(kernel: Any, temperature: float | Tensor) -> Any:
     """The sampler, or what a function makes of a temperature."""
     return kernel(temperature) if callable(kernel) and not is_sampler(kernel) else kernel
-
-
-def stack(draws: list[Any]) -> Any:
-    """The draws of several steps as one tree, its tensors stacked along a new first dimension."""
-    return mapped(_stacked, *draws)
-
-
-def _stacked(*draws: Tensor) -> Tensor:
-    first = draws[0]
-    if len(draws) == 1:
-        return first[None]
-    if first.ndim == 2 and first.mT.is_contiguous():  # laid out coordinate by coordinate
-        return torch.stack([draw.mT for draw in draws]).mT
-    return torch.stack(draws)
-
-
-def unstack(draws: Any, step: int) -> Any:
-    """The draw of one step out of a stacked tree."""
-    return mapped(lambda draw: draw[step], draws)

@@ -1,7 +1,7 @@
 """Unadjusted Langevin dynamics."""
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -14,10 +14,6 @@ from ebmlab.samplers.metric import IDENTITY, Metric
 from ebmlab.types import Info, Potential, State
 
 __all__ = ["Langevin"]
-
-
-class _Noise(NamedTuple):
-    push: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +32,7 @@ class Langevin(Kernel):
         box: (low, high), numbers or tensors (*event); steps that would leave are reflected.
 
     Raises:
-        ConfigurationError: step_size or clamp <= 0, temperature < 0, or one is not finite; low is
-            not below high; a chain starts outside the box.
+        ConfigurationError: low is not below high; a chain starts outside the box.
 
     Example:
         >>> from ebmlab.samplers import run
@@ -83,11 +78,11 @@ class Langevin(Kernel):
             raise ConfigurationError("y starts outside the box of Langevin; clamp it yourself")
         return begin(u, y)
 
-    def draw(self, state: State, rng: torch.Generator) -> _Noise:
+    def draw(self, state: State, rng: torch.Generator) -> Tensor:
         """The push of the heat bath, (chains, *event)."""
-        return _Noise(noise_like(state.y, rng))
+        return noise_like(state.y, rng)
 
-    def move(self, u: Potential, state: State, noise: _Noise) -> tuple[State, Info]:
+    def move(self, u: Potential, state: State, noise: Tensor) -> tuple[State, Info]:
         """One step of every chain; nothing is rejected."""
         m, grad = self.metric, state.grad
         if self.clamp is not None:
@@ -95,7 +90,7 @@ class Langevin(Kernel):
             grad = grad.clamp(-self.clamp, self.clamp) + 0 * grad
         drift = m.spread(m.gather(grad))
         size = (2 * self.step_size * self.temperature) ** 0.5
-        y = state.y - self.step_size * drift + size * m.spread(noise.push)
+        y = state.y - self.step_size * drift + size * m.spread(noise)
         if self.box is not None:
             y = _reflected(y, *self.box)
         return State(y, *u.value_and_grad(y)), Info(torch.ones_like(state.energy))

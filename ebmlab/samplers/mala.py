@@ -14,11 +14,11 @@ from ebmlab.samplers.metric import IDENTITY, Metric
 from ebmlab.samplers.tunable import Tunable
 from ebmlab.types import Potential, State
 
-__all__ = ["MALA", "MetropolisInfo", "MetropolisNoise"]
+__all__ = ["MALA", "MetropolisInfo", "MetropolisNoise", "metropolis"]
 
 
 class MetropolisNoise(NamedTuple):
-    """A push (chains, *event), standard normal, and a threshold (chains,) in [0, 1)."""
+    """What leads the proposal, (chains, *event), and a threshold (chains,) in [0, 1)."""
 
     push: Tensor
     threshold: Tensor
@@ -42,9 +42,6 @@ class MALA(Tunable, Kernel):
     Args:
         step_size: ε > 0. For temperature T sample u / T.
         metric: M, the identity by default; `warmup` finds one.
-
-    Raises:
-        ConfigurationError: step_size is not finite and positive.
 
     Example:
         >>> from ebmlab.samplers import run
@@ -77,14 +74,23 @@ class MALA(Tunable, Kernel):
         whitened = m.gather(state.grad)
         reach = (2 * self.step_size) ** 0.5
         y = state.y + m.spread(reach * push - self.step_size * whitened)
-        energy, grad = u.value_and_grad(y)
-        finite = energy.isfinite() & finite_rows(grad)
-
+        new = State(y, *u.value_and_grad(y))
         # The way back needs the noise that would lead from y to state.y.
-        back = push - (0.5 * self.step_size) ** 0.5 * (whitened + m.gather(grad))
+        back = push - (0.5 * self.step_size) ** 0.5 * (whitened + m.gather(new.grad))
         log_ratio = 0.5 * row_sums(push.square() - back.square())
-        log_accept = state.energy - energy + log_ratio
-        probability = torch.where(finite, log_accept.clamp(max=0).exp(), 0.0)
-        accept = (noise.threshold < probability) | energy.isneginf()
-        moved = select(accept, State(y, energy, grad), state)
-        return moved, MetropolisInfo(probability, (~finite).to(probability))
+        return metropolis(new, state, log_ratio, noise.threshold)
+
+
+def metropolis(
+    new: State, old: State, log_ratio: Tensor, threshold: Tensor
+) -> tuple[State, MetropolisInfo]:
+    """Accept where threshold < exp(u(y) - u(y') + log_ratio), log_ratio = log q(y|y') / q(y'|y).
+
+    Proposals whose energy or gradient is NaN or +∞ are rejected and counted.
+    """
+    finite = new.energy.isfinite() & finite_rows(new.grad)
+    log_accept = old.energy - new.energy + log_ratio
+    probability = torch.where(finite, log_accept.clamp(max=0).exp(), 0.0)
+    # An energy of -∞ is taken, so that the watch over the chains sees it.
+    accept = (threshold < probability) | new.energy.isneginf()
+    return select(accept, new, old), MetropolisInfo(probability, (~finite).to(probability))

@@ -6,10 +6,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_positive
+from ebmlab._checks import require_counts, require_positive
 from ebmlab._randomness import fork
-from ebmlab._rows import rows, select
-from ebmlab.errors import ConfigurationError
+from ebmlab._rows import mapped, rows, select
 from ebmlab.samplers._steps.leapfrog import DIVERGENT, Phase
 from ebmlab.samplers._steps.start import begin, noise_like, uniform_like
 from ebmlab.samplers._steps.tree import Branch, flat, grow, patience, straight
@@ -71,9 +70,6 @@ class NUTS(Tunable):
         metric: M, the identity by default; `warmup` finds one.
         max_depth: doublings at most, >= 1; no more than 2^max_depth - 1 gradients a transition.
 
-    Raises:
-        ConfigurationError: step_size is not finite and positive, or max_depth < 1.
-
     Example:
         >>> from ebmlab.samplers import run
         >>> rng = torch.Generator().manual_seed(0)
@@ -92,8 +88,7 @@ class NUTS(Tunable):
 
     def __post_init__(self) -> None:
         require_positive("step_size", self.step_size)
-        if self.max_depth < 1:
-            raise ConfigurationError(f"max_depth is {self.max_depth}; it must be at least 1")
+        require_counts(max_depth=self.max_depth)
 
     def learner(self, state: State) -> Learner:
         """Trees that cannot take forever under a metric that is still crude."""
@@ -115,7 +110,9 @@ class NUTS(Tunable):
             step = self.step_size * rows(torch.where(future, 1.0, -1.0).to(none), state.y)
             edge = select(future, tree.right, tree.left)
             branch = grow(u, self.metric, home, edge, step, growing, 2**depth, rng)
-            info = _counted(info, branch)
+            bad, torn = ~branch.gain.isfinite(), ~(branch.gain > -DIVERGENT)
+            grown = NUTSInfo(branch.acceptance, bad, torn, branch.valid, branch.leapfrogs)
+            info = mapped(torch.add, info, grown)
             tree, onward = _joined(tree, branch, future, growing & branch.valid, rng)
             growing = growing & branch.valid & onward
             if not growing.any():
@@ -129,23 +126,11 @@ class _Growing(Learner):
     depth = FIRST_DEPTH
 
     def trial(self, step_size: float | Tensor, metric: Metric) -> NUTS:
-        """The sampler with trees of at most this depth."""
         tree = super().trial(step_size, metric)
         return replace(tree, max_depth=min(self.depth, tree.max_depth))
 
     def renew(self, metric: Metric) -> None:
-        """One doubling more."""
         self.depth += 1
-
-
-def _counted(info: NUTSInfo, branch: Branch) -> NUTSInfo:
-    return NUTSInfo(
-        info.acceptance + branch.acceptance,
-        info.nonfinite + ~branch.gain.isfinite(),
-        info.divergent + ~(branch.gain > -DIVERGENT),
-        info.depth + branch.valid,
-        info.leapfrogs + branch.leapfrogs,
-    )
 
 
 def _joined(
@@ -156,13 +141,8 @@ def _joined(
     The draw is decided only where the branch `joins`; of other chains nothing else matters.
     """
     take = branch.log_weight >= tree.log_weight - patience(tree.log_weight, rng)
-    far, near = (
-        flat(torch.where(rows(future, a), a, b))
-        for a, b in [
-            (tree.left.momentum, tree.right.momentum),
-            (tree.right.momentum, tree.left.momentum),
-        ]
-    )
+    left, right, ahead = flat(tree.left.momentum), flat(tree.right.momentum), future[:, None]
+    far, near = torch.where(ahead, left, right), torch.where(ahead, right, left)
     last, total = flat(branch.end.momentum), tree.total + branch.total
     onward = straight(
         torch.stack([total, tree.total + branch.first, branch.total + near]),

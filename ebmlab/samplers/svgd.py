@@ -30,9 +30,6 @@ class SVGD(Kernel):
         bandwidth: h > 0, in the units of y squared. None takes at every step the median squared
             distance of the pairs over log n, or 1 where half of them or more coincide.
 
-    Raises:
-        ConfigurationError: step_size or bandwidth is not finite and positive.
-
     Example:
         >>> from ebmlab.samplers import run
         >>> rng = torch.Generator().manual_seed(0)

@@ -56,11 +56,6 @@ class TemperingInfo(NamedTuple):
     nonfinite: Tensor
 
 
-class _Noise(NamedTuple):
-    moves: tuple[Any, ...]
-    thresholds: Tensor
-
-
 @dataclass(frozen=True, eq=False)
 class ParallelTempering(Kernel):
     """Replicas of every chain at temperatures 1 = T₁ < T₂ < …, which move and then swap places.
@@ -123,17 +118,18 @@ class ParallelTempering(Kernel):
         steps = torch.zeros(len(y), dtype=torch.long, device=y.device)
         return _gathered(replicas, steps, steps.new_zeros(len(y), len(replicas) - 1))
 
-    def draw(self, state: TemperingState, rng: torch.Generator) -> _Noise:
+    def draw(self, state: TemperingState, rng: torch.Generator) -> tuple[tuple[Any, ...], Tensor]:
         """The random numbers of all replicas' moves, and a threshold for each pair."""
         replicas = zip(self.ladder, state.replicas, strict=True)
         moves = tuple(rung.draw(replica, rng) for rung, replica in replicas)
-        return _Noise(moves, uniform_like(state.energy.new_empty(state.swaps.shape), rng))
+        return moves, uniform_like(state.energy.new_empty(state.swaps.shape), rng)
 
     def move(
-        self, u: Potential, state: TemperingState, noise: _Noise
+        self, u: Potential, state: TemperingState, noise: Any
     ) -> tuple[TemperingState, TemperingInfo]:
         """Move every replica, then let neighbors swap."""
-        each = zip(self.ladder, state.replicas, noise.moves, strict=True)
+        moves, thresholds = noise
+        each = zip(self.ladder, state.replicas, moves, strict=True)
         moved = [rung.move(u, replica, draw) for rung, replica, draw in each]
         replicas = [replica for replica, _ in moved]
         swaps, tried = [], []
@@ -141,7 +137,7 @@ class ParallelTempering(Kernel):
             below, above = replicas[i : i + 2]
             log_accept = (1 / cold - 1 / hot) * (below.energy - above.energy)
             tried.append(state.steps % 2 == i % 2)
-            swap = tried[i] & (noise.thresholds[:, i] < log_accept.clamp(max=0).exp())
+            swap = tried[i] & (thresholds[:, i] < log_accept.clamp(max=0).exp())
             replicas[i : i + 2] = select(swap, above, below), select(swap, below, above)
             swaps.append(swap)
         swapped = torch.stack(swaps, 1)

@@ -25,10 +25,6 @@ class UnderdampedState(NamedTuple):
     momentum: Tensor
 
 
-class _Noise(NamedTuple):
-    push: Tensor
-
-
 @dataclass(frozen=True, eq=False)
 class Underdamped(Kernel):
     """Langevin dynamics with inertia: dy = L r dt, dr = -Lᵀ∇u dt - γ r dt + √(2γT) dW.
@@ -46,9 +42,6 @@ class Underdamped(Kernel):
         friction: γ > 0. Small: long flights; large: like `Langevin` with step ε²/2.
         temperature: T >= 0, in the units of u. 0 is descent with momentum.
         metric: M = L Lᵀ, the inverse of the mass.
-
-    Raises:
-        ConfigurationError: step_size or friction <= 0, temperature < 0, or one is not finite.
 
     Example:
         >>> from ebmlab.samplers import run
@@ -76,12 +69,12 @@ class Underdamped(Kernel):
         start = begin(u, y)
         return UnderdampedState(*start, self.temperature**0.5 * noise_like(start.y, rng))
 
-    def draw(self, state: UnderdampedState, rng: torch.Generator) -> _Noise:
+    def draw(self, state: UnderdampedState, rng: torch.Generator) -> Tensor:
         """The push of the heat bath, (chains, *event)."""
-        return _Noise(noise_like(state.y, rng))
+        return noise_like(state.y, rng)
 
     def move(
-        self, u: Potential, state: UnderdampedState, noise: _Noise
+        self, u: Potential, state: UnderdampedState, noise: Tensor
     ) -> tuple[UnderdampedState, Info]:
         """One step of every chain; nothing is rejected."""
         m, half = self.metric, 0.5 * self.step_size
@@ -89,7 +82,7 @@ class Underdamped(Kernel):
         heat = (self.temperature * (1 - keep**2)) ** 0.5
         momentum = state.momentum - half * m.gather(state.grad)
         y = state.y + half * m.spread(momentum)
-        momentum = keep * momentum + heat * noise.push
+        momentum = keep * momentum + heat * noise
         y = y + half * m.spread(momentum)
         energy, grad = u.value_and_grad(y)
         momentum = momentum - half * m.gather(grad)

@@ -14,7 +14,7 @@ from ebmlab.errors import ShapeError
 from ebmlab.testing.purity import again, generator
 from ebmlab.types import Rng, Tree
 
-__all__ = ["Case", "cast", "over_leaves"]
+__all__ = ["Case", "Change", "cast", "over_leaves"]
 
 Change = Callable[[Tensor], Tensor]
 
@@ -52,21 +52,12 @@ class Case:
     @classmethod
     def of(cls, energy: Energy, x: Tree, y: Tree, z: Tree, rng: Rng) -> Self:
         """The case, after a look at the batch."""
-        named: dict[str, tuple[Tree, Ndim]] = {
-            "x": (x, energy.x_ndim),
-            "y": (y, energy.y_ndim),
-            "z": (z, energy.z_ndim),
-        }
-        shapes = {
-            name: tuple(leading_shape(name, tree, ndim))
-            for name, (tree, ndim) in named.items()
-            if tree is not None
-        }
+        trees = {"x": (x, energy.x_ndim), "y": (y, energy.y_ndim), "z": (z, energy.z_ndim)}
+        given = {name: each for name, each in trees.items() if each[0] is not None}
+        shapes = {name: tuple(leading_shape(name, *each)) for name, each in given.items()}
         batch = next(iter(shapes.values()), ())
         if len(set(shapes.values())) != 1 or len(batch) != 1 or batch[0] < 2:
-            raise ShapeError(
-                f"the laws look at single batches of one size (n,), n >= 2, but have {shapes}"
-            )
+            raise ShapeError(f"the laws look at one batch (n,), n >= 2, but have {shapes}")
         return cls(energy, x, y, z, generator(rng, leaves(y)[0]))
 
     def __len__(self) -> int:
@@ -84,12 +75,9 @@ class Case:
 
     def at(self, x: Change, y: Change | None = None, z: Change | None = None) -> Self:
         """Other data of the same energy: a change of every tensor; y and z like x if left out."""
-        return replace(
-            self,
-            x=over_leaves(x, self.x, self.energy.x_ndim),
-            y=over_leaves(y or x, self.y, self.energy.y_ndim),
-            z=over_leaves(z or x, self.z, 0),
-        )
+        here = over_leaves(x, self.x, self.energy.x_ndim)
+        there = over_leaves(y or x, self.y, self.energy.y_ndim)
+        return replace(self, x=here, y=there, z=over_leaves(z or x, self.z, 0))
 
     def value(self) -> Tensor:
         """E(x, y, z), from the same random numbers at each call."""

@@ -32,9 +32,8 @@ def require_close(
     """Raise unless two tensors agree to a tolerance, relative and absolute; None: to rounding."""
     if tolerance is None:
         tolerance = ROUNDING.get(expected.dtype, 1e-4)
-    close = got.shape == expected.shape and torch.allclose(
-        got, expected, rtol=tolerance, atol=tolerance
-    )
+    fits = got.shape == expected.shape
+    close = fits and torch.allclose(got, expected, tolerance, tolerance)
     require(close, law, f"{what}: expected {_show(expected)}, got {_show(got)}")
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -64,12 +63,9 @@ def require_slopes(
         due = (high - low) / (2 * step)
         got = torch.zeros_like(due) if grad is None else (grad * way).sum()
         slack = tolerance * (1 + due.abs())
-        require(
-            (got - due).abs() <= slack,
-            law,
-            f"along a direction of {name} the value's finite difference is {float(due)}, "
-            f"but autograd's slope {float(got)} (tolerance {float(slack):.1e})",
-        )
+        told = f"is {float(due)}, but autograd's slope {float(got)} (± {float(slack):.1e})"
+        what = f"along a direction of {name} the value's finite difference {told}"
+        require((got - due).abs() <= slack, law, what)
 
 
 def checks_gradients(case: Case, differentiable: tuple[str, ...], second: bool) -> None:
@@ -77,12 +73,8 @@ def checks_gradients(case: Case, differentiable: tuple[str, ...], second: bool) 
     case = case.at(lambda t: t[:2])
     names = [name for name in differentiable if name != "x" or case.energy.takes_x]
     trees: dict[str, Tree] = {name: getattr(case, name) for name in names}
-    free = [
-        leaf.clone().requires_grad_()
-        for tree in trees.values()
-        for leaf in leaves(tree)
-        if leaf.is_floating_point()
-    ]
+    given = [leaf for tree in trees.values() for leaf in leaves(tree)]
+    free = [leaf.clone().requires_grad_() for leaf in given if leaf.is_floating_point()]
     if not free:
         return
 
@@ -92,10 +84,7 @@ def checks_gradients(case: Case, differentiable: tuple[str, ...], second: bool) 
         def swapped(leaf: Tensor) -> Tensor:
             return next(queue) if leaf.is_floating_point() else leaf
 
-        changed: dict[str, Any] = {
-            name: over_leaves(swapped, tree, 0) for name, tree in trees.items()
-        }
-        return replace(case, **changed).value()
+        return replace(case, **{k: over_leaves(swapped, t, 0) for k, t in trees.items()}).value()
 
     _require_gradcheck("gradcheck", torch.autograd.gradcheck, value, free)
     if second:

@@ -1,8 +1,7 @@
 """`check_inference`: the laws of choosing z."""
 
 import math
-from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -71,12 +70,15 @@ def check_inference(
         >>> infer = Enumerate(torch.linspace(-1.0, 1.0, 5)[:, None])
         >>> check_inference(infer, energy, None, torch.eye(2), temperature=0.5)
     """
-    case = Case.of(FreeEnergy(energy, infer, temperature), x, y, None, rng)
+    case = _Case.of(FreeEnergy(energy, infer, temperature), x, y, None, rng)
     for dtype in (torch.float32, torch.float64):
         precise = case.to(dtype)
-        _pure(precise, "inferring with", _infer)
+        data = precise.x, precise.y
+        with untouched(f"inferring with {precise.who}", data, precise.energy):
+            _infer(precise)
         _posterior(precise, estimated)
-        _pure(precise, "the free energy by", Case.value)
+        with untouched(f"the free energy by {precise.who}", data, precise.energy):
+            precise.value()
     double = case.to(torch.float64)
     _repeats(double)
     if not coupled:
@@ -86,31 +88,31 @@ def check_inference(
         _slopes(double, tolerance)
         _enveloped(double, tolerance)
     if exact is not None:
-        other = Case.of(FreeEnergy(energy, exact, temperature), x, y, None, rng)
+        other = _Case.of(FreeEnergy(energy, exact, temperature), x, y, None, rng)
         _bounded(double, other.to(torch.float64), tolerance)
 
 
-def _infer(case: Case) -> Posterior:
-    assert isinstance(case.energy, FreeEnergy)
+@dataclass(frozen=True, eq=False)
+class _Case(Case):
+    energy: FreeEnergy
+
+    @property
+    def who(self) -> str:
+        return type(self.energy.infer).__name__
+
+
+def _infer(case: _Case) -> Posterior:
     q = case.energy.posterior(case.x, case.y, rng=again(case.rng))
     return Posterior(*(part if part is None else part.detach() for part in q))  # pyright: ignore
 
 
-def _pure(case: Case, doing: str, act: Callable[[Case], Any]) -> None:
-    assert isinstance(case.energy, FreeEnergy)
-    who = type(case.energy.infer).__name__
-    with untouched(f"{doing} {who}", (case.x, case.y), case.energy):
-        act(case)
-
-
-def _posterior(case: Case, estimated: bool) -> None:
+def _posterior(case: _Case, estimated: bool) -> None:
     n = len(case)
     _well_formed(case, torch.Size([n]), estimated)
     _well_formed(case.at(lambda t: torch.stack([t, t.flip(0)])), torch.Size([2, n]), estimated)
 
 
-def _well_formed(case: Case, batch: torch.Size, estimated: bool) -> None:
-    assert isinstance(case.energy, FreeEnergy)
+def _well_formed(case: _Case, batch: torch.Size, estimated: bool) -> None:
     q, energy = _infer(case), case.energy.energy
     lead = q.atoms.shape[: q.atoms.ndim - energy.z_ndim]
     due = f"(k, {', '.join(map(str, batch))}, and {energy.z_ndim} of the event)"
@@ -118,10 +120,8 @@ def _well_formed(case: Case, batch: torch.Size, estimated: bool) -> None:
     try:
         weights = q.weights.expand(lead)
     except RuntimeError:
-        got = tuple(q.weights.shape)
-        raise AssertionError(
-            f"weights: expected {tuple(lead)} or what expands, got {got}"
-        ) from None
+        told = f"expected {tuple(lead)} or what expands, got {tuple(q.weights.shape)}"
+        raise AssertionError(f"weights: {told}") from None
     require(bool((weights >= 0).all()), "weights", f"negative: {float(weights.min())}")
     total = weights.sum(0)
     require_close("weights", "their sum over the atoms", total, torch.ones_like(total))
@@ -141,7 +141,7 @@ def _finite(law: str, value: Tensor, batch: torch.Size, *, negative: bool = Fals
     require(sound, law, f"expected numbers >= 0, got {least}")
 
 
-def _kept(case: Case, q: Posterior) -> None:
+def _kept(case: _Case, q: Posterior) -> None:
     like = next((t for t in leaves(case.y) if t.is_floating_point()), None)
     for name, part in q._asdict().items():
         if part is None or like is None:
@@ -151,13 +151,13 @@ def _kept(case: Case, q: Posterior) -> None:
         require(part.device == like.device, "device kept", f"{name} is on {part.device}")
 
 
-def _repeats(case: Case) -> None:
+def _repeats(case: _Case) -> None:
     for name, once, twice in zip(Posterior._fields, _infer(case), _infer(case), strict=True):
         if once is not None and twice is not None:
             require_same("a function", f"{name} of a second call from the same rng", twice, once)
 
 
-def _independent(case: Case, tolerance: float) -> None:
+def _independent(case: _Case, tolerance: float) -> None:
     n = len(case)
     whole = _infer(case)
     for i in (0, n - 1):
@@ -168,16 +168,12 @@ def _independent(case: Case, tolerance: float) -> None:
 
 
 def _row(q: Posterior, i: int) -> dict[str, Tensor]:
-    return {
-        "atoms": q.atoms[:, i],
-        "weights": q.weights.expand(q.atoms.shape[:2])[:, i],
-        "information": q.information[i],
-        "residual": q.residual[i],
-    }
+    weights = q.weights.expand(q.atoms.shape[:2])[:, i]
+    own = {"information": q.information[i], "residual": q.residual[i]}
+    return {"atoms": q.atoms[:, i], "weights": weights, **own}
 
 
-def _refuses(case: Case) -> None:
-    assert isinstance(case.energy, FreeEnergy)
+def _refuses(case: _Case) -> None:
     free = case.energy
     for temperature in (-1.0, math.nan):
         try:
@@ -185,13 +181,11 @@ def _refuses(case: Case) -> None:
         except EbmlabError:
             continue
         raise AssertionError(
-            f"temperature: {type(free.infer).__name__} accepted {temperature}; raise a "
-            "ConfigurationError below 0, as checks.require_non_negative does"
+            f"temperature: {case.who} accepted {temperature}; raise a ConfigurationError below 0"
         )
 
 
-def _slopes(case: Case, tolerance: float) -> None:
-    assert isinstance(case.energy, FreeEnergy)
+def _slopes(case: _Case, tolerance: float) -> None:
     if case.energy.bound == "gradient":
         return
     named = {name: p for name, p in case.energy.named_parameters() if p.requires_grad}
@@ -199,9 +193,8 @@ def _slopes(case: Case, tolerance: float) -> None:
     require_slopes("envelope", lambda: case.value().sum(), named, grads, tolerance)
 
 
-def _enveloped(case: Case, tolerance: float) -> None:
+def _enveloped(case: _Case, tolerance: float) -> None:
     """Where q is exact, the energy's gradient is that at q held still."""
-    assert isinstance(case.energy, FreeEnergy)
     energy = case.energy.energy
     if case.energy.bound != "exact" or energy.stochastic:
         return
@@ -210,25 +203,20 @@ def _enveloped(case: Case, tolerance: float) -> None:
     still = (q.weights * counted).sum()
     free = gradients(case.value().sum(), energy)
     for name, due in gradients(still, energy).items():
-        got = free[name]
-        if due is not None and got is not None:
+        if due is not None and (got := free[name]) is not None:
             what = f"the gradient in {name} against E_q of the energy's"
             require_close("envelope", what, got, due, tolerance)
 
 
-def _bounded(case: Case, exact: Case, tolerance: float) -> None:
-    assert isinstance(case.energy, FreeEnergy)
-    assert isinstance(exact.energy, FreeEnergy)
+def _bounded(case: _Case, exact: _Case, tolerance: float) -> None:
     bound = case.energy.bound
     if exact.energy.bound != "exact":
-        raise ConfigurationError(
-            f"exact is {type(exact.energy.infer).__name__}, whose bound is {exact.energy.bound!r}"
-        )
+        raise ConfigurationError(f"exact is {exact.who}, whose bound is {exact.energy.bound!r}")
     rng, count = again(case.rng), DRAWS if case.energy.stochastic else 1
     with torch.no_grad():
         due = exact.value()
         draws = torch.stack([case.energy(case.x, case.y, rng=rng) for _ in range(count)])
-    noise = 5 * draws.std(0) / math.sqrt(count) if count > 1 else torch.zeros_like(due)
+    noise = 5 * draws.std(0) / math.sqrt(count) if count > 1 else 0.0
     above, slack = draws.mean(0) - due, tolerance * (1 + due.abs()) + noise
     law, got = f"bound {bound!r}", f"the free energy is above the exact one by {above.tolist()}"
     if bound in {"upper", "exact"}:

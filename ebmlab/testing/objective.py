@@ -4,7 +4,7 @@ import copy
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Self
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import torch
 from torch import Tensor
@@ -135,15 +135,13 @@ def _adds(shaped: _Shaped) -> None:
     require_close(law, "2 * objective", twice.loss().value.detach(), 2 * one.value.detach())
     single, double = gradients(one.value, energy), gradients(twice.loss().value, energy)
     for name, grad in single.items():
-        got = double[name]
-        if grad is not None and got is not None:
+        if grad is not None and (got := double[name]) is not None:
             require_close(law, f"2 * objective's gradient in {name}", got, 2 * grad)
     both = replace(shaped, objective=objective + objective)
     _reports(both)
     # The second term draws where the first one stopped.
     rng = again(shaped.case.rng)
-    due = sum(shaped.loss(rng).value.detach() for _ in range(2))
-    assert isinstance(due, Tensor)
+    due = shaped.loss(rng).value.detach() + shaped.loss(rng).value.detach()
     require_close(law, "objective + objective", both.loss().value.detach(), due)
 
 
@@ -178,17 +176,16 @@ def _commits(shaped: _Shaped) -> None:
             (name, stack.enter_context(patch.object(m, "step", wraps=m.step)))
             for name, m in stepped.values()
         ]
-        loss, law = shaped.loss(), "commit steps every Stepped once"
-        for due, act in ((0, _nothing), (1, loss.commit)):
-            act()
-            for name, step in counts:
-                when = "after" if due else "before"
-                what = f"{name} was stepped {step.call_count} times {when} commit"
-                require(step.call_count == due, law, f"expected {due}, but {what}")
+        loss = shaped.loss()
+        _require_steps(counts, 0, "before")
+        loss.commit()
+        _require_steps(counts, 1, "after")
 
 
-def _nothing() -> None:
-    return
+def _require_steps(counts: list[tuple[str, Mock]], due: int, when: str) -> None:
+    for name, step in counts:
+        got = f"expected {due}, but {name} was stepped {step.call_count} times {when} commit"
+        require(step.call_count == due, "commit steps every Stepped once", got)
 
 
 def _restores(shaped: _Shaped) -> None:

@@ -70,32 +70,25 @@ def untouched(doing: str, inputs: tuple[Any, ...], *modules: nn.Module) -> Itera
         inputs: tensors, or tuples of them, that must stay as they are.
         modules: whose state and `.grad` must stay as they are.
     """
-    watched: dict[str, Any] = {}
-    _collect("input", inputs, watched)
-    states = [state_of(module) for module in modules]
-    grads = [_grads(module) for module in modules]
-    globally = _global_state()
+    before = list(_watched(inputs, modules))
     yield
-    require_equal_state(
-        "global generator untouched",
-        f"{doing} drew from torch's global generator; draw from rng, a torch.Generator",
-        _global_state(),
-        globally,
-    )
-    left: dict[str, Any] = {}
-    _collect("input", inputs, left)
-    require_equal_state("input untouched", f"{doing} changed its input in place", left, watched)
-    for module, state, grad in zip(modules, states, grads, strict=True):
+    for (law, told, was), (*_, now) in zip(before, _watched(inputs, modules), strict=True):
+        require_equal_state(law, f"{doing} {told}", now, was)
+
+
+def _watched(
+    inputs: tuple[Any, ...], modules: tuple[nn.Module, ...]
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """What must stay: the law, the words of a breach, and how things are."""
+    drew = "drew from torch's global generator; draw from rng, a torch.Generator"
+    yield "global generator untouched", drew, _global_state()
+    given: dict[str, Any] = {}
+    _collect("input", inputs, given)
+    yield "input untouched", "changed its input in place", given
+    for module in modules:
         who = type(module).__name__
-        require_equal_state(
-            "state unmoved",
-            f"{doing} moved the state of {who}, which only commit may",
-            state_of(module),
-            state,
-        )
-        require_equal_state(
-            "no gradient left", f"{doing} left .grad on {who}", _grads(module), grad
-        )
+        yield "state unmoved", f"moved the state of {who}, which only commit may", state_of(module)
+        yield "no gradient left", f"left .grad on {who}", _grads(module)
 
 
 def _grads(module: nn.Module) -> dict[str, Tensor]:

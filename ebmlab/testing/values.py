@@ -1,14 +1,15 @@
 """The laws of an energy's values: shape, type, rows on their own, `given`, `embed`, state."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import leaves
-from ebmlab.testing.case import Case, over_leaves
+from ebmlab.testing.case import Case, Change, over_leaves
 from ebmlab.testing.compare import require, require_close, require_same
 from ebmlab.testing.purity import again, untouched
 
@@ -27,9 +28,8 @@ def kind(case: Case) -> None:
     out, dtypes = case.value(), {t.dtype for t in leaves(case.y) if t.is_floating_point()}
     device = leaves(case.y)[0].device
     require(out.shape == (len(case),), "batch shape", f"expected ({len(case)},), got {out.shape}")
-    require(
-        not dtypes or out.dtype in dtypes, "dtype kept", f"y is {dtypes}, the energy {out.dtype}"
-    )
+    kept = not dtypes or out.dtype in dtypes
+    require(kept, "dtype kept", f"y is {dtypes}, the energy {out.dtype}")
     require(out.device == device, "device kept", f"y is on {device}, the energy on {out.device}")
 
 
@@ -64,28 +64,22 @@ def pairs(case: Case) -> None:
         _unpaired(case)
         return
     matrix = case.at(lambda t: t[:, None], lambda t: t[None]).value()
-    twice = case.at(
-        lambda t: torch.stack([t, t.flip(0)])[:, :, None], lambda t: t[None, None]
-    ).value()
+    stacked = case.at(lambda t: torch.stack([t, t.flip(0)])[:, :, None], lambda t: t[None, None])
+    twice = stacked.value()
     what = "E(x[:, None], y[None])"
     require(matrix.shape == (n, n), "all pairs", f"{what}: expected {(n, n)}, got {matrix.shape}")
     require(twice.shape == (2, n, n), "all pairs", f"{what} of x (2, n): got {twice.shape}")
     if case.energy.stochastic:
         return
-    loop = torch.stack(
-        [
-            torch.cat(
-                [
-                    case.at(lambda t, i=i: t[i : i + 1], lambda t, j=j: t[j : j + 1]).value()
-                    for j in range(n)
-                ]
-            )
-            for i in range(n)
-        ]
-    )
+    each = [case.at(_cut(i), _cut(j)).value() for i in range(n) for j in range(n)]
+    loop = torch.cat(each).reshape(n, n)
     require_close("all pairs", f"{what} against a loop over the pairs", matrix, loop)
     both = torch.stack([loop, loop.flip(0)])
     require_close("all pairs", f"{what} of x (2, n) against a loop", twice, both)
+
+
+def _cut(i: int) -> Change:
+    return lambda t: t[i : i + 1]
 
 
 def _unpaired(case: Case) -> None:
@@ -125,14 +119,12 @@ def _clamped(case: Case, y: Tensor) -> None:
     if case.energy.stochastic or case.energy.couples:
         return
     for i in range(2):
-        z = over_leaves(lambda t, i=i: t[i : i + 1], case.z, 0)
+        z = over_leaves(_cut(i), case.z, 0)
         due = case.at(lambda t, i=i: t[i : i + 1].expand_as(t), lambda t: t).value()
-        cuts: list[Callable[[Tensor], Tensor]] = [lambda t, i=i: t[i], lambda t, i=i: t[i : i + 1]]
-        for cut in cuts:
+        for cut in (partial(torch.select, dim=0, index=i), _cut(i)):
             x = over_leaves(cut, case.x, case.energy.x_ndim)
-            got = case.energy.given(x, z=z)(y)
-            law = "given agrees with the call"
-            require_close(law, f"given(x) of one x, row {i}, for all y", got, due)
+            law, what = "given agrees with the call", f"given(x) of one x, row {i}, for all y"
+            require_close(law, what, case.energy.given(x, z=z)(y), due)
 
 
 def embeds(case: Case) -> None:

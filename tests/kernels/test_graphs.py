@@ -81,7 +81,7 @@ def test_a_result_stays_what_it_was_when_the_block_is_replayed():
 
 
 def test_a_block_that_forgets_to_fill_its_entry_would_be_seen(monkeypatch):
-    monkeypatch.setattr(graphs, "_fill", lambda into, state: None)
+    monkeypatch.setattr(graphs, "_filled", lambda fixed, given: fixed)
     got = block_of(1, generator(1)).replay(nested(5.0))
     assert got.place[0].mean() < 3
 
@@ -98,7 +98,9 @@ def test_a_state_unlike_the_example_is_refused():
     block = block_of(1, generator())
     a, b = nested().place
     count = nested().count
-    with pytest.raises(ShapeError, match=r"state\[0\]\[0\] has shape \(4,\), expected \(3,\)"):
+    with pytest.raises(
+        ShapeError, match=r"state\[0\]\[0\] has shape \(4,\), the example\[0\]\[0\] \(3,\)"
+    ):
         block.replay(Nested((torch.zeros(4), b), count))
     with pytest.raises(DtypeError, match=r"state\[1\] is torch\.float32"):
         block.replay(Nested((a, b), count.float()))

@@ -29,8 +29,8 @@ LANGEVIN = {
 LEAPFROG = {
     "module": "ebmlab.kernels.update_triton",
     "kernel": "_kick_drift",
-    "types": dict.fromkeys(["y", "momentum", "grad"], DATA)
-    | {"seed": "*i64", "y_out": DATA, "momentum_out": DATA, "count": "i32"}
+    "types": dict.fromkeys(["y", "r", "grad"], DATA)
+    | {"seed": "*i64", "y_out": DATA, "r_out": DATA, "count": "i32"}
     | {"step_size": NUMBER, "offset": "i64"},
     "constants": {"REFRESH": True, "BLOCK": 128},
     "functions": {},

@@ -8,7 +8,7 @@ from problems import COVARIANCE_2, F64, f64, fits, generator, log_gamma, log_gam
 from samplers_support import bowl
 
 from ebmlab.energies import Gaussian, Uniform
-from ebmlab.partition.path import Path
+from ebmlab.partition.course import Path
 from ebmlab.samplers import MALA, run
 from ebmlab.types import Potential
 

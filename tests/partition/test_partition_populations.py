@@ -111,7 +111,7 @@ def test_populations_behind_a_wall_do_not_spoil_the_others():
 def test_bad_arguments_are_refused():
     u = PLANE["gaussian"].density.given()
     for particles, threshold in ((1, 0.5), (5, -0.1), (5, 1.1), (5, math.nan)):
-        with pytest.raises(ConfigurationError, match="particles is"):
+        with pytest.raises(ConfigurationError, match=r"(particles|threshold) is"):
             smc(
                 u,
                 wide(1.0),

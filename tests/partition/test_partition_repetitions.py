@@ -54,10 +54,9 @@ def test_errors_that_are_too_small_or_too_large_are_seen():
 def annealed(case: Target, chains: int, *, late=False, unfinished=False, kernel=None) -> Estimate:
     """`ais` written out; `late` weighs points after their move, `unfinished` stops one short."""
     rng = generator(1)
-    course = Course(
-        case.start.given(), case.u, kernel or case.kernel, case.options.get("between"), 1
-    )
-    log_w, times = torch.zeros(chains, dtype=F64), case.times().tolist()
+    way = kernel or case.kernel, case.times(), 1, case.options.get("between")
+    course = Course.of(case.u, case.start, *way)
+    log_w, times = torch.zeros(chains, dtype=F64), course.times
     state = course.enter(case.start.sample(chains, rng), 0.0, rng)
     for before, t in pairwise(times[:-1]):
         here, weighed = course.reweigh(state, log_w, t)

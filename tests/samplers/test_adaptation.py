@@ -4,10 +4,11 @@ import pytest
 import torch
 from problems import F64, f64, generator, randn
 
-from ebmlab.samplers import Dense, Diagonal, Identity
+from ebmlab.samplers import Dense, Diagonal
 from ebmlab.samplers._steps.stragglers import near
 from ebmlab.samplers._warmup.adaptation import DualAveraging, first_guess
 from ebmlab.samplers._warmup.moments import Moments
+from ebmlab.samplers.metric import Identity
 
 
 def test_dual_averaging_meets_its_target_for_each_chain_under_noise():

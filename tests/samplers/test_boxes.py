@@ -32,7 +32,7 @@ SAMPLERS = {
     "MALA": MALA(0.3),
     "HMC": HMC(0.3, 5),
     "NUTS": NUTS(0.3, max_depth=4),
-    "ChEESHMC": ChEESHMC(0.3, 1.5),
+    "ChEESHMC": ChEESHMC(0.3, 2),
     "EllipticalSlice": EllipticalSlice(),
     "Heated": Heated(MALA(0.3), 2.0),
     "Annealed": Annealed(MALA(0.3), linear(2.0, 1.0, 4)),

@@ -19,8 +19,9 @@ from problems import (
 from samplers_support import bowl
 from test_hmc import Kineticless
 
-from ebmlab.samplers import HMC, ChEESHMC, Diagonal, Identity, run, warmup
+from ebmlab.samplers import HMC, ChEESHMC, Diagonal, run, warmup
 from ebmlab.samplers.chees import Scout
+from ebmlab.samplers.metric import Identity
 from ebmlab.types import Potential
 
 

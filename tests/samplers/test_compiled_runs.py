@@ -39,42 +39,56 @@ def short(monkeypatch) -> None:
         monkeypatch.setattr(kernel, "block", 2)
 
 
-@pytest.mark.parametrize(("thin", "steps"), [(0, 16), (3, 16), (2, 16), (17, 16)])
-@pytest.mark.parametrize("sampler", [Langevin(0.02, 0.7), MALA(0.1)], ids=["langevin", "mala"])
-def test_a_compiled_chain_is_the_eager_one(sampler, thin, steps, traced):
+LANGEVIN = Langevin(0.02, 0.7)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "thin"),
+    [(LANGEVIN, 0), (LANGEVIN, 2), (LANGEVIN, 3), (LANGEVIN, 17), (MALA(0.1), 2)],
+)
+def test_a_compiled_chain_is_the_eager_one(sampler, thin, traced):
     start = randn(6, 2, seed=10)
     energy = DoubleWell(2.0)
     eager, fast = (
-        run(sampler, energy.given(), start, steps=steps, rng=generator(1), thin=thin, compile=way)
+        run(sampler, energy.given(), start, steps=16, rng=generator(1), thin=thin, compile=way)
         for way in (False, True)
     )
     assert len(traced) == 1
     torch.testing.assert_close(fast, eager, rtol=1e-9, atol=1e-9)
 
 
-def test_the_real_compiler_agrees():
+def test_the_real_compiler_agrees(short):
     energy, start = MLP(2, hidden=(16,)), torch.randn(8, 2, generator=generator(2))
     eager, fast = (
-        run(MALA(0.1), energy.given(), start, steps=25, rng=generator(1), thin=4, compile=way)
+        run(MALA(0.1), energy.given(), start, steps=7, rng=generator(1), thin=3, compile=way)
         for way in (False, True)
     )
     torch.testing.assert_close(fast, eager, rtol=1e-4, atol=1e-4)
     assert not torch.equal(fast.samples[-1], start)
 
 
-# Samplers that are no kernels compile their potential only, which is tested below.
-@pytest.mark.parametrize("name", SAMPLERS)
+# Samplers that are no kernels compile their potential only, which is tested below; Langevin and
+# MALA are traced above, and HMC with its jitter in ChEESHMC.
+TRACED = ("Langevin, a tensor", "HMC", "ChEESHMC", "Underdamped", "Heated", "Annealed")
+
+
+@pytest.mark.parametrize("name", [*TRACED, "ParallelTempering"])
 def test_every_kernel_can_be_traced(name, traced, short):
     sampler, *_ = SAMPLERS[name]()
-    if isinstance(sampler, Kernel):
-        energy = FunctionEnergy(bowl)
-        eager, fast = (
-            run(sampler, energy.given(), randn(6, 2), steps=5, rng=generator(1), compile=way)
-            for way in (False, True)
-        )
-        assert traced
-        # A step size in a single-precision tensor is rounded along another way.
-        torch.testing.assert_close(fast, eager, rtol=1e-6, atol=1e-6)
+    energy = FunctionEnergy(bowl)
+    eager, fast = (
+        run(sampler, energy.given(), randn(6, 2), steps=5, rng=generator(1), compile=way)
+        for way in (False, True)
+    )
+    assert bool(traced) == bool(sampler.block)
+    # A step size in a single-precision tensor is rounded along another way.
+    torch.testing.assert_close(fast, eager, rtol=1e-6, atol=1e-6)
+
+
+def test_no_kernel_is_left_out():
+    kernels = {type(SAMPLERS[name]()[0]) for name in SAMPLERS}
+    seen = {type(SAMPLERS[name]()[0]) for name in [*TRACED, "ParallelTempering"]} | {MALA}
+    assert {kind for kind in kernels if issubclass(kind, Kernel)} == seen
 
 
 def test_other_numbers_and_other_x_share_a_program(traced):
@@ -87,17 +101,20 @@ def test_other_numbers_and_other_x_share_a_program(traced):
 
 
 def test_many_energies_and_shapes_are_served(traced, short):
+    # More than the compiler keeps of one function.
+    energies = [
+        FunctionEnergy(functools.partial(lambda a, y: a * bowl(y), k + 1.0)) for k in range(9)
+    ]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for k in range(10):
-            energy = FunctionEnergy(functools.partial(lambda a, y: a * bowl(y), k + 1.0))
+        for k, energy in enumerate(energies):
             start = randn(3 + k, 2)
             fast, eager = (
-                run(MALA(0.1), energy.given(), start, steps=10, rng=generator(1), compile=way)
+                run(LANGEVIN, energy.given(), start, steps=4, rng=generator(1), compile=way)
                 for way in (True, False)
             )
             torch.testing.assert_close(fast, eager)
-    assert len(traced) == 10  # more than the compiler keeps of one function
+    assert len(traced) == 9
 
 
 def test_an_energy_that_cannot_be_traced_runs_after_one_warning():

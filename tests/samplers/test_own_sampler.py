@@ -21,14 +21,13 @@ from ebmlab.samplers import (
     EllipticalSlice,
     Heated,
     Langevin,
-    Metric,
     ParallelTempering,
     Tunable,
     linear,
     run,
     warmup,
 )
-from ebmlab.samplers.metric import IDENTITY
+from ebmlab.samplers.metric import IDENTITY, Metric
 from ebmlab.types import Info, State
 
 
@@ -180,7 +179,9 @@ def test_what_cannot_be_run_is_named(call):
     with pytest.raises(ConfigurationError, match=r"draws random numbers: pass rng=torch\.Gen"):
         call(MALA(0.1), bowl, y, steps=50)
     for u in (normal, 3.0):
-        with pytest.raises(ConfigurationError, match=r"pass energy\.given\(\)"):
+        with pytest.raises(
+            ConfigurationError, match=r"pass energy\.given\(x\), or|a function \(n, "
+        ):
             call(MALA(0.1), u, y, steps=50, rng=generator())
     for start in (np.zeros((4, 2)), [[0.0, 0.0]], None):
         with pytest.raises(DtypeError, match=r"torch\.as_tensor\(y\)"):

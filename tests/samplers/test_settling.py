@@ -7,12 +7,13 @@ from torch import Tensor
 
 from ebmlab.data.posteriors import LinearRegression
 from ebmlab.metrics import rhat
-from ebmlab.samplers import HMC, NUTS, ChEESHMC, Dense, Diagonal, Identity, run, warmup
+from ebmlab.samplers import HMC, NUTS, ChEESHMC, Dense, Diagonal, run, warmup
 from ebmlab.samplers._steps.start import begin
 from ebmlab.samplers._steps.stragglers import near
 from ebmlab.samplers._warmup.curvature import Local, bend, local, shared
 from ebmlab.samplers._warmup.settling import come_in
 from ebmlab.samplers._warmup.tuning import Tuning
+from ebmlab.samplers.metric import Identity
 from ebmlab.types import Potential
 
 DIRECTIONS = torch.linalg.qr(randn(20, 20))[0]

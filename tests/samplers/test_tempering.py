@@ -36,7 +36,8 @@ class Altered(ParallelTempering):
     """A tempering whose swaps see other thresholds, or none."""
 
     def move(self, u, state, noise):
-        return super().move(u, state, noise._replace(thresholds=self.altered(noise.thresholds)))
+        moves, thresholds = noise
+        return super().move(u, state, (moves, self.altered(thresholds)))
 
 
 class Always(Altered):
@@ -145,7 +146,7 @@ def test_swaps_are_those_of_the_formula_and_counted():
                     gap * float(bowl(ys[chain, i : i + 1]) - bowl(ys[chain, i + 1 : i + 2]))
                 )
                 tried[chain] += 1
-                if noise.thresholds[chain, i] < ratio:
+                if noise[1][chain, i] < ratio:
                     ys[chain, [i, i + 1]] = ys[chain, [i + 1, i]]
                     swaps[chain, i] += 1
         state, info = kernel.move(u, state, noise)

@@ -10,7 +10,8 @@ from samplers_support import bowl
 from torch import Tensor
 
 from ebmlab.errors import ConfigurationError, DivergenceError, NonFiniteError
-from ebmlab.samplers import HMC, MALA, NUTS, Dense, Diagonal, Identity, Langevin, run, warmup
+from ebmlab.samplers import HMC, MALA, NUTS, Dense, Diagonal, Langevin, run, warmup
+from ebmlab.samplers.metric import Identity
 from ebmlab.types import Potential
 
 

@@ -15,7 +15,8 @@ from torch import Tensor
 from ebmlab.energies import RBM, Bernoulli, Gaussian
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.inference import Enumerate
-from ebmlab.partition import Estimate, RBMPath, Start, ais, rbm_log_z, reverse_ais, smc
+from ebmlab.partition import Estimate, RBMPath, ais, rbm_log_z, reverse_ais, smc
+from ebmlab.partition.course import Start
 from ebmlab.samplers import MALA
 from ebmlab.types import Potential
 

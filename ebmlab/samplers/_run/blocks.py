@@ -1,8 +1,8 @@
 """Blocks of transitions: step by step, or several compiled into one call."""
 
 import dataclasses
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -10,10 +10,10 @@ from torch import Tensor
 
 from ebmlab._rows import mapped
 from ebmlab.kernels.compiled import program
-from ebmlab.samplers.kernel import Kernel, stack, unstack
+from ebmlab.samplers.kernel import Kernel
 from ebmlab.types import Potential
 
-__all__ = ["Block", "Blocks", "Compiled", "Stepwise", "Tally"]
+__all__ = ["Block", "Compiled", "Stepwise", "Tally"]
 
 
 class Tally(NamedTuple):
@@ -24,7 +24,6 @@ class Tally(NamedTuple):
     lowest: Tensor
 
     def joined(self, other: "Tally | None") -> "Tally":
-        """Both together."""
         if other is None:
             return self
         info = mapped(torch.add, self.info, other.info)
@@ -41,21 +40,7 @@ class Block(NamedTuple):
     energies: Tensor
 
 
-def _one(state: Any, info: Any) -> tuple[Any, Tally]:
-    return state, Tally(info, state.energy, state.energy)
-
-
-class Blocks(ABC):
-    """A way to advance chains by `length` steps at a time."""
-
-    length: int
-
-    @abstractmethod
-    def advance(self, state: Any, rng: torch.Generator) -> Block:
-        """The state `length` steps on."""
-
-
-class Stepwise(Blocks):
+class Stepwise:
     """One step at a time."""
 
     length = 1
@@ -64,12 +49,12 @@ class Stepwise(Blocks):
         self.kernel, self.u = kernel, u
 
     def advance(self, state: Any, rng: torch.Generator) -> Block:
-        """The state one step on."""
-        state, tally = _one(*self.kernel.step(self.u, state, rng))
+        state, info = self.kernel.step(self.u, state, rng)
+        tally = Tally(info, state.energy, state.energy)
         return Block(state, tally, state.y[None], state.energy[None])
 
 
-class Compiled(Blocks):
+class Compiled:
     """Several moves of a kernel in one compiled program; their noise is drawn outside, by rng.
 
     Args:
@@ -84,8 +69,7 @@ class Compiled(Blocks):
         self.replay: Callable[[Any], Block | None] | None = None
 
     def advance(self, state: Any, rng: torch.Generator) -> Block:
-        """The state `length` steps on, by the same random numbers as step by step."""
-        noise = stack([self.kernel.draw(state, rng) for _ in range(self.length)])
+        noise = mapped(_stacked, *[self.kernel.draw(state, rng) for _ in range(self.length)])
         moving = state, noise
         block = self.replay(moving) if self.replay is not None else None
         if block is not None:
@@ -95,6 +79,15 @@ class Compiled(Blocks):
         block = moves(self.kernel, self.u, state, noise, self.length, self.keep)
         self.replay = moves.replay(moving, block)
         return block
+
+
+def _stacked(*draws: Tensor) -> Tensor:
+    first = draws[0]
+    if len(draws) == 1:
+        return first[None]
+    if first.ndim == 2 and first.mT.is_contiguous():  # laid out coordinate by coordinate
+        return torch.stack([draw.mT for draw in draws]).mT
+    return torch.stack(draws)
 
 
 def _shape(part: Any) -> Hashable:
@@ -111,8 +104,9 @@ def _shape(part: Any) -> Hashable:
 def _moves(kernel: Kernel, u: Potential, state: Any, noise: Any, length: int, keep: bool) -> Block:
     ys, energies, total = [], [], None
     for step in range(length):
-        state, tally = _one(*kernel.move(u, state, unstack(noise, step)))
-        total = tally.joined(total)
+        draw = mapped(partial(torch.select, dim=0, index=step), noise)
+        state, info = kernel.move(u, state, draw)
+        total = Tally(info, state.energy, state.energy).joined(total)
         if keep:
             ys.append(state.y)
             energies.append(state.energy)

@@ -12,9 +12,13 @@ from ebmlab.protocols import Sampler
 from ebmlab.samplers._run.blocks import Tally
 from ebmlab.types import Potential
 
-__all__ = ["Lookout"]
+__all__ = ["BOTTOMLESS", "Lookout"]
 
 CHECK_EVERY = 100
+BOTTOMLESS = (
+    "the energy falls without bound; an energy must be bounded below: check its sign, or add a "
+    "term that holds y"
+)
 
 
 class Lookout:
@@ -61,10 +65,7 @@ class Lookout:
     def _raise(self, fallen: Tensor, chain: int, step: int) -> None:
         where = f"chain {chain} at step {step}"
         if fallen[chain]:
-            raise DivergenceError(
-                f"{where}: the energy falls without bound; an energy must be bounded below: "
-                "check its sign, or add a term that holds y"
-            )
+            raise DivergenceError(f"{where}: {BOTTOMLESS}")
         raise NonFiniteError(
             f"{where}: the energy, its gradient or the state is NaN or infinite; take a smaller "
             "step_size, or a Metropolis-adjusted sampler, which rejects such points"

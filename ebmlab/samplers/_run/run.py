@@ -6,11 +6,11 @@ from typing import Any
 
 from torch import Tensor
 
+from ebmlab._checks import require_counts, require_non_negative
 from ebmlab._progress import progress_bar
-from ebmlab.errors import ConfigurationError
 from ebmlab.kernels.compiled import CompiledPotential
 from ebmlab.protocols import Sampler
-from ebmlab.samplers._run.blocks import Blocks, Compiled, Stepwise
+from ebmlab.samplers._run.blocks import Compiled, Stepwise
 from ebmlab.samplers._run.lookout import Lookout
 from ebmlab.samplers._run.started import Started, started
 from ebmlab.types import Chain, Rng
@@ -65,6 +65,7 @@ def run(
             info lacks a field.
 
     Example:
+        >>> import torch
         >>> from ebmlab.energies import Gaussian
         >>> from ebmlab.samplers import MALA
         >>> u = Gaussian(torch.zeros(2), torch.eye(2)).given()
@@ -72,8 +73,8 @@ def run(
         >>> run(MALA(0.5), u, torch.zeros(100, 2), steps=20, thin=5, rng=rng).samples.shape
         torch.Size([4, 100, 2])
     """
-    if steps < 1 or thin < 0:
-        raise ConfigurationError(f"steps is {steps}, thin {thin}; they must be >= 1 and >= 0")
+    require_counts(steps=steps)
+    require_non_negative("thin", thin)
     start = started("run", sampler, u, y, rng)
     state, rng = start.state, start.rng
     lookout = Lookout(start.kernel, start.u, state, rng)
@@ -90,10 +91,8 @@ def run(
             except KeyboardInterrupt:
                 if total is None:
                     raise
-                warnings.warn(
-                    f"interrupted after {done} of {steps} steps: this is the chain so far",
-                    stacklevel=2,
-                )
+                told = f"interrupted after {done} of {steps} steps: this is the chain so far"
+                warnings.warn(told, stacklevel=2)
                 break
             state, total = block.state, block.tally.joined(total)
             for step, k in _due(done, blocks.length, thin):
@@ -103,10 +102,9 @@ def run(
             lookout.see(state, total, done, last=done == steps)
             bar.update(blocks.length)
     assert total is not None
-    kept = done // thin if thin else 0
-    info = total.info
-    _warn_of_standstill(info.acceptance / done, done)
-    return Chain(state, samples[:kept], energies[:kept], info.acceptance / done, info)
+    kept, acceptance = done // thin if thin else 0, total.info.acceptance / done
+    _warn_of_standstill(acceptance, done)
+    return Chain(state, samples[:kept], energies[:kept], acceptance, total.info)
 
 
 def _warn_of_standstill(acceptance: Tensor, steps: int) -> None:
@@ -120,7 +118,7 @@ def _warn_of_standstill(acceptance: Tensor, steps: int) -> None:
         )
 
 
-def _blocks(start: Started, thin: int, compile: bool) -> tuple[Blocks, Blocks]:
+def _blocks(start: Started, thin: int, compile: bool) -> tuple[Stepwise, Stepwise | Compiled]:
     """Ways to go one step on, and several."""
     kernel, u = start.kernel, start.u
     if compile and kernel.block:

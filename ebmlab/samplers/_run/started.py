@@ -8,8 +8,7 @@ from torch import Tensor
 
 from ebmlab._checks import require_generator
 from ebmlab._slopes import require_floating
-from ebmlab.energy import Energy
-from ebmlab.errors import ConfigurationError, DtypeError, ShapeError
+from ebmlab.errors import DtypeError, ShapeError
 from ebmlab.protocols import Sampler
 from ebmlab.samplers.kernel import Kernel, as_kernel
 from ebmlab.types import Potential, Rng, as_potential
@@ -30,7 +29,7 @@ def started(
     who: str, sampler: Sampler, function: Callable[[Tensor], Tensor], y: Any, rng: Rng
 ) -> Started:
     """What `who` runs, from y: a checked tensor of chains, or a state."""
-    kernel, u = as_kernel(sampler), _potential(function)
+    kernel, u = as_kernel(sampler), as_potential(function)
     given = y if isinstance(y, Tensor) else getattr(y, "y", None)
     if not isinstance(given, Tensor):
         raise DtypeError(
@@ -48,13 +47,3 @@ def started(
         u = Potential(lambda free: half(free.to(low)).float())
         y = y.float()
     return Started(kernel, u, kernel.init(u, y, rng), rng)
-
-
-def _potential(function: Callable[[Tensor], Tensor]) -> Potential:
-    if isinstance(function, Energy) or not callable(function):
-        what = type(function).__name__
-        raise ConfigurationError(
-            f"u is of type {what}, but samplers take a function of one variable, "
-            "(chains, *event) -> (chains,); of an energy pass energy.given() or energy.given(x)"
-        )
-    return as_potential(function)

@@ -30,7 +30,6 @@ class Phase(NamedTuple):
 
     @property
     def state(self) -> State:
-        """The point without its momentum."""
         return State(self.y, self.energy, self.grad)
 
 

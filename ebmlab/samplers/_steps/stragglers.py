@@ -22,10 +22,6 @@ def near(energy: Tensor, dim: int) -> Tensor:
     One chain far out would outweigh all others in a second moment, however many they are; up to
     three quarters of the chains may be.
 
-    Args:
-        energy: of each chain, (chains,).
-        dim: d, the size of an event.
-
     Example:
         >>> import torch
         >>> near(torch.tensor([1.0, 2.0, 1e6, 1e9]), dim=2)

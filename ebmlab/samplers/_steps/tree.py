@@ -52,15 +52,10 @@ def grow(
 ) -> Branch:
     """Grow a branch of each chain, until it is whole, turns or diverges.
 
-    Args:
-        u: the potential.
-        metric: the metric of the momenta.
-        home: where the trajectories began; chains that have stopped are evaluated beside it.
-        edge: the ends from which to go on.
-        step: the step size of each chain, negative into the past, shaped to meet y.
-        growing: which chains grow, (chains,) of bool; of the others nothing is said.
-        leaves: how many leapfrog steps make a branch whole, a power of two.
-        rng: gives one number for each chain and leaf, whoever has stopped.
+    Trajectories began at `home`, beside which chains that have stopped are evaluated, and go on
+    from `edge` by a step of each chain, negative into the past, shaped to meet y. `leaves`, a
+    power of two, make a branch whole. Nothing is said of chains that are not `growing`. rng gives
+    one number for each chain and leaf, whoever has stopped.
     """
     end, alive, draw, turns = edge, growing, home.state, _Turns(flat(home.momentum))
     rest = kinetic(home.momentum)
@@ -83,9 +78,8 @@ def grow(
             break
     # A leaf at -∞ joins in any case, so that whoever watches the chain sees it.
     valid = alive | log_weight.isposinf()
-    return Branch(
-        end, turns.first, turns.total, draw, log_weight, valid, gain, acceptance, leapfrogs
-    )
+    spans = turns.first, turns.total
+    return Branch(end, *spans, draw, log_weight, valid, gain, acceptance, leapfrogs)
 
 
 class _Mark(NamedTuple):

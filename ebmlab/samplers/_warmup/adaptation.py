@@ -47,11 +47,7 @@ class DualAveraging:
 
 
 def first_guess(acceptance: Callable[[Tensor], Tensor], step_size: Tensor) -> Tensor:
-    """The step size at which acceptance crosses one half, found by doubling or halving.
-
-    Args:
-        acceptance: maps step sizes, () or (chains,), to theirs.
-        step_size: where to begin.
+    """The step sizes, () or (chains,), at which acceptance crosses 1/2, by doubling or halving.
 
     Example:
         >>> first_guess(lambda step: (-step).exp(), torch.tensor([0.1, 3.0]))

@@ -22,15 +22,12 @@ class Local(Metric):
     factor: Tensor
 
     def spread(self, v: Tensor) -> Tensor:
-        """L v."""
         return (self.factor @ v.reshape(len(v), -1, 1)).reshape(v.shape)
 
     def gather(self, grad: Tensor) -> Tensor:
-        """Lᵀ g."""
         return (self.factor.mT @ grad.reshape(len(grad), -1, 1)).reshape(grad.shape)
 
     def whiten(self, y: Tensor) -> Tensor:
-        """L⁻¹ y, by elimination."""
         return torch.linalg.solve(self.factor, y.reshape(len(y), -1, 1)).reshape(y.shape)
 
 

@@ -27,7 +27,7 @@ LONGEST = 1000
 
 
 class Settled(NamedTuple):
-    """What `come_in` returns."""
+    """Where chains stand, the metric of each, and how many transitions it took."""
 
     state: State
     metric: Metric
@@ -51,17 +51,8 @@ def come_in(
     high above the lowest move at a temperature that falls with them. While the energy of a chain
     falls by more than the energies of draws differ, all go on.
 
-    Args:
-        u: the potential.
-        state: where the chains stand.
-        metric: the one of every chain at first.
-        steps: how many transitions at most where no energy falls any more.
-        rng: where random numbers come from.
-        moved: called with 1 after each transition up to `steps`.
-        rest: how many transitions follow the last in which a chain was not at home.
-
-    Returns:
-        Where the chains stand then, the metric of each, and how many transitions were made.
+    `steps` transitions are made at most where no energy falls any more, and `rest` after the last
+    in which a chain was not at home; `moved` is called with 1 after each of the first `steps`.
     """
     dim = state.y[0].numel()
     size = torch.full_like(state.energy, 0.5 * WIDEST)

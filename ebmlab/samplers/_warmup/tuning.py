@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ebmlab._rows import depth_limit, rows
 from ebmlab.errors import DivergenceError
+from ebmlab.samplers._run.lookout import BOTTOMLESS
 from ebmlab.samplers._steps.start import begin
 from ebmlab.samplers._steps.stragglers import near
 from ebmlab.samplers._warmup.adaptation import DualAveraging, first_guess
@@ -30,10 +31,8 @@ class Tuning:
     """Chains under a kernel whose step size and metric they teach, and what its learner learns.
 
     Args:
-        sampler: the sampler as it is before.
-        u: what it samples.
-        state: where its chains stand.
-        rng: where random numbers come from.
+        sampler: as it is before.
+        u, state, rng: what it samples, where its chains stand, and random numbers.
         target: acceptance aimed at.
         moved: called with 1 after each transition.
     """
@@ -131,10 +130,7 @@ class Tuning:
     def _require_bounded(self, energy: Tensor) -> None:
         fallen = ~(energy >= self.floor)
         if bool(fallen.any()):
-            raise DivergenceError(
-                f"chain {int(fallen.nonzero()[0])}: the energy falls without bound; "
-                "an energy must be bounded below: check its sign, or add a term that holds y"
-            )
+            raise DivergenceError(f"chain {int(fallen.nonzero()[0])}: {BOTTOMLESS}")
 
 
 def _uncounted(steps: int) -> None:

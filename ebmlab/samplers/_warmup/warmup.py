@@ -77,6 +77,7 @@ def warmup(
             not say how it is tuned.
 
     Example:
+        >>> import torch
         >>> from ebmlab.samplers import HMC
         >>> rng = torch.Generator().manual_seed(0)
         >>> u = lambda y: 0.5 * (y / torch.tensor([1.0, 100.0])).square().sum(-1)
