@@ -17,7 +17,6 @@ from ebmlab.types import Minimum, Potential, Rng, Tree
 
 __all__ = [
     "CodeObjective",
-    "Conditionals",
     "Draw",
     "Loss",
     "Method",
@@ -57,29 +56,6 @@ class Sampler(Protocol):
 
         An `Info` or a NamedTuple of your own: tensors (chains,), among them `acceptance`. Where
         `nonfinite` is among them, it marks proposals that were rejected as NaN or infinite.
-        """
-        ...
-
-
-class Conditionals(Protocol):
-    """Blocks of y and their exact conditionals under exp(-u): what block Gibbs is made of.
-
-    Auxiliary variables may be drawn on the way, fresh in every sweep, as the hidden units of an
-    RBM are.
-    """
-
-    def check(self, u: Potential, y: Tensor) -> None:
-        """Raise unless these are conditionals of exp(-u) and y (chains, *event) fits them."""
-        ...
-
-    def draw(self, y: Tensor, rng: torch.Generator) -> tuple[Tensor, ...]:
-        """All random numbers of one sweep, in shapes that do not depend on y's values."""
-        ...
-
-    def sweep(self, u: Potential, y: Tensor, noise: Any) -> tuple[Tensor, Tensor]:
-        """Draw every block anew given the others, in turn: the new y and its energies (chains,).
-
-        A pure function of tensors that leaves exp(-u) invariant.
         """
         ...
 
@@ -251,7 +227,7 @@ class WeightedSum(Objective):
 
     @property
     def weighted(self) -> list[tuple[float, Objective]]:
-        """The (weight, objective) pairs."""
+        """Pairs of a weight and an objective."""
         return list(zip(self.weights, self.parts, strict=True))  # pyright: ignore[reportReturnType]
 
     def forward(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> Loss:
@@ -305,9 +281,7 @@ class Method(nn.Module):
         self, energy: Energy, objective: Objective, encoder: nn.Module | None = None
     ) -> None:
         super().__init__()
-        self.energy = energy
-        self.objective = objective
-        self.encoder = encoder
+        self.energy, self.objective, self.encoder = energy, objective, encoder
 
     def forward(self, x: Tree, y: Tree, rng: Rng = None) -> Loss:
         """The objective's loss of the energy."""

@@ -1,7 +1,7 @@
 """The words that everything else is written in: trees, potentials, states, minima, chains."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from ebmlab.errors import ConfigurationError, ShapeError
 
 __all__ = [
     "Chain",
+    "Conditionals",
     "Decode",
     "Info",
     "Minimum",
@@ -170,3 +171,26 @@ class Posterior(NamedTuple):
     residual: Tensor
     energies: Tensor | None = None
     encoded: Tensor | None = None
+
+
+class Conditionals(Protocol):
+    """Blocks of y and their exact conditionals under exp(-u): what block Gibbs is made of.
+
+    Auxiliary variables may be drawn on the way, fresh in every sweep, as the hidden units of an
+    RBM are.
+    """
+
+    def check(self, u: Potential, y: Tensor) -> None:
+        """Raise unless these are conditionals of exp(-u) and y (chains, *event) fits them."""
+        ...
+
+    def draw(self, y: Tensor, rng: torch.Generator) -> tuple[Tensor, ...]:
+        """All random numbers of one sweep, in shapes that do not depend on y's values."""
+        ...
+
+    def sweep(self, u: Potential, y: Tensor, noise: Any) -> tuple[Tensor, Tensor]:
+        """Draw every block anew given the others, in turn: the new y and its energies (chains,).
+
+        A pure function of tensors that leaves exp(-u) invariant.
+        """
+        ...

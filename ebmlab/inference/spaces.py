@@ -45,12 +45,12 @@ class Space(ABC):
         """The nearest point of the space, for each z (*batch, dim)."""
 
     def draw(self, n: int, rng: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
-        """N draws (n, dim) of its usual law: uniform, where there is such a one.
-
-        Raises:
-            ConfigurationError: it has no law.
-        """
+        """N draws (n, dim) of its usual law: uniform, where there is such a one."""
         raise ConfigurationError(f"{self} has no law to draw from; pass a Density")
+
+    def distinct(self, n: int, rng: torch.Generator, dtype: torch.dtype) -> Tensor:
+        """N draws that differ, where the space is finite; raises if it has fewer points."""
+        return self.draw(n, rng, dtype)
 
     @final
     def contains(self, z: Tensor, tolerance: float = 1e-5) -> Tensor:
@@ -93,7 +93,7 @@ class Vector(Smooth):
     """All of R^dim.
 
     Example:
-        >>> Vector(2).normal(4, torch.Generator()).shape
+        >>> Vector(2).draw(4, torch.Generator()).shape
         torch.Size([4, 2])
     """
 
@@ -101,11 +101,9 @@ class Vector(Smooth):
         """Z itself."""
         return z
 
-    def normal(self, n: int, rng: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
+    def draw(self, n: int, rng: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
         """Standard normal draws (n, dim); there are no uniform ones."""
         return torch.randn(n, self.dim, generator=rng, dtype=dtype, device=rng.device)
-
-    draw = normal
 
 
 class Circle(Smooth):
@@ -130,12 +128,10 @@ class Circle(Smooth):
         # Rounding takes the smallest negative angles to 2π itself.
         return torch.where(wrapped < 2 * math.pi, wrapped, 0.0)
 
-    def uniform(self, n: int, rng: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
+    def draw(self, n: int, rng: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
         """Uniform angles (n, 1)."""
         draws = torch.rand(n, 1, generator=rng, dtype=dtype, device=rng.device)
         return self.project(2 * math.pi * draws)
-
-    draw = uniform
 
     def atoms(self, k: int, dtype: torch.dtype = torch.float32) -> Tensor:
         """K angles (k, 1), evenly spaced from 0."""
@@ -169,11 +165,9 @@ class Sphere(Smooth):
         """The tangent part, step - (step·z) z."""
         return step - (step * z).sum(-1, keepdim=True) * z
 
-    def uniform(self, n: int, rng: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
+    def draw(self, n: int, rng: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
         """Uniform unit vectors (n, dim)."""
-        return self.project(Vector(self.dim).normal(n, rng, dtype))
-
-    draw = uniform
+        return self.project(Vector(self.dim).draw(n, rng, dtype))
 
 
 class Simplex(Smooth):
@@ -204,13 +198,11 @@ class Simplex(Smooth):
         """z - P(z - ∇u), which is 0 at a constrained minimum, corners included."""
         return z - self.project(z - grad)
 
-    def uniform(self, n: int, rng: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
+    def draw(self, n: int, rng: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
         """Uniform probabilities (n, dim): Dirichlet(1, …, 1)."""
         draws = torch.rand(n, self.dim, generator=rng, dtype=dtype, device=rng.device)
         weights = -torch.log1p(-draws) + torch.finfo(dtype).tiny
         return weights / weights.sum(-1, keepdim=True)
-
-    draw = uniform
 
 
 class Finite(Space):
@@ -241,19 +233,15 @@ class Finite(Space):
             raise ConfigurationError(f"{self} has {self.size} points, too many to list")
         return self.point(torch.arange(self.size), dtype)
 
-    def draw(self, n: int, rng: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
-        """N different points (n, dim).
-
-        Raises:
-            ConfigurationError: there are fewer.
-        """
+    def distinct(self, n: int, rng: torch.Generator, dtype: torch.dtype) -> Tensor:
+        """N different points (n, dim)."""
         if self.size < n:
             raise ConfigurationError(f"{n} points asked for, but {self} has {self.size} points")
         order = torch.randperm(self.size, generator=rng, device=rng.device)
         return self.atoms(dtype).to(rng.device)[order[:n]]
 
     @final
-    def uniform(self, n: int, rng: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
+    def draw(self, n: int, rng: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
         """Uniform draws (n, dim) of its points."""
         index = torch.randint(self.size, (n,), generator=rng, device=rng.device)
         return self.point(index, dtype)

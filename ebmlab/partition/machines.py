@@ -9,10 +9,9 @@ from torch.nn import functional
 
 from ebmlab.energies import RBM, Bernoulli
 from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.protocols import Conditionals
 from ebmlab.samplers import Gibbs
 from ebmlab.samplers.discrete import BINARY
-from ebmlab.types import Potential
+from ebmlab.types import Conditionals, Potential
 
 __all__ = ["RBMPath"]
 

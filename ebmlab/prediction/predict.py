@@ -114,7 +114,7 @@ def _latents(
     rng = require_generator(rng, "predict", like.device)
     if isinstance(prior, Density):
         return prior.sample(k, rng)
-    return prior.draw(k, rng, like.dtype)
+    return prior.distinct(k, rng, like.dtype)
 
 
 def _ranked(

@@ -9,10 +9,9 @@ from torch import Tensor
 from ebmlab._checks import require_device
 from ebmlab._rows import require_finite, row_sums
 from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.protocols import Conditionals
 from ebmlab.samplers.discrete import BINARY, StateSpace
 from ebmlab.samplers.kernel import Kernel
-from ebmlab.types import Info, Potential
+from ebmlab.types import Conditionals, Info, Potential
 
 __all__ = ["Coloring", "Gibbs", "GibbsState"]
 

@@ -41,7 +41,7 @@ def test_projections_land_in_the_space_and_keep_what_is_there(space):
 @pytest.mark.parametrize("space", [Sphere(3), Simplex(4), OneHot(5), Hypercube(3)], ids=str)
 def test_the_projection_is_the_nearest_point(space):
     z = 2 * randn(40, space.dim, seed=2)
-    others = space.uniform(20_000, generator(3), F64)
+    others = space.draw(20_000, generator(3), F64)
     nearest = torch.cdist(z, others).amin(1)
     ours = (z - space.project(z)).norm(dim=1)
     assert (ours <= nearest + 1e-12).all()
@@ -64,27 +64,27 @@ def test_the_projection_on_the_simplex_solves_its_quadratic_program():
 @pytest.mark.parametrize("space", COMPACT, ids=str)
 def test_draws_are_repeatable_and_inside(space):
     for dtype in (torch.float32, F64):
-        draws = space.uniform(1000, generator(1), dtype)
+        draws = space.draw(1000, generator(1), dtype)
         assert draws.shape == (1000, space.dim)
         assert draws.dtype == dtype
         assert space.contains(draws).all()
-        assert torch.equal(draws, space.uniform(1000, generator(1), dtype))
-    assert Vector(3).normal(5, generator(1)).shape == (5, 3)
+        assert torch.equal(draws, space.draw(1000, generator(1), dtype))
+    assert Vector(3).draw(5, generator(1)).shape == (5, 3)
 
 
 def test_draws_are_uniform():
     # Each marginal in closed form, at the files' false-alarm rate.
     n = 20_000
-    height = Sphere(3).uniform(n, generator(1), F64)[:, 0]
+    height = Sphere(3).draw(n, generator(1), F64)[:, 0]
     assert fits(height, lambda t: ((t + 1) / 2).clip(0, 1))
-    share = Simplex(4).uniform(n, generator(2), F64)[:, 1]
+    share = Simplex(4).draw(n, generator(2), F64)[:, 1]
     assert fits(share, lambda t: 1 - (1 - t.clip(0, 1)) ** 3)
-    angle = Circle().uniform(n, generator(3), F64)[:, 0]
+    angle = Circle().draw(n, generator(3), F64)[:, 0]
     assert fits(angle, lambda t: (t / (2 * math.pi)).clip(0, 1))
     # Control: normals scaled to sum 1, and not to length 1, are not uniform.
     wrong = randn(n, 3, seed=4).abs()
     assert not fits((wrong / wrong.sum(1, keepdim=True))[:, 0], lambda t: 1 - (1 - t) ** 2)
-    counts = OneHot(4).uniform(n, generator(5), F64).sum(0)
+    counts = OneHot(4).draw(n, generator(5), F64).sum(0)
     assert ((counts - n / 4).abs() < 6 * (n * 3 / 16) ** 0.5).all()
 
 
@@ -142,7 +142,7 @@ def test_a_descent_on_the_sphere_finds_the_lowest_eigenvector(direction):
     space = Sphere(4)
     solver = Descent(steps=2000, direction=direction, space=space, tolerance=1e-7)
     found = solver.minimize(
-        lambda z: torch.einsum("ni,ij,nj->n", z, matrix, z), space.uniform(5, generator(2), F64)
+        lambda z: torch.einsum("ni,ij,nj->n", z, matrix, z), space.draw(5, generator(2), F64)
     )
     assert space.contains(found.argmin).all()
     torch.testing.assert_close(found.energy, lowest.eigenvalues[0].expand(5))
@@ -164,7 +164,7 @@ def test_a_descent_in_the_simplex_ends_at_the_projection_corners_included(direct
 def test_a_descent_on_the_circle_crosses_where_its_ends_meet():
     energy, atoms = ellipse()
     y = f64([[2.0, -0.3], [2.0, 0.3], [-1.0, 1.0]])
-    solver = Descent(Circle().uniform(6, generator(1), F64), space=Circle(), steps=200)
+    solver = Descent(Circle().draw(6, generator(1), F64), space=Circle(), steps=200)
     free = FreeEnergy(energy, solver)
     fine = FreeEnergy(energy, Enumerate(Circle().atoms(20_000, F64)))
     torch.testing.assert_close(free(None, y), fine(None, y), rtol=0, atol=1e-6)

@@ -85,8 +85,7 @@ def test_other_inferences_draw_z_from_a_prior(prior):
     free.infer.encoder = Conditional(free.infer.encoder)
     found = predict(free, randn(4, 2), 3, rng=generator(), prior=prior)
     z = found.z[:, 0]
-    draws = prior.normal if isinstance(prior, Vector) else prior.uniform
-    assert torch.equal(z, draws(3, generator(), F64))
+    assert torch.equal(z, prior.draw(3, generator(), F64))
     torch.testing.assert_close(found.y, energy.decode(randn(4, 2), z[:, None]).detach())
 
 

@@ -11,8 +11,7 @@ from ebmlab._checks import require_counts, require_generator, require_positive
 from ebmlab._events import require_vectors
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
-from ebmlab.protocols import Conditionals
-from ebmlab.types import Potential, Rng, Tree
+from ebmlab.types import Conditionals, Potential, Rng, Tree
 
 __all__ = ["RBM", "JointRBM", "RBMConditionals"]
 
