@@ -128,6 +128,7 @@ def test_titles_are_escaped():
     assert "x &amp; y" in shown._lessons()
 
 
+@pytest.mark.slow
 def test_the_tour_keeps_its_promises(tmp_path):
     families = {t.family.key: t.results for t in run_tour(tmp_path, verbose=False).trained}
     for key in ("contrastive", "vicreg", "latent"):

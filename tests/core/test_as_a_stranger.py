@@ -9,7 +9,7 @@ from cli_support import ebmlab
 ROOT = Path(__file__).parents[2]
 TUTORIALS = sorted((ROOT / "tutorials").glob("[0-9][0-9]_*.py"))
 # More than a quarter of a minute of one core each; `.ci/run` runs them as well.
-LONG = {"06", "07", "08", "09", "10", "11", "12"}
+LONG = {"01", "02", "03", "04", "06", "07", "08", "09", "10", "11", "12"}
 MARKED = [
     pytest.param(path, id=path.stem, marks=[pytest.mark.slow] * (path.stem[:2] in LONG))
     for path in TUTORIALS

@@ -65,7 +65,7 @@ def test_radii_that_vanish_and_missing_generators_are_refused():
         Ellipse(noise=-1.0)
     with pytest.raises(ConfigurationError, match="rng"):
         data.ellipse(24)
-    with pytest.raises(ConfigurationError, match="n must be"):
+    with pytest.raises(ConfigurationError, match="n is 0"):
         data.ellipse(0, generator())
 
 

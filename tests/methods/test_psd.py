@@ -10,15 +10,8 @@ from ebmlab import FreeEnergy, Method, fit, methods
 from ebmlab.energies import CodePrediction, Reconstruction, unit
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
-from ebmlab.inference import (
-    L1,
-    Composite,
-    LevenbergMarquardt,
-    LinearComposite,
-    NonNegative,
-    Proximal,
-)
-from ebmlab.inference._solvers.composite import composite_of
+from ebmlab.inference import L1, Composite, LevenbergMarquardt, NonNegative, Proximal
+from ebmlab.inference._solvers.composite import LinearComposite, composite_of
 from ebmlab.networks import LISTA
 
 WEIGHT, PULL = 0.3, 0.7
