@@ -98,7 +98,7 @@ class Vector(Smooth):
     """
 
     def project(self, z: Tensor) -> Tensor:
-        """Z itself."""
+        """The same z, which every space of vectors holds."""
         return z
 
     def draw(self, n: int, rng: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
