@@ -98,7 +98,7 @@ class Vector(Smooth):
     """
 
     def project(self, z: Tensor) -> Tensor:
-        """The same z, which every space of vectors holds."""
+        """The same z: every vector is in the space."""
         return z
 
     def draw(self, n: int, rng: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
