@@ -54,6 +54,7 @@ def test_the_page_opens_offline(tmp_path, few_steps):
     assert "Interrupted" not in page
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_scores(tmp_path, few_steps):
     def results(out, seed):
         run_tour(tmp_path / out, seed=seed, quick=True, verbose=False)

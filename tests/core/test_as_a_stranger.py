@@ -8,15 +8,11 @@ from cli_support import ebmlab
 
 ROOT = Path(__file__).parents[2]
 TUTORIALS = sorted((ROOT / "tutorials").glob("[0-9][0-9]_*.py"))
-# More than a quarter of a minute of one core each; `.ci/run` runs them as well.
-LONG = {"01", "02", "03", "04", "06", "07", "08", "09", "10", "11", "12"}
-MARKED = [
-    pytest.param(path, id=path.stem, marks=[pytest.mark.slow] * (path.stem[:2] in LONG))
-    for path in TUTORIALS
-]
 
 
-@pytest.mark.parametrize("script", MARKED)
+# Minutes in all; `.ci/run` runs them as well.
+@pytest.mark.slow
+@pytest.mark.parametrize("script", TUTORIALS, ids=lambda path: path.stem)
 def test_tutorials_run_and_their_claims_hold(script, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     runpy.run_path(str(script), run_name="__main__")
