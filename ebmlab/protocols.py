@@ -9,10 +9,10 @@ from typing import Any, NamedTuple, Protocol, final, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from ebmlab._kinds import require_a
 from ebmlab._shown import Shown
 from ebmlab.codes import Codes
 from ebmlab.energy import Energy
-from ebmlab.errors import ConfigurationError
 from ebmlab.types import Minimum, Potential, Rng, Tree
 
 __all__ = [
@@ -160,12 +160,8 @@ class Objective(Shown, ABC):
     def judged(self, shared: "_Shared", rng: Rng) -> Loss:
         """The loss by `forward`; codes that it does not look at are not made."""
         loss = super().__call__(shared.energy, shared.x, shared.y, rng)
-        if not isinstance(loss, Loss):
-            raise ConfigurationError(
-                f"{type(self).__name__}.forward returned {type(loss).__name__}: return "
-                'Loss(value, {"name": value.detach()}, {}), a value with its terms and metrics'
-            )
-        return loss
+        mend = 'return Loss(value, {"name": value.detach()}, {}), with its terms and metrics'
+        return require_a(Loss, f"what {type(self).__name__}.forward returned", loss, mend)
 
     def __add__(self, other: "Objective") -> "WeightedSum":
         """The sum of two losses of one energy."""

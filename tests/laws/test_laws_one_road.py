@@ -33,7 +33,7 @@ from ebmlab.inference import (
 )
 from ebmlab.metrics import information
 from ebmlab.networks import Memory
-from ebmlab.objectives import Regularized
+from ebmlab.objectives import DenoisingScore, Regularized
 from ebmlab.prediction import calibrate, predict, retrieve
 from ebmlab.testing import check_energy
 
@@ -224,5 +224,5 @@ def test_what_draws_asks_for_a_generator_whatever_holds_it(wrapper):
 def test_a_method_moves_state_that_lies_below_a_raw_objective():
     energy = JointEmbedding(nn.Linear(3, 3), head=NearestNeighbor(nn.Linear(3, 3), Memory(8, 3)))
     before = energy.head.memory.codes.clone()
-    Method(energy, Regularized())(X3, X3).commit()
+    Method(energy, DenoisingScore(0.1))(X3, X3, seeded()).commit()
     assert not torch.equal(before, energy.head.memory.codes)

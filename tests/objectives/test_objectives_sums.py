@@ -1,12 +1,14 @@
+import pytest
 import torch
 from objectives_support import Counted, Recording
 from problems import generator, randn
 
 from ebmlab.energies import JointEmbedding, SquaredDistance
+from ebmlab.errors import ConfigurationError
 from ebmlab.losses import InfoNCE, difference
 from ebmlab.negatives import InBatch, Replay
 from ebmlab.objectives import Contrastive, DenoisingScore, Regularized
-from ebmlab.protocols import Stepped
+from ebmlab.protocols import Objective, Stepped
 from ebmlab.regularizers import VICReg
 from ebmlab.samplers import Langevin
 from ebmlab.teachers import EMA
@@ -95,3 +97,16 @@ def test_an_energy_that_updates_sees_its_own_codes_once_without_an_encoder_too()
     assert torch.equal(seen_x, x)
     assert torch.equal(seen_y, y)
     assert not seen_x.requires_grad
+
+
+class Bare(Objective):
+    """Forgets the terms and the metrics."""
+
+    def forward(self, energy, x, y, rng):
+        return energy(x, y).mean()
+
+
+@pytest.mark.parametrize("wrap", [lambda o: o, lambda o: 2 * o, lambda o: o + Regularized()])
+def test_an_objective_that_returns_a_tensor_is_told_to_return_a_loss(wrap):
+    with pytest.raises(ConfigurationError, match=r"Bare\.forward returned is of type Tensor"):
+        wrap(Bare())(SquaredDistance(), randn(4, 2), randn(4, 2))
