@@ -8,6 +8,7 @@ from ebmlab.metrics.density import branch_matches, conditional_nll, fit_temperat
 from ebmlab.metrics.energy_moves import ebfmi, potential_ebfmi
 from ebmlab.metrics.information import gain, information
 from ebmlab.metrics.neighbors import knn_accuracy
+from ebmlab.metrics.nll import nll
 from ebmlab.metrics.probe import linear_probe
 from ebmlab.metrics.spectrum import alpha_req, effective_rank, rankme
 from ebmlab.metrics.spread import alignment, code_std, dimension_std, uniformity
@@ -43,6 +44,7 @@ __all__ = [
     "mcse_std",
     "mmd",
     "mmd_test",
+    "nll",
     "potential_ebfmi",
     "rankme",
     "rhat",

@@ -1,0 +1,130 @@
+"""Every recipe of a density on points of the plane: exact NLL, excess, mode weights, seconds.
+
+    python benchmarks/plane.py [NAME …] [--data eight_gaussians] [--seeds 3] [--out FILE]
+
+The same network, MLP 2-128-128-1, for all, 3,000 steps of 128 points, step sizes that fall along
+a cosine, and otherwise the defaults of the recipe. NLL is exact: log Z by quadrature over
+[-4, 4]², beside that over [-8, 8]², on 20,000 held-out points whose entropy is known.
+"""
+
+import argparse
+import json
+import math
+import time
+import warnings
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from measure import circumstances
+from torch import Tensor
+
+from ebmlab import fit, metrics
+from ebmlab.data import toys
+from ebmlab.partition import quadrature, trapezoid
+from ebmlab.runs.densities import DENSITIES
+from ebmlab.runs.density_preset import DensityPreset, Points
+from ebmlab.training import falling_cosine
+from ebmlab.types import Potential
+
+DATA = ("eight_gaussians", "two_moons")
+# Of moons the entropy is that of a kernel density of a million points.
+MOONS = 1.649
+TRAIN, TEST, BATCH = 100_000, 20_000, 128
+
+
+def train(preset: DensityPreset, points: Tensor, seed: int, steps: int) -> tuple[Any, float]:
+    """The method after these steps, and the CPU seconds that they took."""
+    rng = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
+    method = preset.build(Points(points, BATCH, steps, rng))
+    begun = time.process_time()
+    run = fit(
+        method,
+        (None, points),
+        steps=steps,
+        batch_size=BATCH,
+        lr=preset.lr,
+        schedule=falling_cosine,
+        rng=rng,
+        progress=False,
+    )
+    if run.skipped:
+        print(f"  {run.skipped} steps skipped")
+    return method, time.process_time() - begun
+
+
+def log_z(u: Potential, half_width: float, resolution: int) -> Tensor:
+    """log Z within a square."""
+    corner = torch.full((2,), half_width)
+    return quadrature(u, -corner, corner, resolution=resolution, rule=trapezoid).log_z
+
+
+def weight_error(u: Potential) -> float:
+    """The largest error of the weights of eight modes, by the share of each on a grid."""
+    axis = torch.linspace(-4, 4, 400)
+    grid = torch.cartesian_prod(axis, axis)
+    means = torch.tensor(toys.eight_gaussians.means)
+    with torch.no_grad():
+        shares = (-u(grid)).double().softmax(0)
+    nearest = torch.cdist(grid, means).argmin(1)
+    weights = torch.zeros(len(means), dtype=torch.float64).index_add(0, nearest, shares)
+    return float((weights - 1 / len(means)).abs().max())
+
+
+def measured(name: str, data: str, seed: int, steps: int) -> dict[str, Any]:
+    """One row of the table."""
+    toy = getattr(toys, data)
+    points = toy(TRAIN, torch.Generator().manual_seed(1000 + seed))
+    held_out = toy(TEST, torch.Generator().manual_seed(7))
+    preset = DENSITIES[name]
+    method, seconds = train(preset, points, seed, steps)
+    u = preset.density(method.energy.eval())
+    narrow, wide = (log_z(u, half, 100 * int(half)) for half in (4.0, 8.0))
+    entropy = -float(toy.log_density(held_out).mean()) if data == DATA[0] else MOONS
+    nll = float(metrics.nll(u, held_out, wide))
+    return {
+        "recipe": name,
+        "data": data,
+        "seed": seed,
+        "steps": steps,
+        "nll": nll,
+        "excess": nll - entropy,
+        "outside": float(wide - narrow),
+        "weights": weight_error(u) if data == DATA[0] else math.nan,
+        "seconds": seconds,
+    }
+
+
+def main() -> None:
+    """Parse the command line, train, print, save."""
+    parser = argparse.ArgumentParser(description="exact NLL of every recipe in the plane")
+    parser.add_argument("names", nargs="*", help="recipes; default: all")
+    parser.add_argument("--data", action="append", choices=DATA, help="default: both")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--out", type=Path, help="JSON file")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.simplefilter("once")
+    rows: list[dict[str, Any]] = []
+    for name in options.names or DENSITIES:
+        for data in options.data or DATA:
+            found = [measured(name, data, seed, options.steps) for seed in range(options.seeds)]
+            rows += found
+            told = " ".join(f"{row['nll']:.3f}" for row in found)
+            worst = {key: max(row[key] for row in found) for key in ("outside", "weights")}
+            seconds = median(row["seconds"] for row in found)
+            print(
+                f"{name:24s} {data:16s} {told}  excess {median(r['excess'] for r in found):.3f}  "
+                f"outside {worst['outside']:.4f}  weights {worst['weights']:.3f}  {seconds:.1f} s",
+                flush=True,
+            )
+    if options.out:
+        about = circumstances("python benchmarks/plane.py")
+        options.out.write_text(json.dumps({"about": about, "rows": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
