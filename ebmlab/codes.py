@@ -85,6 +85,8 @@ class Codes:
     @torch.no_grad()
     def update(self) -> None:
         """Hand the detached codes to the head's `update`, views together; without autocast."""
+        if self.head.still:
+            return
         device = next(leaf.device.type for h in (*self.y, *self.x) for leaf in leaves(h))
         mixed = torch.is_autocast_enabled(device)
         x, y = (tuple(_detached(h, mixed) for h in side) for side in (self.x, self.y))

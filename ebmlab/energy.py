@@ -189,6 +189,11 @@ class Energy(Flagged, Form, Shown, ABC):
         """
         return
 
+    @property
+    def still(self) -> bool:
+        """Whether `update` does nothing, so that nobody need prepare codes for it."""
+        return type(self).update is Energy.update
+
     def __add__(self, other: "Energy") -> "Energy":
         """Product of experts: exp(-(E1 + E2))."""
         from ebmlab import algebra
