@@ -1,4 +1,4 @@
-"""Seven sets of the plane in 32 bits: the NLL that energy discrepancy reaches, beside published ones.
+"""Seven sets of the plane in 32 bits: NLL by energy discrepancy, beside published values.
 
     python benchmarks/discrete_plane.py [SET …] [--bits 32 16] [--steps 20000] [--out FILE]
 

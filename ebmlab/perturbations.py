@@ -1,8 +1,8 @@
 """Small random moves of data, and the way back: what energy discrepancy compares y with.
 
-A perturbation is a Markov kernel q(y' | y) forward and one back, r(y | y') ∝ q(y' | y) as a function
-of y. Write your own as a `Perturbation`; where q(y' | y) = q(y | y'), as for all here, forward and
-back are one kernel, and a `Symmetric` says it once.
+A perturbation is a Markov kernel q(y' | y) forward, and one back, r(y | y') ∝ q(y' | y) as a
+function of y. Write your own as a `Perturbation`; where q(y' | y) = q(y | y'), as for all here,
+forward and back are one kernel, and a `Symmetric` says it once.
 """
 
 from abc import ABC, abstractmethod

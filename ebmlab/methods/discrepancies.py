@@ -9,11 +9,7 @@ from ebmlab.protocols import Method
 __all__ = ["energy_discrepancy"]
 
 
-@card(
-    energy="any E(x, y)",
-    objective="log[w + Σ_j exp(E(y) - E(y_j))]",
-    collapse="perturbed data",
-)
+@card(energy="any E(x, y)", objective="log[w + Σ_j exp(E(y) - E(y_j))]", collapse="perturbed data")
 def energy_discrepancy(
     energy: Energy, perturbation: Perturbation | None = None, negatives: int = 4, w: float = 1.0
 ) -> Method:

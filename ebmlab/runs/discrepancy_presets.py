@@ -5,4 +5,4 @@ from ebmlab.runs.density_preset import DensityPreset
 
 __all__ = ["DISCREPANCY_PRESETS"]
 
-DISCREPANCY_PRESETS = (DensityPreset(methods.energy_discrepancy, lr=5e-3),)
+DISCREPANCY_PRESETS = (DensityPreset(methods.energy_discrepancy, lr=3e-3),)

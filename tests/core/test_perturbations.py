@@ -70,9 +70,7 @@ MOVES = {
     "Flips": (Flips(0.2), BITS, of_flips(0.2, BITS)),
     "Neighbors": (Neighbors(), BITS, of_neighbors(BITS)),
     "Neighbors of states": (Neighbors(Categorical()), TRIPLES, of_neighbors(TRIPLES)),
-    **{
-        kind.__name__: (kind(TIME), TRIPLES, of_sites(HEAT[kind](3), TRIPLES)) for kind in HEAT
-    },
+    **{kind.__name__: (kind(TIME), TRIPLES, of_sites(HEAT[kind](3), TRIPLES)) for kind in HEAT},
 }
 
 

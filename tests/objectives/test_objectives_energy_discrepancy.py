@@ -193,9 +193,7 @@ def test_the_optimum_is_the_truth_for_every_number_of_negatives_only_if_w_is_one
 
 def learned(energy, objective, y, seed=5):
     """The minimum on fixed draws, where a linear energy has one only."""
-    optimizer = torch.optim.LBFGS(
-        energy.parameters(), max_iter=15, line_search_fn="strong_wolfe"
-    )
+    optimizer = torch.optim.LBFGS(energy.parameters(), max_iter=15, line_search_fn="strong_wolfe")
 
     def closure():
         optimizer.zero_grad()

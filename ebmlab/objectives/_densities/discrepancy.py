@@ -4,16 +4,11 @@ import math
 
 import torch
 
-from ebmlab._checks import (
-    require_counts,
-    require_generator,
-    require_non_negative,
-    require_tensor,
-)
+from ebmlab._checks import require_counts, require_generator, require_non_negative, require_tensor
 from ebmlab._kinds import require_a, require_floats
 from ebmlab.energy import Energy
 from ebmlab.negatives.coupling import batch_norm
-from ebmlab.perturbations import Gaussian, Perturbation
+from ebmlab.perturbations import Perturbation
 from ebmlab.protocols import Loss, Objective
 from ebmlab.types import Rng, Tree
 
@@ -23,16 +18,18 @@ __all__ = ["EnergyDiscrepancy"]
 class EnergyDiscrepancy(Objective):
     """mean log[w/M + (1/M) Σ_j exp(E(x, y) - E(x, y_j))], y_j perturbed once and brought back.
 
-    y' ~ q(y' | y) goes forward once, and y_1 … y_M ~ r(y | y') come back from it independently. No
-    chains, no slopes, no log Z. For w = 1 it is InfoNCE, less log M, with these negatives, whose
-    optimum E = -log p(y | x) + c(x) is exact for every M. Another w shifts the optimum by O(1/M):
-    w = 0 is the plain estimate of mean E(y) + log ∫ r(y | y') exp(-E(y)), which can fall
-    without bound where M is small. Small moves make it score matching, large ones likelihood.
+    y' ~ q(y' | y) goes forward once, and y_1 … y_M ~ r(y | y') come back from it independently: no
+    chains, no slopes, no log Z. Small moves make it score matching, large ones likelihood.
+
+    With w = 1 it is `InfoNCE`, less log M, on these negatives, and its optimum
+    E = -log p(y | x) + c(x) is right for every M. Another w shifts the optimum by O(1 / M); w = 0
+    is the plain estimate of mean E(x, y) + log ∫ r(y | y') exp(-E(x, y)), which falls without
+    bound once data and negatives are told apart.
 
     Args:
         perturbation: of `ebmlab.perturbations`, as `Gaussian(0.1)` or `Flips(0.1)`.
         negatives: M.
-        w: w >= 0.
+        w: w >= 0; it steadies the loss.
 
     Terms: `energy_discrepancy`. Metrics: `e_pos`, `e_neg` (means), `gap` = e_neg - e_pos,
     `batch_norm` (1 where it couples data and negatives).
@@ -42,6 +39,7 @@ class EnergyDiscrepancy(Objective):
 
     Example:
         >>> from ebmlab.energies import MLP
+        >>> from ebmlab.perturbations import Gaussian
         >>> objective = EnergyDiscrepancy(Gaussian(0.1))
         >>> loss = objective(MLP(2), None, torch.zeros(8, 2), torch.Generator().manual_seed(0))
         >>> sorted(loss.metrics)
