@@ -76,7 +76,7 @@ class Binary(StateSpace):
         """Raise unless every entry is 0 or 1."""
         if not bool(((y == 0) | (y == 1)).all()):
             raise ConfigurationError(
-                f"y holds {_odd(y, (y == 0) | (y == 1))}, but a Binary y is 0 or 1 at every site; "
+                f"y holds {_odd(y, (y == 0) | (y == 1))}, but a Binary y holds 0 and 1 only; "
                 "spins s = ±1 are y = (s + 1) / 2, one-hot y need Categorical()"
             )
 
