@@ -61,6 +61,7 @@ _SUBMODULES = {
     "networks",
     "objectives",
     "partition",
+    "perturbations",
     "plot",
     "prediction",
     "protocols",

@@ -22,6 +22,7 @@ __all__ = [
     "Pinwheel",
     "Rings",
     "Spirals",
+    "SwissRoll",
     "Toy",
     "TwoMoons",
     "checkerboard",
@@ -30,6 +31,7 @@ __all__ = [
     "pinwheel",
     "rings",
     "spirals",
+    "swiss_roll",
     "two_moons",
 ]
 
@@ -242,6 +244,21 @@ class Spirals(Toy):
         return self.radius * arm + self.noise * normal(n, rng)
 
 
+@dataclass(frozen=True)
+class SwissRoll(Toy):
+    """One Archimedean arm, r = radius·s at the angle 2π·turns·s with s ~ U(inner, 1), blurred."""
+
+    radius: float = 2.5
+    turns: float = 2.25
+    inner: float = 1 / 3
+    noise: float = 0.08
+
+    def _draw(self, n: int, rng: torch.Generator) -> Tensor:
+        along = uniform(n, rng, self.inner, 1.0)
+        arm = _polar(2 * math.pi * self.turns * along) * along[:, None]
+        return self.radius * arm + self.noise * normal(n, rng)
+
+
 eight_gaussians = GaussianClusters(
     tuple((2 * math.cos(k * math.pi / 4), 2 * math.sin(k * math.pi / 4)) for k in range(8)), 0.2
 )
@@ -253,3 +270,4 @@ rings = Rings()
 pinwheel = Pinwheel()
 two_moons = TwoMoons()
 spirals = Spirals()
+swiss_roll = SwissRoll()

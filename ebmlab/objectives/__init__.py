@@ -1,5 +1,6 @@
 """What shapes an energy: contrast, regularization, score matching."""
 
+from ebmlab.objectives._densities.discrepancy import EnergyDiscrepancy
 from ebmlab.objectives.contractive import Contractive
 from ebmlab.objectives.contrastive import Contrastive
 from ebmlab.objectives.denoising import Denoising
@@ -13,6 +14,7 @@ __all__ = [
     "Contrastive",
     "Denoising",
     "DenoisingScore",
+    "EnergyDiscrepancy",
     "NTXent",
     "Regularized",
     "VectorQuantized",

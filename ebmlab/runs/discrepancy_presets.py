@@ -1,7 +1,8 @@
 """Recipes of densities that compare with neighbors, without chains or slopes."""
 
+from ebmlab import methods
 from ebmlab.runs.density_preset import DensityPreset
 
 __all__ = ["DISCREPANCY_PRESETS"]
 
-DISCREPANCY_PRESETS: tuple[DensityPreset, ...] = ()
+DISCREPANCY_PRESETS = (DensityPreset(methods.energy_discrepancy, lr=3e-3),)

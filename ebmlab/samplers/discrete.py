@@ -76,7 +76,7 @@ class Binary(StateSpace):
         """Raise unless every entry is 0 or 1."""
         if not bool(((y == 0) | (y == 1)).all()):
             raise ConfigurationError(
-                f"y starts at {_odd(y, (y == 0) | (y == 1))}, but a Binary y holds 0 and 1 only; "
+                f"y holds {_odd(y, (y == 0) | (y == 1))}, but a Binary y holds 0 and 1 only; "
                 "spins s = ±1 are y = (s + 1) / 2, one-hot y need Categorical()"
             )
 
@@ -136,7 +136,7 @@ class Categorical(StateSpace):
         fits = ((y == 0) | (y == 1)) & (y.sum(-1, keepdim=True) == 1)
         if not bool(fits.all()):
             raise ConfigurationError(
-                f"y starts at {_odd(y, fits)}, but a Categorical y is one-hot in its last "
+                f"y holds {_odd(y, fits)}, but a Categorical y is one-hot in its last "
                 "dimension; torch.nn.functional.one_hot(labels, k).float() makes it so"
             )
 

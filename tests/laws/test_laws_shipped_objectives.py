@@ -33,9 +33,11 @@ from ebmlab.objectives import (
     Contrastive,
     Denoising,
     DenoisingScore,
+    EnergyDiscrepancy,
     Regularized,
     VectorQuantized,
 )
+from ebmlab.perturbations import Flips, Gaussian
 from ebmlab.regularizers import BarlowTwins, MeanEntropy, SIGReg, VICReg
 from ebmlab.samplers import MALA, Langevin
 from ebmlab.teachers import EMA, Detached
@@ -153,6 +155,18 @@ OBJECTIVES = {
     "DenoisingScore": lambda: (DenoisingScore(0.3), MLP(2, hidden=(4,)), None, Y2),
     "DenoisingScore, x": lambda: (DenoisingScore(0.3), MLP(2, 1, hidden=(4,)), X1, Y2),
     "DenoisingScore, images": lambda: (DenoisingScore(0.3), ConvNet(1, 2, 1), None, PICTURES[0]),
+    "EnergyDiscrepancy": lambda: (
+        EnergyDiscrepancy(Gaussian(0.3), 3),
+        MLP(2, 1, hidden=(4,)),
+        X1,
+        Y2,
+    ),
+    "EnergyDiscrepancy, bits": lambda: (
+        EnergyDiscrepancy(Flips(0.3), 3, w=0.5),
+        MLP(2, hidden=(4,)),
+        None,
+        Y2.gt(0).to(Y2),
+    ),
     "sum on codes": lambda: (
         0.5 * Regularized(VICReg()) + Contrastive(InfoNCE(), InBatch()),
         embedding(target=EMA),

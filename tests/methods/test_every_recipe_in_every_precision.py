@@ -119,6 +119,7 @@ RECIPES = {
     "denoising_score": (lambda: methods.denoising_score(MLP(DIM, hidden=(8,)), 0.3), y),
     "dino": (lambda: methods.dino(f(), 4, outputs=8, hidden=8, bottleneck=4), views),
     "ellipse": (methods.ellipse, points),
+    "energy_discrepancy": (lambda: methods.energy_discrepancy(MLP(DIM, hidden=(8,))), y),
     "glo": (lambda: methods.glo(g(), N, 4, generator()), numbered),
     "gmm": (lambda: methods.gmm(codes(), torch.ones(5), regularization=0.1), y),
     "horn": (methods.horn, curves),
@@ -178,8 +179,8 @@ NOT_ALONE = {
 }  # fmt: skip
 # Random numbers differ between precisions: their losses are of one size, not the same.
 DRAW = {
-    "denoising_autoencoder", "denoising_score", "igebm", "iwae", "lejepa", "noise_contrastive",
-    "vae",
+    "denoising_autoencoder", "denoising_score", "energy_discrepancy", "igebm", "iwae", "lejepa",
+    "noise_contrastive", "vae",
 }  # fmt: skip
 
 

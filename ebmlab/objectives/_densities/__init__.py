@@ -1,0 +1,1 @@
+"""Objectives of densities, exported by `ebmlab.objectives`."""
