@@ -21,7 +21,7 @@ class ProximalGradient(torch.optim.Optimizer):
     Step sizes may fall; steps per parameter, as Adam takes, would weigh R differently for each.
 
     Args:
-        params: parameters, or groups of them with a "penalty" and an "lr" each.
+        params: parameters, or groups of them with an "lr" and a "penalty" each.
         lr: step size > 0, at most 1 / the largest curvature of L.
         penalty: R of each parameter's entries in a row, as `inference.L1(0.1)`; None for 0.
         accelerated: Nesterov's momentum, for full batches: the parameters are then the points
@@ -51,34 +51,36 @@ class ProximalGradient(torch.optim.Optimizer):
         accelerated: bool = False,
     ) -> None:
         require_positive("lr", lr)
-        super().__init__(params, {"lr": lr, "penalty": penalty, "accelerated": accelerated})
-        for group in self.param_groups:
-            require_positive("lr", group["lr"])
-            if group["penalty"] is not None:
-                require_a(Penalty, "penalty", group["penalty"], "inference.L1(weight)")
+        groups = [each if isinstance(each, dict) else {"params": [each]} for each in params]
+        # Beside the groups, whose entries are numbers that a checkpoint holds.
+        self.penalties = [group.get("penalty", penalty) for group in groups]
+        for found in self.penalties:
+            if found is not None:
+                require_a(Penalty, "penalty", found, "inference.L1(weight)")
+        plain = [{k: v for k, v in group.items() if k != "penalty"} for group in groups]
+        super().__init__(plain, {"lr": lr, "accelerated": accelerated})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
         """One step of every parameter that has a gradient."""
         with torch.enable_grad():
             loss = None if closure is None else closure()
-        for group in self.param_groups:
+        for group, penalty in zip(self.param_groups, self.penalties, strict=True):
             for p in group["params"]:
                 if p.grad is not None:
-                    self._move(p, group)
+                    new = p - group["lr"] * p.grad
+                    if penalty is not None:
+                        new = penalty.prox(new.reshape(1, -1), group["lr"]).reshape(p.shape)
+                    p.copy_(self._ahead(p, new) if group["accelerated"] else new)
         return loss
 
-    def _move(self, p: Tensor, group: dict[str, Any]) -> None:
-        new = p - group["lr"] * p.grad  # pyright: ignore[reportOptionalOperand]
-        if group["penalty"] is not None:
-            new = group["penalty"].prox(new.reshape(1, -1), group["lr"]).reshape(p.shape)
-        if not group["accelerated"]:
-            p.copy_(new)
-            return
+    def _ahead(self, p: Tensor, new: Tensor) -> Tensor:
+        """Past the new point, in the direction from the one before it."""
         state = self.state[p]
         if not state:
-            state["last"], state["step"] = p.clone(), 0
+            state["last"], state["step"] = p.clone(), torch.zeros(())
         state["step"] += 1
         ahead = (state["step"] - 1) / (state["step"] + 2)
-        p.copy_(new + ahead * (new - state["last"]))
+        point = new + ahead.to(new) * (new - state["last"])
         state["last"].copy_(new)
+        return point
