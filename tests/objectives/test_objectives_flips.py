@@ -75,7 +75,9 @@ def data(states: Tensor) -> Tensor:
     return states[torch.randint(len(states), (7,), generator=generator(3))]
 
 
-def naive(kind: type[Flips], energy: Energy, x: Tensor | None, y: Tensor, states: Tensor) -> Tensor:
+def naive(
+    kind: type[Flips], energy: Energy, x: Tensor | None, y: Tensor, states: Tensor
+) -> Tensor:
     """The formulas of the papers, datum by datum, neighbors found among all states."""
     total = torch.zeros((), dtype=F64)
     for i, here in enumerate(y):

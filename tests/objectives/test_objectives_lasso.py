@@ -35,10 +35,7 @@ def test_the_price_is_weight_times_the_sum_of_magnitudes():
 
 def descended(weight: float, accelerated: bool, steps: int) -> tuple[Pairwise, torch.Tensor]:
     energy, y = Pairwise((2, 3)).double(), draws()
-    groups = [
-        {"params": [energy.couplings], "penalty": L1(weight)},
-        {"params": [energy.fields]},
-    ]
+    groups = [{"params": [energy.couplings], "penalty": L1(weight)}, {"params": [energy.fields]}]
     optimizer = ProximalGradient(groups, lr=0.25, accelerated=accelerated)
     fit(
         Method(energy, PseudoLikelihood()),
