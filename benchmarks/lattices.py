@@ -43,7 +43,7 @@ from ebmlab.types import Rng, Tree
 
 F64 = torch.float64
 SIDE, COUPLING, DRAWS = (4, 4), 0.2, 10_000
-BATCH, STEPS, LR = 500, 2_000, 0.3
+BATCH, STEPS, LR = 2_000, 200, 0.3
 SITES = SIDE[0] * SIDE[1]
 EVERY = ((torch.arange(2**SITES)[:, None] >> torch.arange(SITES)) & 1).to(F64).reshape(-1, *SIDE)
 
@@ -80,7 +80,7 @@ ENTRIES = {
     "probability flow": Entry(lambda energy, pool: MinimumProbabilityFlow()),
     "concrete score": Entry(lambda energy, pool: ConcreteScore()),
     "PCD, Gibbs": Entry(persistent(lambda e: Gibbs(Coloring(e.colors)), 1), random=True),
-    "PCD, GWG": Entry(persistent(lambda e: GibbsWithGradients(), 16), random=True),
+    "PCD, GWG": Entry(persistent(lambda e: GibbsWithGradients(), 8), random=True),
 }
 
 
@@ -171,11 +171,11 @@ class Torus:
         return Ising((self.side, self.side), 2 * self.sigma)
 
     def sample(self, seed: int) -> Tensor:
-        """Independent chains, 500 sweeps from random starts, far above the critical point."""
+        """Independent chains, 200 sweeps from random starts, far above the critical point."""
         rng = torch.Generator().manual_seed(seed)
         start = torch.randint(0, 2, (self.draws, self.side, self.side), generator=rng).float()
         kernel = Gibbs(Coloring(self.lattice.colors))
-        return run(kernel, self.lattice.given(), start, steps=500, rng=rng).state.y
+        return run(kernel, self.lattice.given(), start, steps=200, rng=rng).state.y
 
     def score(self, energy: Pairwise) -> float:
         """-log of the root mean square error over the whole matrix J."""
@@ -184,14 +184,14 @@ class Torus:
 
 
 # L1 per coupling of the summed pseudo-likelihood, whose slope has a standard error near 0.045.
-WEIGHTS = (0.02, 0.04, 0.06, 0.09, 0.12, 0.15, 0.19, 0.24)
+WEIGHTS = (0.04, 0.08, 0.12, 0.16, 0.22)
 
 
 def penalized(y: Tensor, weight: float) -> Pairwise:
     """Couplings by L1: accelerated proximal steps."""
     energy = free((y.shape[1], y.shape[2]), torch.float32)
     optimizer = ProximalGradient([energy.couplings], lr=0.15, penalty=L1(weight), accelerated=True)
-    for _ in range(60):
+    for _ in range(50):
         optimizer.zero_grad()
         PseudoLikelihood()(energy, None, y).value.backward()
         optimizer.step()
@@ -204,7 +204,7 @@ def refitted(energy: Pairwise, y: Tensor) -> Pairwise:
     new = free((y.shape[1], y.shape[2]), torch.float32)
     new.load_state_dict(energy.state_dict())
     handle = new.couplings.register_hook(lambda grad: grad * kept)
-    by_newton(PseudoLikelihood(), new, y, steps=30)
+    by_newton(PseudoLikelihood(), new, y, steps=20)
     handle.remove()
     return new
 
@@ -214,7 +214,7 @@ def held_out(energy: Pairwise, y: Tensor) -> float:
     return float(PseudoLikelihood()(energy, None, y).value.detach())
 
 
-def chosen(y: Tensor, folds: int = 4) -> tuple[float, float]:
+def chosen(y: Tensor, folds: int = 3) -> tuple[float, float]:
     """The strengths of L1 that are best on held-out folds: as it is, and after a refit."""
     parts = y.chunk(folds)
     plain, again = [0.0] * len(WEIGHTS), [0.0] * len(WEIGHTS)

@@ -17,8 +17,7 @@ from ebmlab import energies, losses, negatives, objectives, plot, samplers
 from ebmlab.plot.style import PALETTE, opened
 from ebmlab.types import Rng, Tree
 
-FIGURES = Path("tutorials/figures")
-FIGURES.mkdir(parents=True, exist_ok=True)
+(FIGURES := Path("tutorials/figures")).mkdir(parents=True, exist_ok=True)
 DRAWS, STEPS, SIDES = 2000, 150, (3, 4)
 rng = torch.Generator().manual_seed(0)
 truth = energies.Pairwise.of(energies.Ising(SIDES, coupling=1.0, periodic=False))
@@ -33,8 +32,8 @@ plot.images(y[:20, None], 10, title="20 draws").figure.savefig(FIGURES / "13_dra
 # %% [markdown]
 # ## The failure: what goes together need not be coupled
 #
-# The correlation ⟨s_i s_j⟩ of two spins is easy to count. But a spin that pulls at two others makes
-# them agree, though they never met. Couplings are what is left when the others are known.
+# The correlation ⟨s_i s_j⟩ of two spins is easy to count. But a spin that pulls at two others
+# makes them agree, though they never met. Couplings are what is left when the others are known.
 
 # %%
 spins = (2 * y - 1).flatten(1)
