@@ -162,13 +162,9 @@ class Sum(Energy):
 
     def site_energies(self, x: Tree, y: Tensor) -> Tensor | None:
         """Those of all terms together; None where one has none."""
-        total: Tensor | float = 0.0
-        for term in _experts(self):
-            found = term.site_energies(x if term.takes_x else None, y)
-            if found is None:
-                return None
-            total = total + found
-        return total
+        found = [term.site_energies(x if term.takes_x else None, y) for term in _experts(self)]
+        parts = [part for part in found if part is not None]
+        return sum(parts[1:], parts[0]) if len(parts) == len(found) else None
 
     def split(self, kind: Callable[[Energy], bool]) -> tuple[Energy, Priors]:
         """Split every term."""

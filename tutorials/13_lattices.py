@@ -23,11 +23,11 @@ rng = torch.Generator().manual_seed(0)
 truth = energies.Pairwise.of(energies.Ising(SIDES, coupling=1.0, periodic=False))
 with torch.no_grad():
     sign = torch.where(torch.rand(66, generator=rng) < 0.6, 1.0, -1.0)
-    truth.couplings *= sign * (0.15 + 0.35 * torch.rand(66, generator=rng))
+    truth.couplings.mul_(sign * (0.15 + 0.35 * torch.rand(66, generator=rng)))
 states = ((torch.arange(2**12)[:, None] >> torch.arange(12)) & 1).float().reshape(-1, *SIDES)
 law = (-truth(None, states)).softmax(0).detach()
 y = states[torch.multinomial(law, DRAWS, replacement=True, generator=rng)]
-plot.images(y[:20, None], 10, title="20 draws").figure.savefig(FIGURES / "13_draws.png")
+plot.images(y[:20, None], 10).figure.savefig(FIGURES / "13_draws.png")
 
 # %% [markdown]
 # ## The failure: what goes together need not be coupled
@@ -83,10 +83,10 @@ OBJECTIVES = {
 
 # %% The same steps on all data for each
 def learned(objective: ebmlab.protocols.Objective) -> tuple[Tensor, float]:
-    method, begun = ebmlab.Method(energies.Pairwise(SIDES), objective), time.process_time()
+    energy, begun = energies.Pairwise(SIDES), time.process_time()
     how = {"batch_size": DRAWS, "schedule": ebmlab.training.falling_cosine, "progress": False}
-    ebmlab.fit(method, (None, y), steps=STEPS, lr=0.04, rng=rng, **how)
-    return method.energy.couplings.detach(), time.process_time() - begun
+    ebmlab.fit(ebmlab.Method(energy, objective), (None, y), steps=STEPS, lr=0.04, rng=rng, **how)
+    return energy.couplings.detach(), time.process_time() - begun
 
 
 found = {"correlations": (counted, 0.0)} | {n: learned(o) for n, o in OBJECTIVES.items()}

@@ -51,9 +51,11 @@ class ProximalGradient(torch.optim.Optimizer):
         accelerated: bool = False,
     ) -> None:
         require_positive("lr", lr)
-        groups = [each if isinstance(each, dict) else {"params": [each]} for each in params]
+        groups: list[dict[str, Any]] = [
+            each if isinstance(each, dict) else {"params": [each]} for each in params
+        ]
         # Beside the groups, whose entries are numbers that a checkpoint holds.
-        self.penalties = [group.get("penalty", penalty) for group in groups]
+        self.penalties: list[Penalty | None] = [group.get("penalty", penalty) for group in groups]
         for found in self.penalties:
             if found is not None:
                 require_a(Penalty, "penalty", found, "inference.L1(weight)")
@@ -61,7 +63,7 @@ class ProximalGradient(torch.optim.Optimizer):
         super().__init__(plain, {"lr": lr, "accelerated": accelerated})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """One step of every parameter that has a gradient."""
         with torch.enable_grad():
             loss = None if closure is None else closure()

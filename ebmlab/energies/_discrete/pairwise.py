@@ -105,12 +105,12 @@ class Pairwise(Energy):
     def _both(self, y: Tree) -> tuple[Tensor, Tensor]:
         """Energies (*batch) and their slope, of y's shape."""
         y = require_floats("y", require_tensor("y", y))
-        if y.shape[y.ndim - self.y_ndim :] != self.shape:
+        if y.shape[-len(self.shape) :] != self.shape:
             raise ShapeError(
                 f"y has shape {tuple(y.shape)}, but Pairwise is an energy of "
                 f"(*batch, {', '.join(map(str, self.shape))})"
             )
-        spins = (2 * precise(y) - 1).flatten(-self.y_ndim)
+        spins = (2 * precise(y) - 1).flatten(-len(self.shape))
         pull, fields = spins @ self.bonds, precise(self.fields).flatten()
         energy = -(spins * (0.5 * pull + fields)).sum(-1)
         return energy, (-2 * (pull + fields)).reshape(y.shape)
