@@ -21,9 +21,12 @@ class Form:
 
     Attributes:
         squares: True where E is ‖y - decoding()(x, z)‖², and nothing else.
+        multilinear: True where E is linear in each entry of y, or in each one-hot vector of it,
+            so that ∂E/∂y are exact differences.
     """
 
     squares: bool = False
+    multilinear: bool = False
 
     def decoding(self) -> Decode | None:
         """The function (x, z) -> y that y is compared with, z None where there is none; or None.

@@ -53,6 +53,11 @@ class _Weighted(Energy):
         energy, grad = self.energy.value_and_grad(x, y, z, rng=rng)
         return weight * energy, weight * grad
 
+    def site_energies(self, x: Tree, y: Tensor) -> Tensor | None:
+        """Those of the base, weighted."""
+        found = self.energy.site_energies(x, y)
+        return None if found is None else self.weight * found
+
     def codes(self, x: Tree, y: Tree) -> Codes:
         """The base's; the weight moves to its head."""
         codes = self.energy.codes(x, y)
@@ -154,6 +159,12 @@ class Sum(Energy):
             for term in _experts(self)
         ]
         return sum(values[1:], values[0])
+
+    def site_energies(self, x: Tree, y: Tensor) -> Tensor | None:
+        """Those of all terms together; None where one has none."""
+        found = [term.site_energies(x if term.takes_x else None, y) for term in _experts(self)]
+        parts = [part for part in found if part is not None]
+        return sum(parts[1:], parts[0]) if len(parts) == len(found) else None
 
     def split(self, kind: Callable[[Energy], bool]) -> tuple[Energy, Priors]:
         """Split every term."""

@@ -158,6 +158,19 @@ class Energy(Flagged, Form, Shown, ABC):
         energy, grad = slope(lambda free: self(x, free, z, rng=rng), y)
         return energy.detach(), grad
 
+    def site_energies(self, x: Tree, y: Tensor) -> Tensor | None:
+        """What each value of each site of a discrete y costs given all others, with a graph.
+
+        Of binary y, E(y with y_i = 1) - E(y with y_i = 0); of one-hot y, E(y with site i in state
+        k) up to a constant of the site: minus these are the logits of its conditional.
+
+        Returns:
+            (b, *event), y's shape; None where every change must be evaluated by itself.
+        """
+        if not self.multilinear:
+            return None
+        return slope(lambda free: self(x, free), y, create_graph=True)[1]
+
     def codes(self, x: Tree, y: Tree) -> Codes:
         """Encode once: the head, the codes of all views, and which views meet; here E is the head.
 

@@ -14,6 +14,7 @@ from ebmlab.energies._densities.shapes import Banana, DoubleWell, Funnel, Ring
 from ebmlab.energies._discrete.bernoulli import Bernoulli
 from ebmlab.energies._discrete.hopfield import Hopfield, ModernHopfield
 from ebmlab.energies._discrete.lattices import Ising, Potts
+from ebmlab.energies._discrete.pairwise import Pairwise
 from ebmlab.energies._discrete.rbm import RBM, JointRBM
 from ebmlab.energies.clusters import Clusters, kmeans_plus_plus
 from ebmlab.energies.completion import Completion, PatchError
@@ -52,6 +53,7 @@ __all__ = [
     "JointRBM",
     "ModernHopfield",
     "NearestNeighbor",
+    "Pairwise",
     "PatchError",
     "Potts",
     "Predicted",

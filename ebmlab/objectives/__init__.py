@@ -1,21 +1,31 @@
-"""What shapes an energy: contrast, regularization, score matching."""
+"""What shapes an energy: contrast, regularization, score matching, neighbors of discrete y."""
 
 from ebmlab.objectives._densities.discrepancy import EnergyDiscrepancy
+from ebmlab.objectives._flips.concrete_score import ConcreteScore
+from ebmlab.objectives._flips.probability_flow import MinimumProbabilityFlow
+from ebmlab.objectives._flips.pseudo_likelihood import PseudoLikelihood
+from ebmlab.objectives._flips.ratio_matching import RatioMatching
 from ebmlab.objectives.contractive import Contractive
 from ebmlab.objectives.contrastive import Contrastive
 from ebmlab.objectives.denoising import Denoising
+from ebmlab.objectives.lasso import Lasso
 from ebmlab.objectives.matrix_free import NTXent
 from ebmlab.objectives.quantized import VectorQuantized
 from ebmlab.objectives.regularized import Regularized
 from ebmlab.objectives.score import DenoisingScore
 
 __all__ = [
+    "ConcreteScore",
     "Contractive",
     "Contrastive",
     "Denoising",
     "DenoisingScore",
     "EnergyDiscrepancy",
+    "Lasso",
+    "MinimumProbabilityFlow",
     "NTXent",
+    "PseudoLikelihood",
+    "RatioMatching",
     "Regularized",
     "VectorQuantized",
 ]

@@ -59,6 +59,24 @@ class StateSpace(ABC):
         """First-order fall of u by each change of one site, y's shape; -∞ where none changes."""
 
     @abstractmethod
+    def others(self, y: Tensor) -> int:
+        """How many other values m each site may take."""
+
+    @abstractmethod
+    def falls(self, y: Tensor, costs: Tensor) -> Tensor:
+        """E(y) - E(y') for each change of one site, (b, *sites, m), of what each value costs.
+
+        `costs` are `Energy.site_energies`.
+        """
+
+    @abstractmethod
+    def neighbors(self, y: Tensor, index: Tensor) -> Tensor:
+        """Some y' that differ from y at one site, (c, b, *event); `index` (c,) counts (*sites, m).
+
+        Changes stand in the order of `falls`.
+        """
+
+    @abstractmethod
     def change(self, y: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
         """y after the one change that `chosen` marks, and the mark of the change back."""
 
@@ -111,6 +129,18 @@ class Binary(StateSpace):
     def gains(self, y: Tensor, grad: Tensor) -> Tensor:
         """-∇u (y' - y) with y' = 1 - y."""
         return (2 * y - 1) * grad
+
+    def others(self, y: Tensor) -> int:
+        """One."""
+        return 1
+
+    def falls(self, y: Tensor, costs: Tensor) -> Tensor:
+        """The cost of 1 where y is 1, and minus that where y is 0."""
+        return self.gains(y, costs).unsqueeze(-1)
+
+    def neighbors(self, y: Tensor, index: Tensor) -> Tensor:
+        """One site flipped in each."""
+        return torch.where(_marked(index, self.sites(y)), 1 - y, y)
 
     def change(self, y: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
         """One site flipped; the way back flips it again."""
@@ -174,6 +204,23 @@ class Categorical(StateSpace):
         falls = (y * grad).sum(-1, keepdim=True) - grad
         return torch.where(y > 0, -torch.inf, falls)
 
+    def others(self, y: Tensor) -> int:
+        """k - 1."""
+        return y.shape[-1] - 1
+
+    def falls(self, y: Tensor, costs: Tensor) -> Tensor:
+        """The cost of the present state less that of the states after it, in turn."""
+        turns = torch.arange(1, y.shape[-1], device=y.device)
+        after = (y.argmax(-1, keepdim=True) + turns) % y.shape[-1]
+        return (y * costs).sum(-1, keepdim=True) - costs.gather(-1, after)
+
+    def neighbors(self, y: Tensor, index: Tensor) -> Tensor:
+        """One site some states further on in each."""
+        others = self.others(y)
+        turned = torch.stack([y.roll(turn, -1) for turn in range(1, others + 1)])
+        here = self.over(_marked(index // others, self.sites(y)))
+        return torch.where(here, turned[index % others], y)
+
     def change(self, y: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
         """One site in another state; the way back restores the present one."""
         site = chosen.any(-1, keepdim=True)
@@ -181,6 +228,12 @@ class Categorical(StateSpace):
 
 
 BINARY = Binary()
+
+
+def _marked(index: Tensor, sites: torch.Size) -> Tensor:
+    """Masks (c, 1, *sites) of one site each."""
+    marks = torch.arange(sites.numel(), device=index.device) == index[:, None]
+    return marks.reshape(-1, 1, *sites)
 
 
 def gumbel_like(y: Tensor, rng: torch.Generator) -> Tensor:

@@ -2,7 +2,8 @@
 
 from ebmlab.training.checkpoint import load, save
 from ebmlab.training.fit import fit
+from ebmlab.training.proximal import ProximalGradient
 from ebmlab.training.schedule import falling_cosine
 from ebmlab.training.settle import settle
 
-__all__ = ["falling_cosine", "fit", "load", "save", "settle"]
+__all__ = ["ProximalGradient", "falling_cosine", "fit", "load", "save", "settle"]

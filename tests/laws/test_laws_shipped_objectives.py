@@ -1,4 +1,5 @@
 import pytest
+import torch
 from laws_support import (
     CODES,
     PICTURES,
@@ -17,7 +18,11 @@ from torch import nn
 from ebmlab import losses, objectives
 from ebmlab.energies import (
     MLP,
+    RBM,
     ConvNet,
+    Ising,
+    Pairwise,
+    Potts,
     Predicted,
     Reconstruction,
     Ring,
@@ -29,17 +34,22 @@ from ebmlab.inference import Amortized, Enumerate, Nearest
 from ebmlab.losses import Hinge, InfoNCE
 from ebmlab.negatives import FromData, Hard, InBatch, Noise, Queue, Replay, Reweighted
 from ebmlab.objectives import (
+    ConcreteScore,
     Contractive,
     Contrastive,
     Denoising,
     DenoisingScore,
     EnergyDiscrepancy,
+    Lasso,
+    MinimumProbabilityFlow,
+    PseudoLikelihood,
+    RatioMatching,
     Regularized,
     VectorQuantized,
 )
 from ebmlab.perturbations import Flips, Gaussian
 from ebmlab.regularizers import BarlowTwins, MeanEntropy, SIGReg, VICReg
-from ebmlab.samplers import MALA, Langevin
+from ebmlab.samplers import MALA, Categorical, Langevin
 from ebmlab.teachers import EMA, Detached
 from ebmlab.testing import check_objective
 
@@ -99,6 +109,15 @@ JACOBIAN = (
 )
 
 VIEWS = (X3, Y3), (X3, Y3)
+
+BITS = Y3.gt(0).float()
+CELLS = normal(4, 2, 3, seed=3).gt(0).float()
+ONE_HOT = nn.functional.one_hot(torch.tensor([[0, 1], [2, 2], [1, 0], [1, 2]]), 3).float()[:, None]
+
+
+def pairwise():
+    return Pairwise.of(Ising((2, 3), 0.3, normal(2, 3)))
+
 
 # Objectives: name -> (objective, energy, x, y).
 OBJECTIVES = {
@@ -167,6 +186,22 @@ OBJECTIVES = {
         None,
         Y2.gt(0).to(Y2),
     ),
+    "PseudoLikelihood": lambda: (PseudoLikelihood(), pairwise(), None, CELLS),
+    "PseudoLikelihood, x": lambda: (PseudoLikelihood(), MLP(3, 1, hidden=(4,)), X1, BITS),
+    "RatioMatching": lambda: (RatioMatching(), RBM(3, 2, std=1.0), None, BITS),
+    "MinimumProbabilityFlow": lambda: (
+        MinimumProbabilityFlow(Categorical()),
+        Potts((1, 2), 3, nn.Parameter(torch.tensor(0.3)), nn.Parameter(normal(2, 3))),
+        None,
+        ONE_HOT,
+    ),
+    "ConcreteScore": lambda: (
+        ConcreteScore(),
+        Ising((2, 3), nn.Parameter(torch.tensor(0.3)), nn.Parameter(normal(2, 3))),
+        None,
+        CELLS,
+    ),
+    "Lasso": lambda: (PseudoLikelihood() + Lasso(0.1), pairwise(), None, CELLS),
     "sum on codes": lambda: (
         0.5 * Regularized(VICReg()) + Contrastive(InfoNCE(), InBatch()),
         embedding(target=EMA),

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ebmlab import methods
-from ebmlab.energies import MLP, GaussianNLL, Uniform
+from ebmlab.energies import MLP, RBM, GaussianNLL, Pairwise, Uniform
 from ebmlab.errors import ShapeError
 from ebmlab.inference import Enumerate
 from ebmlab.networks import MLP as Network
@@ -60,6 +60,10 @@ def numbered(n):
     return torch.arange(n), normal(n, DIM, seed=1)
 
 
+def bits(n):
+    return None, normal(n, DIM, seed=1).gt(0).float()
+
+
 def points(n):
     return None, normal(n, 2, seed=1)
 
@@ -104,6 +108,7 @@ RECIPES = {
     "autoencoder": (lambda: methods.autoencoder(f(), g()), y),
     "barlow_twins": (lambda: methods.barlow_twins(f(), 4, **P), views),
     "byol": (lambda: methods.byol(f(), 4, **P), views),
+    "concrete_score": (lambda: methods.concrete_score(Pairwise(DIM)), bits),
     "contractive_autoencoder": (lambda: methods.contractive_autoencoder(f(), g(), 0.1), y),
     "deepcluster": (
         lambda: methods.deepcluster(f(), 4, memory=32, every=1, prototypes=(3, 2), **P),
@@ -152,6 +157,9 @@ RECIPES = {
     "noise_contrastive": (noise, y),
     "paws": (lambda: methods.paws(f(), 4, 3, **P), supported),
     "pca": (lambda: methods.pca(DIM, 2), y),
+    "probability_flow": (lambda: methods.probability_flow(RBM(DIM, 3)), bits),
+    "pseudo_likelihood": (lambda: methods.pseudo_likelihood(MLP(DIM, hidden=(8,))), bits),
+    "ratio_matching": (lambda: methods.ratio_matching(Pairwise(DIM)), bits),
     "psd": (lambda: methods.psd(codes(), f(5), 0.1), y),
     "regression": (lambda: methods.regression(f(DIM)), pairs),
     "siamese": (lambda: methods.siamese(f()), views),

@@ -23,6 +23,7 @@ class Bernoulli(Density):
         (tensor([0.1250]), torch.Size([2, 3]))
     """
 
+    multilinear = True
     logits: Tensor
 
     def __init__(self, logits: Tensor) -> None:

@@ -35,6 +35,7 @@ class Hopfield(Energy):
     """
 
     takes_x = False
+    multilinear = True
     weights: Tensor
     bias: Tensor | None
 

@@ -25,6 +25,7 @@ class _Lattice(Energy):
 
     shows = ("shape", "periodic")
     takes_x = False
+    multilinear = True
     coupling: Number
     field: Number
     _masks: Tensor

@@ -73,6 +73,12 @@ class RBM(Energy):
         """b + Wh: the log odds of each visible unit given h (*batch, hidden)."""
         return h @ self.weights.mT + self.visible_bias
 
+    def site_energies(self, x: Tree, y: Tensor) -> Tensor:
+        """-b_i - Σ_j log of (1 + exp(a_j + W_ij)) / (1 + exp(a_j)), a = c + vW without v_i."""
+        others = self.hidden_logits(y)[:, None] - y[..., None] * self.weights
+        gains = _softplus(others + self.weights) - _softplus(others)
+        return -self.visible_bias - gains.sum(-1)
+
     def joint(self) -> "JointRBM":
         """E(v, h) with z = h, of the same parameters."""
         return JointRBM(self)

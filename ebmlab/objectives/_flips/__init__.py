@@ -1,0 +1,1 @@
+"""Objectives of discrete y that compare a datum with what one change of it makes."""
