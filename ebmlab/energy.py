@@ -196,7 +196,7 @@ class Energy(Flagged, Form, Shown, ABC):
         return algebra.Sum(self, other)
 
     def __neg__(self) -> "Energy":
-        """ "Not": -E, likely where E is high; seldom a density by itself, as nothing holds y."""
+        """Not E: -E is low where E is high; seldom a density by itself, as nothing holds y."""
         return self * -1.0
 
     def __sub__(self, other: "Energy") -> "Energy":
