@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from ebmlab._checks import require_positive
 from ebmlab._form import Priors
 from ebmlab._held import hold
+from ebmlab._kinds import require_a
 from ebmlab.codes import Codes
 from ebmlab.energy import Energy
-from ebmlab.errors import ShapeError
+from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.types import Decode, Posterior, Rng, Tree
 
-__all__ = ["Scaled", "Sum", "Tempered"]
+__all__ = ["Scaled", "Several", "Sum", "Tempered"]
 
 
 class _Weighted(Energy):
@@ -130,34 +131,75 @@ class Tempered(_Weighted):
         return 1 / self.temperature
 
 
-def _experts(energy: Energy) -> list[Energy]:
-    if not isinstance(energy, Sum):
-        return [energy]
-    return [term for term in energy.terms if isinstance(term, Energy)]
+class Several(Energy):
+    """Energies of one y; those that do not take x, or z, are not handed it.
 
+    A subclass says what becomes of their `values`; all of them are updated.
 
-class Sum(Energy):
-    """E1 + E2 + …: a product of experts. Terms that do not take x, or z, are not handed it."""
+    Raises:
+        ConfigurationError: there are none, or one is no energy.
+        ShapeError: they differ in y_ndim.
+    """
 
     def __init__(self, *terms: Energy) -> None:
         super().__init__()
-        flat = [part for term in terms for part in _experts(term)]
-        self.terms = nn.ModuleList(flat)
-        self.y_ndim = flat[0].y_ndim
-        if any(term.y_ndim != self.y_ndim for term in flat):
-            listed = ", ".join(f"{type(t).__name__} {t.y_ndim}" for t in flat)
-            raise ShapeError(f"the terms of a sum differ in y_ndim: {listed}")
-        self.takes_x = any(term.takes_x for term in flat)
-        self.takes_z = any(term.takes_z for term in flat)
-        self.x_ndim = next((t.x_ndim for t in flat if t.takes_x), 1)
-        self.z_ndim = next((t.z_ndim for t in flat if t.takes_z), 1)
+        who = f"a term of {type(self).__name__}"
+        found = [require_a(Energy, who, term, "FunctionEnergy(f)") for term in terms]
+        if not found:
+            raise ConfigurationError(f"{type(self).__name__} has no terms; expected at least one")
+        self.terms = nn.ModuleList(found)
+        self.y_ndim = found[0].y_ndim
+        if any(term.y_ndim != self.y_ndim for term in found):
+            listed = ", ".join(f"{type(t).__name__} {t.y_ndim}" for t in found)
+            raise ShapeError(f"the terms of {type(self).__name__} differ in y_ndim: {listed}")
+        self.takes_x = any(term.takes_x for term in found)
+        self.takes_z = any(term.takes_z for term in found)
+        self.x_ndim = next((t.x_ndim for t in found if t.takes_x), 1)
+        self.z_ndim = next((t.z_ndim for t in found if t.takes_z), 1)
+
+    @property
+    def each(self) -> list[Energy]:
+        """The terms, in their order."""
+        return [term for term in self.terms if isinstance(term, Energy)]
+
+    def handed(self, x: Tree, z: Tree = None) -> list[tuple[Energy, Tree, Tree]]:
+        """Every term, with x and z where it takes them."""
+        return [
+            (term, x if term.takes_x else None, z if term.takes_z else None) for term in self.each
+        ]
+
+    def values(self, x: Tree, y: Tree, z: Tree = None, rng: Rng = None) -> list[Tensor]:
+        """The energies of every term; their batches broadcast."""
+        return [term(own_x, y, own_z, rng=rng) for term, own_x, own_z in self.handed(x, z)]
+
+    def slopes(
+        self, x: Tree, y: Tensor, z: Tree = None, rng: Rng = None
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Energies and ∂E/∂y of every term, each by its own way."""
+        return [
+            term.value_and_grad(own_x, y, own_z, rng=rng)
+            for term, own_x, own_z in self.handed(x, z)
+        ]
+
+    def update(self, x: Tree, y: Tree, q: Callable[[], Posterior] | None = None) -> None:
+        """Update every term."""
+        for term, own_x, _ in self.handed(x):
+            term.update(own_x, y, q)
+
+
+def _experts(energy: Energy) -> list[Energy]:
+    return energy.each if isinstance(energy, Sum) else [energy]
+
+
+class Sum(Several):
+    """E1 + E2 + …: a product of experts. Terms that do not take x, or z, are not handed it."""
+
+    def __init__(self, *terms: Energy) -> None:
+        super().__init__(*(part for term in terms for part in _experts(term)))
 
     def forward(self, x: Tree, y: Tree, z: Tree = None, rng: Rng = None) -> Tensor:
         """The sum of the terms' energies."""
-        values = [
-            term(x if term.takes_x else None, y, z if term.takes_z else None, rng=rng)
-            for term in _experts(self)
-        ]
+        values = self.values(x, y, z, rng)
         return sum(values[1:], values[0])
 
     def site_energies(self, x: Tree, y: Tensor) -> Tensor | None:
@@ -168,21 +210,18 @@ class Sum(Energy):
 
     def split(self, kind: Callable[[Energy], bool]) -> tuple[Energy, Priors]:
         """Split every term."""
-        parts = [term.split(kind) for term in _experts(self)]
+        parts = [term.split(kind) for term in self.each]
         return Sum(*(rest for rest, _ in parts)), [prior for _, found in parts for prior in found]
 
     def residuals(self, x: Tree, y: Tree, z: Tree = None) -> Tensor | None:
         """Those of all terms side by side."""
-        found = [
-            term.residuals(x if term.takes_x else None, y, z if term.takes_z else None)
-            for term in _experts(self)
-        ]
+        found = [term.residuals(own_x, y, own_z) for term, own_x, own_z in self.handed(x, z)]
         parts = [r for r in found if r is not None]
         return _beside(parts) if len(parts) == len(found) else None
 
     def affine(self, x: Tree, y: Tree) -> tuple[Tensor, Tensor] | None:
         """W of all terms below each other, t side by side."""
-        found = [term.affine(x if term.takes_x else None, y) for term in _experts(self)]
+        found = [term.affine(own_x, y) for term, own_x, _ in self.handed(x)]
         parts = [part for part in found if part is not None]
         if len(parts) < len(found):
             return None
@@ -190,13 +229,8 @@ class Sum(Energy):
 
     def decoding(self) -> Decode | None:
         """That of the one term that decodes."""
-        found = [decode for term in _experts(self) if (decode := term.decoding()) is not None]
+        found = [decode for term in self.each if (decode := term.decoding()) is not None]
         return found[0] if len(found) == 1 else None
-
-    def update(self, x: Tree, y: Tree, q: Callable[[], Posterior] | None = None) -> None:
-        """Update every term."""
-        for term in _experts(self):
-            term.update(x if term.takes_x else None, y, q)
 
 
 def _beside(parts: list[Tensor]) -> Tensor:

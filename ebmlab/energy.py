@@ -213,6 +213,20 @@ class Energy(Flagged, Form, Shown, ABC):
 
         return algebra.Sum(self, other)
 
+    def __neg__(self) -> "Energy":
+        """Not E: -E is low where E is high; seldom a density by itself, as nothing holds y."""
+        return self * -1.0
+
+    def __sub__(self, other: "Energy") -> "Energy":
+        """Likely under the first and not under the second: exp(-E1) / exp(-E2).
+
+        It can be normalized where E1 rises faster than E2, as E1 - 0.5 * E2 does of two energies
+        that rise alike; E + s * (E_x - E) is guidance by x with strength s.
+
+        Source: Du, Li, Mordatch 2020, arXiv:2004.06030; Ho, Salimans 2022, arXiv:2207.12598.
+        """
+        return self + -other
+
     def __mul__(self, factor: float | Tensor) -> "Energy":
         """Weigh an energy."""
         from ebmlab import algebra

@@ -19,7 +19,9 @@ from ebmlab.energies._discrete.rbm import RBM, JointRBM
 from ebmlab.energies.clusters import Clusters, kmeans_plus_plus
 from ebmlab.energies.completion import Completion, PatchError
 from ebmlab.energies.components import Components
+from ebmlab.energies.ensemble import Ensemble
 from ebmlab.energies.likelihoods import BinaryCrossEntropy, GaussianNLL
+from ebmlab.energies.mixture import DensityMixture, Mixture
 from ebmlab.energies.neural import MLP, Constant, ConvNet, ResNet
 from ebmlab.energies.prediction import CodePrediction
 from ebmlab.energies.reconstruction import Reconstruction
@@ -42,7 +44,9 @@ __all__ = [
     "Cosine",
     "CrossEntropy",
     "Density",
+    "DensityMixture",
     "DoubleWell",
+    "Ensemble",
     "Funnel",
     "Gaussian",
     "GaussianMixture",
@@ -51,6 +55,7 @@ __all__ = [
     "Ising",
     "JointEmbedding",
     "JointRBM",
+    "Mixture",
     "ModernHopfield",
     "NearestNeighbor",
     "Pairwise",

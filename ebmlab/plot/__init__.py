@@ -2,6 +2,7 @@
 
 from ebmlab.plot.chains import trajectories
 from ebmlab.plot.codes import codes, spectrum
+from ebmlab.plot.convergence import convergence
 from ebmlab.plot.curves import curves, free_energy
 from ebmlab.plot.diagnostics import ranks, trace
 from ebmlab.plot.fields import contour, landscapes
@@ -9,6 +10,7 @@ from ebmlab.plot.film import animate
 from ebmlab.plot.history import history
 from ebmlab.plot.images import images
 from ebmlab.plot.pairwise import pairs
+from ebmlab.plot.populations import energies
 from ebmlab.plot.space import space
 from ebmlab.plot.style import style
 from ebmlab.plot.surface import surface
@@ -18,7 +20,9 @@ __all__ = [
     "animate",
     "codes",
     "contour",
+    "convergence",
     "curves",
+    "energies",
     "free_energy",
     "history",
     "images",

@@ -9,11 +9,9 @@ from matplotlib.colors import LogNorm
 from torch import Tensor
 
 from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.plot.style import PALETTE, TEMPERATURE, numbers, opened, prepared, style
+from ebmlab.plot.style import DASHES, PALETTE, TEMPERATURE, numbers, opened, prepared, style
 
 __all__ = ["curves", "free_energy"]
-
-_DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
 
 
 @style()
@@ -126,7 +124,7 @@ def curves(
             raise ShapeError(
                 f"{name} has shape {height.shape} and steps {place.shape}; both are (n,)"
             )
-        dash = _DASHES[k % len(_DASHES)]
+        dash = DASHES[k % len(DASHES)]
         ax.plot(place, height, color=PALETTE[k % len(PALETTE)], linestyle=dash, label=name)
     ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if logy else "linear")
     ax.legend(**({"loc": "center left", "bbox_to_anchor": (1.01, 0.5)} if many else {}))

@@ -15,6 +15,7 @@ from torch import Tensor
 from ebmlab.errors import ShapeError
 
 __all__ = [
+    "DASHES",
     "DATA",
     "ENERGY",
     "PALETTE",
@@ -29,6 +30,7 @@ __all__ = [
 
 # Okabe and Ito's colors, told apart by the color-blind; those that vanish on white come last.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
+DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
 DATA, SAMPLES = "#E69F00", "#CC79A7"
 
 # Equal steps of color difference, and a lightness that rises all the way: wells are deep and dark

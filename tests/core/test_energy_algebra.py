@@ -8,7 +8,8 @@ from problems import COVARIANCE_2, Net, f64, randn
 from torch import Tensor, nn
 
 from ebmlab import FunctionEnergy
-from ebmlab.energies import Gaussian, Reconstruction, SquaredDistance
+from ebmlab.algebra import Sum
+from ebmlab.energies import Constant, Gaussian, Reconstruction, SquaredDistance
 from ebmlab.errors import ConfigurationError, DtypeError, ShapeError
 
 
@@ -30,6 +31,9 @@ def test_sums_scales_and_temperatures():
     torch.testing.assert_close((one + two + 0.5 * one)(x, y), 1.5 * a + b)
     torch.testing.assert_close((one * -2)(x, y), -2 * a)
     torch.testing.assert_close((one / 0.25)(x, y), 4 * a)
+    torch.testing.assert_close((-one)(x, y), -a)
+    torch.testing.assert_close((one - two)(x, y), a - b)
+    torch.testing.assert_close((two - (one - two))(x, y), 2 * b - a)
     torch.testing.assert_close(((one + 3 * two) / 2)(x, y), (a + 3 * b) / 2)
     for wrong in (0.0, -1.0, math.nan, math.inf):
         with pytest.raises(ConfigurationError, match="temperature"):
@@ -58,6 +62,37 @@ def test_a_product_of_gaussian_experts_is_gaussian():
     y = randn(7, 1)
     gap = product(None, y) - expected(None, y)
     torch.testing.assert_close(gap, gap[:1].expand(7))
+
+
+def test_a_quotient_of_gaussians_and_guidance_are_gaussian():
+    # N(1, 1/3) / N(0, 1) ∝ N(3/2, 1/2): precisions 3 - 1, and 3 · 1 - 0 over what is left.
+    wide, narrow = Gaussian(f64([0.0]), f64([[1.0]])), Gaussian(f64([1.0]), f64([[1 / 3]]))
+    y = randn(7, 1)
+    for quotient, mean, precision in (
+        (narrow - wide, 1.5, 2.0),
+        (wide + 2.0 * (narrow - wide), 6 / 5, 5.0),  # guidance of strength 2
+    ):
+        gap = quotient(None, y) - Gaussian(f64([mean]), f64([[1 / precision]]))(None, y)
+        torch.testing.assert_close(gap, gap[:1].expand(7))
+
+
+def test_terms_of_a_sum_are_energies():
+    with pytest.raises(ConfigurationError, match="a term of Sum is of type Linear"):
+        _pair() + nn.Linear(2, 1)  # pyright: ignore[reportOperatorIssue]
+    with pytest.raises(ConfigurationError, match="Sum has no terms"):
+        Sum()
+
+
+def test_a_constant_has_no_slope():
+    constant, y = Constant(2.0).double(), randn(4, 2)
+    value, slope = (constant + 0.0 * Gaussian(f64([0.0, 0.0]), COVARIANCE_2)).value_and_grad(
+        None, y
+    )
+    assert torch.equal(value, f64([2.0] * 4))
+    assert torch.equal(slope, torch.zeros_like(y))
+    assert torch.equal(constant.given().value_and_grad(y)[1], torch.zeros_like(y))
+    with pytest.raises(DtypeError, match="int64"):
+        constant.given().value_and_grad(y.long())
 
 
 def test_a_density_ignores_x_in_a_product():

@@ -46,7 +46,9 @@ from ebmlab.energies import (
     ConvNet,
     Cosine,
     CrossEntropy,
+    DensityMixture,
     DoubleWell,
+    Ensemble,
     Funnel,
     Gaussian,
     GaussianMixture,
@@ -54,6 +56,7 @@ from ebmlab.energies import (
     Hopfield,
     Ising,
     JointEmbedding,
+    Mixture,
     ModernHopfield,
     NearestNeighbor,
     Pairwise,
@@ -238,7 +241,31 @@ ENERGIES = {
         Z1,
     ),
     "Sum": lambda: (latent() + MLP(2, hidden=(4,)) + Constant(), X1, Y2, Z1),
+    "Sum, difference": lambda: (latent() - MLP(2, x_dim=1, hidden=(4,)), X1, Y2, Z1),
+    "Mixture": lambda: (
+        Mixture(latent(), MLP(2, hidden=(4,)), Constant(), weights=normal(3).exp()),
+        X1,
+        Y2,
+        Z1,
+    ),
+    "Mixture, learned": lambda: (
+        Mixture(embedding(), 2 * SquaredDistance(), logits=nn.Parameter(normal(2))),
+        X3,
+        Y3,
+    ),
+    "Mixture, random": lambda: (
+        Mixture(free(gaussian_encoder(), 0.5), DoubleWell(), free(gaussian_encoder(), 1.0)),
+        X1,
+        Y2,
+    ),
+    "DensityMixture": lambda: (
+        DensityMixture(DoubleWell(), Ring(), logits=nn.Parameter(normal(2))),
+        None,
+        Y2,
+    ),
+    "Ensemble": lambda: (Ensemble(latent(), MLP(2, hidden=(4,)), -Constant()), X1, Y2, Z1),
     "Scaled": lambda: (0.5 * embedding(), X3, Y3),
+    "Scaled, negative": lambda: (-embedding(), X3, Y3),
     "Scaled, learned": lambda: (DoubleWell() * nn.Parameter(torch.tensor(2.0)), None, Y2),
     "Tempered": lambda: (embedding() / 0.5, X3, Y3),
     "Tempered, learned": lambda: (DoubleWell() / nn.Parameter(torch.tensor(2.0)), None, Y2),
@@ -331,7 +358,6 @@ ENERGIES = {
 
 # What an energy is excused from, and why.
 ENERGY_EXEMPTIONS = {
-    "Constant": ({"differentiable": ()}, "it does not depend on y"),
     "Predicted": ({"differentiable": ("x",)}, "the gradient is stopped at the target's code"),
     "Completion of patches": ({"second": False}, "fused attention has first derivatives only"),
     "Assignment": ({"differentiable": ("x", "z")}, "y enters through z alone"),
