@@ -1,8 +1,8 @@
 """Tori of 10 × 10 and 9 × 9 spins: all couplings from 2,000 draws, few of which are not 0.
 
 -log of the root mean square error over the whole matrix J, in the convention E = -yᵀJy over both
-orders of each bond, J = σ (a coupling of 2σ). The strength of L1 is chosen by the pseudo-likelihood
-of folds held out, never by the truth.
+orders of each bond, J = σ (a coupling of 2σ). The strength of L1 is chosen by the
+pseudo-likelihood of folds held out, never by the truth.
 """
 
 import time
