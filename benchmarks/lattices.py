@@ -50,8 +50,9 @@ def main() -> None:
     about = circumstances(" ".join(["python", *sys.argv]))
     found: dict[str, list[dict[str, Any]]] = {"small": [], "torus": []}
     if options.part and options.out and options.out.exists():
-        found |= {k: v for k, v in json.loads(options.out.read_text()).items() if k in found}
-        found[options.part] = []
+        before = json.loads(options.out.read_text())
+        found |= {part: before[part] for part in found if part != options.part}
+        about["command"] = f"{before['command']}` and `{about['command']}"
     names = list(dict.fromkeys(["exact likelihood", *(options.names or ENTRIES)]))
     if options.part != "torus":
         for seed in range(options.seeds):
