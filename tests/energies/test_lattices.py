@@ -55,6 +55,29 @@ def test_potts_counts_equal_neighbors(shape, periodic):
 
 
 @pytest.mark.parametrize("periodic", [True, False])
+@pytest.mark.parametrize("shape", [(2, 2), (3, 4), (1, 5)])
+def test_each_bond_may_have_a_coupling_of_its_own(shape, periodic):
+    couplings = nn.Parameter(randn(2, *shape, seed=6))
+    labels = bits(7, *shape, seed=2)
+    s, due, same = 2 * labels - 1, torch.zeros(7, dtype=F64), torch.zeros(7, dtype=F64)
+    for i, j in itertools.product(*map(range, shape)):
+        for side, (a, b) in enumerate(((i + 1, j), (i, j + 1))):
+            # Beyond the edge there is none, and a ring of two has one bond.
+            if (a, b)[side] == shape[side] and not (periodic and shape[side] > 2):
+                continue
+            other = s[:, a % shape[0], b % shape[1]]
+            due = due - couplings[side, i, j] * s[:, i, j] * other
+            same = same - couplings[side, i, j] * (s[:, i, j] == other).double()
+    got = Ising(shape, couplings, periodic=periodic)(None, labels)
+    torch.testing.assert_close(got, due)
+    torch.testing.assert_close(
+        torch.autograd.grad(got.sum(), couplings), torch.autograd.grad(due.sum(), couplings)
+    )
+    one_hot = torch.stack([1 - labels, labels], -1)
+    torch.testing.assert_close(Potts(shape, 2, couplings, 0.0, periodic)(None, one_hot), same)
+
+
+@pytest.mark.parametrize("periodic", [True, False])
 def test_two_state_potts_is_ising_of_half_the_coupling(periodic):
     y = binary_states(3, 3)
     one_hot = torch.stack([1 - y, y], dim=-1)

@@ -48,6 +48,10 @@ def test_a_lattice_is_one_of_them(shape, periodic):
 
 
 def test_a_lattice_of_plain_numbers_and_of_single_precision():
+    bonds, y = randn(2, 3, 3, seed=4), binary_states(3, 3)
+    torch.testing.assert_close(
+        Pairwise.of(Ising((3, 3), bonds))(None, y), Ising((3, 3), bonds)(None, y)
+    )
     assert Pairwise.of(Ising((2, 2), 0.5)).couplings.dtype == torch.float32
     learned = Ising((2, 2), torch.nn.Parameter(torch.tensor(0.5)))
     assert float(Pairwise.of(learned).bonds.detach().sum()) == pytest.approx(4.0)

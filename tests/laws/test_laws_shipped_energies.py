@@ -134,6 +134,11 @@ ENERGIES = {
         None,
         normal(4, 2, 3, seed=3),
     ),
+    "Ising, each bond": lambda: (
+        Ising((3, 3), nn.Parameter(normal(2, 3, 3))),
+        None,
+        normal(4, 3, 3, seed=3),
+    ),
     "Potts": lambda: (Potts((2, 3), 3, 0.3, normal(2, 3, 3)), None, normal(4, 2, 3, 3, seed=3)),
     "Pairwise": lambda: (
         Pairwise.of(Ising((2, 3), 0.3, normal(2, 3))),

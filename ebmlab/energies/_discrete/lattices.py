@@ -18,7 +18,7 @@ Number = float | Tensor
 
 
 class _Lattice(Energy):
-    """E = -J Σ_⟨ij⟩ ⟨s_i, s_j⟩ - Σ_i ⟨b_i, s_i⟩ with vectors s_i on the sites of a grid.
+    """E = -Σ_⟨ij⟩ J_ij ⟨s_i, s_j⟩ - Σ_i ⟨b_i, s_i⟩ with vectors s_i on the sites of a grid.
 
     A subclass says how y becomes spins.
     """
@@ -37,8 +37,11 @@ class _Lattice(Energy):
         if len(shape) != 2 or min(shape) < 1:
             raise ConfigurationError(f"shape is {shape}; a grid is (height, width), both >= 1")
         self.shape, self.event, self.periodic = tuple(shape), (*shape, *states), periodic
-        if isinstance(coupling, Tensor) and coupling.ndim:
-            raise ShapeError(f"coupling has shape {tuple(coupling.shape)}; it must be one number")
+        if isinstance(coupling, Tensor) and coupling.shape not in ((), (2, *shape)):
+            raise ShapeError(
+                f"coupling has shape {tuple(coupling.shape)}; it must be one number, or "
+                f"{(2, *shape)}: of each site with the next below, and with the next to its right"
+            )
         if isinstance(field, Tensor) and not _expands(field, self.event):
             raise ShapeError(
                 f"field has shape {tuple(field.shape)}; it must broadcast to {self.event}"
@@ -75,9 +78,16 @@ class _Lattice(Energy):
                 f"(*batch, {', '.join(map(str, self.event))})"
             )
         spins = self._spins(y)
-        bonds = sum(_bonds(spins, side - ndim, self.periodic) for side in (0, 1))
-        inner = self.coupling * bonds + self.field * spins
-        return -inner.sum(tuple(range(-ndim, 0)))
+        bonds = sum(
+            self._strength(side) * _bonds(spins, side - ndim, self.periodic) for side in (0, 1)
+        )
+        return -(bonds + self.field * spins).sum(tuple(range(-ndim, 0)))
+
+    def _strength(self, side: int) -> Number:
+        """J of the bonds along a side, one number or one for each site."""
+        if not isinstance(self.coupling, Tensor) or self.coupling.ndim == 0:
+            return self.coupling
+        return self.coupling[side].reshape(*self.shape, *[1] * (len(self.event) - 2))
 
     @abstractmethod
     def _spins(self, y: Tensor) -> Tensor:
@@ -108,7 +118,8 @@ class Ising(_Lattice):
 
     Args:
         shape: (h, w).
-        coupling: J, a number, or a tensor or Parameter of one.
+        coupling: J, a number, or a tensor or Parameter: of one, or of (2, h, w), a number for
+            the bond of each site with the next below it, and with the next to its right.
         field: b, a number, or a tensor or Parameter that broadcasts to (h, w).
         periodic: whether opposite edges touch; a side of one or two sites has no further bond.
 
