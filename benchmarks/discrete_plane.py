@@ -121,8 +121,9 @@ def entropy(case: Case, points: Tensor) -> float:
     """
     if isinstance(case.toy, toys.KnownToy):
         return -float(case.toy.log_density(points.double()).mean())
-    noise = case.toy.noise  # pyright: ignore[reportAttributeAccessIssue]
-    curve = replace(case.toy, noise=0.0)(50_000, torch.Generator().manual_seed(11))  # pyright: ignore[reportArgumentType]
+    assert isinstance(case.toy, toys.Spirals | toys.SwissRoll | toys.TwoMoons)
+    noise = case.toy.noise
+    curve = replace(case.toy, noise=0.0)(50_000, torch.Generator().manual_seed(11))
     parts = [
         (-torch.cdist(part, curve).square() / (2 * noise**2)).logsumexp(1)
         for part in points[:4000].split(500)

@@ -17,13 +17,14 @@ def energy_discrepancy(
 
     Args:
         energy: E, of points, bits or one-hot states.
-        perturbation: of `ebmlab.perturbations`; None takes `Gaussian(0.1)`, for points of unit
-            spread. Of bits take `Flips(0.1)`.
+        perturbation: of `ebmlab.perturbations`; None takes `Gaussian(0.3)`, for points that spread
+            over a few units. Moves too small to lead from mode to mode leave the modes' weights
+            open. Of bits take `Flips(0.1)`.
         negatives: M for each datum.
         w: steadies the loss; 1 leaves the optimum where it is.
 
     Source: Schröder, Ou, Lim, Li, Vollmer, Duncan 2023, arXiv:2307.06431; of discrete y Schröder,
     Ou, Li, Duncan 2024, arXiv:2412.01019.
     """
-    perturbation = Gaussian(0.1) if perturbation is None else perturbation
+    perturbation = Gaussian(0.3) if perturbation is None else perturbation
     return Method(energy, EnergyDiscrepancy(perturbation, negatives, w))
