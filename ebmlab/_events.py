@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from ebmlab._checks import leaves, require_tensor
@@ -42,6 +43,9 @@ def require_alike(x: Tree, y: Tree, ndim: int = 1) -> tuple[Tensor, Tensor]:
 def per_datum(loss: Callable[[Tensor, Tensor], Tensor], e_pos: Tensor, e_neg: Tensor) -> Tensor:
     """The losses (b,) of energies (b,) of data and (b, k) of negatives.
 
+    A datum whose energy is not finite has the loss NaN, even where the loss would saturate: one
+    at -∞ is no success.
+
     Raises:
         ShapeError: the energies or the losses have other shapes, which would broadcast.
     """
@@ -58,7 +62,7 @@ def per_datum(loss: Callable[[Tensor, Tensor], Tensor], e_pos: Tensor, e_neg: Te
             f"{tuple(e_neg.shape)} of negatives; expected {tuple(e_pos.shape)}, a loss for each "
             "datum: compare e_pos[:, None] with e_neg, and reduce over k, as by .mean(1)"
         )
-    return losses
+    return torch.where(e_pos.isfinite(), losses, torch.nan)
 
 
 def warn_of_bytes(named: dict[str, Tree], stacklevel: int) -> None:
