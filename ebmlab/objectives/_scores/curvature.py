@@ -16,7 +16,7 @@ class Curved:
 
     Raises:
         GradientError: the energy does not depend on y through differentiable operations, or is
-            made of straight pieces, so that its slope does not.
+            linear, so that its slope does not.
     """
 
     def __init__(self, energy: Energy, x: Tree, y: Tensor, rng: Rng) -> None:
@@ -36,7 +36,7 @@ class Curved:
         if product is None:
             raise GradientError(
                 f"the slope of the energy at y {tuple(self.y.shape)} does not depend on y: "
-                "linear energies and networks of ReLU have no curvature to match; use smooth "
-                "activations, such as SiLU, or DenoisingScore"
+                "linear energies have no curvature to match; use smooth activations, such as "
+                "SiLU, or DenoisingScore"
             )
         return product

@@ -21,17 +21,18 @@ class ExactScore(Objective):
     It is ½ E ‖∇E + ∇ log p‖² up to a constant that only the data know, by partial integration.
     ΔE takes a backward pass for each entry of y: `SlicedScore` estimates it by one.
 
-    Slopes say nothing of how much weight separated modes have; see `MultiScaleScore`.
+    Slopes say nothing of how much weight separated modes have; see `MultiScaleScore`. Networks of
+    ReLU have no curvature, and become flat: use smooth activations.
 
     Metrics: `e_pos`.
 
     Raises:
-        GradientError: the energy does not depend on y, or is made of straight pieces.
+        GradientError: the energy does not depend on y, or is linear in it.
 
     Example:
         >>> from ebmlab.energies import Gaussian
         >>> energy = Gaussian(torch.zeros(2), torch.eye(2))
-        >>> ExactScore()(energy, None, torch.ones(8, 2)).value
+        >>> ExactScore()(energy, None, torch.ones(8, 2)).value.detach()
         tensor(-1.)
 
     Source: Hyvärinen 2005, "Estimation of non-normalized statistical models by score matching".

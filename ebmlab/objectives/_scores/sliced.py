@@ -27,12 +27,12 @@ class SlicedScore(Objective):
     Metrics: `e_pos`.
 
     Raises:
-        GradientError: the energy does not depend on y, or is made of straight pieces.
+        GradientError: the energy does not depend on y, or is linear in it.
 
     Example:
         >>> from ebmlab.energies import Gaussian
         >>> energy = Gaussian(torch.zeros(2), torch.eye(2))
-        >>> SlicedScore()(energy, None, torch.ones(8, 2), torch.Generator()).value
+        >>> SlicedScore()(energy, None, torch.ones(8, 2), torch.Generator()).value.detach()
         tensor(-1.)
 
     Source: Song, Garg, Shi, Ermon 2019, arXiv:1905.07088; Hutchinson 1990.
