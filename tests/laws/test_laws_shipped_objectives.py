@@ -33,7 +33,12 @@ from ebmlab.objectives import (
     Contrastive,
     Denoising,
     DenoisingScore,
+    EnergyMatching,
+    EquilibriumMatching,
+    ExactScore,
+    MultiScaleScore,
     Regularized,
+    SlicedScore,
     VectorQuantized,
 )
 from ebmlab.regularizers import BarlowTwins, MeanEntropy, SIGReg, VICReg
@@ -153,6 +158,24 @@ OBJECTIVES = {
     "DenoisingScore": lambda: (DenoisingScore(0.3), MLP(2, hidden=(4,)), None, Y2),
     "DenoisingScore, x": lambda: (DenoisingScore(0.3), MLP(2, 1, hidden=(4,)), X1, Y2),
     "DenoisingScore, images": lambda: (DenoisingScore(0.3), ConvNet(1, 2, 1), None, PICTURES[0]),
+    "ExactScore, x": lambda: (ExactScore(), MLP(2, 1, hidden=(4,)), X1, Y2),
+    "SlicedScore, x": lambda: (SlicedScore(2), MLP(2, 1, hidden=(4,)), X1, Y2),
+    "SlicedScore, images": lambda: (SlicedScore(), ConvNet(1, 2, 1), None, PICTURES[0]),
+    "MultiScaleScore": lambda: (MultiScaleScore(), MLP(2, 1, hidden=(4,)), None, Y2),
+    "MultiScaleScore, x": lambda: (MultiScaleScore(), MLP(2, 2, hidden=(4,)), X1, Y2),
+    "EquilibriumMatching, x": lambda: (EquilibriumMatching(), MLP(2, 1, hidden=(4,)), X1, Y2),
+    "EnergyMatching": lambda: (
+        EnergyMatching(DenoisingScore(0.3), 0.5),
+        MLP(2, 1, hidden=(4,)),
+        X1,
+        Y2,
+    ),
+    "EnergyMatching, images": lambda: (
+        EnergyMatching(SlicedScore(), 0.5),
+        ConvNet(1, 2, 1),
+        None,
+        PICTURES[0],
+    ),
     "sum on codes": lambda: (
         0.5 * Regularized(VICReg()) + Contrastive(InfoNCE(), InBatch()),
         embedding(target=EMA),
@@ -174,10 +197,21 @@ OBJECTIVE_EXEMPTIONS = {
     "Contractive, probes": ({"unreached": JACOBIAN}, "the same"),
     "VectorQuantized": ({"exact_gradient": False}, "straight through"),
     "VectorQuantized, learned": ({"exact_gradient": False}, "straight through"),
-    "DenoisingScore": ({"unreached": ("network.2.bias",)}, "a slope lacks the constant"),
-    "DenoisingScore, x": ({"unreached": ("network.2.bias",)}, "a slope lacks the constant"),
-    "DenoisingScore, images": ({"unreached": ("network.6.bias",)}, "a slope lacks the constant"),
-}
+    **{
+        name: ({"unreached": (bias,)}, "a slope lacks the constant")
+        for bias, names in {
+            "network.2.bias": (
+                "DenoisingScore", "DenoisingScore, x", "ExactScore, x", "SlicedScore, x",
+                "MultiScaleScore", "MultiScaleScore, x", "EquilibriumMatching, x",
+                "EnergyMatching",
+            ),
+            "network.6.bias": (
+                "DenoisingScore, images", "SlicedScore, images", "EnergyMatching, images",
+            ),
+        }.items()
+        for name in names
+    },
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)

@@ -119,6 +119,9 @@ RECIPES = {
     "denoising_score": (lambda: methods.denoising_score(MLP(DIM, hidden=(8,)), 0.3), y),
     "dino": (lambda: methods.dino(f(), 4, outputs=8, hidden=8, bottleneck=4), views),
     "ellipse": (methods.ellipse, points),
+    "energy_matching": (lambda: methods.energy_matching(MLP(DIM, hidden=(8,)), 0.5), y),
+    "equilibrium_matching": (lambda: methods.equilibrium_matching(MLP(DIM, hidden=(8,))), y),
+    "exact_score": (lambda: methods.exact_score(MLP(DIM, hidden=(8,))), y),
     "glo": (lambda: methods.glo(g(), N, 4, generator()), numbered),
     "gmm": (lambda: methods.gmm(codes(), torch.ones(5), regularization=0.1), y),
     "horn": (methods.horn, curves),
@@ -147,6 +150,7 @@ RECIPES = {
         patches,
     ),
     "moco": (lambda: methods.moco(f(), 4, projection=4, memory=32), pairs),
+    "multi_scale_score": (lambda: methods.multi_scale_score(MLP(DIM, 1, hidden=(8,)), 0.3), y),
     "nnclr": (lambda: methods.nnclr(f(), 4, bottleneck=4, memory=32, **P), views),
     "noise_contrastive": (noise, y),
     "paws": (lambda: methods.paws(f(), 4, 3, **P), supported),
@@ -156,6 +160,7 @@ RECIPES = {
     "siamese": (lambda: methods.siamese(f()), views),
     "simclr": (lambda: methods.simclr(f(), 4, projection=4), views),
     "simsiam": (lambda: methods.simsiam(f(), 4, projection=4, bottleneck=2), views),
+    "sliced_score": (lambda: methods.sliced_score(MLP(DIM, hidden=(8,))), y),
     "sparse_coding": (lambda: methods.sparse_coding(codes(), 0.1), y),
     "swav": (lambda: methods.swav(f(), 4, prototypes=5, frozen_steps=0, **P), views),
     "vae": (lambda: methods.vae(GaussianHead(f(8)), g(), GaussianNLL(0.5)), y),
@@ -178,8 +183,8 @@ NOT_ALONE = {
 }  # fmt: skip
 # Random numbers differ between precisions: their losses are of one size, not the same.
 DRAW = {
-    "denoising_autoencoder", "denoising_score", "igebm", "iwae", "lejepa", "noise_contrastive",
-    "vae",
+    "denoising_autoencoder", "denoising_score", "energy_matching", "equilibrium_matching", "igebm",
+    "iwae", "lejepa", "multi_scale_score", "noise_contrastive", "sliced_score", "vae",
 }  # fmt: skip
 
 

@@ -19,7 +19,9 @@ from ebmlab.objectives import (
 )
 
 D = 4
-SPREAD = f64([[1.0, 0.5, 0.0, 0.2], [0.5, 0.8, 0.1, 0.0], [0.0, 0.1, 0.5, -0.2], [0.2, 0, -0.2, 1]])
+SPREAD = f64(
+    [[1.0, 0.5, 0.0, 0.2], [0.5, 0.8, 0.1, 0.0], [0.0, 0.1, 0.5, -0.2], [0.2, 0, -0.2, 1]]
+)
 
 
 class Quadratic(Energy):
@@ -66,9 +68,7 @@ def test_the_exact_loss_of_a_quadratic_and_its_gradient_are_closed_forms():
     c, energy = y.mT @ y / len(y), Quadratic(a)
     value = ExactScore()(energy, None, y).value
     torch.testing.assert_close(value, 0.5 * (a @ c @ a).trace() - a.trace())
-    torch.testing.assert_close(
-        gradient(value, energy), symmetric(c @ a) - torch.eye(D, dtype=F64)
-    )
+    torch.testing.assert_close(gradient(value, energy), symmetric(c @ a) - torch.eye(D, dtype=F64))
 
 
 def test_the_sliced_loss_of_a_quadratic_and_its_gradient_are_closed_forms():
