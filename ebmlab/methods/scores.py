@@ -50,9 +50,7 @@ def sliced_score(energy: Energy, probes: int = 1) -> Method:
 
 
 @card(
-    energy="any E(σ, y)",
-    objective="‖∇E(σ, y + σξ) - ξ/σ‖² and the same for ∂E/∂σ",
-    collapse="slopes, not heights",
+    energy="any E(σ, y)", objective="slopes in ỹ = y + σξ and in σ", collapse="slopes, not heights"
 )
 def multi_scale_score(
     energy: Energy, low: float = 0.05, high: float = 1.0, time: float = 1.0
@@ -77,8 +75,8 @@ def equilibrium_matching(energy: Energy, strength: float = 4.0, decay: float = 0
 
 
 @card(
-    energy="any E(y), of which E / T is -log p",
-    objective="‖∇E(y_t) - (y0 - y)‖², matched pairs, and a score near the data",
+    energy="any E(y)",
+    objective="flow of paired noise, then a score",
     collapse="slopes, not heights",
 )
 def energy_matching(
