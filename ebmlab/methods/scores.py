@@ -53,7 +53,7 @@ def sliced_score(energy: Energy, probes: int = 1) -> Method:
     energy="any E(σ, y)", objective="slopes in ỹ = y + σξ and in σ", collapse="slopes, not heights"
 )
 def multi_scale_score(
-    energy: Energy, low: float = 0.05, high: float = 1.0, time: float = 1.0
+    energy: Energy, low: float = 0.07, high: float = 0.7, time: float = 1.0
 ) -> Method:
     """Match slopes at all noise levels, tied to each other: separated modes get their weights.
 

@@ -10,7 +10,7 @@ from ebmlab.types import Potential
 
 __all__ = ["SCORE_PRESETS"]
 
-LOW, TEMPERATURE = 0.05, 0.1
+LOW, TEMPERATURE = 0.07, 0.1
 
 
 def _of_levels(points: Points) -> Energy:

@@ -102,14 +102,14 @@ def drawn(y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def test_the_loss_at_all_levels_is_its_formula():
-    y, c = data(40), f64([1.0, 0.5, 0.3, 2.0])
+    y, c = data(20), f64([1.0, 0.5, 0.3, 2.0])
     energy = Levels(c.diag())
-    loss = MultiScaleScore(0.1, 2.0, time=0.7)(energy, None, y, generator(4))
+    loss = MultiScaleScore(0.1, 2.0, time=0.7, draws=2)(energy, None, y, generator(4))
     rng = generator(4)
     share = torch.arange(40)[:, None] + torch.rand(40, 1, generator=rng, dtype=F64)
-    sigma = 0.1 * 20 ** (share / 40)
+    sigma = 0.1 * 20 ** ((share / 40) ** 2)
     noise = torch.randn(D, 40, generator=rng, dtype=F64).mT
-    noisy, wide = y + sigma * noise, c + sigma**2
+    noisy, wide = torch.cat([y, y]) + sigma * noise, c + sigma**2
     slopes = 0.5 * (sigma * noisy / wide - noise).square().sum(1).mean()
     along = (sigma**2 * (1 / wide - (noisy / wide) ** 2)).sum(1)
     times = 0.7 * 0.25 * (along + noise.square().sum(1) - D).square().mean()
@@ -124,7 +124,7 @@ def test_the_slope_in_sigma_ties_the_levels_and_nothing_else_does():
     y, energy = data(20_000), Levels(SPREAD)
     with torch.no_grad():
         energy.tilt.fill_(0.3)
-    value = MultiScaleScore()(energy, None, y, generator()).value
+    value = MultiScaleScore(draws=1)(energy, None, y, generator()).value
     (slope,) = torch.autograd.grad(value, energy.tilt, create_graph=True)
     (curvature,) = torch.autograd.grad(slope, energy.tilt)
     assert (energy.tilt - slope / curvature).abs() < 4.9 * (2 * D / len(y)) ** 0.5
@@ -262,10 +262,10 @@ def test_levels_stand_beside_x_where_there_is_one():
     energy = FunctionEnergy(watched, ("x", "y"))
     x, y = randn(6, 2), randn(6, 3)
     MultiScaleScore(0.5, 2.0)(energy, x, y, generator())
-    torch.testing.assert_close(seen[-1][:, :2], x)
+    torch.testing.assert_close(seen[-1][:, :2], torch.cat([x, x]))
     assert (seen[-1][:, 2] > 0.5).all()
     assert (seen[-1][:, 2] < 2.0).all()
-    assert seen[-1].shape == (6, 3)
+    assert seen[-1].shape == (12, 3)
     with pytest.raises(ShapeError, match="flatten or embed x"):
         MultiScaleScore()(FunctionEnergy(watched, ("x", "y"), x_ndim=0), x[:, 0], y, generator())
 
@@ -277,6 +277,7 @@ def test_levels_stand_beside_x_where_there_is_one():
         lambda: MultiScaleScore(0.0, 1.0),
         lambda: MultiScaleScore(1.0, 1.0),
         lambda: MultiScaleScore(0.1, 1.0, time=-1.0),
+        lambda: MultiScaleScore(draws=0),
         lambda: EquilibriumMatching(strength=0.0),
         lambda: EquilibriumMatching(decay=1.0),
         lambda: EnergyMatching(ExactScore(), temperature=0.0),

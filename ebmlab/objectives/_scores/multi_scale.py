@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import (
+    require_counts,
     require_generator,
     require_non_negative,
     require_positive,
@@ -29,7 +30,8 @@ class MultiScaleScore(Objective):
 
         ½ ‖σ ∇E(σ, ỹ) - ξ‖² + ¼ time (∂E/∂log σ + ‖ξ‖² - d)²,   ỹ = y + σξ,   ξ ~ N(0, 1),
 
-    log σ uniform. Each sum is d/2 for a flat energy at every level, so that all count alike.
+    log σ = log low + u² log(high / low), u uniform: more draws where the data have their details.
+    Each sum is d/2 for a flat energy at every level, so that all count alike.
 
     The energy takes σ as its x, vectors (b, 1), or [x, σ] (b, k + 1) where there is an x:
     `energy.given(torch.tensor([0.1]))` is the landscape at one level. Between separated modes a
@@ -40,6 +42,7 @@ class MultiScaleScore(Objective):
     Args:
         low, high: the range of σ, in the units of y; `high` should bridge the modes.
         time: weight of the slope in σ; 0 leaves the levels apart but for the network's smoothness.
+        draws: noisy copies of each datum, each at a level of its own.
 
     Terms: `slope`, `time`. Metrics: `e_noisy`.
 
@@ -57,27 +60,31 @@ class MultiScaleScore(Objective):
     arXiv:2506.05310.
     """
 
-    shows = ("low", "high", "time")
+    shows = ("low", "high", "time", "draws")
 
-    def __init__(self, low: float = 0.05, high: float = 1.0, time: float = 1.0) -> None:
+    def __init__(
+        self, low: float = 0.07, high: float = 0.7, time: float = 1.0, draws: int = 2
+    ) -> None:
         super().__init__()
+        require_counts(draws=draws)
         require_positive("low", low)
         require_non_negative("time", time)
         if not low < high < math.inf:
             raise ConfigurationError(f"low is {low}, high {high}; noise levels grow: low < high")
-        self.low, self.high, self.time = low, high, time
+        self.low, self.high, self.time, self.draws = low, high, time, draws
 
     def forward(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> Loss:
         """The loss; its graph holds second derivatives of the energy."""
         y = require_floats("y", require_tensor("y", y))
         rng = require_generator(rng, "MultiScaleScore", y.device)
+        y = y.repeat(self.draws, *[1] * (y.ndim - 1))
         logs, noise = self._levels(y, rng), noise_like(y, rng)
         sigma = logs.exp()
         start = torch.cat([logs, (y + rows(sigma, y) * noise).flatten(1)], dim=1)
 
         def of(free: Tensor) -> Tensor:
             level, noisy = free[:, :1].exp(), free[:, 1:].reshape(y.shape)
-            return energy(_beside(x, level), noisy, rng=rng)
+            return energy(_beside(x, level, self.draws), noisy, rng=rng)
 
         energies, grad = slope(of, start.detach(), create_graph=True)
         grad, noise = precise(grad), precise(noise.flatten(1))
@@ -88,15 +95,15 @@ class MultiScaleScore(Objective):
         return Loss(in_y + in_sigma, terms, {"e_noisy": energies.detach().mean()})
 
     def _levels(self, y: Tensor, rng: torch.Generator) -> Tensor:
-        """log σ (b, 1), spread over the range: one draw in each of b equal parts."""
+        """log σ (n, 1), spread over the range: one u in each of n equal parts."""
         share = torch.rand(len(y), 1, generator=rng, dtype=y.dtype, device=y.device)
         part = torch.arange(len(y), device=y.device)[:, None]
-        low, high = math.log(self.low), math.log(self.high)
-        return low + (high - low) * (part + share) / len(y)
+        along = ((part + share) / len(y)).square()
+        return math.log(self.low) + math.log(self.high / self.low) * along
 
 
-def _beside(x: Tree, sigma: Tensor) -> Tensor:
-    """σ, or [x, σ]."""
+def _beside(x: Tree, sigma: Tensor, copies: int) -> Tensor:
+    """σ, or [x, σ], each x as often as there are copies of y."""
     if x is None:
         return sigma
     x = require_tensor("x", x)
@@ -104,4 +111,4 @@ def _beside(x: Tree, sigma: Tensor) -> Tensor:
         raise ShapeError(
             f"x has shape {tuple(x.shape)}; σ is joined to vectors (b, k): flatten or embed x"
         )
-    return torch.cat([x, sigma], dim=1)
+    return torch.cat([x.repeat(copies, 1), sigma], dim=1)
