@@ -53,7 +53,7 @@ class EnergyMatching(Objective):
     shows = ("temperature", "flow", "decay")
 
     def __init__(
-        self, near: Objective, temperature: float = 0.1, flow: float = 1.0, decay: float = 0.8
+        self, near: Objective, temperature: float = 0.1, flow: float = 0.1, decay: float = 0.8
     ) -> None:
         super().__init__()
         require_positive("temperature", temperature)

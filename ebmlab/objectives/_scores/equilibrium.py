@@ -21,8 +21,10 @@ class EquilibriumMatching(Objective):
     """mean ½ ‖∇E(y_t) - c(t) (y0 - y)‖², y_t = (1 - t) y0 + t y, y0 ~ N(0, 1), t uniform.
 
     c(t) = λ min(1, (1 - t) / (1 - a)) vanishes at the data, where the slopes therefore end. E
-    knows no t: descent from noise finds the data. E is no -log p at any known temperature: near
-    the data it is a mean over noise levels below 1 - a of λ / (1 - a) σ² times their slopes.
+    knows no t: descent from noise finds the data. E is -log p of nothing: its slopes mix those of
+    all noise levels. Near the data they are λ σ² / (1 - a) times the slopes of data blurred by
+    σ < 1 - a, so that λ (1 - a) / 3 is the temperature of a density that is nearly that of the
+    data, and no better than nearly.
 
     Args:
         strength: λ > 0.
