@@ -1,7 +1,5 @@
 """Recipes of densities that match slopes."""
 
-from collections.abc import Callable
-
 import torch
 
 from ebmlab import methods
@@ -13,8 +11,6 @@ from ebmlab.types import Potential
 __all__ = ["SCORE_PRESETS"]
 
 LOW, TEMPERATURE = 0.07, 0.1
-# λ (1 - a) / 3 of equilibrium matching, which has no density: this is its nearest.
-NEAREST = 4.0 * (1 - 0.8) / 3
 
 
 def _of_levels(points: Points) -> Energy:
@@ -26,10 +22,11 @@ def _narrowest(energy: Energy) -> Potential:
     return energy.given(torch.full((1,), LOW, dtype=own.dtype, device=own.device))
 
 
-def _at(temperature: float) -> Callable[[Energy], Potential]:
-    return lambda energy: (energy / temperature).given()
+def _tempered(energy: Energy) -> Potential:
+    return (energy / TEMPERATURE).given()
 
 
+# Equilibrium matching has no row: no temperature makes a density of its energy.
 # A row has one line, or as few as can be.
 # fmt: off
 SCORE_PRESETS: tuple[DensityPreset, ...] = (
@@ -39,7 +36,6 @@ SCORE_PRESETS: tuple[DensityPreset, ...] = (
     DensityPreset(methods.multi_scale_score, lambda p: {"low": LOW}, energy=_of_levels,
                   density=_narrowest, lr=1e-2),
     DensityPreset(methods.energy_matching, lambda p: {"temperature": TEMPERATURE},
-                  density=_at(TEMPERATURE), lr=1e-2),
-    DensityPreset(methods.equilibrium_matching, density=_at(NEAREST), lr=1e-2),
+                  density=_tempered, lr=1e-2),
 )
 # fmt: on

@@ -21,10 +21,8 @@ class EquilibriumMatching(Objective):
     """mean ½ ‖∇E(y_t) - c(t) (y0 - y)‖², y_t = (1 - t) y0 + t y, y0 ~ N(0, 1), t uniform.
 
     c(t) = λ min(1, (1 - t) / (1 - a)) vanishes at the data, where the slopes therefore end. E
-    knows no t: descent from noise finds the data. E is -log p of nothing: its slopes mix those of
-    all noise levels. Near the data they are λ σ² / (1 - a) times the slopes of data blurred by
-    σ < 1 - a, so that λ (1 - a) / 3 is the temperature of a density that is nearly that of the
-    data, and no better than nearly.
+    knows no t: descent from noise finds the data. E is -log p of nothing, at no temperature: its
+    slopes mix those of all noise levels with the ways from noise, even at the data.
 
     Args:
         strength: λ > 0.
