@@ -5,6 +5,12 @@ from ebmlab.objectives._flips.concrete_score import ConcreteScore
 from ebmlab.objectives._flips.probability_flow import MinimumProbabilityFlow
 from ebmlab.objectives._flips.pseudo_likelihood import PseudoLikelihood
 from ebmlab.objectives._flips.ratio_matching import RatioMatching
+from ebmlab.objectives._scores.denoising import DenoisingScore
+from ebmlab.objectives._scores.energy_matching import EnergyMatching
+from ebmlab.objectives._scores.equilibrium import EquilibriumMatching
+from ebmlab.objectives._scores.exact import ExactScore
+from ebmlab.objectives._scores.multi_scale import MultiScaleScore
+from ebmlab.objectives._scores.sliced import SlicedScore
 from ebmlab.objectives.contractive import Contractive
 from ebmlab.objectives.contrastive import Contrastive
 from ebmlab.objectives.denoising import Denoising
@@ -12,7 +18,6 @@ from ebmlab.objectives.lasso import Lasso
 from ebmlab.objectives.matrix_free import NTXent
 from ebmlab.objectives.quantized import VectorQuantized
 from ebmlab.objectives.regularized import Regularized
-from ebmlab.objectives.score import DenoisingScore
 
 __all__ = [
     "ConcreteScore",
@@ -21,11 +26,16 @@ __all__ = [
     "Denoising",
     "DenoisingScore",
     "EnergyDiscrepancy",
+    "EnergyMatching",
+    "EquilibriumMatching",
+    "ExactScore",
     "Lasso",
     "MinimumProbabilityFlow",
+    "MultiScaleScore",
     "NTXent",
     "PseudoLikelihood",
     "RatioMatching",
     "Regularized",
+    "SlicedScore",
     "VectorQuantized",
 ]

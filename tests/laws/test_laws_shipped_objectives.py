@@ -40,11 +40,16 @@ from ebmlab.objectives import (
     Denoising,
     DenoisingScore,
     EnergyDiscrepancy,
+    EnergyMatching,
+    EquilibriumMatching,
+    ExactScore,
     Lasso,
     MinimumProbabilityFlow,
+    MultiScaleScore,
     PseudoLikelihood,
     RatioMatching,
     Regularized,
+    SlicedScore,
     VectorQuantized,
 )
 from ebmlab.perturbations import Flips, Gaussian
@@ -214,6 +219,24 @@ OBJECTIVES = {
         None,
         Y2,
     ),
+    "ExactScore, x": lambda: (ExactScore(), MLP(2, 1, hidden=(4,)), X1, Y2),
+    "SlicedScore, x": lambda: (SlicedScore(2), MLP(2, 1, hidden=(4,)), X1, Y2),
+    "SlicedScore, images": lambda: (SlicedScore(), ConvNet(1, 2, 1), None, PICTURES[0]),
+    "MultiScaleScore": lambda: (MultiScaleScore(), MLP(2, 1, hidden=(4,)), None, Y2),
+    "MultiScaleScore, x": lambda: (MultiScaleScore(), MLP(2, 2, hidden=(4,)), X1, Y2),
+    "EquilibriumMatching, x": lambda: (EquilibriumMatching(), MLP(2, 1, hidden=(4,)), X1, Y2),
+    "EnergyMatching": lambda: (
+        EnergyMatching(DenoisingScore(0.3), 0.5),
+        MLP(2, 1, hidden=(4,)),
+        X1,
+        Y2,
+    ),
+    "EnergyMatching, images": lambda: (
+        EnergyMatching(SlicedScore(), 0.5),
+        ConvNet(1, 2, 1),
+        None,
+        PICTURES[0],
+    ),
 }
 
 OBJECTIVE_EXEMPTIONS = {
@@ -223,10 +246,21 @@ OBJECTIVE_EXEMPTIONS = {
     "Contractive, probes": ({"unreached": JACOBIAN}, "the same"),
     "VectorQuantized": ({"exact_gradient": False}, "straight through"),
     "VectorQuantized, learned": ({"exact_gradient": False}, "straight through"),
-    "DenoisingScore": ({"unreached": ("network.2.bias",)}, "a slope lacks the constant"),
-    "DenoisingScore, x": ({"unreached": ("network.2.bias",)}, "a slope lacks the constant"),
-    "DenoisingScore, images": ({"unreached": ("network.6.bias",)}, "a slope lacks the constant"),
-}
+    **{
+        name: ({"unreached": (bias,)}, "a slope lacks the constant")
+        for bias, names in {
+            "network.2.bias": (
+                "DenoisingScore", "DenoisingScore, x", "ExactScore, x", "SlicedScore, x",
+                "MultiScaleScore", "MultiScaleScore, x", "EquilibriumMatching, x",
+                "EnergyMatching",
+            ),
+            "network.6.bias": (
+                "DenoisingScore, images", "SlicedScore, images", "EnergyMatching, images",
+            ),
+        }.items()
+        for name in names
+    },
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)

@@ -171,6 +171,11 @@ RECIPES = {
     "vicreg": (lambda: methods.vicreg(f(), 4), views),
     "vq_vae": (lambda: methods.vq_vae(f(), g(), normal(5, 4, seed=6)), y),
     "w_mse": (lambda: methods.w_mse(f(), 4, rows=None, **P), views),
+    "energy_matching": (lambda: methods.energy_matching(MLP(DIM, hidden=(8,)), 0.5), y),
+    "equilibrium_matching": (lambda: methods.equilibrium_matching(MLP(DIM, hidden=(8,))), y),
+    "exact_score": (lambda: methods.exact_score(MLP(DIM, hidden=(8,))), y),
+    "multi_scale_score": (lambda: methods.multi_scale_score(MLP(DIM, 1, hidden=(8,)), 0.3), y),
+    "sliced_score": (lambda: methods.sliced_score(MLP(DIM, hidden=(8,))), y),
 }  # fmt: skip
 
 KINDS = {
@@ -189,6 +194,7 @@ NOT_ALONE = {
 DRAW = {
     "denoising_autoencoder", "denoising_score", "energy_discrepancy", "igebm", "iwae", "lejepa",
     "noise_contrastive", "vae",
+    "energy_matching", "equilibrium_matching", "multi_scale_score", "sliced_score",
 }  # fmt: skip
 
 

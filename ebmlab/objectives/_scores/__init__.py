@@ -1,0 +1,1 @@
+"""Objectives that match the slope of the energy, not its height."""
