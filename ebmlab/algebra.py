@@ -155,6 +155,19 @@ class Sum(Energy):
         ]
         return sum(values[1:], values[0])
 
+    def value_and_grad(
+        self, x: Tree, y: Tensor, z: Tree = None, *, rng: Rng = None
+    ) -> tuple[Tensor, Tensor]:
+        """The sums of the terms' own, so that what one of them writes by hand is not lost."""
+        found = [
+            term.value_and_grad(
+                x if term.takes_x else None, y, z if term.takes_z else None, rng=rng
+            )
+            for term in _experts(self)
+        ]
+        energies, grads = zip(*found, strict=True)
+        return sum(energies[1:], energies[0]), sum(grads[1:], grads[0])
+
     def split(self, kind: Callable[[Energy], bool]) -> tuple[Energy, Priors]:
         """Split every term."""
         parts = [term.split(kind) for term in _experts(self)]

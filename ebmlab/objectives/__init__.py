@@ -1,5 +1,7 @@
 """What shapes an energy: contrast, regularization, score matching."""
 
+from ebmlab.objectives._densities.improved_cd import ImprovedCD
+from ebmlab.objectives._densities.recovery import RecoveryLikelihood
 from ebmlab.objectives.contractive import Contractive
 from ebmlab.objectives.contrastive import Contrastive
 from ebmlab.objectives.denoising import Denoising
@@ -13,7 +15,9 @@ __all__ = [
     "Contrastive",
     "Denoising",
     "DenoisingScore",
+    "ImprovedCD",
     "NTXent",
+    "RecoveryLikelihood",
     "Regularized",
     "VectorQuantized",
 ]

@@ -1,0 +1,1 @@
+"""Objectives that shape an energy into a density."""
