@@ -49,7 +49,7 @@ def persistent_contrastive_divergence(
 ) -> Method:
     """Persistent contrastive divergence: E+ - E-, negatives from chains that last.
 
-    Args:
+    Args beside those that recipes share:
         pool: where the chains start, and are born again, (size, *event): data are good starts.
         rebirth: the share of chains that start anew at each draw; 0 for chains that mix.
         birth: (n, rng) -> n points where they do; None takes the first pool.
@@ -87,7 +87,7 @@ def improved_cd(
 ) -> Method:
     """Improved contrastive divergence: the last step of lasting chains learns to reach the model.
 
-    Args:
+    Args beside those that recipes share:
         pool: where the chains start, and are born again, (size, *event).
         step_size: of the Langevin step that gradients go through.
         weight, entropy: of the divergence of the chains from the model, and of its entropy.
@@ -99,7 +99,9 @@ def improved_cd(
     return Method(energy, ImprovedCD(chains, Langevin(step_size), weight=weight, entropy=entropy))
 
 
-@card(energy="any E(x = noise, y)", objective="E(y) - E(chains from y + σξ)", collapse="own chains")
+@card(
+    energy="any E(x = noise, y)", objective="E(y) - E(chains from y + σξ)", collapse="own chains"
+)
 def recovery_likelihood(
     energy: Energy,
     sigmas: float | Sequence[float] = 0.5,
@@ -108,7 +110,7 @@ def recovery_likelihood(
 ) -> Method:
     """Diffusion recovery likelihood: noisy data are led back by chains that know their noise.
 
-    Args:
+    Args beside those that recipes share:
         sigmas: σ of each level, from clean to noisy; one for an energy of y alone.
         sampler: moves (y - ỹ) / σ.
 

@@ -120,6 +120,8 @@ class RecoveryLikelihood(Objective):
             return u(noisy + scale * v) + 0.5 * row_sums(precise(v).square())
 
         start = torch.zeros_like(noisy)
-        chain = run(self.sampler, Potential(total, value_and_grad), start, steps=self.steps, rng=rng)
+        chain = run(
+            self.sampler, Potential(total, value_and_grad), start, steps=self.steps, rng=rng
+        )
         end = noisy + scale * chain.state.y.to(noisy.dtype)
         return end.detach(), chain.acceptance.mean()
