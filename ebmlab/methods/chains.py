@@ -24,6 +24,8 @@ __all__ = [
 Birth = Callable[[int, torch.Generator], Tensor]
 # For points of unit scale: sharper energies reject more, and hold.
 POINTS = MALA(0.03)
+# In units of the noise: where data are sharp, noisy ones start on steep ground.
+FROM_NOISE = MALA(0.1, clamp=3.0)
 
 
 @card(energy="any E(y)", objective="E(y) - E(chains from y)", collapse="own chains")
@@ -105,7 +107,7 @@ def improved_cd(
 def recovery_likelihood(
     energy: Energy,
     sigmas: float | Sequence[float] = 0.5,
-    sampler: Sampler = MALA(0.1),  # noqa: B008
+    sampler: Sampler = FROM_NOISE,
     steps: int = 10,
 ) -> Method:
     """Diffusion recovery likelihood: noisy data are led back by chains that know their noise.

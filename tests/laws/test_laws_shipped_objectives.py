@@ -33,6 +33,8 @@ from ebmlab.objectives import (
     Contrastive,
     Denoising,
     DenoisingScore,
+    ImprovedCD,
+    RecoveryLikelihood,
     Regularized,
     VectorQuantized,
 )
@@ -153,6 +155,24 @@ OBJECTIVES = {
     "DenoisingScore": lambda: (DenoisingScore(0.3), MLP(2, hidden=(4,)), None, Y2),
     "DenoisingScore, x": lambda: (DenoisingScore(0.3), MLP(2, 1, hidden=(4,)), X1, Y2),
     "DenoisingScore, images": lambda: (DenoisingScore(0.3), ConvNet(1, 2, 1), None, PICTURES[0]),
+    "ImprovedCD": lambda: (
+        ImprovedCD(replay(), Langevin(0.1), weight=0.5),
+        MLP(2, 1, hidden=(4,)),
+        X1,
+        Y2,
+    ),
+    "RecoveryLikelihood": lambda: (
+        RecoveryLikelihood(0.5, MALA(0.1), 2),
+        MLP(2, hidden=(4,)),
+        None,
+        Y2,
+    ),
+    "RecoveryLikelihood, levels": lambda: (
+        RecoveryLikelihood((0.3, 0.6), MALA(0.1), 2),
+        MLP(2, 1, hidden=(4,)),
+        None,
+        Y2,
+    ),
     "sum on codes": lambda: (
         0.5 * Regularized(VICReg()) + Contrastive(InfoNCE(), InBatch()),
         embedding(target=EMA),
@@ -168,6 +188,9 @@ OBJECTIVES = {
 }
 
 OBJECTIVE_EXEMPTIONS = {
+    "ImprovedCD": MOVED,
+    "RecoveryLikelihood": MOVED,
+    "RecoveryLikelihood, levels": MOVED,
     "Regularized, Detached": ({"exact_gradient": False}, "dynamics: the target moves along"),
     "Regularized, Predicted": ({"exact_gradient": False}, "dynamics: the target moves along"),
     "Contractive": ({"unreached": JACOBIAN}, "a Jacobian lacks constants and decoder"),

@@ -88,9 +88,16 @@ def codes():
     return normal(5, DIM, seed=4)
 
 
+def small():
+    return MLP(DIM, hidden=(8,))
+
+
+def pool():
+    return normal(64, DIM, seed=5)
+
+
 def igebm():
-    start = normal(64, DIM, seed=5)
-    return methods.igebm(MLP(DIM, hidden=(8,)), start, Langevin(0.01), steps=2)
+    return methods.igebm(small(), pool(), Langevin(0.01), steps=2)
 
 
 def noise():
@@ -104,6 +111,7 @@ RECIPES = {
     "autoencoder": (lambda: methods.autoencoder(f(), g()), y),
     "barlow_twins": (lambda: methods.barlow_twins(f(), 4, **P), views),
     "byol": (lambda: methods.byol(f(), 4, **P), views),
+    "contrastive_divergence": (lambda: methods.contrastive_divergence(small(), steps=2), y),
     "contractive_autoencoder": (lambda: methods.contractive_autoencoder(f(), g(), 0.1), y),
     "deepcluster": (
         lambda: methods.deepcluster(f(), 4, memory=32, every=1, prototypes=(3, 2), **P),
@@ -126,6 +134,7 @@ RECIPES = {
     "image_prediction": (
         lambda: methods.image_prediction((1, 6, 3), (1, 6, 3), 3, width=8), halves
     ),
+    "improved_cd": (lambda: methods.improved_cd(small(), pool(), steps=2), y),
     "iwae": (lambda: methods.iwae(GaussianHead(f(8)), g(), GaussianNLL(0.5), samples=3), y),
     "jepa": (
         lambda: methods.jepa(f(), Choice(Network(4, 8, (8,)), 2), Enumerate(torch.eye(2))),
@@ -151,7 +160,11 @@ RECIPES = {
     "noise_contrastive": (noise, y),
     "paws": (lambda: methods.paws(f(), 4, 3, **P), supported),
     "pca": (lambda: methods.pca(DIM, 2), y),
+    "persistent_contrastive_divergence": (
+        lambda: methods.persistent_contrastive_divergence(small(), pool(), steps=2), y
+    ),
     "psd": (lambda: methods.psd(codes(), f(5), 0.1), y),
+    "recovery_likelihood": (lambda: methods.recovery_likelihood(small(), steps=2), y),
     "regression": (lambda: methods.regression(f(DIM)), pairs),
     "siamese": (lambda: methods.siamese(f()), views),
     "simclr": (lambda: methods.simclr(f(), 4, projection=4), views),
@@ -173,13 +186,14 @@ KINDS = {
 }
 # Other data of the batch are negatives, or a population that has to vary.
 NOT_ALONE = {
-    "barlow_twins", "byol", "deepcluster", "deepercluster", "jepa", "lejepa", "nnclr", "paws",
-    "simclr", "simsiam", "swav", "vicreg", "w_mse", "siamese",
+    "barlow_twins", "byol", "deepcluster", "deepercluster", "improved_cd", "jepa", "lejepa",
+    "nnclr", "paws", "simclr", "simsiam", "swav", "vicreg", "w_mse", "siamese",
 }  # fmt: skip
 # Random numbers differ between precisions: their losses are of one size, not the same.
 DRAW = {
-    "denoising_autoencoder", "denoising_score", "igebm", "iwae", "lejepa", "noise_contrastive",
-    "vae",
+    "contrastive_divergence", "denoising_autoencoder", "denoising_score", "igebm", "improved_cd",
+    "iwae", "lejepa", "noise_contrastive", "persistent_contrastive_divergence",
+    "recovery_likelihood", "vae",
 }  # fmt: skip
 
 
