@@ -13,7 +13,7 @@ from ebmlab._held import hold
 from ebmlab._kinds import require_a
 from ebmlab.codes import Codes
 from ebmlab.energy import Energy
-from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.errors import ConfigurationError, GradientError, ShapeError
 from ebmlab.types import Decode, Posterior, Rng, Tree
 
 __all__ = ["Scaled", "Several", "Sum", "Tempered"]
@@ -175,11 +175,25 @@ class Several(Energy):
     def slopes(
         self, x: Tree, y: Tensor, z: Tree = None, rng: Rng = None
     ) -> list[tuple[Tensor, Tensor]]:
-        """Energies and ∂E/∂y of every term, each by its own way."""
-        return [
-            term.value_and_grad(own_x, y, own_z, rng=rng)
-            for term, own_x, own_z in self.handed(x, z)
-        ]
+        """Energies and ∂E/∂y of every term, each by its own way; 0 of one that y does not enter.
+
+        Raises:
+            GradientError: no term depends on y.
+        """
+        handed = self.handed(x, z)
+        if torch.compiler.is_compiling():
+            return [term.value_and_grad(own_x, y, own_z) for term, own_x, own_z in handed]
+        found: list[tuple[Tensor, Tensor]] = []
+        flat: list[GradientError] = []
+        for term, own_x, own_z in handed:
+            try:
+                found.append(term.value_and_grad(own_x, y, own_z, rng=rng))
+            except GradientError as error:
+                flat.append(error)
+                found.append((term(own_x, y, own_z, rng=rng).detach(), torch.zeros_like(y)))
+        if len(flat) == len(found):
+            raise flat[0]
+        return found
 
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior] | None = None) -> None:
         """Update every term."""
@@ -204,9 +218,16 @@ class Sum(Several):
 
     def site_energies(self, x: Tree, y: Tensor) -> Tensor | None:
         """Those of all terms together; None where one has none."""
-        found = [term.site_energies(x if term.takes_x else None, y) for term in _experts(self)]
+        found = [term.site_energies(own_x, y) for term, own_x, _ in self.handed(x)]
         parts = [part for part in found if part is not None]
         return sum(parts[1:], parts[0]) if len(parts) == len(found) else None
+
+    def value_and_grad(
+        self, x: Tree, y: Tensor, z: Tree = None, *, rng: Rng = None
+    ) -> tuple[Tensor, Tensor]:
+        """The sums of the terms' own, so that what one of them writes by hand is not lost."""
+        energies, slopes = zip(*self.slopes(x, y, z, rng), strict=True)
+        return sum(energies[1:], energies[0]), sum(slopes[1:], slopes[0])
 
     def split(self, kind: Callable[[Energy], bool]) -> tuple[Energy, Priors]:
         """Split every term."""

@@ -168,6 +168,6 @@ class Constant(Energy):
     def value_and_grad(
         self, x: Tree, y: Tensor, z: Tree = None, *, rng: Rng = None
     ) -> tuple[Tensor, Tensor]:
-        """c and 0."""
+        """c and a slope of 0, which autograd would miss."""
         require_floating(y)
         return self(x, y).detach(), torch.zeros_like(y)

@@ -6,15 +6,15 @@ from torch import Tensor, nn
 
 from ebmlab.energies import Cosine, Density, JointEmbedding, NearestNeighbor, SquaredDistance
 from ebmlab.energy import Energy
-from ebmlab.losses import HeldDifference, InfoNCE, SquareSquare
+from ebmlab.losses import InfoNCE, SquareSquare
 from ebmlab.methods.cards import card
-from ebmlab.negatives import InBatch, Noise, Queue, Replay
+from ebmlab.negatives import InBatch, Noise, Queue
 from ebmlab.networks import MLP, Memory, Projector
 from ebmlab.objectives import Contrastive
-from ebmlab.protocols import Method, Sampler
+from ebmlab.protocols import Method
 from ebmlab.teachers import EMA
 
-__all__ = ["igebm", "moco", "nnclr", "noise_contrastive", "siamese", "simclr"]
+__all__ = ["moco", "nnclr", "noise_contrastive", "siamese", "simclr"]
 
 
 @card(energy="‖f(x) - f(y)‖²", objective="square-square, batch", collapse="negatives")
@@ -125,16 +125,3 @@ def noise_contrastive(energy: Energy, density: Density, k: int = 16) -> Method:
     Source: Gutmann, Hyvärinen 2010; Ma, Collins 2018, arXiv:1809.01812.
     """
     return Method(energy, Contrastive(InfoNCE(), Noise(density, k)))
-
-
-@card(energy="any E(y)", objective="E(y) - E(chains) + E²", collapse="negatives by Langevin")
-def igebm(
-    energy: Energy, pool: Tensor, sampler: Sampler, steps: int = 60, alpha: float = 1.0
-) -> Method:
-    """IGEBM: E+ - E- + α E², negatives from persistent chains of the model, 5 % of them reborn.
-
-    α holds energies near 0; 0 leaves the gradient of the likelihood.
-
-    Source: Du, Mordatch 2019, arXiv:1903.08689.
-    """
-    return Method(energy, Contrastive(HeldDifference(alpha), Replay(pool, sampler, steps)))

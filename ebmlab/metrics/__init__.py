@@ -7,6 +7,7 @@ from ebmlab.metrics.collapse import Collapse, CollapseWarning
 from ebmlab.metrics.density import branch_matches, conditional_nll, fit_temperature, grid_energies
 from ebmlab.metrics.energy_moves import ebfmi, potential_ebfmi
 from ebmlab.metrics.information import gain, information
+from ebmlab.metrics.long_run import LongRun
 from ebmlab.metrics.neighbors import knn_accuracy
 from ebmlab.metrics.nll import nll
 from ebmlab.metrics.probe import linear_probe
@@ -19,6 +20,7 @@ from ebmlab.metrics.two_samples import mmd, mmd_test
 __all__ = [
     "Collapse",
     "CollapseWarning",
+    "LongRun",
     "alignment",
     "alpha_req",
     "auroc",

@@ -14,7 +14,7 @@ from ebmlab.protocols import Draw, Negatives, Sampler
 from ebmlab.samplers import run
 from ebmlab.types import Rng, Tree
 
-__all__ = ["FromData", "chains"]
+__all__ = ["FromData", "walk"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,10 +48,11 @@ class FromData(Negatives):
         """Energies (b, 1) at the chains' ends."""
         y = require_tensor("y", y)
         rng = require_generator(rng, "FromData", y.device)
-        return chains(energy, x, y, y, self.sampler, self.steps, rng)[0]
+        end, metrics = walk(energy, x, y, y, self.sampler, self.steps, rng)
+        return Draw(energy(x, end, rng=rng)[:, None], metrics)
 
 
-def chains(
+def walk(
     energy: Energy,
     x: Tree,
     y: Tensor,
@@ -59,8 +60,8 @@ def chains(
     sampler: Sampler,
     steps: int,
     rng: torch.Generator,
-) -> tuple[Draw, Tensor]:
-    """Energies (b, 1) where the model's chains end that begin at `start`, and these ends."""
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Where the model's chains end that begin at `start`, and how they fare beside data y."""
     coupled = batch_norm(energy, start, stacklevel=4)
     start = start.detach()
     # The energy's own noise must not be that of the chain.
@@ -68,5 +69,4 @@ def chains(
     chain = run(sampler, u, start, steps=steps, rng=rng)
     end = chain.state.y.detach().to(start.dtype)
     metrics = {"acceptance": chain.acceptance.mean(), **health(y, start, end)}
-    metrics["batch_norm"] = coupled
-    return Draw(energy(x, end, rng=rng)[:, None], metrics), end
+    return end, metrics | {"batch_norm": coupled}

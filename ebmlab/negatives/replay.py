@@ -19,7 +19,7 @@ from ebmlab._rows import fingerprints, rows
 from ebmlab._shown import Shown
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
-from ebmlab.negatives.chains import chains
+from ebmlab.negatives.chains import walk
 from ebmlab.protocols import Draw, Negatives, Sampler
 from ebmlab.types import Rng, Tree
 
@@ -102,10 +102,20 @@ class Replay(Shown, Negatives):
 
     def __call__(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> Draw:
         """Energies (b, 1) of the chains after their steps; `commit` writes them back."""
-        energy.check(x, y)
         y = require_tensor("y", y)
-        require_device("the pool", self.pool.device, {"y": y})
         rng = require_generator(rng, "Replay", y.device)
+        end, metrics, keep = self.advance(energy, x, y, rng)
+        return Draw(energy(x, end, rng=rng)[:, None], metrics, lambda: keep(end))
+
+    def advance(
+        self, energy: Energy, x: Tree, y: Tensor, rng: torch.Generator
+    ) -> tuple[Tensor, dict[str, Tensor], Callable[[Tensor], None]]:
+        """Where a chain for each datum stands after its steps, metrics, and what keeps points.
+
+        What is kept, in the chains' slots, are those ends, or where they were led from there.
+        """
+        energy.check(x, y)
+        require_device("the pool", self.pool.device, {"y": y})
         n = len(y)
         if n > len(self.pool) or y.shape[1:] != self.pool.shape[1:]:
             raise ShapeError(
@@ -116,20 +126,20 @@ class Replay(Shown, Negatives):
         slots, lost = self._slots(owners, rng)
         anew = lost | (torch.rand(n, generator=rng, device=y.device) < self.rebirth)
         start = torch.where(rows(anew, y), self._births(n, rng), self.pool[slots])
-        draw, end = chains(energy, x, y, start.to(y.dtype), self.sampler, self.steps, rng)
+        end, metrics = walk(energy, x, y, start.to(y.dtype), self.sampler, self.steps, rng)
         went_on = anew.logical_not().float().mean()
-        metrics = draw.metrics | {"age": self.age.float().mean(), "continued": went_on}
+        metrics |= {"age": self.age.float().mean(), "continued": went_on}
         # Other draws may be committed first: what this one continues is noted now.
         age, lineage = torch.where(anew, 0, self.age[slots]) + self.steps, self.lineage[slots]
 
-        def commit() -> None:
-            self.pool[slots] = end.to(self.pool.dtype)
+        def keep(points: Tensor) -> None:
+            self.pool[slots] = points.to(self.pool.dtype)
             self.owner[slots] = owners
             self.age[slots] = age
             self.lineage[slots] = torch.where(anew, self.born + anew.cumsum(0) - 1, lineage)
             self.born += anew.sum()
 
-        return Draw(draw.energies, metrics, commit)
+        return end, metrics, keep
 
     def _slots(self, owners: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """A slot for each datum, no two the same, and where it holds no chain of that datum's x.

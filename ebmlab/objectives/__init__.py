@@ -1,6 +1,8 @@
 """What shapes an energy: contrast, regularization, score matching, neighbors of discrete y."""
 
 from ebmlab.objectives._densities.discrepancy import EnergyDiscrepancy
+from ebmlab.objectives._densities.improved_cd import ImprovedCD
+from ebmlab.objectives._densities.recovery import RecoveryLikelihood
 from ebmlab.objectives._flips.concrete_score import ConcreteScore
 from ebmlab.objectives._flips.probability_flow import MinimumProbabilityFlow
 from ebmlab.objectives._flips.pseudo_likelihood import PseudoLikelihood
@@ -29,12 +31,14 @@ __all__ = [
     "EnergyMatching",
     "EquilibriumMatching",
     "ExactScore",
+    "ImprovedCD",
     "Lasso",
     "MinimumProbabilityFlow",
     "MultiScaleScore",
     "NTXent",
     "PseudoLikelihood",
     "RatioMatching",
+    "RecoveryLikelihood",
     "Regularized",
     "SlicedScore",
     "VectorQuantized",

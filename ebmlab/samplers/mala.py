@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_positive
-from ebmlab._rows import finite_rows, row_sums, select
+from ebmlab._rows import finite_rows, norms, row_sums, rows, select
 from ebmlab.samplers._steps.start import noise_like, uniform_like
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.samplers.metric import IDENTITY, Metric
@@ -42,6 +42,9 @@ class MALA(Tunable, Kernel):
     Args:
         step_size: ε > 0. For temperature T sample u / T.
         metric: M, the identity by default; `warmup` finds one.
+        clamp: bound c > 0 of the length of Lᵀ∇u in proposals, there and back; None for no bound.
+            Chains that start where u is steep would else leap past its valley, be rejected, and
+            never move. About 1/√ε is right; exp(-u) stays invariant.
 
     Example:
         >>> from ebmlab.samplers import run
@@ -50,7 +53,7 @@ class MALA(Tunable, Kernel):
         >>> run(MALA(0.5), u, torch.zeros(100, 2), steps=50, rng=rng).acceptance.mean() > 0.8
         tensor(True)
 
-    Source: Besag 1994; Roberts, Tweedie 1996.
+    Source: Besag 1994; Roberts, Tweedie 1996 (the clamp: their truncated MALTA).
     """
 
     numbers: ClassVar[tuple[str, ...]] = ("step_size",)
@@ -58,9 +61,12 @@ class MALA(Tunable, Kernel):
 
     step_size: float | Tensor
     metric: Metric = IDENTITY
+    clamp: float | None = None
 
     def __post_init__(self) -> None:
         require_positive("step_size", self.step_size)
+        if self.clamp is not None:
+            require_positive("clamp", self.clamp)
 
     def draw(self, state: State, rng: torch.Generator) -> MetropolisNoise:
         """The push of the proposal, and the threshold of its test."""
@@ -71,14 +77,22 @@ class MALA(Tunable, Kernel):
     ) -> tuple[State, MetropolisInfo]:
         """Propose and accept or reject every chain on its own."""
         m, push = self.metric, noise.push
-        whitened = m.gather(state.grad)
+        whitened = self._bounded(m.gather(state.grad))
         reach = (2 * self.step_size) ** 0.5
         y = state.y + m.spread(reach * push - self.step_size * whitened)
         new = State(y, *u.value_and_grad(y))
         # The way back needs the noise that would lead from y to state.y.
-        back = push - (0.5 * self.step_size) ** 0.5 * (whitened + m.gather(new.grad))
+        back = push - (0.5 * self.step_size) ** 0.5 * (
+            whitened + self._bounded(m.gather(new.grad))
+        )
         log_ratio = 0.5 * row_sums(push.square() - back.square())
         return metropolis(new, state, log_ratio, noise.threshold)
+
+    def _bounded(self, grad: Tensor) -> Tensor:
+        """The gradient, shortened where it is longer than `clamp`."""
+        if self.clamp is None:
+            return grad
+        return grad * rows((self.clamp / norms(grad)).clamp(max=1), grad)
 
 
 def metropolis(

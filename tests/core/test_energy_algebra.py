@@ -8,8 +8,9 @@ from problems import COVARIANCE_2, Net, f64, randn
 from torch import Tensor, nn
 
 from ebmlab import FunctionEnergy
+from ebmlab._slopes import slope
 from ebmlab.algebra import Sum
-from ebmlab.energies import Constant, Gaussian, Reconstruction, SquaredDistance
+from ebmlab.energies import MLP, Constant, Gaussian, Reconstruction, SquaredDistance
 from ebmlab.errors import ConfigurationError, DtypeError, ShapeError
 
 
@@ -187,3 +188,14 @@ def test_a_plain_tensor_of_an_energy_is_saved_and_moved_with_it():
     assert set(scaled.state_dict()) == {"factor", "energy.temperature"}
     assert scaled.double().factor.dtype == torch.float64
     assert not list(scaled.parameters())
+
+
+def test_a_sum_takes_the_slopes_that_its_terms_write_by_hand():
+    energy = MLP(2, hidden=(8,)).double() + 0.5 * Gaussian(randn(2), torch.eye(2).double())
+    y = randn(5, 2, seed=2)
+    due, expected = slope(lambda free: energy(None, free), y)
+    for whole in (energy, energy + Constant(2.0).double()):
+        value, grad = whole.value_and_grad(None, y)
+        torch.testing.assert_close(grad, expected)
+        torch.testing.assert_close(value - value[0], (due - due[0]).detach())
+        assert not value.requires_grad

@@ -43,11 +43,13 @@ from ebmlab.objectives import (
     EnergyMatching,
     EquilibriumMatching,
     ExactScore,
+    ImprovedCD,
     Lasso,
     MinimumProbabilityFlow,
     MultiScaleScore,
     PseudoLikelihood,
     RatioMatching,
+    RecoveryLikelihood,
     Regularized,
     SlicedScore,
     VectorQuantized,
@@ -237,6 +239,24 @@ OBJECTIVES = {
         None,
         PICTURES[0],
     ),
+    "ImprovedCD": lambda: (
+        ImprovedCD(replay(), Langevin(0.1), weight=0.5),
+        MLP(2, 1, hidden=(4,)),
+        X1,
+        Y2,
+    ),
+    "RecoveryLikelihood": lambda: (
+        RecoveryLikelihood(0.5, MALA(0.1), 2),
+        MLP(2, hidden=(4,)),
+        None,
+        Y2,
+    ),
+    "RecoveryLikelihood, levels": lambda: (
+        RecoveryLikelihood((0.3, 0.6), MALA(0.1), 2),
+        MLP(2, 1, hidden=(4,)),
+        None,
+        Y2,
+    ),
 }
 
 OBJECTIVE_EXEMPTIONS = {
@@ -260,6 +280,12 @@ OBJECTIVE_EXEMPTIONS = {
         }.items()
         for name in names
     },
+    "ImprovedCD": MOVED,
+    "RecoveryLikelihood": MOVED,
+    "RecoveryLikelihood, levels": MOVED,
+    "DenoisingScore": ({"unreached": ("network.2.bias",)}, "a slope lacks the constant"),
+    "DenoisingScore, x": ({"unreached": ("network.2.bias",)}, "a slope lacks the constant"),
+    "DenoisingScore, images": ({"unreached": ("network.6.bias",)}, "a slope lacks the constant"),
 }  # fmt: skip
 
 

@@ -43,6 +43,7 @@ SAMPLERS = {
     "ChEESHMC": lambda: (ChEESHMC(0.8, 2), 1.0),
     "MALA": lambda: (MALA(0.5), 1.0),
     "MALA, rejecting": lambda: (MALA(1.5), 1.0),
+    "MALA, clamped": lambda: (MALA(0.5, clamp=1.0), 1.0),
     "NUTS": lambda: (NUTS(1.0, max_depth=4), 1.0),
     "EllipticalSlice": lambda: (EllipticalSlice(), 1.0),
     "Underdamped": lambda: (Underdamped(0.2), 1.0),

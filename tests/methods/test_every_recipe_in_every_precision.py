@@ -92,9 +92,16 @@ def codes():
     return normal(5, DIM, seed=4)
 
 
+def small():
+    return MLP(DIM, hidden=(8,))
+
+
+def pool():
+    return normal(64, DIM, seed=5)
+
+
 def igebm():
-    start = normal(64, DIM, seed=5)
-    return methods.igebm(MLP(DIM, hidden=(8,)), start, Langevin(0.01), steps=2)
+    return methods.igebm(small(), pool(), Langevin(0.01), steps=2)
 
 
 def noise():
@@ -176,6 +183,12 @@ RECIPES = {
     "exact_score": (lambda: methods.exact_score(MLP(DIM, hidden=(8,))), y),
     "multi_scale_score": (lambda: methods.multi_scale_score(MLP(DIM, 1, hidden=(8,)), 0.3), y),
     "sliced_score": (lambda: methods.sliced_score(MLP(DIM, hidden=(8,))), y),
+    "contrastive_divergence": (lambda: methods.contrastive_divergence(small(), steps=2), y),
+    "improved_cd": (lambda: methods.improved_cd(small(), pool(), steps=2), y),
+    "persistent_contrastive_divergence": (
+        lambda: methods.persistent_contrastive_divergence(small(), pool(), steps=2), y
+    ),
+    "recovery_likelihood": (lambda: methods.recovery_likelihood(small(), steps=2), y),
 }  # fmt: skip
 
 KINDS = {
@@ -189,12 +202,15 @@ KINDS = {
 NOT_ALONE = {
     "barlow_twins", "byol", "deepcluster", "deepercluster", "jepa", "lejepa", "nnclr", "paws",
     "simclr", "simsiam", "swav", "vicreg", "w_mse", "siamese",
+    "improved_cd",
 }  # fmt: skip
 # Random numbers differ between precisions: their losses are of one size, not the same.
 DRAW = {
     "denoising_autoencoder", "denoising_score", "energy_discrepancy", "igebm", "iwae", "lejepa",
     "noise_contrastive", "vae",
     "energy_matching", "equilibrium_matching", "multi_scale_score", "sliced_score",
+    "contrastive_divergence", "improved_cd", "persistent_contrastive_divergence",
+    "recovery_likelihood",
 }  # fmt: skip
 
 
