@@ -7,7 +7,7 @@ import torch
 from cli_support import TINY, ebmlab
 
 from ebmlab.runs import PRESETS
-from ebmlab.runs.image_sets import image_set
+from ebmlab.runs._images.image_sets import image_set
 from ebmlab.runs.restore import restore
 
 # The function of the same name hides the module.

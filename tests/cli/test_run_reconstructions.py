@@ -5,7 +5,7 @@ import torch
 
 from ebmlab.runs import Config
 from ebmlab.runs.build import build
-from ebmlab.runs.reconstructions import reconstructed
+from ebmlab.runs._images.reconstructions import reconstructed
 
 
 def built(method, encoder=None):

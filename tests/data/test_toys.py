@@ -95,7 +95,7 @@ def test_the_density_about_a_curve_is_the_mean_of_gaussians_along_it(toy):
         curve = toy.radius * share.sqrt()[:, None] * torch.stack([angle.cos(), angle.sin()], -1)
     misfit = torch.stack([torch.cdist(y, s * curve) for s in (1, -1)]).square()
     due = (-misfit / (2 * toy.noise**2)).exp().mean((0, 2)) / (2 * math.pi * toy.noise**2)
-    torch.testing.assert_close(toy.log_density(y), due.log(), rtol=0, atol=1e-5)
+    torch.testing.assert_close(toy.log_density(y), due.log(), rtol=0, atol=1e-3)
 
 
 def test_moons_and_spirals_lie_about_their_curves():
