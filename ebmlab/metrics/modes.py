@@ -46,14 +46,15 @@ def mode_weights(
 
     Example:
         >>> modes = torch.tensor([[-1.0], [1.0]])
-        >>> mode_weights(torch.tensor([[-0.9], [-1.2], [0.5], [-2.0]]), modes)
-        ModeWeights(weights=tensor([0.7500, 0.2500], dtype=torch.float64), error=tensor(0.2500, dtype=torch.float64))
+        >>> found = mode_weights(torch.tensor([[-0.9], [-1.2], [0.5], [-2.0]]), modes)
+        >>> found.weights.tolist(), float(found.error)
+        ([0.75, 0.25], 0.25)
     """
     points, modes = population("points", points), population("modes", modes)
     require_device("points", points.device, {"modes": modes, "energies": energies})
     if points.shape[1] != modes.shape[1]:
         raise ShapeError(
-            f"points {tuple(points.shape)} and modes {tuple(modes.shape)} differ in their dimension"
+            f"points {tuple(points.shape)} and modes {tuple(modes.shape)} differ in dimension"
         )
     for name, given, count in (("energies", energies, points), ("expected", expected, modes)):
         if given is not None and given.shape != count.shape[:1]:

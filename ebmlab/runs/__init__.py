@@ -1,4 +1,4 @@
-"""Runs of the command line: train a method on images or points into a folder, judge it, draw it."""
+"""Runs of the command line: train a method into a folder, measure it, draw it."""
 
 from ebmlab.runs.config import Config, read_config
 from ebmlab.runs.kinds import OFFERED, configured
