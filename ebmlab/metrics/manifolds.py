@@ -87,7 +87,7 @@ def precision_recall(
             hits |= torch.stack([(apart <= own).any(1), inside.any(1)], 1)
         among.append(hits[:, 0])
         covered.append(hits[:, 1])
-    shares = (balls > 0, torch.cat(among), balls / k, torch.cat(covered))
+    shares = (balls > 0, torch.cat(among), balls.double() / k, torch.cat(covered))
     return PrecisionRecall(*(float(share.double().mean()) for share in shares))
 
 

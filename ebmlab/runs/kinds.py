@@ -43,8 +43,8 @@ def require_fit(method: str, data: str) -> None:
         if data in other.sets:
             raise ConfigurationError(
                 f"{method} learns {kind.noun}, and {data} are {other.noun}: choose --data "
-                f"{' or '.join(kind.sets)}; or a method of {other.noun}, such as "
-                f"{', '.join(list(other.presets)[:5])}"
+                f"{', '.join(kind.sets)}; or a method of {other.noun}, such as "
+                f"{' or '.join(list(other.presets)[:3])}"
             )
     named("data", data, {name: None for each in (kind, *KINDS) for name in each.sets})
 

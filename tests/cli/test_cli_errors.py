@@ -4,7 +4,7 @@ from cli_support import TINY, ebmlab
 WRONG = {
     "unknown method": (("train", "xx"), "method is 'xx'; there are autoencoder, barlow_twins"),
     "misspelt method": (("train", "SimCLRR"), "method is 'SimCLRR'; did you mean simclr?"),
-    "method of other data": (("train", "ellipse"), "ellipse is not a method of plain images"),
+    "method of other data": (("train", "ellipse"), "neither plain images nor points"),
     "unknown data": (("train", "simclr", "--data", "xx"), "there are digits, mnist"),
     "misspelt data": (("train", "simclr", "--data", "mnits"), "did you mean mnist?"),
     "unknown encoder": (("train", "simclr", "--encoder", "xx"), "there are mlp, conv"),

@@ -17,17 +17,20 @@ from ebmlab.types import Potential
 
 __all__ = ["HALF", "DensityRun", "density_run"]
 
-# The toys lie within [-3, 3]²; they are looked at in a square of this half width.
-HALF = 4.0
+# The toys lie within [-3, 3]²; they are looked at in a square of this half width. Projections of
+# other points are seen in one that holds them all, and this share more.
+HALF, MARGIN = 4.0, 1.1
+LEAST = 3
 
 
 @dataclass(frozen=True, eq=False)
 class DensityRun(Built):
-    """An energy of points, those it learns from, and the plane on which it is drawn."""
+    """An energy of points, those it learns from, and the square on a plane where it is drawn."""
 
     preset: DensityPreset
     points: PointSet
     plane: Plane
+    half: float
 
     @property
     def u(self) -> Potential:
@@ -44,7 +47,7 @@ class DensityRun(Built):
         modes = {module: module.training for module in self.method.modules()}
         self.method.eval()
         try:
-            return landscape(self.u, self.plane, -HALF, HALF, resolution)
+            return landscape(self.u, self.plane, -self.half, self.half, resolution)
         finally:
             for module, mode in modes.items():
                 module.training = mode
@@ -74,15 +77,22 @@ def density_run(config: Config, preset: DensityPreset, device: torch.device) -> 
                 f"themselves; leave --{name} out"
             )
     points = point_set(config.data).limited(config.limit).to(device)
+    if len(points.points) < LEAST:
+        raise ConfigurationError(
+            f"limit is {config.limit}; a plane takes {LEAST} points at least to be drawn on"
+        )
     order = Order(len(points.points), config.batch_size, config.seed)
     rng = torch.Generator(device).manual_seed(config.seed)
     size = min(config.batch_size, len(points.points))
     setting = Points(points.points, size, config.epochs * order.epoch, rng)
     method = preset.build(setting).to(device)
-    return DensityRun(config, method, order, device, preset, points, _plane(points.points))
+    plane, half = _square(points.points)
+    return DensityRun(config, method, order, device, preset, points, plane, half)
 
 
-def _plane(points: Tensor) -> Plane:
+def _square(points: Tensor) -> tuple[Plane, float]:
+    """The plane, and half the width of the square on it."""
     if points.shape[1] == 2:
-        return Plane.xy(origin=points.new_zeros(2))
-    return Plane.pca(points)
+        return Plane.xy(origin=points.new_zeros(2)), HALF
+    plane = Plane.pca(points)
+    return plane, MARGIN * float(plane.coordinates(points).abs().max())
