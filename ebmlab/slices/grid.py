@@ -43,12 +43,22 @@ class Landscape:
             >>> flat.density()[0]
             tensor([0.2500, 0.2500, 0.2500])
         """
+        log_z = self.log_z(temperature)
+        energy = precise(self.energy)
+        return (-(energy.to(log_z) / temperature) - log_z).exp().to(energy)
+
+    def log_z(self, temperature: float = 1.0) -> Tensor:
+        """log ∫∫ exp(-E/T) da db over the window by the trapezoid rule, float64; raises as `density`.
+
+        Example:
+            >>> flat = landscape(lambda y: 0 * y.sum(-1), Plane.xy(), lo=0.0, hi=2.0, resolution=3)
+            >>> flat.log_z().exp()
+            tensor(4., dtype=torch.float64)
+        """
         require_positive("temperature", temperature)
         self._require_energies()
-        energy = precise(self.energy)
-        logits = -(energy - energy.min()) / temperature
         weights = _log_trapezoid(self.b)[:, None] + _log_trapezoid(self.a)
-        return (logits - (logits + weights.to(logits.dtype)).flatten().logsumexp(0)).exp()
+        return (weights.double() - self.energy.double() / temperature).flatten().logsumexp(0)
 
     def sample(self, n: int, rng: torch.Generator, temperature: float = 1.0) -> Tensor:
         """Independent draws (n, *event) of `density`: a point of the grid, and evenly around it.
@@ -73,7 +83,7 @@ class Landscape:
         require_counts(n=n)
         rng = require_generator(rng, "sample", self.a.device)
         weights = (_log_trapezoid(self.b)[:, None] + _log_trapezoid(self.a)).exp()
-        mass = (weights * self.density(temperature)).double().flatten()
+        mass = weights.double().flatten() * self.density(temperature).flatten()
         index = torch.multinomial(mass, n, replacement=True, generator=rng)
         a = _spread(self.a, index % len(self.a), rng)
         return self.plane.points(a, _spread(self.b, index // len(self.a), rng))
