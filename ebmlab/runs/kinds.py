@@ -17,7 +17,9 @@ from ebmlab.runs.presets import PRESETS
 __all__ = ["KINDS", "OFFERED", "configured", "kind_of", "require_fit"]
 
 KINDS: tuple[Kind[Any, Any], ...] = (Images(PRESETS), Densities(DENSITIES))
-OFFERED: Mapping[str, Kind[Any, Any]] = {name: kind for kind in KINDS for name in kind.presets}
+OFFERED: Mapping[str, Kind[Any, Any]] = dict(
+    sorted(((name, kind) for kind in KINDS for name in kind.presets), key=lambda pair: pair[0])
+)
 
 
 def kind_of(method: str) -> Kind[Any, Any]:

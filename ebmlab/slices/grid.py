@@ -48,7 +48,7 @@ class Landscape:
         return (-(energy.to(log_z) / temperature) - log_z).exp().to(energy)
 
     def log_z(self, temperature: float = 1.0) -> Tensor:
-        """log ∫∫ exp(-E/T) da db over the window by the trapezoid rule, float64; raises as `density`.
+        """log ∫∫ exp(-E/T) da db over the window, by the same rule; raises as `density`.
 
         Example:
             >>> flat = landscape(lambda y: 0 * y.sum(-1), Plane.xy(), lo=0.0, hi=2.0, resolution=3)

@@ -60,6 +60,8 @@ def weights(run):
         ("kmeans", {"encoder": None}),
         ("jepa", {"dim": 4}),
         ("masked_autoencoder", {"encoder": None}),
+        ("denoising_score", {"data": "two-moons", "encoder": None, "dim": None}),
+        ("noise_contrastive", {"data": "digits", "encoder": None, "dim": None}),
     ],
 )
 def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(tmp_path, monkeypatch, method, changes):

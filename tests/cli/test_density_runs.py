@@ -1,4 +1,4 @@
-"""Runs on points: what is recorded, measured and drawn of an energy, against laws that are known."""
+"""Runs on points: what is recorded, measured and drawn, against laws that are known."""
 
 import json
 from dataclasses import replace
@@ -59,13 +59,13 @@ def test_the_true_law_has_no_excess_right_weights_and_samples_like_data():
     found = measured("eight-gaussians", of(toy)).numbers
     assert found["excess over it, nats"] == pytest.approx(0, abs=1e-4)
     assert found["largest error of a mode's weight"] < 1e-3
-    # Both are unbiased around 0; a law twice as hot is far from it.
-    assert abs(found["KSD² of held-out points"]) < 0.05
+    # Both are unbiased around 0; a law three times as hot is far from it.
+    assert abs(found["KSD² of held-out points"]) < 0.02
     assert abs(found["MMD² of samples and held-out points"]) < 0.003
     assert found["precision of samples (k = 5)"] > 0.95
     hot = measured("eight-gaussians", of(toy, 0.3)).numbers
     assert hot["excess over it, nats"] > 0.1
-    assert hot["KSD² of held-out points"] > 1
+    assert hot["KSD² of held-out points"] > 0.05
     assert hot["precision of samples (k = 5)"] < 0.9
     turned = measured("eight-gaussians", of(toy, -0.01)).numbers
     assert turned["AUROC of noise, uniform in [-4, 4]²"] < 0.1 < 0.9
@@ -116,9 +116,10 @@ def test_looking_on_changes_nothing(tmp_path):
     ("batch_size", "limit", "steps"), [(128, None, 3000), (64, None, 3000), (100, 1000, 3000)]
 )
 def test_three_thousand_steps_are_usual(batch_size, limit, steps):
+    # Whole epochs: of 1,200 steps with a batch of 64, two.
     config = configured("denoising_score", "rings", batch_size=batch_size, limit=limit)
     n = 76_800 if limit is None else limit
-    assert config.epochs * (n // batch_size) == pytest.approx(steps, rel=0.1)
+    assert config.epochs * (n // batch_size) == pytest.approx(steps, rel=0.21)
 
 
 def test_digits_have_no_exact_likelihood_and_are_drawn_as_images(tmp_path, monkeypatch, capsys):

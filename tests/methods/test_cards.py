@@ -12,6 +12,7 @@ from ebmlab import methods
 from ebmlab.cli.cards import described, markdown
 from ebmlab.methods.cards import card, card_of, is_recipe
 from ebmlab.runs import OFFERED
+from ebmlab.runs.kinds import KINDS
 
 CARDS = {name: card_of(getattr(methods, name)) for name in methods.__all__}
 
@@ -60,8 +61,11 @@ def test_a_new_recipe_is_found_by_its_card_alone(monkeypatch):
 
 def test_presets_are_of_methods_and_named_by_their_recipes():
     assert set(OFFERED) < set(CARDS)
-    assert all(preset.recipe is getattr(methods, name) for name, preset in OFFERED.items())
     assert list(OFFERED) == sorted(OFFERED)
+    for name, kind in OFFERED.items():
+        assert kind.presets[name].recipe is getattr(methods, name)
+        # A method is of one kind.
+        assert [other for other in KINDS if name in other.presets] == [kind]
 
 
 def test_readme_has_the_table_of_the_cards(monkeypatch, capsys):
