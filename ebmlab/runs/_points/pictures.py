@@ -55,12 +55,12 @@ def _film(field: Landscape, sketch: Sketch, path: Path, how: dict[str, Any]) -> 
     """The frames as they were kept, one after another."""
     if not sketch.frames:
         return []
-    steps = sorted(sketch.frames)
-    ends = field.a[0], field.a[-1]
+    steps, lo, hi = sorted(sketch.frames), float(field.a[0]), float(field.a[-1])
+    kept = [sketch.frames[step] for step in steps]
+    lines = [torch.linspace(lo, hi, len(frame), device=frame.device) for frame in kept]
     fields = [
         replace(field, energy=frame, a=line, b=line)
-        for frame in (sketch.frames[step] for step in steps)
-        for line in [torch.linspace(*map(float, ends), len(frame), device=frame.device)]
+        for frame, line in zip(kept, lines, strict=True)
     ]
     titles = [f"step {step}" for step in steps]
     return [plot.sweep(fields, titles, path, fps=FPS, back=False, **how)]
