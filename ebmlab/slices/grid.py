@@ -43,9 +43,8 @@ class Landscape:
             >>> flat.density()[0]
             tensor([0.2500, 0.2500, 0.2500])
         """
-        log_z = self.log_z(temperature)
-        energy = precise(self.energy)
-        return (-(energy.to(log_z) / temperature) - log_z).exp().to(energy)
+        logits, log_mass = self._above(temperature)
+        return (logits - log_mass).exp().to(precise(self.energy))
 
     def log_z(self, temperature: float = 1.0) -> Tensor:
         """log ∫∫ exp(-E/T) da db over the window, by the same rule; raises as `density`.
@@ -55,10 +54,17 @@ class Landscape:
             >>> flat.log_z().exp()
             tensor(4., dtype=torch.float64)
         """
+        log_mass = self._above(temperature)[1]
+        return log_mass - self.energy.min().double() / temperature
+
+    def _above(self, temperature: float) -> tuple[Tensor, Tensor]:
+        """-(E - min E) / T, and the log of the integral of its exponential; float64."""
         require_positive("temperature", temperature)
         self._require_energies()
+        energy = self.energy.double()
+        logits = -(energy - energy.min()) / temperature
         weights = _log_trapezoid(self.b)[:, None] + _log_trapezoid(self.a)
-        return (weights.double() - self.energy.double() / temperature).flatten().logsumexp(0)
+        return logits, (logits + weights.double()).flatten().logsumexp(0)
 
     def sample(self, n: int, rng: torch.Generator, temperature: float = 1.0) -> Tensor:
         """Independent draws (n, *event) of `density`: a point of the grid, and evenly around it.

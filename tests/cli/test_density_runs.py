@@ -1,6 +1,7 @@
 """Runs on points: what is recorded, measured and drawn, against laws that are known."""
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -107,6 +108,15 @@ def test_the_record_holds_the_exact_nll_and_the_checkpoint_a_film(tmp_path):
     assert line["metrics"]["nll"] == pytest.approx(due, abs=1e-3)
     torch.testing.assert_close(kept.frames[4], built.seen(64).energy)
     assert not torch.allclose(kept.frames[0], kept.frames[4], atol=1e-3)
+
+
+def test_an_energy_that_is_not_finite_is_looked_at_without_an_end():
+    built = build(configured("denoising_score", "two-moons", **SMALL))
+    broken = Potential(lambda y: torch.full_like(y[:, 0], math.nan))
+    run = replace(built, preset=replace(built.preset, density=lambda energy: broken))
+    seen = kind_of("denoising_score").look(run)
+    assert math.isnan(seen.numbers["nll"])
+    assert seen.frame is not None
 
 
 def test_looking_on_changes_nothing(tmp_path):

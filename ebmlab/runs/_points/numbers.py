@@ -1,5 +1,7 @@
 """What an energy of points is worth: exact likelihood in the plane, samples, what it calls odd."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -39,7 +41,10 @@ def density_look(built: DensityRun) -> Look:
     numbers = {"noise_gap": float(other - own)}
     if not built.flat:
         return Look(numbers, field.energy)
-    return Look({"nll": float(own + field.log_z()), **numbers}, field.energy)
+    # A run whose energy is not finite here may come back: it is not for a look to end it.
+    known = bool(field.energy.amin().isfinite())
+    nll = float(own + field.log_z()) if known else math.nan
+    return Look({"nll": nll, **numbers}, field.energy)
 
 
 def density_findings(built: DensityRun, data: str | None, limit: int | None) -> Findings:

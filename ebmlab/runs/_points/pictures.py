@@ -52,10 +52,11 @@ def _how(built: DensityRun) -> dict[str, Any]:
 
 
 def _film(field: Landscape, sketch: Sketch, path: Path, how: dict[str, Any]) -> list[Path]:
-    """The frames as they were kept, one after another."""
-    if not sketch.frames:
+    """The frames as they were kept, one after another; none of energies that are not finite."""
+    steps = [step for step, frame in sorted(sketch.frames.items()) if frame.amin().isfinite()]
+    if not steps:
         return []
-    steps, lo, hi = sorted(sketch.frames), float(field.a[0]), float(field.a[-1])
+    lo, hi = float(field.a[0]), float(field.a[-1])
     kept = [sketch.frames[step] for step in steps]
     lines = [torch.linspace(lo, hi, len(frame), device=frame.device) for frame in kept]
     fields = [
