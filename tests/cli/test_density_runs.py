@@ -12,10 +12,11 @@ from safetensors.torch import load_file
 
 from ebmlab import metrics
 from ebmlab.data import toys
-from ebmlab.errors import FileError
+from ebmlab.errors import ConfigurationError, FileError
 from ebmlab.partition import quadrature
 from ebmlab.runs import configured, train
 from ebmlab.runs._points import numbers
+from ebmlab.runs._points.kind import Densities
 from ebmlab.runs.build import build
 from ebmlab.runs.densities import DENSITIES
 from ebmlab.runs.follow import frames_of
@@ -173,6 +174,14 @@ def test_a_density_is_drawn(tmp_path, monkeypatch, capsys):
     with Image.open(tmp_path / "film.gif") as film:
         # Steps 0, 1 and 2, and the last for a second.
         assert film.n_frames == 3
+
+
+def test_a_recipe_of_few_dimensions_says_so():
+    kind = kind_of("denoising_score")
+    few = Densities({"denoising_score": replace(kind.presets["denoising_score"], most=3)})
+    config = configured("denoising_score", "digits", **SMALL)
+    with pytest.raises(ConfigurationError, match="at most 3 dimensions, and those of digits"):
+        few.build(config, torch.device("cpu"))
 
 
 def test_frames_that_are_none_are_told_of():

@@ -11,7 +11,7 @@ from ebmlab.partition import quadrature, trapezoid
 from ebmlab.runs._points.point_sets import PointSet, point_set
 from ebmlab.runs._points.run import HALF, DensityRun
 from ebmlab.runs.kind import Findings, Look
-from ebmlab.samplers import MALA, Diagonal, run
+from ebmlab.samplers import MALA, Dense, run
 
 __all__ = ["LOOK", "density_findings", "density_look", "samples", "shown_points"]
 
@@ -19,8 +19,10 @@ __all__ = ["LOOK", "density_findings", "density_look", "samples", "shown_points"
 LOOK, FINE = 64, 400
 # Points that a look judges; that are compared in pairs.
 SEEN, COMPARED = 1024, 2000
-# Chains, their steps, and the size of these in units of the data's variance.
+# Chains, their steps, and the size of these in units of the data's covariance.
 CHAINS, STEPS, STEP = 200, 300, 0.1
+# Few points span few directions.
+RIDGE = 0.01
 NEIGHBORS, BLOCK = 5, 2**14
 # Nodes of the quadrature in a unit of length.
 NODES = 50
@@ -92,7 +94,9 @@ def samples(built: DensityRun, n: int) -> tuple[Tensor, dict[str, float]]:
         return built.seen(FINE).sample(n, rng), {}
     start = built.noise().sample(min(n, CHAINS), rng)
     # Tuning would follow an energy that falls for ever; the data tell the scales.
-    sampler = MALA(STEP, Diagonal(built.points.points.var(0)))
+    spread = built.points.points.T.cov()
+    factor = torch.linalg.cholesky(spread + RIDGE * torch.eye(len(spread)).to(spread))
+    sampler = MALA(STEP, Dense(factor))
     chain = run(sampler, built.u, start, steps=STEPS, rng=rng)
     return chain.state.y, {
         "KSD² of samples": float(metrics.ksd(chain.state.y, built.u)),

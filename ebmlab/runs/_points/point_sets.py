@@ -72,7 +72,7 @@ def _digits() -> PointSet:
     """1,200 digits and 597 held out, the same ones always, as vectors with a density.
 
     Gray levels 0 … 16 are spread evenly over 17 intervals of [0, 1], so that the pixels have a
-    density; the mean image is subtracted, and one number divides all pixels.
+    density; each pixel is then standardized.
     """
     images, _ = data.digits()
     rng = torch.Generator().manual_seed(0)
@@ -80,8 +80,7 @@ def _digits() -> PointSet:
     levels = (images * (_LEVELS - 1)).round().flatten(1)
     pixels = (levels + torch.rand(levels.shape, generator=rng)) / _LEVELS
     train, held_out = pixels[:_DIGITS], pixels[_DIGITS:]
-    mean = train.mean(0)
-    scale = Standardizer(mean, (train - mean).std().expand_as(mean))
+    scale = Standardizer.fit(train)
     both = scale.apply(train), scale.apply(held_out)
     return PointSet(*both, pixels=(scale, images.shape[1:]))
 

@@ -68,7 +68,8 @@ def density_run(config: Config, preset: DensityPreset, device: torch.device) -> 
     """The parts of a run as it starts.
 
     Raises:
-        ConfigurationError: an encoder or a dim, which nothing here takes.
+        ConfigurationError: an encoder or a dim, which nothing here takes; too few points, or too
+            many dimensions.
     """
     for name, value in (("encoder", config.encoder), ("dim", config.dim)):
         if value is not None:
@@ -80,6 +81,11 @@ def density_run(config: Config, preset: DensityPreset, device: torch.device) -> 
     if len(points.points) < LEAST:
         raise ConfigurationError(
             f"limit is {config.limit}; a plane takes {LEAST} points at least to be drawn on"
+        )
+    if preset.most is not None and points.dim > preset.most:
+        raise ConfigurationError(
+            f"{config.method} takes points of at most {preset.most} dimensions, and those of "
+            f"{config.data} have {points.dim}; choose other --data, such as eight-gaussians"
         )
     order = Order(len(points.points), config.batch_size, config.seed)
     rng = torch.Generator(device).manual_seed(config.seed)
