@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from ebmlab import methods
 from ebmlab.cli.table import aligned
 from ebmlab.methods.cards import Recipe, card_of
-from ebmlab.runs import PRESETS
+from ebmlab.runs import OFFERED
 from ebmlab.runs.names import named
 
 __all__ = ["described", "listed", "markdown"]
@@ -30,7 +30,7 @@ def listed() -> str:
     rows: list[tuple[str, ...]] = [("", "", "objective", "prevents collapse")]
     for name, recipe in RECIPES.items():
         energy, z, objective, collapse = card_of(recipe)
-        star = "*" if name in PRESETS else ""
+        star = "*" if name in OFFERED else ""
         rows += [(star, name, energy, z), ("", "", objective, collapse)]
     heading = ("", "method", "energy E(x, y, z)", "z")
     first, rule, second, *body = aligned([heading, *rows]).splitlines()

@@ -9,21 +9,23 @@ __all__ = ["evaluate"]
 
 
 def evaluate(run: Run, data: Other = None, limit: int = 10_000, device: Other = None) -> None:
-    """Measure the codes of a run on held-out images: kNN, linear probe, ranks, spread, energy.
+    """Measure a run on held-out images or points, in one table and in its evaluation.json.
 
-    Prints one table and writes evaluation.json into the run's folder.
+    Codes of images: kNN, linear probe, ranks, spread, energy. Energies of points: the exact NLL in
+    the plane and its excess over the data's entropy, weights of modes, samples beside data (MMD,
+    precision and recall), slopes on data (KSD), and how well noise is told.
 
     Args:
         run: the folder that `ebmlab train` wrote.
-        data: other images of the same shape.
-        limit: images at most, of those with labels to learn from and of those to judge.
+        data: other images or points of the same shape.
+        limit: data at most, of those to learn from and of those to judge.
         device: where to compute: cpu, cuda, …
     """
     from ebmlab.runs.evaluate import evaluate as evaluated
 
     result = evaluated(run, data=data, limit=limit, device=device)
     about = ", ".join(f"{key} {value}" for key, value in result.settings.items())
-    rows = [[name, number(value)] for name, value in result.numbers.items()]
-    sys.stdout.write(f"{about}\n\n{aligned([['held-out images', 'value'], *rows])}\n")
-    if result.advice is not None:
-        sys.stdout.write(f"\n{result.advice}\n")
+    rows = [[name, number(value)] for name, value in result.findings.numbers.items()]
+    sys.stdout.write(f"{about}\n\n{aligned([['held-out data', 'value'], *rows])}\n")
+    if result.findings.advice is not None:
+        sys.stdout.write(f"\n{result.findings.advice}\n")

@@ -8,14 +8,15 @@ __all__ = ["plot"]
 
 
 def plot(run: Run, data: Other = None, device: Other = None) -> None:
-    """Draw a run: its curves, its codes by class, their spectrum, and what it reconstructs.
+    """Draw a run into its folder: curves.png, and what it has learned.
 
-    Writes curves.png, codes.png and spectrum.png into the run's folder, and reconstructions.png
-    where the method decodes images.
+    Of images: codes.png by class, spectrum.png, and reconstructions.png where the method decodes
+    images. Of points: landscape.png with data and samples, samples.png, and film.gif of how the
+    landscape came about.
 
     Args:
         run: the folder that `ebmlab train` wrote.
-        data: other images of the same shape.
+        data: other images or points of the same shape.
         device: where to compute: cpu, cuda, …
     """
     from ebmlab.runs.draw import draw

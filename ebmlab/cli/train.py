@@ -15,10 +15,10 @@ __all__ = ["train"]
 
 def train(
     method: Annotated[str, Positional, arg(metavar="METHOD")],
-    data: Annotated[str, arg(metavar="NAME")] = "digits",
-    epochs: int = 20,
+    data: Annotated[str | None, either("NAME", "digits, or eight-gaussians for densities")] = None,
+    epochs: Annotated[int | None, either("INT", "20, or 3,000 steps' worth for densities")] = None,
     batch_size: int = 128,
-    lr: float = 1e-3,
+    lr: Annotated[float | None, either("FLOAT", "the method's")] = None,
     decay: bool = True,
     encoder: Annotated[str | None, either("NAME", "the method's")] = None,
     dim: Annotated[int | None, either("INT", "the method's")] = None,
@@ -28,34 +28,47 @@ def train(
     seed: int = 0,
     device: Annotated[str, arg(metavar="NAME")] = "cpu",
 ) -> None:
-    """Train a method on images, into a folder: config.json, metrics.jsonl, a checkpoint.
+    """Train a method on images or points, into a folder: config.json, metrics.jsonl, a checkpoint.
 
-    Collapse is watched for and warned of. Ctrl-C stops after the step under way and leaves a whole
-    checkpoint, from which --resume goes on as if nothing had happened.
+    Images are for methods that learn codes, whose collapse is watched for and warned of; points
+    are for energies of densities, whose exact NLL is recorded in the plane. Ctrl-C stops after the
+    step under way and leaves a whole checkpoint, from which --resume goes on as if nothing had
+    happened.
 
     Args:
-        method: one with a star in `ebmlab methods`, such as simclr or vae.
-        data: digits, mnist, fashion-mnist or cifar10, in EBMLAB_DATA or (not cifar10) downloaded.
-        epochs: visits of each image.
-        batch_size: images in a step.
+        method: one with a star in `ebmlab methods`, such as simclr, vae or denoising_score.
+        data: digits, mnist, fashion-mnist or cifar10, in EBMLAB_DATA or (not cifar10) downloaded;
+            for densities eight-gaussians, two-moons, checkerboard, spirals, pinwheel, rings,
+            grid-gaussians, or digits as vectors of 64 pixels.
+        epochs: visits of each image or point.
+        batch_size: images or points in a step.
         lr: step size of AdamW at the start.
         decay: let it fall to 0 along a cosine.
         encoder: mlp, conv, resnet18, resnet50, vit-tiny or vit-small, where the method takes one.
         dim: length of the codes compared or decoded, or the number of clusters or atoms.
-        limit: images at most, to train on and held out.
+        limit: images or points at most, to train on and held out.
         out: the run's folder.
         resume: go on with the run in that folder, with the same arguments or with more epochs.
-        seed: of weights, order and views.
+        seed: of weights, order, views and noise.
         device: where to compute: cpu, cuda, …
     """
-    from ebmlab.runs import Config, preset_of
+    from ebmlab.runs import configured
     from ebmlab.runs import train as trained
 
-    preset = preset_of(method)
-    encoder = preset.encoder if encoder is None else encoder
-    dim = preset.dim if dim is None else dim
-    config = Config(method, data, epochs, batch_size, lr, decay, encoder, dim, limit, seed, device)
-    run = out or Path("runs") / f"{method}-{data}"
+    config = configured(
+        method,
+        data,
+        epochs=epochs,
+        batch_size=batch_size,
+        lr=lr,
+        decay=decay,
+        encoder=encoder,
+        dim=dim,
+        limit=limit,
+        seed=seed,
+        device=device,
+    )
+    run = out or Path("runs") / f"{method}-{config.data}"
     done = trained(config, run, resume=resume)
     if done.fit is None:
         sys.stdout.write(f"{run} is complete already; --epochs asks for more\n")

@@ -7,11 +7,14 @@ classes make others of their kind, `Rings(radii=(1.0,), noise=0.3)`.
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ebmlab._checks import require_counts, require_positive
+from ebmlab._distances import squared_distances
 from ebmlab.data._random import normal, require_draw, sign, uniform
 from ebmlab.errors import ConfigurationError, ShapeError
 
@@ -34,6 +37,10 @@ __all__ = [
     "swiss_roll",
     "two_moons",
 ]
+
+
+# Points judged at a time where a density is a sum over a curve.
+_BLOCK = 4096
 
 
 class Toy(ABC):
@@ -215,33 +222,64 @@ class Pinwheel(KnownToy):
         return (-0.5 * (a.square() + b.square())).logsumexp(-1) - math.log(area)
 
 
+class _Curve(KnownToy):
+    """A curve and its mirror image through the origin, blurred by N(0, noise² I)."""
+
+    noise: float
+    # Along the curve, so that they lie closer than its blur.
+    _nodes: ClassVar[int]
+
+    def __post_init__(self) -> None:
+        require_positive("noise", self.noise)
+
+    @abstractmethod
+    def _at(self, share: Tensor) -> Tensor:
+        """The curve's points (n, 2) below which a share (n,) of its mass lies."""
+
+    def _draw(self, n: int, rng: torch.Generator) -> Tensor:
+        side = sign(n, rng)[:, None]
+        return side * self._at(uniform(n, rng)) + self.noise * normal(n, rng)
+
+    def _log_density(self, y: Tensor) -> Tensor:
+        """log of the mean of Gaussians along the curve: Gauss and Legendre's rule over √share."""
+        places, weights = np.polynomial.legendre.leggauss(self._nodes)
+        root = (torch.tensor(places, device=y.device) + 1) / 2
+        centers = self._at(root.square())
+        level = (torch.tensor(weights, device=y.device) * root).log()
+        level = (level - math.log(4 * math.pi * self.noise**2)).repeat(2)
+        parts = []
+        for part in y.reshape(-1, 2).split(_BLOCK):
+            each = [squared_distances(side, centers).double() for side in (part, -part)]
+            parts.append((level - torch.cat(each, 1) / (2 * self.noise**2)).logsumexp(1))
+        return torch.cat(parts).reshape(y.shape[:-1]).to(y)
+
+
 @dataclass(frozen=True)
-class TwoMoons(Toy):
+class TwoMoons(_Curve):
     """Two interlocking half circles of radius `radius`, blurred by N(0, noise² I)."""
 
     radius: float = 1.6
     noise: float = 0.12
+    _nodes: ClassVar[int] = 128
 
-    def _draw(self, n: int, rng: torch.Generator) -> Tensor:
-        side = sign(n, rng)[:, None]
-        half_circle = _polar(uniform(n, rng, 0.0, math.pi))
+    def _at(self, share: Tensor) -> Tensor:
+        half_circle = _polar(math.pi * share)
         # Shifted so that it interlocks with its mirror image through the origin.
-        half_circle = half_circle - torch.tensor([0.5, 0.25], device=rng.device)
-        return self.radius * side * half_circle + self.noise * normal(n, rng)
+        return self.radius * (half_circle - half_circle.new_tensor([0.5, 0.25]))
 
 
 @dataclass(frozen=True)
-class Spirals(Toy):
+class Spirals(_Curve):
     """Two Archimedean arms, r = radius·s at the angle 2π·turns·s with s² ~ U(0, 1), blurred."""
 
     radius: float = 2.5
     turns: float = 1.5
     noise: float = 0.08
+    _nodes: ClassVar[int] = 320
 
-    def _draw(self, n: int, rng: torch.Generator) -> Tensor:
-        along = uniform(n, rng).sqrt()
-        arm = _polar(2 * math.pi * self.turns * along) * (sign(n, rng) * along)[:, None]
-        return self.radius * arm + self.noise * normal(n, rng)
+    def _at(self, share: Tensor) -> Tensor:
+        along = share.sqrt()
+        return self.radius * along[:, None] * _polar(2 * math.pi * self.turns * along)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from ebmlab.metrics.density import branch_matches, conditional_nll, fit_temperat
 from ebmlab.metrics.energy_moves import ebfmi, potential_ebfmi
 from ebmlab.metrics.information import gain, information
 from ebmlab.metrics.long_run import LongRun
+from ebmlab.metrics.manifolds import precision_recall
+from ebmlab.metrics.modes import mode_weights
 from ebmlab.metrics.neighbors import knn_accuracy
 from ebmlab.metrics.nll import nll
 from ebmlab.metrics.probe import linear_probe
@@ -46,8 +48,10 @@ __all__ = [
     "mcse_std",
     "mmd",
     "mmd_test",
+    "mode_weights",
     "nll",
     "potential_ebfmi",
+    "precision_recall",
     "rankme",
     "rhat",
     "summary",

@@ -6,11 +6,13 @@ from ebmlab.partition.evidence import annealed_evidence, evidence
 from ebmlab.partition.grids import gauss_legendre, quadrature, trapezoid
 from ebmlab.partition.machines import RBMPath
 from ebmlab.partition.populations import smc
+from ebmlab.partition.sandwich import Sandwich, sandwich
 from ebmlab.partition.states import enumerate_states, rbm_log_z
 
 __all__ = [
     "Estimate",
     "RBMPath",
+    "Sandwich",
     "ais",
     "annealed_evidence",
     "enumerate_states",
@@ -19,6 +21,7 @@ __all__ = [
     "quadrature",
     "rbm_log_z",
     "reverse_ais",
+    "sandwich",
     "smc",
     "trapezoid",
 ]

@@ -28,6 +28,7 @@ def sweep(
     *,
     data: Sequence[Tensor | None] | None = None,
     fps: float = 10.0,
+    back: bool = True,
     limits: tuple[float, float] | None = None,
     xlabel: str = "$a$",
     ylabel: str = "$b$",
@@ -35,7 +36,8 @@ def sweep(
     """Film landscapes one after another and back again, each above its own minimum, on one scale.
 
     Each frame has a landscape, all of one window, a title, and points (n, 2) of data or None. The
-    path ends in .gif and is returned. Other arguments and errors are those of `animate`.
+    path ends in .gif and is returned. Where it does not go `back`, as in the film of a training
+    run, the last landscape stays for a second. Other arguments and errors are those of `animate`.
 
     Raises:
         ConfigurationError: there is no landscape, titles or data are not one per frame, or the
@@ -73,5 +75,6 @@ def sweep(
     strip = np.hstack([frames[0], frames[len(frames) // 2], frames[-1]])
     palette = Image.fromarray(strip).quantize(256)
     film = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
-    save_gif(path, iter(film + film[-2:0:-1]), fps)
+    rest = film[-2:0:-1] if back else film[-1:] * round(fps)
+    save_gif(path, iter(film + rest), fps)
     return path

@@ -1,7 +1,7 @@
-"""Runs of the command line: train a method on images into a folder, evaluate it, draw it."""
+"""Runs of the command line: train a method into a folder, measure it, draw it."""
 
 from ebmlab.runs.config import Config, read_config
-from ebmlab.runs.presets import PRESETS, preset_of
+from ebmlab.runs.kinds import OFFERED, configured
 from ebmlab.runs.train import Trained, train
 
-__all__ = ["PRESETS", "Config", "Trained", "preset_of", "read_config", "train"]
+__all__ = ["OFFERED", "Config", "Trained", "configured", "read_config", "train"]

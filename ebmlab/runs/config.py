@@ -21,14 +21,14 @@ class Config:
     """All arguments of a run; its batches, weights and views follow from them.
 
     Args:
-        method, data: names of the method and of the image set.
-        epochs: visits of each training image.
-        batch_size: images in a step.
+        method, data: names of the method and of its images or points.
+        epochs: visits of each training datum.
+        batch_size: data in a step.
         lr: the first step size of AdamW.
         decay: whether step sizes fall to 0 along a cosine.
         encoder: a backbone's name; None where there is none.
         dim: length of the codes, clusters or atoms; None where they are the encoder's.
-        limit: training images at most; None takes all.
+        limit: training data at most; None takes all.
         seed: of weights, order and views.
         device: where it was started.
 

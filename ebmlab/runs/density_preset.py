@@ -55,6 +55,7 @@ class DensityPreset:
         energy: the network that is shaped.
         density: the potential of y whose exp(-u) / Z is the model, of the method's energy.
         lr: the first step size of AdamW, which falls to 0 along a cosine.
+        most: dimensions of a point at most, where the recipe takes few only; None takes any.
     """
 
     recipe: Recipe
@@ -62,6 +63,7 @@ class DensityPreset:
     energy: Callable[[Points], Energy] = _network
     density: Callable[[Energy], Potential] = _itself
     lr: float = 1e-3
+    most: int | None = None
 
     def build(self, points: Points) -> Method:
         """The method for these data, with weights from torch's generator."""

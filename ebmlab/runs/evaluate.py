@@ -1,146 +1,50 @@
-"""What a run's codes are worth, on held-out images."""
+"""How a run does on data that it was not trained on."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-from torch import Tensor
-
-from ebmlab import metrics
 from ebmlab.errors import ConfigurationError
-from ebmlab.runs.build import Built
-from ebmlab.runs.feeds import two_views
-from ebmlab.runs.image_sets import ImageSet, image_set
+from ebmlab.runs.kind import Findings
+from ebmlab.runs.kinds import kind_of
 from ebmlab.runs.restore import restore
 
-__all__ = ["EVALUATION", "Evaluation", "advice", "codes_of", "evaluate", "shown_images"]
+__all__ = ["EVALUATION", "Evaluation", "evaluate"]
 
 EVALUATION = "evaluation.json"
-NEIGHBORS, BLOCK = 20, 256
 
 
 class Evaluation(NamedTuple):
-    """What `evaluate` returns.
-
-    Attributes:
-        settings: which run, which images, how many.
-        numbers: by what they measure.
-        dimension_std: of each dimension of the codes.
-        advice: see `advice`.
-    """
+    """What `evaluate` returns: which run was judged by what, and what was found."""
 
     settings: dict[str, Any]
-    numbers: dict[str, float]
-    dimension_std: list[float]
-    advice: str | None
+    findings: Findings
 
 
 def evaluate(
     run: Path, *, data: str | None = None, limit: int | None = 10_000, device: str | None = None
 ) -> Evaluation:
-    """Measure codes on images that were not trained on, and write evaluation.json into the run.
+    """Measure a run on held-out data, and write evaluation.json into its folder.
 
     Args:
         run: the folder of `train`.
-        data: an image set; None takes the run's.
-        limit: images at most, of those with labels to learn from and of those to be judged.
+        data: a set of images or points; None takes the run's.
+        limit: data at most, of those to learn from and of those to be judged.
         device: None takes the run's.
 
     Raises:
         FileError: the folder holds no run, no checkpoint, or (to be drawn) no recorded step.
-        ConfigurationError: the images are not of the run's shape, or limit < 2.
-        DataError: the images are missing.
+        ConfigurationError: the data are not of the run's shape, or limit < 2.
+        DataError: the data are missing.
     """
     if limit is not None and limit < 2:
         raise ConfigurationError(f"limit is {limit}; it must be at least 2")
-    config, built, step = restore(run, device)
-    images = shown_images(built, data, limit)
-    train, test = (codes_of(built, part) for part in (images.images, images.test_images))
-    labels = images.labels, images.test_labels
-    k = min(NEIGHBORS, len(train))
-    std = metrics.dimension_std(test)
-    pixels = _knn(images.images.flatten(1), images.test_images.flatten(1), labels, k)
-    codes = _knn(train, test, labels, k)
-    numbers = {
-        f"kNN accuracy of codes (k = {k})": codes,
-        f"kNN accuracy of pixels (k = {k})": pixels,
-        "linear probe's accuracy": metrics.linear_probe(train, labels[0], test, labels[1]),
-        "effective rank": metrics.effective_rank(test),
-        "rankme": metrics.rankme(test),
-        "dimensions": float(test.shape[1]),
-        "dimensions' std, mean": std.mean().item(),
-        "dimensions' std, least": std.min().item(),
-        "dimensions' std, largest": std.max().item(),
-        "alignment of two views": _alignment(built, images.test_images),
-        "uniformity": metrics.uniformity(test),
-        **_score(built, images),
-    }
-    sizes = {"step": step, "train": len(train), "test": len(test)}
+    config, built, kept = restore(run, device)
+    kind = kind_of(config.method)
+    found = kind.measure(built, data, limit)
+    sizes = {"step": kept.step, "train": found.train, "test": found.test}
     settings = {"method": config.method, "data": data or config.data, **sizes}
-    result = Evaluation(settings, numbers, std.tolist(), advice(codes, pixels, config.epochs))
-    text = json.dumps(result._asdict(), indent=2, ensure_ascii=False)
+    whole = {"settings": settings, "numbers": found.numbers, **found.lists}
+    text = json.dumps({**whole, "advice": found.advice}, indent=2, ensure_ascii=False)
     (run / EVALUATION).write_text(text + "\n", encoding="utf-8")
-    return result
-
-
-def advice(codes: float, pixels: float, epochs: int) -> str | None:
-    """What to try after so many epochs where kNN does better on pixels than on codes.
-
-    Example:
-        >>> advice(0.98, 0.975, epochs=20)
-        >>> print(advice(0.953, 0.975, epochs=5))
-        kNN does better on pixels (0.975) than on these codes (0.953): train for more than 5 epochs
-        (--resume --epochs …), with another encoder, or by another method
-    """
-    if codes >= pixels:
-        return None
-    return (
-        f"kNN does better on pixels ({pixels:.3f}) than on these codes ({codes:.3f}): train for "
-        f"more than {epochs} epochs (--resume --epochs …), with another encoder, or by another "
-        "method"
-    )
-
-
-def shown_images(built: Built, data: str | None, limit: int | None) -> ImageSet:
-    """The images to look at, on the run's device; raise where their shape is not the run's."""
-    images = built.images if data is None else image_set(data)
-    shape, seen = tuple(images.images.shape[1:]), tuple(built.setting.shape)
-    if shape != seen:
-        raise ConfigurationError(f"data {data} has images {shape}, but the run saw {seen}")
-    return images.limited(limit).to(built.setting.images.device)
-
-
-@torch.no_grad()
-def codes_of(built: Built, images: Tensor) -> Tensor:
-    """The codes (n, d) of images by the trained method, block by block."""
-    shown = map(built.preset.feed.shown, images.split(BLOCK))
-    return torch.cat([built.method.encode(part).flatten(1) for part in shown])
-
-
-def _knn(train: Tensor, test: Tensor, labels: tuple[Tensor, Tensor], k: int) -> float:
-    return metrics.knn_accuracy(train, labels[0], test, labels[1], k)
-
-
-def _rng(built: Built) -> torch.Generator:
-    return torch.Generator(built.setting.images.device).manual_seed(0)
-
-
-def _alignment(built: Built, images: Tensor) -> float:
-    first, second = two_views(built.setting)(images, _rng(built))
-    return metrics.alignment(codes_of(built, first), codes_of(built, second))
-
-
-@torch.no_grad()
-def _score(built: Built, images: ImageSet) -> dict[str, float]:
-    """The mean energy of held-out images, where it means something by itself."""
-    if built.preset.measure is None:
-        return {}
-    rng, energies = _rng(built), []
-    shown = replace(built.setting, images=images.test_images, labels=images.test_labels)
-    rows = torch.arange(len(shown.images), device=shown.images.device)
-    for part in rows.split(BLOCK):
-        x, y = built.preset.feed.draw(shown, part, rng)
-        energies.append(built.method.energy(x, y, rng=rng))
-    return {built.preset.measure: torch.cat(energies).double().mean().item()}
+    return Evaluation(settings, found)

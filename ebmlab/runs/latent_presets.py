@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ebmlab import methods
 from ebmlab.energies import GaussianNLL, SquaredDistance, kmeans_plus_plus
 from ebmlab.networks import MLP, GaussianHead
-from ebmlab.runs.feeds import HALVES, IMAGES, NUMBERED, VECTORS
+from ebmlab.runs._images.feeds import HALVES, IMAGES, NUMBERED, VECTORS
 from ebmlab.runs.preset import Preset, Setting
 
 __all__ = ["LATENT_PRESETS"]

@@ -1,6 +1,7 @@
 """In which order images are visited: a function of the step, so that a run can go on anywhere."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -37,5 +38,11 @@ class Order:
     def rows(self, step: int) -> Tensor:
         """Which images step `step` sees, the first being 0: (batch,), on the CPU."""
         epoch, batch = divmod(step, self.epoch)
-        order = torch.randperm(self.n, generator=stream(self.seed, epoch, rank=0))
+        order = _order(self.n, self.seed, epoch)
         return order[batch * self.batch_size : (batch + 1) * self.batch_size]
+
+
+# A step must not shuffle all data anew.
+@lru_cache(maxsize=2)
+def _order(n: int, seed: int, epoch: int) -> Tensor:
+    return torch.randperm(n, generator=stream(seed, epoch, rank=0))

@@ -4,12 +4,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from ebmlab.errors import ConfigurationError, FileError
-from ebmlab.metrics import Collapse
-from ebmlab.runs.build import Batches, Built, build
+from ebmlab.runs.build import Batches, build
 from ebmlab.runs.config import CONFIG, Config, read_config, require_same, write_config
+from ebmlab.runs.follow import Follow, frames_of
 from ebmlab.runs.interrupt import noticed
+from ebmlab.runs.kind import Built
+from ebmlab.runs.kinds import kind_of
 from ebmlab.training import falling_cosine, fit, load, save, settle
 from ebmlab.training.fit import Fit
 from ebmlab.training.record import RECORD
@@ -47,32 +50,40 @@ def train(config: Config, out: Path, *, resume: bool = False, every: int | None 
         config: what to train.
         out: the folder, made where it is missing.
         resume: go on with the run in that folder.
-        every: steps from one record to the next; None records 10 times an epoch, or every
-            5 steps where epochs are short.
+        every: steps from one record to the next; None: as often as the kind of run asks for.
 
     Raises:
         ConfigurationError: the folder holds a run and `resume` is not set, or another run than
             is asked for; or something does not fit.
         FileError: the folder cannot be written, there is no run to go on with, or its checkpoint
             is damaged.
-        DataError: the images are missing.
+        DataError: the data are missing.
     """
-    built = build(config)
-    method, steps = built.method, config.epochs * built.order.epoch
-    rng = torch.Generator(built.setting.rng.device).manual_seed(config.seed)
+    built, kind = build(config), kind_of(config.method)
+    method, epoch = built.method, built.order.epoch
+    steps, every = config.epochs * epoch, every or kind.every(built)
+    rng = torch.Generator(built.device).manual_seed(config.seed)
     optimizer = _optimizer(built, config)
-    start = _resumed(out, config, built, optimizer, rng) if resume else _begun(out, config)
+    start, frames = 0, {}
+    if resume:
+        start, frames = _resumed(out, config, built, optimizer, rng)
+    else:
+        _begun(out, config)
     if start >= steps:
         return Trained(built, None, complete=True)
-    epoch = built.order.epoch
+    follow = Follow(kind, built, frames, steps=steps, every=every)
     with noticed() as pressed:
-        if built.preset.settles and start == 0:
+        if start == 0:
+            follow.at(0)
+        if kind.settles(built) and start == 0:
             settle(method, Batches(built), commits=epoch, rng=rng, batch_size=config.batch_size)
 
         def after(step: int) -> bool:
             stop = pressed()
+            follow.at(step, last=stop)
             if stop or step == steps or step % min(epoch, KEEP) == 0:
-                save(out / CHECKPOINT, method, optimizer, rngs={"rng": rng}, step=step)
+                more = follow.extra()
+                save(out / CHECKPOINT, method, optimizer, rngs={"rng": rng}, step=step, extra=more)
             return stop
 
         result = fit(
@@ -85,8 +96,8 @@ def train(config: Config, out: Path, *, resume: bool = False, every: int | None 
             schedule=falling_cosine if config.decay else None,
             out=out,
             title=f"{config.method} on {config.data}",
-            every=every or max(5, epoch // 10),
-            watch=Collapse(),
+            every=every,
+            watch=follow,
             start=start,
             after=after,
         )
@@ -98,7 +109,7 @@ def _optimizer(built: Built, config: Config) -> torch.optim.Optimizer | None:
     return torch.optim.AdamW(trained, lr=config.lr, weight_decay=0.0) if trained else None
 
 
-def _begun(out: Path, config: Config) -> int:
+def _begun(out: Path, config: Config) -> None:
     # A run that failed at its first step left nothing that could be lost.
     left = [path for path in (out / CHECKPOINT, out / RECORD) if path.exists()]
     if (out / CONFIG).exists() and any(path.stat().st_size for path in left):
@@ -110,7 +121,6 @@ def _begun(out: Path, config: Config) -> int:
         write_config(out, config)
     except OSError as error:
         raise FileError(f"{out} cannot hold a run ({error.strerror}); choose another") from error
-    return 0
 
 
 def _resumed(
@@ -119,14 +129,15 @@ def _resumed(
     built: Built,
     optimizer: torch.optim.Optimizer | None,
     rng: torch.Generator,
-) -> int:
-    """Restore what the folder holds; its steps done."""
+) -> tuple[int, dict[int, Tensor]]:
+    """Restore what the folder holds; its steps done, and the frames of its film."""
     require_same(out, read_config(out), config)
-    start = 0
+    start, frames = 0, {}
     if (out / CHECKPOINT).exists():
-        start = load(out / CHECKPOINT, built.method, optimizer, rngs={"rng": rng}).step
+        restored = load(out / CHECKPOINT, built.method, optimizer, rngs={"rng": rng})
+        start, frames = restored.step, frames_of(restored)
     for group in optimizer.param_groups if optimizer is not None else ():
         # What was saved is the step size of that moment, which the schedule had lowered.
         group["lr"] = config.lr
     write_config(out, config)
-    return start
+    return start, frames

@@ -8,8 +8,8 @@ import torch
 from ebmlab import methods
 from ebmlab.inference import Enumerate
 from ebmlab.networks import MLP, Choice, Expander
-from ebmlab.runs.encoders import patch_of
-from ebmlab.runs.feeds import CROPS, PAIR, PATCHES, SUPPORTED, TEACHER_CROPS, TURNED
+from ebmlab.runs._images.encoders import patch_of
+from ebmlab.runs._images.feeds import CROPS, PAIR, PATCHES, SUPPORTED, TEACHER_CROPS, TURNED
 from ebmlab.runs.preset import Preset, Setting
 
 __all__ = ["VIEW_PRESETS"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_counts, require_positive
+from ebmlab._checks import require_counts, require_generator, require_positive
 from ebmlab._precise import precise
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, DtypeError, NonFiniteError
@@ -43,12 +43,56 @@ class Landscape:
             >>> flat.density()[0]
             tensor([0.2500, 0.2500, 0.2500])
         """
+        logits, log_mass = self._above(temperature)
+        return (logits - log_mass).exp().to(precise(self.energy))
+
+    def log_z(self, temperature: float = 1.0) -> Tensor:
+        """log ∫∫ exp(-E/T) da db over the window, by the same rule; raises as `density`.
+
+        Example:
+            >>> flat = landscape(lambda y: 0 * y.sum(-1), Plane.xy(), lo=0.0, hi=2.0, resolution=3)
+            >>> flat.log_z().exp()
+            tensor(4., dtype=torch.float64)
+        """
+        log_mass = self._above(temperature)[1]
+        return log_mass - self.energy.min().double() / temperature
+
+    def _above(self, temperature: float) -> tuple[Tensor, Tensor]:
+        """-(E - min E) / T, and the log of the integral of its exponential; float64."""
         require_positive("temperature", temperature)
         self._require_energies()
-        energy = precise(self.energy)
+        energy = self.energy.double()
         logits = -(energy - energy.min()) / temperature
         weights = _log_trapezoid(self.b)[:, None] + _log_trapezoid(self.a)
-        return (logits - (logits + weights.to(logits.dtype)).flatten().logsumexp(0)).exp()
+        return logits, (logits + weights.double()).flatten().logsumexp(0)
+
+    def sample(self, n: int, rng: torch.Generator, temperature: float = 1.0) -> Tensor:
+        """Independent draws (n, *event) of `density`: a point of the grid, and evenly around it.
+
+        Without chains, and exact but for the grid: choose it finer than what the energy shows.
+
+        Args:
+            n: how many.
+            rng: a generator on the landscape's device.
+            temperature: T of exp(-E/T).
+
+        Raises:
+            NonFiniteError: an energy is NaN or -∞, or none is finite.
+            ConfigurationError: n < 1, or there is no rng.
+
+        Example:
+            >>> square = landscape(lambda y: 0 * y.sum(-1), Plane.xy(), lo=0.0, hi=1.0)
+            >>> draws = square.sample(1000, torch.Generator().manual_seed(0))
+            >>> draws.shape, bool(((draws >= 0) & (draws <= 1)).all())
+            (torch.Size([1000, 2]), True)
+        """
+        require_counts(n=n)
+        rng = require_generator(rng, "sample", self.a.device)
+        weights = (_log_trapezoid(self.b)[:, None] + _log_trapezoid(self.a)).exp()
+        mass = weights.double().flatten() * self.density(temperature).flatten()
+        index = torch.multinomial(mass, n, replacement=True, generator=rng)
+        a = _spread(self.a, index % len(self.a), rng)
+        return self.plane.points(a, _spread(self.b, index // len(self.a), rng))
 
     def minimum(self) -> tuple[Tensor, Tensor]:
         """The grid's point of least energy (*event), and its energy; raises as `density`.
@@ -76,6 +120,13 @@ def _log_trapezoid(grid: Tensor) -> Tensor:
     weights = (grid[1] - grid[0]).log().repeat(len(grid))
     weights[[0, -1]] -= math.log(2)
     return weights
+
+
+def _spread(grid: Tensor, index: Tensor, rng: torch.Generator) -> Tensor:
+    """Points drawn evenly from the cells around those of a grid; those at its ends are halved."""
+    step, noise = grid[1] - grid[0], torch.rand(index.shape, generator=rng, device=grid.device)
+    moved = grid[index] + step * (noise.to(grid.dtype) - 0.5)
+    return grid[-1] - (grid[-1] - (grid[0] + (moved - grid[0]).abs())).abs()
 
 
 def _pair(name: str, value: float | tuple[float, float]) -> tuple[float, float]:

@@ -1,10 +1,33 @@
 import pytest
 from cli_support import TINY, ebmlab
 
+# A run of each kind.
+KINDS = [("pca",), ("denoising_score", "--data", "two-moons")]
+both_kinds = pytest.mark.parametrize("method", KINDS, ids=lambda method: method[0])
+
 WRONG = {
     "unknown method": (("train", "xx"), "method is 'xx'; there are autoencoder, barlow_twins"),
     "misspelt method": (("train", "SimCLRR"), "method is 'SimCLRR'; did you mean simclr?"),
-    "method of other data": (("train", "ellipse"), "ellipse is not a method of plain images"),
+    "method of other data": (("train", "ellipse"), "neither plain images nor points"),
+    "points for a method of images": (
+        ("train", "simclr", "--data", "two-moons"),
+        "simclr learns images, and two-moons are points: choose --data digits, mnist",
+    ),
+    "images for a density": (
+        ("train", "denoising_score", "--data", "mnist"),
+        "denoising_score learns points, and mnist are images: choose --data eight-gaussians",
+    ),
+    "encoder for a density": (
+        ("train", "denoising_score", "--encoder", "conv"),
+        "denoising_score shapes an energy of the points themselves; leave --encoder out",
+    ),
+    "dim for a density": (("train", "denoising_score", "--dim", "3"), "leave --dim out"),
+    "misspelt points": (
+        ("train", "denoising_score", "--data", "eight_gaussians"),
+        "did you mean eight-gaussians",
+    ),
+    "too few points": (("train", "denoising_score", "--limit", "2"), "limit is 2; a plane takes"),
+    "no points": (("train", "denoising_score", "--limit", "0"), "limit is 0; it must be at least"),
     "unknown data": (("train", "simclr", "--data", "xx"), "there are digits, mnist"),
     "misspelt data": (("train", "simclr", "--data", "mnits"), "did you mean mnist?"),
     "unknown encoder": (("train", "simclr", "--encoder", "xx"), "there are mlp, conv"),
@@ -66,27 +89,31 @@ def test_a_damaged_config_is_named(tmp_path, monkeypatch):
     assert "is not the config of a run" in ebmlab(monkeypatch, "evaluate", tmp_path)
 
 
-def test_a_run_without_a_checkpoint_is_named(tmp_path, monkeypatch):
-    assert ebmlab(monkeypatch, "train", "pca", *TINY, "--out", tmp_path) == 0
+@both_kinds
+def test_a_run_without_a_checkpoint_is_named(tmp_path, monkeypatch, method):
+    assert ebmlab(monkeypatch, "train", *method, *TINY, "--out", tmp_path) == 0
     (tmp_path / "checkpoint.safetensors").unlink()
     assert "has no checkpoint yet" in ebmlab(monkeypatch, "evaluate", tmp_path)
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path, monkeypatch):
+@both_kinds
+def test_a_folder_that_cannot_be_made_is_named(tmp_path, monkeypatch, method):
     (tmp_path / "file").touch()
-    said = ebmlab(monkeypatch, "train", "pca", *TINY, "--out", tmp_path / "file")
+    said = ebmlab(monkeypatch, "train", *method, *TINY, "--out", tmp_path / "file")
     assert said == f"ebmlab: {tmp_path / 'file'} cannot hold a run (File exists); choose another"
 
 
-def test_a_file_that_cannot_be_written_is_named(tmp_path, monkeypatch):
-    assert ebmlab(monkeypatch, "train", "pca", *TINY, "--out", tmp_path) == 0
+@both_kinds
+def test_a_file_that_cannot_be_written_is_named(tmp_path, monkeypatch, method):
+    assert ebmlab(monkeypatch, "train", *method, *TINY, "--out", tmp_path) == 0
     (tmp_path / "evaluation.json").mkdir()
     said = ebmlab(monkeypatch, "evaluate", tmp_path)
     assert said == f"ebmlab: {tmp_path / 'evaluation.json'}: Is a directory"
 
 
-def test_a_run_without_a_step_is_not_drawn(tmp_path, monkeypatch):
-    assert ebmlab(monkeypatch, "train", "pca", *TINY, "--out", tmp_path) == 0
+@both_kinds
+def test_a_run_without_a_step_is_not_drawn(tmp_path, monkeypatch, method):
+    assert ebmlab(monkeypatch, "train", *method, *TINY, "--out", tmp_path) == 0
     (tmp_path / "metrics.jsonl").write_text("")
     assert "metrics.jsonl holds no step" in ebmlab(monkeypatch, "plot", tmp_path)
     assert not list(tmp_path.glob("*.png"))

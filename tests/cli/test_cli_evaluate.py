@@ -1,4 +1,3 @@
-import importlib
 import json
 import math
 
@@ -6,12 +5,10 @@ import pytest
 import torch
 from cli_support import TINY, ebmlab
 
-from ebmlab.runs import PRESETS
-from ebmlab.runs.image_sets import image_set
+from ebmlab.runs._images import numbers as evaluation
+from ebmlab.runs._images.image_sets import image_set
+from ebmlab.runs.presets import PRESETS
 from ebmlab.runs.restore import restore
-
-# The function of the same name hides the module.
-evaluation = importlib.import_module("ebmlab.runs.evaluate")
 
 
 @pytest.mark.parametrize("method", PRESETS)
@@ -92,7 +89,7 @@ def test_images_of_another_shape_are_refused(tmp_path, monkeypatch):
     assert ebmlab(monkeypatch, "train", "pca", *TINY, "--out", tmp_path) == 0
     larger = image_set("digits")
     wide = larger._replace(images=torch.zeros(9, 1, 28, 28))
-    monkeypatch.setattr("ebmlab.runs.evaluate.image_set", lambda name: wide)
+    monkeypatch.setattr("ebmlab.runs._images.numbers.image_set", lambda name: wide)
     said = ebmlab(monkeypatch, "evaluate", tmp_path, "--data", "mnist")
     assert "images (1, 28, 28), but the run saw (1, 8, 8)" in said
 

@@ -60,6 +60,8 @@ def weights(run):
         ("kmeans", {"encoder": None}),
         ("jepa", {"dim": 4}),
         ("masked_autoencoder", {"encoder": None}),
+        ("denoising_score", {"data": "two-moons", "encoder": None, "dim": None}),
+        ("noise_contrastive", {"data": "digits", "encoder": None, "dim": None}),
     ],
 )
 def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(tmp_path, monkeypatch, method, changes):
@@ -149,7 +151,8 @@ def test_step_sizes_go_on_from_the_first_one_and_not_from_the_lowered_one(tmp_pa
 
 @pytest.mark.filterwarnings("default")
 def test_collapse_is_warned_of_in_one_line(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(RUN, "Collapse", lambda: Collapse(spread=2.0, patience=1))
+    watch = Collapse(spread=2.0, patience=1)
+    monkeypatch.setattr("ebmlab.runs._images.kind.Collapse", lambda: watch)
     assert ebmlab(monkeypatch, "train", "autoencoder", *TINY, "--out", tmp_path) == 0
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert line.startswith("ebmlab: warning: codes are one constant vector")

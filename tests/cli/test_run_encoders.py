@@ -9,7 +9,7 @@ from ebmlab.energies import SquaredDistance
 from ebmlab.networks import ViT
 from ebmlab.objectives import Contractive
 from ebmlab.runs import Config, train
-from ebmlab.runs.encoders import ENCODERS, encoder
+from ebmlab.runs._images.encoders import ENCODERS, encoder
 
 
 @pytest.mark.parametrize(("channels", "size"), [(1, 8), (1, 28), (3, 96)])

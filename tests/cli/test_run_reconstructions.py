@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from ebmlab.runs import Config
+from ebmlab.runs._images.reconstructions import reconstructed
 from ebmlab.runs.build import build
-from ebmlab.runs.reconstructions import reconstructed
 
 
 def built(method, encoder=None):

@@ -11,7 +11,8 @@ from cli_support import ebmlab
 from ebmlab import methods
 from ebmlab.cli.cards import described, markdown
 from ebmlab.methods.cards import card, card_of, is_recipe
-from ebmlab.runs import PRESETS
+from ebmlab.runs import OFFERED
+from ebmlab.runs.kinds import KINDS
 
 CARDS = {name: card_of(getattr(methods, name)) for name in methods.__all__}
 
@@ -59,9 +60,12 @@ def test_a_new_recipe_is_found_by_its_card_alone(monkeypatch):
 
 
 def test_presets_are_of_methods_and_named_by_their_recipes():
-    assert set(PRESETS) < set(CARDS)
-    assert all(preset.recipe is getattr(methods, name) for name, preset in PRESETS.items())
-    assert list(PRESETS) == sorted(PRESETS)
+    assert set(OFFERED) < set(CARDS)
+    assert list(OFFERED) == sorted(OFFERED)
+    for name, kind in OFFERED.items():
+        assert kind.presets[name].recipe is getattr(methods, name)
+        # A method is of one kind.
+        assert [other for other in KINDS if name in other.presets] == [kind]
 
 
 def test_readme_has_the_table_of_the_cards(monkeypatch, capsys):
@@ -87,7 +91,7 @@ def test_the_table_is_aligned_and_marks_what_train_offers(monkeypatch, capsys):
     for name, k in rows.items():
         cells = [line[a:b].strip() for line in lines[k : k + 2] for a, b in spans]
         assert cells == list(CARDS[name])
-        assert lines[k].startswith("*") == (name in PRESETS)
+        assert lines[k].startswith("*") == (name in OFFERED)
 
 
 @pytest.mark.parametrize("name", methods.__all__)

@@ -1,8 +1,14 @@
 """Which side of log Z an estimate is on: forward below, reverse above, in the mean."""
 
+import math
+
 import pytest
 from partition_support import MAKERS, repeated, target
+from problems import f64, generator
 from scipy import stats
+
+from ebmlab.errors import ConfigurationError
+from ebmlab.partition import Estimate, Sandwich, sandwich
 
 RUNS = 400
 STEPS = {"gaussian": 6, "mixture": 8, "ellipse": 4, "machine": 8}
@@ -36,3 +42,41 @@ def test_more_temperatures_close_the_gap(name):
     ]
     assert gaps[0] < 4 * gaps[1] < 0
     assert gaps[2] > 4 * gaps[3] > 0
+
+
+@pytest.mark.parametrize("name", ["gaussian", "machine"])
+def test_a_sandwich_is_both_ways_and_its_interval_holds_log_z(name):
+    case = target(name)
+    draws = case.draw(RUNS, generator(1))
+    both = sandwich(
+        case.u,
+        draws,
+        case.start,
+        case.kernel,
+        times=case.times(4),
+        rng=generator(2),
+        **case.options,
+    )
+    assert (both.lower.bound, both.upper.bound) == ("lower", "upper")
+    assert len(both.lower.log_weights) == len(both.upper.log_weights) == RUNS
+    assert both.gap == both.upper.log_z - both.lower.log_z
+    low, high = both.interval(0.9)
+    assert low < case.log_z < high
+    assert float(both.lower.log_z - low) == pytest.approx(math.log(20))
+    assert float(high - both.upper.log_z) == pytest.approx(math.log(20))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_markov_s_bound_holds_for_single_weights_and_without_slack_it_would_not(seed):
+    case = target("gaussian")
+    weights = case.forward(4000, seed, 1).log_weights
+    above = (weights > case.log_z + 1).double().mean()
+    # P <= e⁻¹; five standard errors of 4000 are 0.04.
+    assert above < math.exp(-1) + 0.04
+    assert (weights > case.log_z).double().mean() > 0.01
+
+
+def test_a_confidence_of_one_is_refused():
+    both = Estimate.exact(f64(1.0))
+    with pytest.raises(ConfigurationError, match="confidence is 1"):
+        Sandwich(both, both).interval(1)

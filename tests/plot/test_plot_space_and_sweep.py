@@ -51,6 +51,18 @@ def test_sweep_films_each_landscape_there_and_back(tmp_path):
         assert (abs(frames[a] - frames[b]) > 60).any(-1).mean() > 0.02
 
 
+def test_a_sweep_that_does_not_go_back_ends_with_the_last_for_a_second(tmp_path):
+    path = plot.sweep(rings(0.5, 1.0, 2.0), list("abc"), tmp_path / "film.gif", fps=5, back=False)
+    with Image.open(path) as film:
+        shown = []
+        for k in range(film.n_frames):
+            film.seek(k)
+            shown.append(film.info["duration"])
+    # Equal frames may be one that stays longer.
+    assert shown[:2] == [200, 200]
+    assert sum(shown[2:]) == 1200
+
+
 def test_sweep_refuses_what_does_not_fit(tmp_path):
     fields = rings(1.0)
     with pytest.raises(ConfigurationError, match=r"ends in \.gif"):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ebmlab.data.views import Masked, MultiCrop, Pair, QuarterTurn, dino, grey_images, simclr, swav
-from ebmlab.runs.encoders import patch_of
+from ebmlab.runs._images.encoders import patch_of
 from ebmlab.runs.preset import Feed, Setting
 from ebmlab.types import Tree
 

@@ -9,14 +9,14 @@ from ebmlab.energies import Completion
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.networks import MaskedAutoencoder
 from ebmlab.networks._backbones.patches import assembled, hidden_patches
-from ebmlab.runs.build import Built
+from ebmlab.runs._images.run import ImageRun
 from ebmlab.types import Tree
 
 __all__ = ["reconstructed"]
 
 
 @torch.no_grad()
-def reconstructed(built: Built, images: Tensor) -> dict[str, Tensor]:
+def reconstructed(built: ImageRun, images: Tensor) -> dict[str, Tensor]:
     """Rows of images by name: what was shown, and what became of it; empty where nothing does."""
     rng = torch.Generator(images.device).manual_seed(0)
     rows = torch.arange(len(images), device=images.device)

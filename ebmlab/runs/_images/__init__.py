@@ -1,0 +1,1 @@
+"""Runs on images: their sets, backbones, how methods see them, what is measured and drawn."""

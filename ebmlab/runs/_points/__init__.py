@@ -1,0 +1,1 @@
+"""Runs on points: their sets, how energies of them are trained, what is measured and drawn."""

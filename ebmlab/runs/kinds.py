@@ -1,0 +1,95 @@
+"""The kinds of runs there are, and which one a method is of."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ebmlab import methods
+from ebmlab._checks import require_counts
+from ebmlab.errors import ConfigurationError
+from ebmlab.runs._images.kind import Images
+from ebmlab.runs._points.kind import Densities
+from ebmlab.runs.config import Config
+from ebmlab.runs.densities import DENSITIES
+from ebmlab.runs.kind import Kind
+from ebmlab.runs.names import named
+from ebmlab.runs.presets import PRESETS
+
+__all__ = ["KINDS", "OFFERED", "configured", "kind_of", "require_fit"]
+
+KINDS: tuple[Kind[Any, Any], ...] = (Images(PRESETS), Densities(DENSITIES))
+OFFERED: Mapping[str, Kind[Any, Any]] = dict(
+    sorted(((name, kind) for kind in KINDS for name in kind.presets), key=lambda pair: pair[0])
+)
+
+
+def kind_of(method: str) -> Kind[Any, Any]:
+    """What runs of this method are.
+
+    Raises:
+        ConfigurationError: there is no such method, or `train` does not offer it.
+    """
+    if method in methods.__all__ and method not in OFFERED:
+        raise ConfigurationError(
+            f"{method} learns neither plain images nor points: call ebmlab.methods.{method} and "
+            f"ebmlab.fit with parts of your own; train offers {', '.join(OFFERED)}"
+        )
+    return named("method", method, OFFERED)
+
+
+def require_fit(method: str, data: str) -> None:
+    """Raise where a method learns data of another kind than these, or there are no such data."""
+    kind = kind_of(method)
+    if data in kind.sets:
+        return
+    for other in KINDS:
+        if data in other.sets:
+            raise ConfigurationError(
+                f"{method} learns {kind.noun}, and {data} are {other.noun}: choose --data "
+                f"{', '.join(kind.sets)}; or a method of {other.noun}, such as "
+                f"{' or '.join(list(other.presets)[:3])}"
+            )
+    named("data", data, {name: None for each in (kind, *KINDS) for name in each.sets})
+
+
+def configured(
+    method: str,
+    data: str | None = None,
+    *,
+    epochs: int | None = None,
+    batch_size: int = 128,
+    lr: float | None = None,
+    decay: bool = True,
+    encoder: str | None = None,
+    dim: int | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+) -> Config:
+    """The config of a run, where None is what is usual for the method and its data.
+
+    Raises:
+        ConfigurationError: as in `Config`, `kind_of` and `require_fit`.
+        DataError: the data are missing.
+
+    Example:
+        >>> configured("vae").encoder, configured("denoising_score").data
+        ('mlp', 'eight-gaussians')
+    """
+    kind = kind_of(method)
+    data = next(iter(kind.sets)) if data is None else data
+    require_fit(method, data)
+    require_counts(batch_size=batch_size, **({} if limit is None else {"limit": limit}))
+    usual = kind.usual(method, data, batch_size, limit)
+    return Config(
+        method,
+        data,
+        usual.epochs if epochs is None else epochs,
+        batch_size,
+        usual.lr if lr is None else lr,
+        decay,
+        usual.encoder if encoder is None else encoder,
+        usual.dim if dim is None else dim,
+        limit,
+        seed,
+        device,
+    )
