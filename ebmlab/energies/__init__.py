@@ -12,9 +12,11 @@ from ebmlab.energies._densities.density import Density
 from ebmlab.energies._densities.gaussians import Gaussian, GaussianMixture, Uniform
 from ebmlab.energies._densities.shapes import Banana, DoubleWell, Funnel, Ring
 from ebmlab.energies._discrete.bernoulli import Bernoulli
+from ebmlab.energies._discrete.bipartite import JointRBM
+from ebmlab.energies._discrete.deep import DeepBoltzmann
 from ebmlab.energies._discrete.hopfield import Hopfield, ModernHopfield
 from ebmlab.energies._discrete.lattices import Ising, Potts
-from ebmlab.energies._discrete.rbm import RBM, JointRBM
+from ebmlab.energies._discrete.rbm import RBM, GaussianRBM
 from ebmlab.energies.clusters import Clusters, kmeans_plus_plus
 from ebmlab.energies.completion import Completion, PatchError
 from ebmlab.energies.components import Components
@@ -40,12 +42,14 @@ __all__ = [
     "ConvNet",
     "Cosine",
     "CrossEntropy",
+    "DeepBoltzmann",
     "Density",
     "DoubleWell",
     "Funnel",
     "Gaussian",
     "GaussianMixture",
     "GaussianNLL",
+    "GaussianRBM",
     "Hopfield",
     "Ising",
     "JointEmbedding",
