@@ -211,3 +211,7 @@ class Conditionals(Protocol):
         A pure function of tensors that leaves exp(-u) invariant.
         """
         ...
+
+    def energies(self, u: Potential, state: GibbsState) -> Tensor:
+        """u at the chains (chains,), with its graph in whatever u depends on."""
+        ...

@@ -12,6 +12,7 @@ from ebmlab.negatives.coupling import batch_norm
 from ebmlab.negatives.health import health
 from ebmlab.protocols import Draw, Negatives, Sampler
 from ebmlab.samplers import run
+from ebmlab.samplers.kernel import as_kernel
 from ebmlab.types import Rng, Tree
 
 __all__ = ["FromData", "chains"]
@@ -69,4 +70,8 @@ def chains(
     end = chain.state.y.detach().to(start.dtype)
     metrics = {"acceptance": chain.acceptance.mean(), **health(y, start, end)}
     metrics["batch_norm"] = coupled
-    return Draw(energy(x, end, rng=rng)[:, None], metrics), end
+    kernel = as_kernel(sampler)
+    # What random energies draw here is their own again; a state in another precision is no y.
+    plain = not energy.stochastic and chain.state.y.dtype == start.dtype
+    e_neg = kernel.energies(u, chain.state) if plain else energy(x, end, rng=rng)
+    return Draw(e_neg[:, None], metrics), end

@@ -90,6 +90,9 @@ class _Between(Layers):
         bias = torch.lerp(self.path.start.logits, self.path.rbm.visible_bias, self.t)
         return -(v @ bias) - softplus(self.t * fields).sum(-1)
 
+    def linked(self, v: Tensor, fields: Tensor) -> Tensor:
+        return self(v)
+
     def draw_hidden(self, fields: Tensor, noise: Tensor) -> Tensor:
         return lit(self.t * fields, noise)
 

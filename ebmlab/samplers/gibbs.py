@@ -85,6 +85,10 @@ class Coloring:
             y = fresh
         return GibbsState(y, energy, fields)
 
+    def energies(self, u: Potential, state: GibbsState) -> Tensor:
+        """Those of u at y: nothing is known of them beforehand."""
+        return u(state.y)
+
 
 @dataclass(frozen=True, eq=False)
 class Gibbs(Kernel):
@@ -122,7 +126,7 @@ class Gibbs(Kernel):
     def init(self, u: Potential, y: Tensor, rng: torch.Generator) -> GibbsState:
         """Energies at the start, after a check that the conditionals are those of u."""
         state = self.conditionals.enter(u, y.detach())
-        require_finite(state.y, state.energy, state.y, "y: chain")
+        require_finite(state.y, state.energy, state.energy, "y: chain")
         return state
 
     def draw(self, state: GibbsState, rng: torch.Generator) -> tuple[Tensor, ...]:
@@ -133,3 +137,7 @@ class Gibbs(Kernel):
         """One sweep over the blocks of every chain."""
         moved = self.conditionals.sweep(u, state, noise)
         return moved, Info(torch.ones_like(moved.energy))
+
+    def energies(self, u: Potential, state: GibbsState) -> Tensor:
+        """u at the chains, with its graph, by what the conditionals know of it."""
+        return self.conditionals.energies(u, state)

@@ -42,6 +42,10 @@ class Layers(Protocol):
         """Energies (chains,) with the hidden units summed out."""
         ...
 
+    def linked(self, v: Tensor, fields: Tensor) -> Tensor:
+        """Energies (chains,) with their graph, where the fields are known already."""
+        ...
+
     def draw_hidden(self, fields: Tensor, noise: Tensor) -> Tensor:
         """Hidden units given v; the noise is uniform."""
         ...
@@ -117,6 +121,10 @@ class Bipartite(Energy):
     def fields(self, v: Tensor) -> Tensor:
         """f(v) in float32 or better, of v in any precision."""
         return precise(self.hidden_logits(v.to(self.weights.dtype)))
+
+    def linked(self, v: Tensor, fields: Tensor) -> Tensor:
+        """F(v) with its graph in the parameters; of f(v) nothing is known that saves work here."""
+        return self(None, v)
 
     def draw_hidden(self, fields: Tensor, noise: Tensor) -> Tensor:
         """1 with probability σ(f)."""
@@ -213,6 +221,10 @@ class BlockConditionals(Conditionals):
         """Hidden units, then visible ones."""
         h = self.layers.draw_hidden(state.fields, noise[0])
         return self._state(u, self.layers.draw_visible(h, noise[1]).to(state.y))
+
+    def energies(self, u: Potential, state: GibbsState) -> Tensor:
+        """u at the chains, with its graph in the machine's parameters."""
+        return self.layers.linked(state.y, state.fields) if self._owns(u) else u(state.y)
 
     def _owns(self, u: Potential) -> bool:
         """Whether u was made from the machine itself: then it needs no evaluation of its own."""

@@ -1,5 +1,7 @@
 """Restricted Boltzmann machines with binary and with Gaussian visible units."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -72,6 +74,10 @@ class RBM(Bipartite):
                 theirs.copy_(ours / temperature)
         return other
 
+    def linked(self, v: Tensor, fields: Tensor) -> Tensor:
+        """F(v) with its graph, but for the product vW, which is known."""
+        return self.summed(v, _Known.apply(fields, v, self.weights, self.hidden_bias))
+
     def require(self, v: Tensor) -> None:
         """Raise unless v holds 0 and 1 only."""
         if not torch.equal(v.square(), v):
@@ -88,6 +94,20 @@ class RBM(Bipartite):
     def draw_visible(self, h: Tensor, noise: Tensor) -> Tensor:
         """1 with probability σ(b + Wh)."""
         return lit(self.visible_logits(h.to(self.weights.dtype)), noise)
+
+
+class _Known(torch.autograd.Function):
+    """c + vW of a constant v (chains, visible), whose value is known, with its graph in W and c."""
+
+    @staticmethod
+    def forward(ctx: Any, fields: Tensor, v: Tensor, weights: Tensor, bias: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx.save_for_backward(v.to(weights.dtype))
+        return fields.view_as(fields)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[None, None, Tensor, Tensor]:
+        (v,), grad = ctx.saved_tensors, grads[0].to(ctx.saved_tensors[0].dtype)
+        return None, None, v.mT @ grad, grad.sum(0)
 
 
 class GaussianRBM(Bipartite):
