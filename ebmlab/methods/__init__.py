@@ -21,6 +21,7 @@ from ebmlab.methods.clustering import *
 from ebmlab.methods.clusters import *
 from ebmlab.methods.contrastive import *
 from ebmlab.methods.images import *
+from ebmlab.methods.machines import *
 from ebmlab.methods.manifolds import *
 from ebmlab.methods.masked import *
 from ebmlab.methods.predictive import *

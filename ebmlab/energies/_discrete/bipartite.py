@@ -130,6 +130,11 @@ class Bipartite(Energy):
         """1 with probability σ(f)."""
         return lit(fields, noise)
 
+    def encode(self, y: Tree) -> Tensor:
+        """Means of the hidden units given y (*batch, visible)."""
+        who = type(self).__name__
+        return self.hidden_logits(require_vectors("y", y, len(self.visible_bias), who)).sigmoid()
+
     def joint(self) -> "JointRBM":
         """E(v, h) with z = h, of the same parameters."""
         return JointRBM(self)
