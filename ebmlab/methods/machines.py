@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from ebmlab.energies import RBM, GaussianRBM
+from ebmlab.energies import RBM, DeepBoltzmann, GaussianRBM
 from ebmlab.losses import difference
 from ebmlab.methods.cards import card
 from ebmlab.negatives import Replay
@@ -10,7 +10,7 @@ from ebmlab.objectives import Contrastive
 from ebmlab.protocols import Method
 from ebmlab.samplers import Gibbs
 
-__all__ = ["rbm"]
+__all__ = ["deep_boltzmann", "rbm"]
 
 
 @card(
@@ -36,3 +36,30 @@ def rbm(machine: RBM | GaussianRBM, pool: Tensor, steps: int = 1, rebirth: float
     """
     chains = Replay(pool, Gibbs(machine.conditionals()), steps, rebirth)
     return Method(machine, Contrastive(difference, chains))
+
+
+@card(
+    energy="E(y, μ(y))",
+    z="odd layer summed out, top at its mean field",
+    objective="E(y, μ) - E(chains)",
+    collapse="negatives by block Gibbs",
+)
+def deep_boltzmann(
+    machine: DeepBoltzmann, pool: Tensor, steps: int = 5, sweeps: int = 10, rebirth: float = 0.0
+) -> Method:
+    """Deep Boltzmann machine of two hidden layers: mean field at the data, persistent chains.
+
+    The gradient is that of the mean-field bound on the likelihood, but for the chains' lag. Codes
+    are means of the top layer.
+
+    Args:
+        machine: with layers v, h₁, h₂.
+        pool: where chains of the even layers (v, h₂) start, (chains, visible + top).
+        steps: sweeps of each chain per step.
+        sweeps: of the mean field.
+        rebirth: as in `rbm`.
+
+    Source: Salakhutdinov, Hinton 2009.
+    """
+    chains = Replay(pool, Gibbs(machine.conditionals()), steps, rebirth)
+    return Method(machine.completed(sweeps), Contrastive(difference, chains))

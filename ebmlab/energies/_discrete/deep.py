@@ -5,12 +5,13 @@ from torch import Tensor
 
 from ebmlab._checks import require_counts
 from ebmlab._events import require_vectors
+from ebmlab.codes import Codes
 from ebmlab.energies._discrete.bipartite import BlockConditionals
 from ebmlab.energies._discrete.rbm import RBM
 from ebmlab.energy import Energy
 from ebmlab.types import Rng, Tree
 
-__all__ = ["DeepBoltzmann"]
+__all__ = ["Completed", "DeepBoltzmann"]
 
 
 class DeepBoltzmann(Energy):
@@ -65,6 +66,10 @@ class DeepBoltzmann(Energy):
         """h₁ given (v, h₂), then (v, h₂) given h₁: `Gibbs` over `deep.rbm.given()`."""
         return self.rbm.conditionals()
 
+    def completed(self, sweeps: int = 10) -> "Completed":
+        """The energy of v alone, h₂ at its mean field, of the same parameters."""
+        return Completed(self, sweeps)
+
     @torch.no_grad()
     def mean_field(self, v: Tensor, sweeps: int = 10) -> Tensor:
         """Means μ₂ of h₂ given v (*batch, visible), by updates of both layers in turn.
@@ -78,3 +83,45 @@ class DeepBoltzmann(Energy):
             middle = self.rbm.hidden_logits(self.even(v, means)).sigmoid()
             means = self.rbm.visible_logits(middle)[..., self.visible :].sigmoid()
         return means
+
+
+class Completed(Energy):
+    """E(v, μ₂(v)): a deep machine with its top layer at the mean field, for training.
+
+    Its code of y = v is (v, μ₂), its head the `rbm` of even layers, so that negatives are chains
+    over both. μ₂ is held fixed: the gradient is that of the mean-field bound
+    E(v, μ₂) - H(μ₂) >= F(v), and the value lacks the entropy H of independent units of mean μ₂.
+
+    Args:
+        deep: whose parameters it shares.
+        sweeps: of `DeepBoltzmann.mean_field`.
+
+    Example:
+        >>> completed = DeepBoltzmann(4, 3, 2).completed()
+        >>> completed.codes(None, torch.zeros(5, 4)).y[0].shape
+        torch.Size([5, 6])
+
+    Source: Salakhutdinov, Hinton 2009.
+    """
+
+    shows = ("sweeps",)
+    takes_x = False
+
+    def __init__(self, deep: DeepBoltzmann, sweeps: int = 10) -> None:
+        super().__init__()
+        require_counts(sweeps=sweeps)
+        self.deep, self.sweeps = deep, sweeps
+
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
+        return self.codes(x, y).energies()[0]
+
+    def codes(self, x: Tree, y: Tree) -> Codes:
+        """(v, μ₂) under the machine of even layers."""
+        v = require_vectors("y", y, self.deep.visible, "DeepBoltzmann")
+        even = self.deep.even(v, self.deep.mean_field(v, self.sweeps))
+        return Codes(self.deep.rbm, (x,), (even,))
+
+    def encode(self, y: Tree) -> Tensor:
+        """μ₂ (*batch, top)."""
+        v = require_vectors("y", y, self.deep.visible, "DeepBoltzmann")
+        return self.deep.mean_field(v, self.sweeps)
