@@ -39,10 +39,7 @@ def rows(device: str, quick: bool) -> Iterator[Row]:
     n, visible, hidden, batch = (400, 50, 20, 100) if quick else (10_000, 784, HIDDEN, 128)
     rng = torch.Generator(device).manual_seed(0)
     data = (torch.rand(n, visible, generator=rng, device=device) < 0.13).float()
-    contenders = {
-        "ebmlab": ours(data, hidden, batch),
-        "plain torch": by_hand(data, hidden, batch),
-    }
+    contenders = {"ebmlab": ours(data, hidden, batch), "plain torch": by_hand(data, hidden, batch)}
     case = f"PCD-1, {visible}-{hidden}, an epoch of {n:,} in batches of {batch}"
     yield from compared(TOPIC, case, "ebmlab", race(contenders, device))
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ebmlab import methods
-from ebmlab.energies import MLP, GaussianNLL, Uniform
+from ebmlab.energies import MLP, RBM, DeepBoltzmann, GaussianNLL, Uniform
 from ebmlab.errors import ShapeError
 from ebmlab.inference import Enumerate
 from ebmlab.networks import MLP as Network
@@ -98,6 +98,10 @@ def noise():
     return methods.noise_contrastive(MLP(DIM, hidden=(8,)), box)
 
 
+def bits(n):
+    return None, (normal(n, DIM, seed=1) > 0).float()
+
+
 P = {"projection": 4, "hidden": 8}
 # Recipes: name -> (method, data of n rows).
 RECIPES = {
@@ -105,6 +109,9 @@ RECIPES = {
     "barlow_twins": (lambda: methods.barlow_twins(f(), 4, **P), views),
     "byol": (lambda: methods.byol(f(), 4, **P), views),
     "contractive_autoencoder": (lambda: methods.contractive_autoencoder(f(), g(), 0.1), y),
+    "deep_boltzmann": (
+        lambda: methods.deep_boltzmann(DeepBoltzmann(DIM, 4, 3), torch.ones(16, DIM + 3)), bits
+    ),
     "deepcluster": (
         lambda: methods.deepcluster(f(), 4, memory=32, every=1, prototypes=(3, 2), **P),
         views,
@@ -152,6 +159,7 @@ RECIPES = {
     "paws": (lambda: methods.paws(f(), 4, 3, **P), supported),
     "pca": (lambda: methods.pca(DIM, 2), y),
     "psd": (lambda: methods.psd(codes(), f(5), 0.1), y),
+    "rbm": (lambda: methods.rbm(RBM(DIM, 4), torch.ones(16, DIM)), bits),
     "regression": (lambda: methods.regression(f(DIM)), pairs),
     "siamese": (lambda: methods.siamese(f()), views),
     "simclr": (lambda: methods.simclr(f(), 4, projection=4), views),
@@ -178,8 +186,8 @@ NOT_ALONE = {
 }  # fmt: skip
 # Random numbers differ between precisions: their losses are of one size, not the same.
 DRAW = {
-    "denoising_autoencoder", "denoising_score", "igebm", "iwae", "lejepa", "noise_contrastive",
-    "vae",
+    "deep_boltzmann", "denoising_autoencoder", "denoising_score", "igebm", "iwae", "lejepa",
+    "noise_contrastive", "rbm", "vae",
 }  # fmt: skip
 
 

@@ -116,7 +116,7 @@ class Bipartite(Energy):
 
     def summed(self, v: Tensor, fields: Tensor) -> Tensor:
         """F(v), where f(v) is known already."""
-        return precise(self.alone(v)) - softplus(fields).sum(-1)
+        return self.alone(v) - softplus(fields).sum(-1)
 
     def fields(self, v: Tensor) -> Tensor:
         """f(v) in float32 or better, of v in any precision."""

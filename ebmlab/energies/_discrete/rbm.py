@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ebmlab._checks import require_positive
 from ebmlab._events import require_vectors
+from ebmlab._precise import precise
 from ebmlab.energies._discrete.bipartite import Bipartite, lit, softplus
 from ebmlab.errors import ConfigurationError, NonFiniteError
 from ebmlab.types import Rng
@@ -43,7 +44,7 @@ class RBM(Bipartite):
 
     def alone(self, v: Tensor) -> Tensor:
         """-bᵀv."""
-        return -(v @ self.visible_bias)
+        return -(precise(v) * precise(self.visible_bias)).sum(-1)
 
     def hidden_logits(self, v: Tensor) -> Tensor:
         """c + vW: the log odds of each hidden unit given v (*batch, visible)."""
@@ -159,7 +160,8 @@ class GaussianRBM(Bipartite):
 
     def alone(self, v: Tensor) -> Tensor:
         """Σ (v - b)² / 2σ²."""
-        return 0.5 * ((v - self.visible_bias).square() / self.variance).sum(-1)
+        away = precise(v) - precise(self.visible_bias)
+        return 0.5 * (away.square() / precise(self.variance)).sum(-1)
 
     def hidden_logits(self, v: Tensor) -> Tensor:
         """c + (v / σ²) W: the log odds of each hidden unit given v (*batch, visible)."""
@@ -170,9 +172,9 @@ class GaussianRBM(Bipartite):
         return h @ self.weights.mT + self.visible_bias
 
     def hidden_energy(self, h: Tensor) -> Tensor:
-        """-log ∫ exp(-E(v, h)) dv, shape (*batch), with m = b + Wh:
+        """-log ∫ exp(-E(v, h)) dv = -cᵀh - Σ_i (m_i² - b_i²) / 2σ_i² - ½ Σ_i log 2πσ_i².
 
-        -cᵀh - Σ_i (m_i² - b_i²) / 2σ_i² - ½ Σ_i log 2πσ_i².
+        m = b + Wh are the means given h; shape (*batch).
         """
         h = require_vectors("h", h, self.hidden, "GaussianRBM")
         mean = self.visible_mean(h)
