@@ -55,8 +55,8 @@ def fingerprints(t: Tensor) -> Tensor:
 def keys(t: Tensor) -> Tensor:
     """A whole number for each row of (rows, *event), the same for equal rows: (rows,).
 
-    A tenth of the cost of `fingerprints`, for the rows of one tensor: Σ bits_i k_i modulo 2^64 with
-    scrambled k_i. Two rows that differ share it by a chance of about 2^-40.
+    A tenth of the cost of `fingerprints`, for the rows of one tensor: Σ bits_i k_i modulo 2^64
+    with scrambled k_i. Two rows that differ share it by a chance of about 2^-40.
 
     Source: Carter, Wegman 1979; Dietzfelbinger 1996.
     """

@@ -98,10 +98,12 @@ class RBM(Bipartite):
 
 
 class _Known(torch.autograd.Function):
-    """c + vW of a constant v (chains, visible), whose value is known, with its graph in W and c."""
+    """c + vW of a constant v, a value that is known, with its graph in W and c."""
 
     @staticmethod
-    def forward(ctx: Any, fields: Tensor, v: Tensor, weights: Tensor, bias: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, fields: Tensor, v: Tensor, weights: Tensor, bias: Tensor
+    ) -> Tensor:
         ctx.save_for_backward(v.to(weights.dtype))
         return fields.view_as(fields)
 
@@ -112,7 +114,7 @@ class _Known(torch.autograd.Function):
 
 
 class GaussianRBM(Bipartite):
-    """F(v) = Σ_i (v_i - b_i)² / 2σ_i² - Σ_j log(1 + exp(c_j + ((v / σ²) W)_j)), v real, h in {0, 1}.
+    """F(v) = Σ_i (v_i - b_i)² / 2σ_i² - Σ_j log(1 + exp(c_j + ((v / σ²) W)_j)), v real.
 
     Given h, v is normal with mean b + Wh and variance σ²: p(v) is a mixture of 2^hidden Gaussians.
     y is v. The sum counts hidden states, as in `RBM`.
