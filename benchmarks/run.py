@@ -30,6 +30,7 @@ TOPICS = (
     "sparse_coding",
     "nt_xent",
     "vae",
+    "rbm",
     "assignments",
     "views",
     "step_costs",

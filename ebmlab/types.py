@@ -13,6 +13,7 @@ __all__ = [
     "Chain",
     "Conditionals",
     "Decode",
+    "GibbsState",
     "Info",
     "Minimum",
     "Posterior",
@@ -173,6 +174,19 @@ class Posterior(NamedTuple):
     encoded: Tensor | None = None
 
 
+class GibbsState(NamedTuple):
+    """Where a chain of block Gibbs stands; no gradient is kept.
+
+    `fields` (chains, m) is what the next sweep begins with, such as what reaches the first block
+    of units, so that it is not computed twice; m is 0 where nothing is kept. It is a function of y
+    alone.
+    """
+
+    y: Tensor
+    energy: Tensor
+    fields: Tensor
+
+
 class Conditionals(Protocol):
     """Blocks of y and their exact conditionals under exp(-u): what block Gibbs is made of.
 
@@ -180,17 +194,24 @@ class Conditionals(Protocol):
     RBM are.
     """
 
-    def check(self, u: Potential, y: Tensor) -> None:
-        """Raise unless these are conditionals of exp(-u) and y (chains, *event) fits them."""
+    def enter(self, u: Potential, y: Tensor) -> GibbsState:
+        """Chains that start at y (chains, *event); no gradient passes.
+
+        Raises where these are not conditionals of exp(-u), or y does not fit them.
+        """
         ...
 
     def draw(self, y: Tensor, rng: torch.Generator) -> tuple[Tensor, ...]:
         """All random numbers of one sweep, in shapes that do not depend on y's values."""
         ...
 
-    def sweep(self, u: Potential, y: Tensor, noise: Any) -> tuple[Tensor, Tensor]:
-        """Draw every block anew given the others, in turn: the new y and its energies (chains,).
+    def sweep(self, u: Potential, state: GibbsState, noise: Any) -> GibbsState:
+        """Draw every block anew given the others, in turn.
 
         A pure function of tensors that leaves exp(-u) invariant.
         """
+        ...
+
+    def energies(self, u: Potential, state: GibbsState) -> Tensor:
+        """u at the chains (chains,), with its graph in whatever u depends on."""
         ...

@@ -12,10 +12,12 @@ from ebmlab.energies._densities.density import Density
 from ebmlab.energies._densities.gaussians import Gaussian, GaussianMixture, Uniform
 from ebmlab.energies._densities.shapes import Banana, DoubleWell, Funnel, Ring
 from ebmlab.energies._discrete.bernoulli import Bernoulli
+from ebmlab.energies._discrete.bipartite import JointRBM
+from ebmlab.energies._discrete.deep import DeepBoltzmann
 from ebmlab.energies._discrete.hopfield import Hopfield, ModernHopfield
 from ebmlab.energies._discrete.lattices import Ising, Potts
 from ebmlab.energies._discrete.pairwise import Pairwise
-from ebmlab.energies._discrete.rbm import RBM, JointRBM
+from ebmlab.energies._discrete.rbm import RBM, GaussianRBM
 from ebmlab.energies.clusters import Clusters, kmeans_plus_plus
 from ebmlab.energies.completion import Completion, PatchError
 from ebmlab.energies.components import Components
@@ -43,6 +45,7 @@ __all__ = [
     "ConvNet",
     "Cosine",
     "CrossEntropy",
+    "DeepBoltzmann",
     "Density",
     "DensityMixture",
     "DoubleWell",
@@ -51,6 +54,7 @@ __all__ = [
     "Gaussian",
     "GaussianMixture",
     "GaussianNLL",
+    "GaussianRBM",
     "Hopfield",
     "Ising",
     "JointEmbedding",

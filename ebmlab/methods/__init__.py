@@ -24,6 +24,7 @@ from ebmlab.methods.contrastive import *
 from ebmlab.methods.discrepancies import *
 from ebmlab.methods.images import *
 from ebmlab.methods.lattices import *
+from ebmlab.methods.machines import *
 from ebmlab.methods.manifolds import *
 from ebmlab.methods.masked import *
 from ebmlab.methods.predictive import *

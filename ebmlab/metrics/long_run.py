@@ -63,8 +63,8 @@ class LongRun:
         x, y = batch
         y = require_tensor("y", y)
         rng = torch.Generator(y.device).manual_seed(self.seed)
-        end, metrics = walk(energy, x, y, y, self.sampler, self.steps, rng)
+        done = walk(energy, x, y, y, self.sampler, self.steps, rng)
         with torch.no_grad():
-            e_data, e_long = energy(x, y, rng=rng).mean(), energy(x, end, rng=rng).mean()
+            e_data, e_long = energy(x, y, rng=rng).mean(), done.energies().mean()
         found = {"e_data": e_data, "e_long": e_long, "long_gap": e_long - e_data}
-        return found | {f"long_{name}": value for name, value in metrics.items()}
+        return found | {f"long_{name}": value for name, value in done.metrics.items()}

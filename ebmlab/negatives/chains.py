@@ -1,6 +1,8 @@
 """Short chains of the model as negatives, started at the data."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,9 +14,10 @@ from ebmlab.negatives.coupling import batch_norm
 from ebmlab.negatives.health import health
 from ebmlab.protocols import Draw, Negatives, Sampler
 from ebmlab.samplers import run
+from ebmlab.samplers.kernel import as_kernel
 from ebmlab.types import Rng, Tree
 
-__all__ = ["FromData", "walk"]
+__all__ = ["FromData", "Walk", "walk"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +51,16 @@ class FromData(Negatives):
         """Energies (b, 1) at the chains' ends."""
         y = require_tensor("y", y)
         rng = require_generator(rng, "FromData", y.device)
-        end, metrics = walk(energy, x, y, y, self.sampler, self.steps, rng)
-        return Draw(energy(x, end, rng=rng)[:, None], metrics)
+        done = walk(energy, x, y, y, self.sampler, self.steps, rng)
+        return Draw(done.energies()[:, None], done.metrics)
+
+
+class Walk(NamedTuple):
+    """Where chains end, how they fare, and the energies (b,) of their ends, with a graph."""
+
+    end: Tensor
+    metrics: dict[str, Tensor]
+    energies: Callable[[], Tensor]
 
 
 def walk(
@@ -60,8 +71,8 @@ def walk(
     sampler: Sampler,
     steps: int,
     rng: torch.Generator,
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """Where the model's chains end that begin at `start`, and how they fare beside data y."""
+) -> Walk:
+    """The walk of the model's chains from `start`; their health is told beside data y."""
     coupled = batch_norm(energy, start, stacklevel=4)
     start = start.detach()
     # The energy's own noise must not be that of the chain.
@@ -69,4 +80,11 @@ def walk(
     chain = run(sampler, u, start, steps=steps, rng=rng)
     end = chain.state.y.detach().to(start.dtype)
     metrics = {"acceptance": chain.acceptance.mean(), **health(y, start, end)}
-    return end, metrics | {"batch_norm": coupled}
+    metrics["batch_norm"] = coupled
+    # What random energies draw here is their own again; a state in another precision is no y.
+    known = not energy.stochastic and chain.state.y.dtype == start.dtype
+
+    def energies() -> Tensor:
+        return as_kernel(sampler).energies(u, chain.state) if known else energy(x, end, rng=rng)
+
+    return Walk(end, metrics, energies)

@@ -5,7 +5,7 @@ import warnings
 import torch
 from torch import Tensor
 
-from ebmlab._rows import fingerprints
+from ebmlab._rows import keys
 
 __all__ = ["health"]
 
@@ -53,4 +53,4 @@ def health(y: Tensor, start: Tensor, end: Tensor) -> dict[str, Tensor]:
 
 def _repeated(end: Tensor) -> Tensor:
     """The share of rows that equal an earlier one."""
-    return (fingerprints(end).sort().values.diff() == 0).to(end.dtype).sum() / len(end)
+    return (keys(end).sort().values.diff() == 0).to(end.dtype).sum() / len(end)

@@ -19,7 +19,7 @@ from ebmlab._rows import fingerprints, rows
 from ebmlab._shown import Shown
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
-from ebmlab.negatives.chains import walk
+from ebmlab.negatives.chains import Walk, walk
 from ebmlab.protocols import Draw, Negatives, Sampler
 from ebmlab.types import Rng, Tree
 
@@ -104,15 +104,15 @@ class Replay(Shown, Negatives):
         """Energies (b, 1) of the chains after their steps; `commit` writes them back."""
         y = require_tensor("y", y)
         rng = require_generator(rng, "Replay", y.device)
-        end, metrics, keep = self.advance(energy, x, y, rng)
-        return Draw(energy(x, end, rng=rng)[:, None], metrics, lambda: keep(end))
+        done, keep = self.advance(energy, x, y, rng)
+        return Draw(done.energies()[:, None], done.metrics, lambda: keep(done.end))
 
     def advance(
         self, energy: Energy, x: Tree, y: Tensor, rng: torch.Generator
-    ) -> tuple[Tensor, dict[str, Tensor], Callable[[Tensor], None]]:
-        """Where a chain for each datum stands after its steps, metrics, and what keeps points.
+    ) -> tuple[Walk, Callable[[Tensor], None]]:
+        """The walk of a chain for each datum, and what keeps points in the chains' slots.
 
-        What is kept, in the chains' slots, are those ends, or where they were led from there.
+        Those are its ends, or where they were led from there.
         """
         energy.check(x, y)
         require_device("the pool", self.pool.device, {"y": y})
@@ -126,9 +126,9 @@ class Replay(Shown, Negatives):
         slots, lost = self._slots(owners, rng)
         anew = lost | (torch.rand(n, generator=rng, device=y.device) < self.rebirth)
         start = torch.where(rows(anew, y), self._births(n, rng), self.pool[slots])
-        end, metrics = walk(energy, x, y, start.to(y.dtype), self.sampler, self.steps, rng)
+        done = walk(energy, x, y, start.to(y.dtype), self.sampler, self.steps, rng)
         went_on = anew.logical_not().float().mean()
-        metrics |= {"age": self.age.float().mean(), "continued": went_on}
+        metrics = done.metrics | {"age": self.age.float().mean(), "continued": went_on}
         # Other draws may be committed first: what this one continues is noted now.
         age, lineage = torch.where(anew, 0, self.age[slots]) + self.steps, self.lineage[slots]
 
@@ -139,7 +139,7 @@ class Replay(Shown, Negatives):
             self.lineage[slots] = torch.where(anew, self.born + anew.cumsum(0) - 1, lineage)
             self.born += anew.sum()
 
-        return end, metrics, keep
+        return done._replace(metrics=metrics), keep
 
     def _slots(self, owners: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """A slot for each datum, no two the same, and where it holds no chain of that datum's x.

@@ -45,9 +45,7 @@ class Contrastive(CodeObjective):
         codes = codes.apart()
         parts = [self._pair(codes.head, x, y, rng) for x, y in codes.each()]
         losses, e_pos, draws = zip(*parts, strict=True)
-        value = torch.stack(losses).mean()
-        low = torch.stack(e_pos).mean()
-        high = torch.stack([draw.energies for draw in draws]).mean()
+        value, low, high = map(_mean, (losses, e_pos, [draw.energies for draw in draws]))
         metrics = {"e_pos": low, "e_neg": high, "gap": high - low, **_averaged(draws)}
 
         def commit() -> None:
@@ -67,7 +65,13 @@ class Contrastive(CodeObjective):
         return value, *means
 
 
+def _mean(numbers: Sequence[Tensor]) -> Tensor:
+    return numbers[0] if len(numbers) == 1 else torch.stack(tuple(numbers)).mean()
+
+
 def _averaged(draws: Sequence[Draw]) -> dict[str, Tensor]:
+    if len(draws) == 1:
+        return draws[0].metrics
     return {
         name: torch.stack([draw.metrics[name] for draw in draws]).mean()
         for name in draws[0].metrics

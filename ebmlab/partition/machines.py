@@ -1,17 +1,15 @@
 """`RBMPath`: a path from independent units to an RBM, with exact block Gibbs all the way."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from ebmlab.energies import RBM, Bernoulli
-from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.energies._discrete.bipartite import BlockConditionals, Layers, lit, softplus
+from ebmlab.errors import ShapeError
 from ebmlab.samplers import Gibbs
-from ebmlab.samplers.discrete import BINARY
-from ebmlab.types import Conditionals, Potential
+from ebmlab.types import Potential
 
 __all__ = ["RBMPath"]
 
@@ -55,44 +53,52 @@ class RBMPath:
 
     def at(self, t: float) -> Potential:
         """F_t."""
-
-        def energy(v: Tensor) -> Tensor:
-            rbm, base = self.rbm, self.start.logits
-            own = functional.softplus(t * rbm.hidden_logits(v), threshold=40).sum(-1)
-            return -(v @ torch.lerp(base, rbm.visible_bias, t)) - own
-
-        return Potential(energy)
+        between = _Between(self, t)
+        return Potential(between, origin=between)
 
     def kernel(self, t: float) -> Gibbs:
         """Block Gibbs of exp(-F_t)."""
-        return Gibbs(_Blocks(self, t))
+        return Gibbs(BlockConditionals(_Between(self, t)))
 
 
-@dataclass(frozen=True, eq=False)
-class _Blocks(Conditionals):
-    """h given v, then v given h, at one t of a path."""
+@dataclass(frozen=True)
+class _Between(Layers):
+    """The machine at one t of a path, made of the parameters at both of its ends."""
 
     path: RBMPath
     t: float
 
-    def check(self, u: Potential, y: Tensor) -> None:
-        BINARY.require(y)
-        probes = torch.cat([y, 1 - y])
-        own = self.path.at(self.t)(probes)
-        apart = u(probes) - own
-        slack = torch.finfo(y.dtype).eps ** 0.5 * (1 + own.abs().max())
-        if bool(((apart - apart[0]).abs() > slack).any()):
-            raise ConfigurationError(
-                f"the potential at t = {self.t} is not this path's: pass between=path.at, "
-                "kernel=path.kernel, path.start and path.rbm.given() together"
-            )
+    def __call__(self, v: Tensor) -> Tensor:
+        """F_t(v)."""
+        return self.summed(v, self.fields(v))
 
-    def draw(self, y: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        return self.path.rbm.conditionals().draw(y, rng)
+    @property
+    def hidden(self) -> int:
+        return self.path.rbm.hidden
 
-    def sweep(self, u: Potential, y: Tensor, noise: Any) -> tuple[Tensor, Tensor]:
-        rbm, base, t = self.path.rbm, self.path.start.logits, self.t
-        with torch.no_grad():
-            h = (noise[0] < (t * rbm.hidden_logits(y)).sigmoid()).to(y)
-            v = (noise[1] < torch.lerp(base, rbm.visible_logits(h), t).sigmoid()).to(y)
-            return v, u(v)
+    def require(self, v: Tensor) -> None:
+        self.path.rbm.require(v)
+
+    def another(self, v: Tensor) -> Tensor:
+        return self.path.rbm.another(v)
+
+    def fields(self, v: Tensor) -> Tensor:
+        """Those of t = 1, so that they hold all along the path."""
+        return self.path.rbm.fields(v)
+
+    def summed(self, v: Tensor, fields: Tensor) -> Tensor:
+        bias = torch.lerp(self.path.start.logits, self.path.rbm.visible_bias, self.t)
+        return -(v @ bias) - softplus(self.t * fields).sum(-1)
+
+    def linked(self, v: Tensor, fields: Tensor) -> Tensor:
+        return self(v)
+
+    def draw_hidden(self, fields: Tensor, noise: Tensor) -> Tensor:
+        return lit(self.t * fields, noise)
+
+    def noise(self, v: Tensor, rng: torch.Generator) -> Tensor:
+        return self.path.rbm.noise(v, rng)
+
+    def draw_visible(self, h: Tensor, noise: Tensor) -> Tensor:
+        full = self.path.rbm.visible_logits(h)
+        return lit(torch.lerp(self.path.start.logits, full, self.t), noise)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from ebmlab.energies import RBM
+from ebmlab.energies import RBM, GaussianRBM
 from ebmlab.errors import ConfigurationError, NonFiniteError
 from ebmlab.partition.chunks import log_sum
 from ebmlab.partition.estimate import Estimate
@@ -53,8 +53,8 @@ def enumerate_states(
     return Estimate.exact(log_z)
 
 
-def rbm_log_z(rbm: RBM, *, chunk: int = 2**16) -> Estimate:
-    """log Z of an RBM, exact: a sum over its smaller side, of at most 32 units.
+def rbm_log_z(rbm: RBM | GaussianRBM, *, chunk: int = 2**16) -> Estimate:
+    """log Z of an RBM, exact: a sum over its smaller binary side, of at most 32 units.
 
     Example:
         >>> rbm = RBM(12, 4, std=1.0).double()
@@ -63,6 +63,6 @@ def rbm_log_z(rbm: RBM, *, chunk: int = 2**16) -> Estimate:
         True
     """
     visible, hidden = rbm.weights.shape
-    if visible < hidden:
+    if visible < hidden and isinstance(rbm, RBM):
         return enumerate_states(rbm.given(), rbm.visible_bias, chunk=chunk)
     return enumerate_states(rbm.hidden_energy, rbm.hidden_bias, chunk=chunk)

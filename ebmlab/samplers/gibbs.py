@@ -1,7 +1,7 @@
 """Block Gibbs: blocks of y drawn anew from their exact conditionals, in turn."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from ebmlab._rows import require_finite, row_sums
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.samplers.discrete import BINARY, StateSpace
 from ebmlab.samplers.kernel import Kernel
-from ebmlab.types import Conditionals, Info, Potential
+from ebmlab.types import Conditionals, GibbsState, Info, Potential
 
 __all__ = ["Coloring", "Gibbs", "GibbsState"]
 
@@ -38,7 +38,8 @@ class Coloring:
         >>> even = torch.tensor([True, False, True, False])
         >>> chain = Coloring((even, ~even))
         >>> u = Potential(lambda y: (y[:, 1:] * y[:, :-1]).sum(-1))
-        >>> chain.check(u, torch.zeros(1, 4))
+        >>> chain.enter(u, torch.ones(1, 4)).energy
+        tensor([3.])
     """
 
     colors: tuple[Tensor, ...]
@@ -50,8 +51,8 @@ class Coloring:
         if not bool((torch.stack(self.colors).sum(0) == 1).all()):
             raise ConfigurationError("colors must hold each site exactly once")
 
-    def check(self, u: Potential, y: Tensor) -> None:
-        """Raise unless y lies in the space and u is linear in the sites of each color."""
+    def enter(self, u: Potential, y: Tensor) -> GibbsState:
+        """Chains at y, which must lie in the space; u must be linear in each color's sites."""
         self.space.require(y)
         if self.colors[0].shape != self.space.sites(y):
             sites = f"the sites of y {tuple(y.shape)} have {tuple(self.space.sites(y))}"
@@ -68,27 +69,25 @@ class Coloring:
                     f"the energy is not linear in color {i}: its sites interact, or y enters "
                     "other than site by site; give sites that interact different colors"
                 )
+        return GibbsState(y, energy, y.new_empty(len(y), 0))
 
     def draw(self, y: Tensor, rng: torch.Generator) -> tuple[Tensor, ...]:
         """Random numbers for one choice at every site."""
         return (self.space.draw(y, rng),)
 
-    def sweep(self, u: Potential, y: Tensor, noise: Any) -> tuple[Tensor, Tensor]:
+    def sweep(self, u: Potential, state: GibbsState, noise: Any) -> GibbsState:
         """All colors in turn; where u is linear, the step along its gradient is its change."""
-        energy = y.new_zeros(len(y))
+        y, energy, fields = state
         for color in self.colors:
             energy, grad = u.value_and_grad(y)
             fresh = torch.where(self.space.over(color), self.space.choose(-grad, *noise), y)
             energy = energy + row_sums(grad * (fresh - y))
             y = fresh
-        return y, energy
+        return GibbsState(y, energy, fields)
 
-
-class GibbsState(NamedTuple):
-    """Where a chain stands; no gradient is kept."""
-
-    y: Tensor
-    energy: Tensor
+    def energies(self, u: Potential, state: GibbsState) -> Tensor:
+        """Those of u at y: nothing is known of them beforehand."""
+        return u(state.y)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,11 +125,9 @@ class Gibbs(Kernel):
 
     def init(self, u: Potential, y: Tensor, rng: torch.Generator) -> GibbsState:
         """Energies at the start, after a check that the conditionals are those of u."""
-        y = y.detach()
-        self.conditionals.check(u, y)
-        energy = u(y).detach()
-        require_finite(y, energy, y, "y: chain")
-        return GibbsState(y, energy)
+        state = self.conditionals.enter(u, y.detach())
+        require_finite(state.y, state.energy, state.energy, "y: chain")
+        return state
 
     def draw(self, state: GibbsState, rng: torch.Generator) -> tuple[Tensor, ...]:
         """The random numbers of one sweep."""
@@ -138,5 +135,9 @@ class Gibbs(Kernel):
 
     def move(self, u: Potential, state: GibbsState, noise: Any) -> tuple[GibbsState, Info]:
         """One sweep over the blocks of every chain."""
-        moved = GibbsState(*self.conditionals.sweep(u, state.y, noise))
+        moved = self.conditionals.sweep(u, state, noise)
         return moved, Info(torch.ones_like(moved.energy))
+
+    def energies(self, u: Potential, state: GibbsState) -> Tensor:
+        """u at the chains, with its graph, by what the conditionals know of it."""
+        return self.conditionals.energies(u, state)

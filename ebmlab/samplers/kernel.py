@@ -52,6 +52,13 @@ class Kernel(ABC):
     def move(self, u: Potential, state: Any, noise: Any) -> tuple[Any, Any]:
         """The transition that these random numbers make: (state, info)."""
 
+    def energies(self, u: Potential, state: Any) -> Tensor:
+        """u at the chains (chains,), with its graph in whatever u depends on; y is a constant.
+
+        A kernel whose state knows a part of it already need not compute that again.
+        """
+        return u(state.y.detach())
+
     def step(self, u: Potential, state: Any, rng: torch.Generator) -> tuple[Any, Any]:
         """One transition of every chain: draw, then move."""
         return self.move(u, state, self.draw(state, rng))

@@ -46,6 +46,7 @@ from ebmlab.energies import (
     ConvNet,
     Cosine,
     CrossEntropy,
+    DeepBoltzmann,
     DensityMixture,
     DoubleWell,
     Ensemble,
@@ -53,6 +54,7 @@ from ebmlab.energies import (
     Gaussian,
     GaussianMixture,
     GaussianNLL,
+    GaussianRBM,
     Hopfield,
     Ising,
     JointEmbedding,
@@ -359,6 +361,9 @@ ENERGIES = {
         X1,
         Y2,
     ),
+    "GaussianRBM": lambda: (GaussianRBM(3, 2, std=1.0, learned=True), None, Y3),
+    "DeepBoltzmann": lambda: (DeepBoltzmann(2, 3, 1, std=1.0), None, Y2, Z1),
+    "DeepBoltzmann, completed": lambda: (DeepBoltzmann(3, 2, 2, std=1.0).completed(), None, Y3),
 }
 
 # What an energy is excused from, and why.
@@ -387,6 +392,7 @@ ENERGY_EXEMPTIONS = {
     "FreeEnergy, Factorized": ({"second": False}, "the q found is a constant"),
     "FreeEnergy, Sampled": ({"differentiable": ()}, "the gradient is that of another value"),
     "FreeEnergy, AmortizedCategorical": ({"differentiable": ()}, "it goes straight through"),
+    "DeepBoltzmann, completed": ({"differentiable": ()}, "the mean field is held fixed"),
 }
 
 

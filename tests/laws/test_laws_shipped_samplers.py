@@ -6,7 +6,7 @@ import torch
 from laws_support import Y2, net, normal
 from torch import nn
 
-from ebmlab.energies import RBM
+from ebmlab.energies import RBM, GaussianRBM
 from ebmlab.errors import ConfigurationError
 from ebmlab.samplers import (
     HMC,
@@ -129,13 +129,14 @@ def of_sites(network):
 BITS = normal(4, 2, 3).gt(0).float()
 ONE_HOT = nn.functional.one_hot(torch.tensor([[0, 1], [2, 2], [1, 0], [1, 2]]), 3).float()
 HALVES = (torch.tensor([[True] * 3, [False] * 3]), torch.tensor([[False] * 3, [True] * 3]))
-MACHINE = RBM(6, 2, std=1.0)
+MACHINE, NORMAL = RBM(6, 2, std=1.0), GaussianRBM(6, 2, std=1.0)
 
 # Samplers of discrete y: name -> (sampler, potential, start). Their laws are judged by listing all
 # states, in test_gibbs.py, test_rbm.py and test_discrete_kernels.py.
 DISCRETE = {
     "Gibbs": lambda: (Gibbs(Coloring(HALVES)), of_sites(nn.Linear(6, 1)), BITS),
     "Gibbs, RBM": lambda: (Gibbs(MACHINE.conditionals()), MACHINE.given(), BITS.flatten(1)),
+    "Gibbs, Gaussian RBM": lambda: (Gibbs(NORMAL.conditionals()), NORMAL.given(), BITS.flatten(1)),
     "GibbsWithGradients": lambda: (GibbsWithGradients(), of_sites(net(6, 1)), BITS),
     "GibbsWithGradients, one-hot": lambda: (
         GibbsWithGradients(Categorical()),

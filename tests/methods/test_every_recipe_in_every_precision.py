@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ebmlab import methods
-from ebmlab.energies import MLP, RBM, GaussianNLL, Pairwise, Uniform
+from ebmlab.energies import MLP, RBM, DeepBoltzmann, GaussianNLL, Pairwise, Uniform
 from ebmlab.errors import ShapeError
 from ebmlab.inference import Enumerate
 from ebmlab.networks import MLP as Network
@@ -189,6 +189,10 @@ RECIPES = {
         lambda: methods.persistent_contrastive_divergence(small(), pool(), steps=2), y
     ),
     "recovery_likelihood": (lambda: methods.recovery_likelihood(small(), steps=2), y),
+    "deep_boltzmann": (
+        lambda: methods.deep_boltzmann(DeepBoltzmann(DIM, 4, 3), torch.ones(16, DIM + 3)), bits
+    ),
+    "rbm": (lambda: methods.rbm(RBM(DIM, 4), torch.ones(16, DIM)), bits),
 }  # fmt: skip
 
 KINDS = {
@@ -211,6 +215,7 @@ DRAW = {
     "energy_matching", "equilibrium_matching", "multi_scale_score", "sliced_score",
     "contrastive_divergence", "improved_cd", "persistent_contrastive_divergence",
     "recovery_likelihood",
+    "deep_boltzmann", "rbm",
 }  # fmt: skip
 
 

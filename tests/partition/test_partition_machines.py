@@ -63,7 +63,7 @@ def test_a_start_of_another_length_and_a_mixed_up_path_are_refused():
         RBMPath(machine(6, 4), Bernoulli(torch.zeros(3, dtype=F64)))
     case, times = target("machine"), torch.linspace(0, 1, 4, dtype=F64)
     other = Bernoulli(randn(24, seed=5))
-    with pytest.raises(ConfigurationError, match="not this path's"):
+    with pytest.raises(ConfigurationError, match="not this machine's"):
         ais(case.u, other, case.kernel, times=times, chains=5, rng=generator(), **case.options)
     with pytest.raises(ConfigurationError, match="0 and 1"):
         run(path().kernel(1.0), path().at(1.0), torch.ones(2, 6) / 2, steps=1, rng=generator())

@@ -15,28 +15,28 @@ from ebmlab._rows import row_sums
 from ebmlab.energies import Hopfield, Ising, Potts
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
 from ebmlab.samplers import Categorical, Coloring, Gibbs, run
-from ebmlab.types import Potential
+from ebmlab.types import GibbsState, Potential
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class AllAtOnce(Coloring):
     """A faulty sweep that draws all colors from one gradient, as if they did not interact."""
 
-    def sweep(self, u, y, noise):
-        fresh = self.space.choose(-u.value_and_grad(y)[1], *noise)
-        return fresh, u(fresh).detach()
+    def sweep(self, u, state, noise):
+        fresh = self.space.choose(-u.value_and_grad(state.y)[1], *noise)
+        return GibbsState(fresh, u(fresh).detach(), state.fields)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class UpsideDown(Coloring):
     """A faulty sweep with the sign of the gradient turned round."""
 
-    def sweep(self, u, y, noise):
+    def sweep(self, u, state, noise):
         def slope(y):
             energy, grad = u.value_and_grad(y)
             return energy, -grad
 
-        return super().sweep(Potential(u, slope), y, noise)
+        return super().sweep(Potential(u, slope), state, noise)
 
 
 @pytest.mark.parametrize("name", LISTED)

@@ -1,22 +1,21 @@
-"""The restricted Boltzmann machine: hidden units summed out, jointly with them, conditionals."""
+"""Restricted Boltzmann machines with binary and with Gaussian visible units."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from ebmlab._checks import require_counts, require_generator, require_positive
+from ebmlab._checks import require_positive
 from ebmlab._events import require_vectors
-from ebmlab.energy import Energy
-from ebmlab.errors import ConfigurationError
-from ebmlab.types import Conditionals, Potential, Rng, Tree
+from ebmlab._precise import precise
+from ebmlab.energies._discrete.bipartite import Bipartite, lit, softplus
+from ebmlab.errors import ConfigurationError, NonFiniteError
+from ebmlab.types import Rng, Tree
 
-__all__ = ["RBM", "JointRBM", "RBMConditionals"]
+__all__ = ["RBM", "GaussianRBM"]
 
 
-class RBM(Energy):
+class RBM(Bipartite):
     """F(v) = -log Σ_h exp(-E(v, h)) = -bᵀv - Σ_j log(1 + exp(c_j + (vW)_j)), v and h in {0, 1}.
 
     E(v, h) = -bᵀv - cᵀh - vᵀWh is `joint()`; y is v. The sum *counts* hidden states: a free energy
@@ -40,30 +39,12 @@ class RBM(Energy):
     Source: Smolensky 1986; Hinton 2002.
     """
 
-    shows = ("visible_bias", "hidden_bias")
-    takes_x = False
-
     def __init__(self, visible: int, hidden: int, std: float = 0.01, rng: Rng = None) -> None:
-        super().__init__()
-        require_counts(visible=visible, hidden=hidden)
-        require_positive("std", std)
-        rng = torch.Generator().manual_seed(0) if rng is None else rng
-        rng = require_generator(rng, "RBM", torch.device("cpu"))
-        self.weights = nn.Parameter(std * torch.randn(visible, hidden, generator=rng))
-        self.visible_bias = nn.Parameter(torch.zeros(visible))
-        self.hidden_bias = nn.Parameter(torch.zeros(hidden))
+        super().__init__(visible, hidden, std, rng)
 
-    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        v = require_vectors("y", y, len(self.visible_bias), "RBM")
-        return -(v @ self.visible_bias) - _softplus(self.hidden_logits(v)).sum(-1)
-
-    def hidden_energy(self, h: Tensor) -> Tensor:
-        """-log Σ_v exp(-E(v, h)) = -cᵀh - Σ_i log(1 + exp(b_i + (Wh)_i)), shape (*batch).
-
-        Z is the sum of exp(-hidden_energy) over the 2^hidden states of h.
-        """
-        h = require_vectors("h", h, len(self.hidden_bias), "RBM")
-        return -(h @ self.hidden_bias) - _softplus(self.visible_logits(h)).sum(-1)
+    def alone(self, v: Tensor) -> Tensor:
+        """-bᵀv."""
+        return -(precise(v) * precise(self.visible_bias)).sum(-1)
 
     def hidden_logits(self, v: Tensor) -> Tensor:
         """c + vW: the log odds of each hidden unit given v (*batch, visible)."""
@@ -76,16 +57,16 @@ class RBM(Energy):
     def site_energies(self, x: Tree, y: Tensor) -> Tensor:
         """-b_i - Σ_j log of (1 + exp(a_j + W_ij)) / (1 + exp(a_j)), a = c + vW without v_i."""
         others = self.hidden_logits(y)[:, None] - y[..., None] * self.weights
-        gains = _softplus(others + self.weights) - _softplus(others)
+        gains = softplus(others + self.weights) - softplus(others)
         return -self.visible_bias - gains.sum(-1)
 
-    def joint(self) -> "JointRBM":
-        """E(v, h) with z = h, of the same parameters."""
-        return JointRBM(self)
+    def hidden_energy(self, h: Tensor) -> Tensor:
+        """-log Σ_v exp(-E(v, h)) = -cᵀh - Σ_i log(1 + exp(b_i + (Wh)_i)), shape (*batch).
 
-    def conditionals(self) -> "RBMConditionals":
-        """h given v, then v given h: `Gibbs(rbm.conditionals())` samples `rbm.given()`."""
-        return RBMConditionals(self)
+        Z is the sum of exp(-hidden_energy) over the 2^hidden states of h.
+        """
+        h = require_vectors("h", h, self.hidden, "RBM")
+        return -(h @ self.hidden_bias) - softplus(self.visible_logits(h)).sum(-1)
 
     def at(self, temperature: float) -> "RBM":
         """The RBM of exp(-E(v, h) / T): a copy with all parameters divided by T.
@@ -100,80 +81,128 @@ class RBM(Energy):
                 theirs.copy_(ours / temperature)
         return other
 
+    def linked(self, v: Tensor, fields: Tensor) -> Tensor:
+        """F(v) with its graph, but for the product vW, which is known."""
+        return self.summed(v, _Known.apply(fields, v, self.weights, self.hidden_bias))
 
-class JointRBM(Energy):
-    """E(v, h) = -bᵀv - cᵀh - vᵀWh with y = v and z = h: an RBM with its hidden units.
-
-    Args:
-        rbm: whose parameters it shares.
-
-    Example:
-        >>> joint = RBM(3, 2).joint()
-        >>> joint(None, torch.zeros(4, 3), torch.zeros(4, 2)).detach()
-        tensor([-0., -0., -0., -0.])
-    """
-
-    takes_x = False
-    takes_z = True
-
-    def __init__(self, rbm: RBM) -> None:
-        super().__init__()
-        self.rbm = rbm
-
-    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        rbm = self.rbm
-        v = require_vectors("y", y, len(rbm.visible_bias), "JointRBM")
-        h = require_vectors("z", z, len(rbm.hidden_bias), "JointRBM")
-        return -(v @ rbm.visible_bias) - (rbm.hidden_logits(v) * h).sum(-1)
-
-
-@dataclass(frozen=True, eq=False)
-class RBMConditionals(Conditionals):
-    """h given v, then v given h: blocks for `Gibbs` over `rbm.given()`, with h auxiliary.
-
-    Args:
-        rbm: the machine; for exp(-E(v, h) / T) take `rbm.at(T)`, here and in the potential.
-
-    Example:
-        >>> from ebmlab.samplers import Gibbs, run
-        >>> rbm, start, rng = RBM(6, 4), torch.zeros(9, 6), torch.Generator().manual_seed(0)
-        >>> chain = run(Gibbs(rbm.conditionals()), rbm.given(), start, steps=5, rng=rng)
-        >>> chain.state.y.unique()
-        tensor([0., 1.])
-    """
-
-    rbm: RBM
-
-    def check(self, u: Potential, y: Tensor) -> None:
-        """Raise unless y is binary and u, up to a constant, the RBM's free energy."""
-        if not bool(((y == 0) | (y == 1)).all()):
+    def require(self, v: Tensor) -> None:
+        """Raise unless v holds 0 and 1 only."""
+        if not torch.equal(v.square(), v):
             raise ConfigurationError("y must hold 0 and 1 only, the visible units of an RBM")
-        probes = torch.cat([y, 1 - y])
-        with torch.no_grad():
-            own = self.rbm(None, probes)
-            apart = torch.cat([u(y), u(1 - y)]) - own
-        slack = torch.finfo(self.rbm.weights.dtype).eps ** 0.5 * (1 + own.abs().max())
-        if bool(((apart - apart[0]).abs() > slack).any()):
-            raise ConfigurationError(
-                "the potential is not this RBM's: sample rbm.given() by rbm.conditionals(); at "
-                "temperature T take rbm.at(T) for both, since rbm / T is another energy"
-            )
 
-    def draw(self, y: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Uniform numbers, one for each hidden and one for each visible unit."""
-        h, v = (
-            torch.rand(len(y), size, generator=rng, dtype=y.dtype, device=y.device)
-            for size in (len(self.rbm.hidden_bias), len(self.rbm.visible_bias))
-        )
-        return h, v
+    def another(self, v: Tensor) -> Tensor:
+        """Every unit flipped."""
+        return 1 - v
 
-    def sweep(self, u: Potential, y: Tensor, noise: Any) -> tuple[Tensor, Tensor]:
-        with torch.no_grad():
-            h = (noise[0] < self.rbm.hidden_logits(y).sigmoid()).to(y)
-            v = (noise[1] < self.rbm.visible_logits(h).sigmoid()).to(y)
-            return v, u(v)
+    def noise(self, v: Tensor, rng: torch.Generator) -> Tensor:
+        """Uniform numbers."""
+        return torch.rand(v.shape, generator=rng, dtype=v.dtype, device=v.device)
+
+    def draw_visible(self, h: Tensor, noise: Tensor) -> Tensor:
+        """1 with probability σ(b + Wh)."""
+        return lit(self.visible_logits(h.to(self.weights.dtype)), noise)
 
 
-def _softplus(logits: Tensor) -> Tensor:
-    # The default gives way to the identity at 20, an error of 2e-9 that float64 would show.
-    return functional.softplus(logits, threshold=40)
+class _Known(torch.autograd.Function):
+    """c + vW of a constant v, a value that is known, with its graph in W and c."""
+
+    @staticmethod
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, fields: Tensor, v: Tensor, weights: Tensor, bias: Tensor
+    ) -> Tensor:
+        ctx.save_for_backward(v.to(weights.dtype))
+        return fields.view_as(fields)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[None, None, Tensor, Tensor]:
+        (v,), grad = ctx.saved_tensors, grads[0].to(ctx.saved_tensors[0].dtype)
+        return None, None, v.mT @ grad, grad.sum(0)
+
+
+class GaussianRBM(Bipartite):
+    """F(v) = Σ_i (v_i - b_i)² / 2σ_i² - Σ_j log(1 + exp(c_j + ((v / σ²) W)_j)), v real.
+
+    Given h, v is normal with mean b + Wh and variance σ²: p(v) is a mixture of 2^hidden Gaussians.
+    y is v. The sum counts hidden states, as in `RBM`.
+
+    Args:
+        visible, hidden, std, rng: as in `RBM`.
+        scale: σ at the start, > 0.
+        learned: whether σ is a parameter, one for each visible unit.
+
+    Attributes:
+        weights, visible_bias, hidden_bias: W, b, c.
+        log_scale: log σ (visible).
+
+    Example:
+        >>> GaussianRBM(3, 2, std=1e-9)(None, torch.ones(1, 3)).detach()
+        tensor([0.1137])
+
+    Source: Welling, Rosen-Zvi, Hinton 2004; Cho, Ilin, Raiko 2011 (this parametrization).
+    """
+
+    log_scale: Tensor
+
+    def __init__(
+        self,
+        visible: int,
+        hidden: int,
+        std: float = 0.01,
+        rng: Rng = None,
+        *,
+        scale: float = 1.0,
+        learned: bool = False,
+    ) -> None:
+        super().__init__(visible, hidden, std, rng)
+        require_positive("scale", scale)
+        log_scale = torch.full((visible,), scale).log()
+        if learned:
+            self.log_scale = nn.Parameter(log_scale)
+        else:
+            self.register_buffer("log_scale", log_scale)
+
+    @property
+    def variance(self) -> Tensor:
+        """σ² (visible)."""
+        return (2 * self.log_scale).exp()
+
+    def alone(self, v: Tensor) -> Tensor:
+        """Σ (v - b)² / 2σ²."""
+        away = precise(v) - precise(self.visible_bias)
+        return 0.5 * (away.square() / precise(self.variance)).sum(-1)
+
+    def hidden_logits(self, v: Tensor) -> Tensor:
+        """c + (v / σ²) W: the log odds of each hidden unit given v (*batch, visible)."""
+        return (v / self.variance) @ self.weights + self.hidden_bias
+
+    def visible_mean(self, h: Tensor) -> Tensor:
+        """b + Wh: the mean of v given h (*batch, hidden)."""
+        return h @ self.weights.mT + self.visible_bias
+
+    def hidden_energy(self, h: Tensor) -> Tensor:
+        """-log ∫ exp(-E(v, h)) dv = -cᵀh - Σ_i (m_i² - b_i²) / 2σ_i² - ½ Σ_i log 2πσ_i².
+
+        m = b + Wh are the means given h; shape (*batch).
+        """
+        h = require_vectors("h", h, self.hidden, "GaussianRBM")
+        mean = self.visible_mean(h)
+        gain = (mean.square() - self.visible_bias.square()) / (2 * self.variance)
+        volume = 0.5 * (2 * torch.pi * self.variance).log()
+        return -(h @ self.hidden_bias) - (gain + volume).sum(-1)
+
+    def require(self, v: Tensor) -> None:
+        """Raise unless v is finite."""
+        if not bool(v.isfinite().all()):
+            raise NonFiniteError("y must be finite, the visible units of a Gaussian RBM")
+
+    def another(self, v: Tensor) -> Tensor:
+        """Every unit moved by its σ."""
+        return v + self.log_scale.exp()
+
+    def noise(self, v: Tensor, rng: torch.Generator) -> Tensor:
+        """Normal numbers."""
+        return torch.randn(v.shape, generator=rng, dtype=v.dtype, device=v.device)
+
+    def draw_visible(self, h: Tensor, noise: Tensor) -> Tensor:
+        """b + Wh + σ ξ."""
+        return self.visible_mean(h.to(self.weights.dtype)) + self.log_scale.exp() * noise

@@ -88,15 +88,16 @@ class ImprovedCD(Objective):
         rng = require_generator(rng, "ImprovedCD", y.device)
         if len(y) < 2:
             raise ShapeError(f"y has a batch of {len(y)}; an entropy of chains takes two rows")
-        start, metrics, keep = self.negatives.advance(energy, x, y, rng)
-        end = self._led(energy, x, start, rng)
+        walk, keep = self.negatives.advance(energy, x, y, rng)
+        end = self._led(energy, x, walk.end, rng)
         e_pos, e_neg = energy(x, y, rng=rng).mean(), energy(x, end.detach(), rng=rng).mean()
         fixed = {name: parameter.detach() for name, parameter in energy.named_parameters()}
         above = functional_call(energy, fixed, (x, end), {"rng": rng}).mean()
         spread = log_nearest(end).mean()
         kl = above - self.last.temperature * self.entropy * y[0].numel() * spread
         parts = {"contrastive": e_pos - e_neg, "kl": self.weight * kl}
-        metrics |= {"e_pos": e_pos, "e_neg": e_neg, "gap": e_neg - e_pos, "spread": spread}
+        metrics = {"e_pos": e_pos, "e_neg": e_neg, "gap": e_neg - e_pos, "spread": spread}
+        metrics |= walk.metrics
         return Loss(
             parts["contrastive"] + parts["kl"],
             {name: part.detach() for name, part in parts.items()},
