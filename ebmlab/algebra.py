@@ -53,6 +53,10 @@ class _Weighted(Energy):
         energy, grad = self.energy.value_and_grad(x, y, z, rng=rng)
         return weight * energy, weight * grad
 
+    def at_each(self, x: Tree, values: Tensor, *, rng: Rng = None) -> Tensor:
+        """Those of the base, weighted."""
+        return self.weight * self.energy.at_each(x, values, rng=rng)
+
     def codes(self, x: Tree, y: Tree) -> Codes:
         """The base's; the weight moves to its head."""
         codes = self.energy.codes(x, y)
@@ -154,6 +158,13 @@ class Sum(Energy):
             for term in _experts(self)
         ]
         return sum(values[1:], values[0])
+
+    def at_each(self, x: Tree, values: Tensor, *, rng: Rng = None) -> Tensor:
+        """The sums of the terms' energies; what does not take x is evaluated once for all x."""
+        parts = [
+            term.at_each(x if term.takes_x else None, values, rng=rng) for term in _experts(self)
+        ]
+        return sum(parts[1:], parts[0])
 
     def split(self, kind: Callable[[Energy], bool]) -> tuple[Energy, Priors]:
         """Split every term."""

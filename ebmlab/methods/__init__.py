@@ -20,6 +20,7 @@ from ebmlab.methods.cards import is_recipe
 from ebmlab.methods.clustering import *
 from ebmlab.methods.clusters import *
 from ebmlab.methods.contrastive import *
+from ebmlab.methods.densities import *
 from ebmlab.methods.images import *
 from ebmlab.methods.manifolds import *
 from ebmlab.methods.masked import *
