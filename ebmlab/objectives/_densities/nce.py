@@ -28,8 +28,8 @@ class NCE(Objective):
         noise: the density q, which must not vanish where data are.
         k: draws of it per datum.
 
-    Terms: `nce`. Metrics: `e_pos`, `e_neg` (means), `accuracy` (of telling data from noise, half of
-    the weight on each: near 1 the noise is too easy), and `batch_norm`.
+    Terms: `nce`. Metrics: `e_pos`, `e_neg` (means), `accuracy` (mean of the shares of data and of
+    noise that are told right: near 1 the noise is too easy), and `batch_norm`.
 
     Raises:
         ShapeError: the noise is not of points like y.
