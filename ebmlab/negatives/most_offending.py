@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_generator, require_positive, require_tensor
+from ebmlab._checks import require_counts, require_generator, require_positive, require_tensor
 from ebmlab._kinds import require_floats
-from ebmlab._randomness import fork
+from ebmlab._randomness import fork, replayed
 from ebmlab._rows import norms, rows
 from ebmlab._shown import Shown
 from ebmlab.energy import Energy
@@ -21,12 +21,14 @@ __all__ = ["MostOffending"]
 class MostOffending(Shown, Negatives):
     """The lowest E(x, y') found by descent from the data, with ‖y' - y‖ >= ε.
 
-    Descent starts in a random direction at distance ε. Points within the ball around y stand for
-    their projection on its sphere, along which the search then goes on.
+    Descents start in random directions at distance ε or farther, and the lowest of their ends is
+    taken: an upper bound of the minimum. Points within the ball around y stand for their
+    projection on its sphere, along which the search then goes on.
 
     Args:
         epsilon: ε > 0, in the units of y: how far an answer must be off to be wrong.
         solver: of `ebmlab.inference`; 20 steps of `Descent` if left out.
+        starts: how many descents per datum.
 
     Metrics: `distance` (mean ‖y' - y‖) and `batch_norm` (1 where it couples data and negatives).
 
@@ -45,24 +47,40 @@ class MostOffending(Shown, Negatives):
     Source: LeCun et al. 2006, section 2.2.
     """
 
-    shows = ("epsilon", "solver")
+    shows = ("epsilon", "solver", "starts")
 
-    def __init__(self, epsilon: float, solver: Solver | None = None) -> None:
+    def __init__(self, epsilon: float, solver: Solver | None = None, starts: int = 1) -> None:
         super().__init__()
         require_positive("epsilon", epsilon)
-        self.epsilon, self.solver = epsilon, Descent(steps=20) if solver is None else solver
+        require_counts(starts=starts)
+        self.epsilon, self.starts = epsilon, starts
+        self.solver = Descent(steps=20) if solver is None else solver
 
     def __call__(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> Draw:
         """Energies (b, 1) where the descents end."""
         y = require_floats("y", require_tensor("y", y))
         rng = require_generator(rng, "MostOffending", y.device)
-        coupled, center = batch_norm(energy, y, stacklevel=3), y.detach()
-        u = energy.given(x, rng=fork(rng) if energy.stochastic else None)
-        start = self._outside(center + noise_like(center, rng), center)
-        held = Potential(lambda free: u(self._outside(free, center)))
-        end = self._outside(self.solver.minimize(held, start).argmin, center).detach()
-        metrics = {"distance": norms(end - center).mean(), "batch_norm": coupled}
+        coupled = batch_norm(energy, y, stacklevel=3)
+        end = self._searched(energy, x, y.detach(), rng)
+        metrics = {"distance": norms(end - y.detach()).mean(), "batch_norm": coupled}
         return Draw(energy(x, end, rng=rng)[:, None], metrics)
+
+    def _searched(self, energy: Energy, x: Tree, y: Tensor, rng: torch.Generator) -> Tensor:
+        """The lowest end of the descents of each datum, like y."""
+        center = y.repeat(self.starts, *[1] * (y.ndim - 1))
+        # The energy's own noise must not be that of the starts, and stays the same all the way.
+        own = fork(rng) if energy.stochastic else None
+        replay = (lambda: None) if own is None else replayed(own, type(energy).__name__)
+
+        def held(free: Tensor) -> Tensor:
+            at = self._outside(free, center).reshape(self.starts, *y.shape)
+            return energy(x, at, rng=replay()).flatten()
+
+        start = self._outside(center + noise_like(center, rng), center)
+        found = self.solver.minimize(Potential(held), start)
+        best = found.energy.detach().reshape(self.starts, len(y)).argmin(0)
+        ends = self._outside(found.argmin.detach(), center).reshape(self.starts, *y.shape)
+        return ends[best, torch.arange(len(y), device=y.device)]
 
     def _outside(self, free: Tensor, center: Tensor) -> Tensor:
         """What lies within ε of the center, moved to the sphere."""
