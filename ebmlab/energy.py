@@ -173,7 +173,7 @@ class Energy(Flagged, Form, Shown, ABC):
         """
         codes = self.codes(x, values)
         if codes.head is self:
-            return self(facing(x, self.x_ndim) if self.takes_x else None, values, rng=rng)
+            return self(*facing(x if self.takes_x else None, values, self.x_ndim), rng=rng)
         pairs = ((hx, require_tensor("values", hv)) for hx, hv in codes.each())
         return torch.stack([codes.head.at_each(hx, hv, rng=rng) for hx, hv in pairs]).mean(0)
 

@@ -1,4 +1,5 @@
 import pytest
+import torch
 from laws_support import (
     CODES,
     PICTURES,
@@ -17,7 +18,10 @@ from torch import nn
 from ebmlab import losses, objectives
 from ebmlab.energies import (
     MLP,
+    RBM,
+    Constant,
     ConvNet,
+    Gaussian,
     Predicted,
     Reconstruction,
     Ring,
@@ -25,15 +29,33 @@ from ebmlab.energies import (
     Whitened,
 )
 from ebmlab.free_energy import FreeEnergy
-from ebmlab.inference import Amortized, Enumerate, Nearest
+from ebmlab.inference import Amortized, Descent, Enumerate, Nearest
 from ebmlab.losses import Hinge, InfoNCE
-from ebmlab.negatives import FromData, Hard, InBatch, Noise, Queue, Replay, Reweighted
+from ebmlab.negatives import (
+    Between,
+    BitFlips,
+    Corrupted,
+    FromData,
+    GaussianNoise,
+    Hard,
+    InBatch,
+    MostOffending,
+    Noise,
+    Queue,
+    Replay,
+    Reweighted,
+)
 from ebmlab.objectives import (
+    NCE,
     Contractive,
     Contrastive,
     Denoising,
     DenoisingScore,
+    GradientPenalty,
+    Likelihood,
     Regularized,
+    SquaredEnergies,
+    Unconditional,
     VectorQuantized,
 )
 from ebmlab.regularizers import BarlowTwins, MeanEntropy, SIGReg, VICReg
@@ -70,12 +92,20 @@ NEGATIVES = {
     "Hard": lambda: (embedding(), X3, Y3, Hard(InBatch(), k=2)),
     "Reweighted": lambda: (embedding(), X3, Y3, Reweighted(InBatch(both=True))),
     "Noise": lambda: (MLP(2, x_dim=1, hidden=(4,)), X1, Y2, Noise(Ring(), k=3)),
+    "Corrupted": lambda: (MLP(2, 1, hidden=(4,)), X1, Y2, Corrupted(GaussianNoise(0.5), k=3)),
+    "MostOffending": lambda: (
+        MLP(2, x_dim=1, hidden=(4,)),
+        X1,
+        Y2,
+        MostOffending(0.5, Descent(steps=2)),
+    ),
     "FromData": lambda: (MLP(2, hidden=(4,)), None, Y2, FromData(Langevin(0.05), steps=2)),
     "Replay": lambda: (MLP(2, x_dim=1, hidden=(4,)), X1, Y2, replay()),
 }
 
 MOVED = {"exact_gradient": False}, "the chains follow the parameters, and count as constants"
-NEGATIVE_EXEMPTIONS = {"FromData": MOVED, "Replay": MOVED}
+FOUND = {"exact_gradient": False}, "descents follow the parameters, and their ends are constants"
+NEGATIVE_EXEMPTIONS = {"FromData": MOVED, "Replay": MOVED, "MostOffending": FOUND}
 
 
 @pytest.mark.parametrize("kind", NEGATIVES)
@@ -97,6 +127,7 @@ JACOBIAN = (
 )
 
 VIEWS = (X3, Y3), (X3, Y3)
+BOX, BITS = torch.full((2,), 3.0), (normal(4, 5, seed=21) > 0).float()
 
 # Objectives: name -> (objective, energy, x, y).
 OBJECTIVES = {
@@ -153,6 +184,47 @@ OBJECTIVES = {
     "DenoisingScore": lambda: (DenoisingScore(0.3), MLP(2, hidden=(4,)), None, Y2),
     "DenoisingScore, x": lambda: (DenoisingScore(0.3), MLP(2, 1, hidden=(4,)), X1, Y2),
     "DenoisingScore, images": lambda: (DenoisingScore(0.3), ConvNet(1, 2, 1), None, PICTURES[0]),
+    "Likelihood, bits": lambda: (Likelihood.over_states(5), RBM(5, 3, std=1.0), None, BITS),
+    "Likelihood, x": lambda: (
+        Likelihood(torch.eye(3)),
+        MLP(3, 2, hidden=(4,)),
+        Y2,
+        torch.eye(3)[[0, 2, 1, 1]],
+    ),
+    "Likelihood, codes": lambda: (
+        Likelihood(normal(6, 3, seed=20), torch.zeros(6)),
+        embedding(SquaredDistance()) / 2.0,
+        X3,
+        Y3,
+    ),
+    "Likelihood, grid": lambda: (
+        Likelihood.on_grid(-BOX, BOX, 8),
+        MLP(2, hidden=(4,)) + Ring(),
+        None,
+        Y2,
+    ),
+    "NCE": lambda: (NCE(Gaussian(BOX, torch.eye(2)), 3), MLP(2, 1, hidden=(4,)), X1, Y2),
+    "NCE, constant": lambda: (NCE(Ring()), MLP(2, hidden=(4,)) + Constant(), None, Y2),
+    "SquaredEnergies": lambda: (SquaredEnergies(), embedding(), *VIEWS),
+    "SquaredEnergies, negatives": lambda: (
+        SquaredEnergies(Noise(Ring(), 2)),
+        MLP(2, hidden=(4,)),
+        None,
+        Y2,
+    ),
+    "GradientPenalty": lambda: (GradientPenalty(), MLP(2, 1, hidden=(4,)), X1, Y2),
+    "GradientPenalty, between": lambda: (
+        GradientPenalty(1.0, Between(Ring())),
+        MLP(2, hidden=(4,)),
+        None,
+        Y2,
+    ),
+    "Unconditional": lambda: (
+        Unconditional(Contrastive(InfoNCE(), Corrupted(BitFlips(0.3), 2))),
+        RBM(5, 3, std=1.0),
+        None,
+        BITS,
+    ),
     "sum on codes": lambda: (
         0.5 * Regularized(VICReg()) + Contrastive(InfoNCE(), InBatch()),
         embedding(target=EMA),
@@ -176,6 +248,8 @@ OBJECTIVE_EXEMPTIONS = {
     "VectorQuantized, learned": ({"exact_gradient": False}, "straight through"),
     "DenoisingScore": ({"unreached": ("network.2.bias",)}, "a slope lacks the constant"),
     "DenoisingScore, x": ({"unreached": ("network.2.bias",)}, "a slope lacks the constant"),
+    "GradientPenalty": ({"unreached": ("network.2.bias",)}, "a slope lacks the constant"),
+    "GradientPenalty, between": ({"unreached": ("network.2.bias",)}, "a slope lacks the constant"),
     "DenoisingScore, images": ({"unreached": ("network.6.bias",)}, "a slope lacks the constant"),
 }
 

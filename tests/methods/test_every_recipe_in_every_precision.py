@@ -6,11 +6,12 @@ import pytest
 import torch
 
 from ebmlab import methods
-from ebmlab.energies import MLP, GaussianNLL, Uniform
+from ebmlab.energies import MLP, RBM, Gaussian, GaussianNLL, Uniform
 from ebmlab.errors import ShapeError
 from ebmlab.inference import Enumerate
 from ebmlab.networks import MLP as Network
 from ebmlab.networks import Choice, GaussianHead
+from ebmlab.partition import binary_states
 from ebmlab.protocols import Method
 from ebmlab.samplers import Langevin
 
@@ -93,6 +94,10 @@ def igebm():
     return methods.igebm(MLP(DIM, hidden=(8,)), start, Langevin(0.01), steps=2)
 
 
+def bits(n):
+    return None, (normal(n, 5, seed=1) > 0).float()
+
+
 def noise():
     box = Uniform(torch.full((DIM,), -5.0), torch.full((DIM,), 5.0))
     return methods.noise_contrastive(MLP(DIM, hidden=(8,)), box)
@@ -104,6 +109,7 @@ RECIPES = {
     "autoencoder": (lambda: methods.autoencoder(f(), g()), y),
     "barlow_twins": (lambda: methods.barlow_twins(f(), 4, **P), views),
     "byol": (lambda: methods.byol(f(), 4, **P), views),
+    "conditional_nce": (lambda: methods.conditional_nce(MLP(DIM, hidden=(8,))), y),
     "contractive_autoencoder": (lambda: methods.contractive_autoencoder(f(), g(), 0.1), y),
     "deepcluster": (
         lambda: methods.deepcluster(f(), 4, memory=32, every=1, prototypes=(3, 2), **P),
@@ -138,6 +144,7 @@ RECIPES = {
         pairs,
     ),
     "lejepa": (lambda: methods.lejepa(f(), 4, **P), views),
+    "likelihood": (lambda: methods.likelihood(RBM(5, 3), binary_states(5)), bits),
     "lista": (lambda: methods.lista(codes(), weight=0.1), y),
     "masked_autoencoder": (
         lambda: methods.masked_autoencoder(
@@ -147,6 +154,11 @@ RECIPES = {
         patches,
     ),
     "moco": (lambda: methods.moco(f(), 4, projection=4, memory=32), pairs),
+    "most_offending": (lambda: methods.most_offending(MLP(DIM, hidden=(8,)), steps=3), y),
+    "nce": (
+        lambda: methods.nce(MLP(DIM, hidden=(8,)), Gaussian(torch.zeros(DIM), torch.eye(DIM))),
+        y,
+    ),
     "nnclr": (lambda: methods.nnclr(f(), 4, bottleneck=4, memory=32, **P), views),
     "noise_contrastive": (noise, y),
     "paws": (lambda: methods.paws(f(), 4, 3, **P), supported),
@@ -178,8 +190,8 @@ NOT_ALONE = {
 }  # fmt: skip
 # Random numbers differ between precisions: their losses are of one size, not the same.
 DRAW = {
-    "denoising_autoencoder", "denoising_score", "igebm", "iwae", "lejepa", "noise_contrastive",
-    "vae",
+    "conditional_nce", "denoising_autoencoder", "denoising_score", "igebm", "iwae", "lejepa",
+    "most_offending", "nce", "noise_contrastive", "vae",
 }  # fmt: skip
 
 

@@ -70,8 +70,7 @@ def test_a_hinge_digs_a_well_around_the_data_and_not_with_the_sign_turned_round(
         for _ in range(40):
             grads = torch.autograd.grad(objective(sign * energy, None, y, rng).value, learned)
             with torch.no_grad():
-                for parameter, grad in zip(learned, grads, strict=True):
-                    parameter -= 0.1 * grad
+                torch._foreach_add_(learned, grads, alpha=-0.1)
         with torch.no_grad():
             depth.append(float(energy(None, beside).mean() - energy(None, y).mean()))
     assert depth[0] > 0.1
