@@ -151,6 +151,11 @@ class Sum(Energy):
         self.x_ndim = next((t.x_ndim for t in flat if t.takes_x), 1)
         self.z_ndim = next((t.z_ndim for t in flat if t.takes_z), 1)
 
+    @property
+    def experts(self) -> list[Energy]:
+        """The terms, as they were given."""
+        return _experts(self)
+
     def forward(self, x: Tree, y: Tree, z: Tree = None, rng: Rng = None) -> Tensor:
         """The sum of the terms' energies."""
         values = [
