@@ -5,6 +5,7 @@ from torch import Tensor
 
 from ebmlab._checks import require_counts, require_generator, require_positive, require_tensor
 from ebmlab._kinds import require_floats
+from ebmlab._precise import precise
 from ebmlab._randomness import fork, replayed
 from ebmlab._rows import norms, rows
 from ebmlab._shown import Shown
@@ -21,8 +22,8 @@ __all__ = ["MostOffending"]
 class MostOffending(Shown, Negatives):
     """The lowest E(x, y') found by descent from the data, with ‖y' - y‖ >= ε.
 
-    Descents start in random directions at distance ε or farther, and the lowest of their ends is
-    taken: an upper bound of the minimum. Points within the ball around y stand for their
+    Descents start in random directions at distance ε, and the lowest of their ends is taken: an
+    upper bound of the minimum. Points within the ball around y stand for their
     projection on its sphere, along which the search then goes on.
 
     Args:
@@ -67,20 +68,22 @@ class MostOffending(Shown, Negatives):
 
     def _searched(self, energy: Energy, x: Tree, y: Tensor, rng: torch.Generator) -> Tensor:
         """The lowest end of the descents of each datum, like y."""
-        center = y.repeat(self.starts, *[1] * (y.ndim - 1))
+        # Steps of the descent would be lost in half precision.
+        center = precise(y).repeat(self.starts, *[1] * (y.ndim - 1))
         # The energy's own noise must not be that of the starts, and stays the same all the way.
         own = fork(rng) if energy.stochastic else None
         replay = (lambda: None) if own is None else replayed(own, type(energy).__name__)
 
         def held(free: Tensor) -> Tensor:
             at = self._outside(free, center).reshape(self.starts, *y.shape)
-            return energy(x, at, rng=replay()).flatten()
+            return energy(x, at.to(y.dtype), rng=replay()).flatten()
 
-        start = self._outside(center + noise_like(center, rng), center)
+        way = noise_like(center, rng)
+        start = self._outside(center + rows(self.epsilon / norms(way), way) * way, center)
         found = self.solver.minimize(Potential(held), start)
         best = found.energy.detach().reshape(self.starts, len(y)).argmin(0)
         ends = self._outside(found.argmin.detach(), center).reshape(self.starts, *y.shape)
-        return ends[best, torch.arange(len(y), device=y.device)]
+        return ends[best, torch.arange(len(y), device=y.device)].to(y.dtype)
 
     def _outside(self, free: Tensor, center: Tensor) -> Tensor:
         """What lies within ε of the center, moved to the sphere."""
