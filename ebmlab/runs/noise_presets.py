@@ -14,7 +14,7 @@ from ebmlab.types import Potential
 __all__ = ["NOISE_PRESETS"]
 
 # Of the noise around data: a share of their standard deviation, and how many of them it knows.
-WIDTH, CENTERS = 0.4, 256
+WIDTH, CENTERS = 0.4, 64
 
 
 def _near(points: Points) -> Density:
@@ -35,9 +35,9 @@ def _network(energy: Energy) -> Potential:
 
 
 def _grid(points: Points) -> dict[str, Any]:
-    """Nodes on a box that is twice as wide as the data."""
+    """Nodes on a box that is half as wide again as the data."""
     low, high = points.points.aminmax(dim=0)
-    middle, half = (low + high) / 2, high - low
+    middle, half = (low + high) / 2, 0.75 * (high - low)
     values, log_weights = nodes(middle - half, middle + half, 64, trapezoid)
     return {"values": values, "log_weights": log_weights}
 
@@ -47,7 +47,7 @@ NOISE_PRESETS: tuple[DensityPreset, ...] = (
     DensityPreset(methods.nce, sizes=lambda points: {"noise": _near(points), "k": 4}, lr=1e-2),
     DensityPreset(
         methods.noise_contrastive,
-        sizes=lambda points: {"density": _near(points), "k": 8},
+        sizes=lambda points: {"density": _near(points), "k": 4},
         energy=_against_noise,
         density=_network,
         lr=1e-2,
