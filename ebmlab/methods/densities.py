@@ -28,7 +28,7 @@ def likelihood(energy: Energy, values: Tensor, log_weights: Tensor | None = None
 
 
 @card(energy="any E(x, y) + c", objective="logistic, data or noise", collapse="noise, known q")
-def nce(energy: Energy, noise: Density, k: int = 8) -> Method:
+def nce(energy: Energy, noise: Density, k: int = 4) -> Method:
     """Tell data from draws of a known density, one by one: E + c tends to -log p, normalized.
 
     Args beside those that recipes share:
