@@ -32,7 +32,8 @@ def nce(energy: Energy, noise: Density, k: int = 4) -> Method:
     """Tell data from draws of a known density, one by one: E + c tends to -log p, normalized.
 
     Args beside those that recipes share:
-        noise: q, near the data and nowhere 0 among them, as a Gaussian fitted to them.
+        noise: q, near the data and nowhere 0 among them, yet wide: beyond its reach nothing holds
+            the energy. Gaussians around some of the data do, or one that is fitted to them.
         k: draws per datum.
 
     Source: Gutmann, Hyvärinen 2012.
