@@ -6,12 +6,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ebmlab._checks import leaves, require_tensor
+from ebmlab._checks import Ndim, leading_shape, leaves, require_tensor
 from ebmlab._kinds import name_of, require_floats
 from ebmlab.errors import ShapeError
 from ebmlab.types import Tree
 
-__all__ = ["per_datum", "require_alike", "require_vectors", "warn_of_bytes"]
+__all__ = ["facing", "per_datum", "require_alike", "require_vectors", "warn_of_bytes"]
 
 # No image in [0, 1], standardized or augmented, holds such numbers; those in 0 … 255 do.
 BRIGHT = 32.0
@@ -38,6 +38,24 @@ def require_alike(x: Tree, y: Tree, ndim: int = 1) -> tuple[Tensor, Tensor]:
             "both: only batches broadcast"
         )
     return x, y
+
+
+def facing(x: Tree, values: Tensor, ndim: Ndim) -> tuple[Tree, Tensor]:
+    """x and values (m, *event) so that each x meets each value: axes of one in either's batch.
+
+    Example:
+        >>> import torch
+        >>> [t.shape for t in facing(torch.zeros(4, 3), torch.zeros(5, 2), 1)]
+        [torch.Size([4, 1, 3]), torch.Size([1, 5, 2])]
+    """
+    values = values.reshape(*[1] * len(leading_shape("x", x, ndim)), *values.shape)
+    parts = leaves(x, "x")
+    each = ndim if isinstance(ndim, tuple) else (ndim,) * len(parts)
+    faced = tuple(
+        leaf if n is None else leaf.unsqueeze(leaf.ndim - n)
+        for leaf, n in zip(parts, each, strict=x is not None)
+    )
+    return faced if isinstance(x, tuple) else next(iter(faced), None), values
 
 
 def per_datum(loss: Callable[[Tensor, Tensor], Tensor], e_pos: Tensor, e_neg: Tensor) -> Tensor:

@@ -59,6 +59,10 @@ class _Weighted(Energy):
         found = self.energy.site_energies(x, y)
         return None if found is None else self.weight * found
 
+    def at_each(self, x: Tree, values: Tensor, *, rng: Rng = None) -> Tensor:
+        """Those of the base, weighted."""
+        return self.weight * self.energy.at_each(x, values, rng=rng)
+
     def codes(self, x: Tree, y: Tree) -> Codes:
         """The base's; the weight moves to its head."""
         codes = self.energy.codes(x, y)
@@ -228,6 +232,11 @@ class Sum(Several):
         """The sums of the terms' own, so that what one of them writes by hand is not lost."""
         energies, slopes = zip(*self.slopes(x, y, z, rng), strict=True)
         return sum(energies[1:], energies[0]), sum(slopes[1:], slopes[0])
+
+    def at_each(self, x: Tree, values: Tensor, *, rng: Rng = None) -> Tensor:
+        """The sums of the terms' energies; what does not take x is evaluated once for all x."""
+        parts = [term.at_each(own_x, values, rng=rng) for term, own_x, _ in self.handed(x)]
+        return sum(parts[1:], parts[0])
 
     def split(self, kind: Callable[[Energy], bool]) -> tuple[Energy, Priors]:
         """Split every term."""

@@ -14,8 +14,10 @@ from ebmlab._checks import (
     leaves,
     require_one_kind,
     require_same_kind,
+    require_tensor,
 )
 from ebmlab._derived import Flagged
+from ebmlab._events import facing
 from ebmlab._form import Form
 from ebmlab._precise import precise
 from ebmlab._randomness import replayed
@@ -170,6 +172,23 @@ class Energy(Flagged, Form, Shown, ABC):
         if not self.multilinear:
             return None
         return slope(lambda free: self(x, free), y, create_graph=True)[1]
+
+    def at_each(self, x: Tree, values: Tensor, *, rng: Rng = None) -> Tensor:
+        """E(x, v) of every v in values (m, *event): (*batch, m); (m,) where x plays no part.
+
+        x is encoded once, and so is each value. An energy that has the energies of all values in
+        one pass, as a classifier has of its labels, writes this method too.
+
+        Example:
+            >>> from ebmlab.energies import SquaredDistance
+            >>> SquaredDistance().at_each(torch.zeros(4, 3), torch.eye(3)).shape
+            torch.Size([4, 3])
+        """
+        codes = self.codes(x, values)
+        if codes.head is self:
+            return self(*facing(x if self.takes_x else None, values, self.x_ndim), rng=rng)
+        pairs = ((hx, require_tensor("values", hv)) for hx, hv in codes.each())
+        return torch.stack([codes.head.at_each(hx, hv, rng=rng) for hx, hv in pairs]).mean(0)
 
     def codes(self, x: Tree, y: Tree) -> Codes:
         """Encode once: the head, the codes of all views, and which views meet; here E is the head.

@@ -2,10 +2,12 @@
 
 A perturbation is a Markov kernel q(y' | y) forward, and one back, r(y | y') ∝ q(y' | y) as a
 function of y. Write your own as a `Perturbation`; where q(y' | y) = q(y | y'), as for all here,
-forward and back are one kernel, and a `Symmetric` says it once.
+forward and back are one kernel, and a `Symmetric` says it once. Where no way back is asked for,
+any function (y, rng) -> y will do: a `Corruption`.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import final
 
@@ -15,11 +17,16 @@ from torch.nn import functional
 
 from ebmlab._checks import require_positive, require_shares
 from ebmlab._precise import precise
+from ebmlab._rows import rows
+from ebmlab.energies import Density
+from ebmlab.errors import ShapeError
 from ebmlab.samplers import Categorical
 from ebmlab.samplers._steps.start import noise_like, uniform_like
 from ebmlab.samplers.discrete import BINARY, StateSpace
 
 __all__ = [
+    "Between",
+    "Corruption",
     "Cyclic",
     "Flips",
     "Gaussian",
@@ -30,6 +37,8 @@ __all__ = [
     "Symmetric",
     "Uniform",
 ]
+
+Corruption = Callable[[Tensor, torch.Generator], Tensor]
 
 
 class Perturbation(ABC):
@@ -51,6 +60,11 @@ class Perturbation(ABC):
     @abstractmethod
     def forward(self, y: Tensor, rng: torch.Generator) -> Tensor:
         """A draw y' of q(y' | y) for each row."""
+
+    @final
+    def __call__(self, y: Tensor, rng: torch.Generator) -> Tensor:
+        """`forward`: a perturbation is a `Corruption` too."""
+        return self.forward(y, rng)
 
     @abstractmethod
     def back(self, y: Tensor, rng: torch.Generator) -> Tensor:
@@ -223,3 +237,32 @@ class Ordinal(Heat):
         """The Laplacian of a path."""
         step = functional.pad(torch.eye(k - 1, dtype=torch.float64), (1, 0, 0, 1))
         return step + step.T - (step + step.T).sum(1).diag()
+
+
+@dataclass(frozen=True, eq=False)
+class Between:
+    """y + u (y' - y), y' a draw of a density and u ~ U(0, 1): a point on the way to noise.
+
+    Args:
+        density: of points like y.
+
+    Example:
+        >>> from ebmlab.energies import Gaussian
+        >>> between = Between(Gaussian(torch.ones(2), torch.eye(2)))
+        >>> between(torch.zeros(3, 2), torch.Generator()).shape
+        torch.Size([3, 2])
+
+    Source: Gulrajani et al. 2017, arXiv:1704.00028.
+    """
+
+    density: Density
+
+    def __call__(self, y: Tensor, rng: torch.Generator) -> Tensor:
+        """Points on the way."""
+        draws = self.density.sample(len(y), rng).to(y)
+        if draws.shape != y.shape:
+            raise ShapeError(
+                f"y has shape {tuple(y.shape)}, but the density draws {tuple(draws.shape)}"
+            )
+        share = torch.rand(len(y), generator=rng, dtype=y.dtype, device=y.device)
+        return y + rows(share, y) * (draws - y)

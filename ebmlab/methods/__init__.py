@@ -21,6 +21,7 @@ from ebmlab.methods.chains import *
 from ebmlab.methods.clustering import *
 from ebmlab.methods.clusters import *
 from ebmlab.methods.contrastive import *
+from ebmlab.methods.densities import *
 from ebmlab.methods.discrepancies import *
 from ebmlab.methods.images import *
 from ebmlab.methods.lattices import *

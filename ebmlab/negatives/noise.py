@@ -1,5 +1,8 @@
 """Draws from a fixed density as negatives."""
 
+import torch
+from torch import Tensor
+
 from ebmlab._checks import require_counts, require_device, require_generator, require_tensor
 from ebmlab._shown import Shown
 from ebmlab.energies import Density
@@ -9,7 +12,7 @@ from ebmlab.negatives.coupling import batch_norm
 from ebmlab.protocols import Draw, Negatives
 from ebmlab.types import Rng, Tree
 
-__all__ = ["Noise"]
+__all__ = ["Noise", "draws_like"]
 
 
 class Noise(Shown, Negatives):
@@ -44,14 +47,19 @@ class Noise(Shown, Negatives):
     def __call__(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> Draw:
         """Energies (b, k) of x with each draw."""
         y = require_tensor("y", y)
-        rng = require_generator(rng, "Noise", y.device)
-        for own in self.density.buffers():
-            require_device("the noise", own.device, {"y": y})
-        draws = self.density.sample(self.k * len(y), rng).to(y.dtype)
-        if draws.shape[1:] != y.shape[1:]:
-            raise ShapeError(
-                f"y has shape {tuple(y.shape)}, but the noise draws {tuple(draws.shape)}: its "
-                "density must be one of points like y"
-            )
-        energies = energy(x, draws.reshape(self.k, *y.shape), rng=rng)
+        draws = draws_like(self.density, y, self.k, require_generator(rng, "Noise", y.device))
+        energies = energy(x, draws, rng=rng)
         return Draw(energies.mT, {"batch_norm": batch_norm(energy, draws, stacklevel=3)})
+
+
+def draws_like(density: Density, y: Tensor, k: int, rng: torch.Generator) -> Tensor:
+    """Draws (k, *y.shape) of a density, k for each y; raises where they are not like y."""
+    for own in density.buffers():
+        require_device("the noise", own.device, {"y": y})
+    draws = density.sample(k * len(y), rng).to(y.dtype)
+    if draws.shape[1:] != y.shape[1:]:
+        raise ShapeError(
+            f"y has shape {tuple(y.shape)}, but the noise draws {tuple(draws.shape)}: its "
+            "density must be one of points like y"
+        )
+    return draws.reshape(k, *y.shape)

@@ -17,6 +17,7 @@ from ebmlab.networks.memory import Memory
 from ebmlab.networks.mlp import MLP, Choice, Conditional, Projector
 from ebmlab.networks.modulated import Modulated
 from ebmlab.networks.prototypes import Directions, Prototypes
+from ebmlab.networks.spectral import SpectralNorm, spectral_norm
 from ebmlab.networks.transposed import Transposed
 
 __all__ = [
@@ -41,9 +42,11 @@ __all__ = [
     "Prototypes",
     "RegNetY",
     "ResNet",
+    "SpectralNorm",
     "Transposed",
     "ViT",
     "patched",
+    "spectral_norm",
     "vit_small",
     "vit_tiny",
 ]

@@ -1,8 +1,12 @@
 """What shapes an energy: contrast, regularization, score matching, neighbors of discrete y."""
 
 from ebmlab.objectives._densities.discrepancy import EnergyDiscrepancy
+from ebmlab.objectives._densities.gradient_penalty import GradientPenalty
 from ebmlab.objectives._densities.improved_cd import ImprovedCD
+from ebmlab.objectives._densities.likelihood import Likelihood
+from ebmlab.objectives._densities.nce import NCE
 from ebmlab.objectives._densities.recovery import RecoveryLikelihood
+from ebmlab.objectives._densities.squared_energies import SquaredEnergies
 from ebmlab.objectives._flips.concrete_score import ConcreteScore
 from ebmlab.objectives._flips.probability_flow import MinimumProbabilityFlow
 from ebmlab.objectives._flips.pseudo_likelihood import PseudoLikelihood
@@ -20,8 +24,10 @@ from ebmlab.objectives.lasso import Lasso
 from ebmlab.objectives.matrix_free import NTXent
 from ebmlab.objectives.quantized import VectorQuantized
 from ebmlab.objectives.regularized import Regularized
+from ebmlab.objectives.unconditional import Unconditional
 
 __all__ = [
+    "NCE",
     "ConcreteScore",
     "Contractive",
     "Contrastive",
@@ -31,8 +37,10 @@ __all__ = [
     "EnergyMatching",
     "EquilibriumMatching",
     "ExactScore",
+    "GradientPenalty",
     "ImprovedCD",
     "Lasso",
+    "Likelihood",
     "MinimumProbabilityFlow",
     "MultiScaleScore",
     "NTXent",
@@ -41,5 +49,7 @@ __all__ = [
     "RecoveryLikelihood",
     "Regularized",
     "SlicedScore",
+    "SquaredEnergies",
+    "Unconditional",
     "VectorQuantized",
 ]

@@ -3,11 +3,11 @@
 from ebmlab.partition.annealing import ais, reverse_ais
 from ebmlab.partition.estimate import Estimate
 from ebmlab.partition.evidence import annealed_evidence, evidence
-from ebmlab.partition.grids import gauss_legendre, quadrature, trapezoid
+from ebmlab.partition.grids import gauss_legendre, nodes, quadrature, trapezoid
 from ebmlab.partition.machines import RBMPath
 from ebmlab.partition.populations import smc
 from ebmlab.partition.sandwich import Sandwich, sandwich
-from ebmlab.partition.states import enumerate_states, rbm_log_z
+from ebmlab.partition.states import binary_states, enumerate_states, rbm_log_z
 
 __all__ = [
     "Estimate",
@@ -15,9 +15,11 @@ __all__ = [
     "Sandwich",
     "ais",
     "annealed_evidence",
+    "binary_states",
     "enumerate_states",
     "evidence",
     "gauss_legendre",
+    "nodes",
     "quadrature",
     "rbm_log_z",
     "reverse_ais",

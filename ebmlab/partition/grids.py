@@ -11,7 +11,7 @@ from ebmlab.partition.chunks import log_sum
 from ebmlab.partition.estimate import Estimate
 from ebmlab.types import Potential, as_potential
 
-__all__ = ["gauss_legendre", "quadrature", "trapezoid"]
+__all__ = ["gauss_legendre", "nodes", "quadrature", "trapezoid"]
 
 Rule = Callable[[int], tuple[Tensor, Tensor]]
 
@@ -73,14 +73,7 @@ def quadrature(
         >>> bool((estimate.log_z.exp() - 2 * torch.pi).abs() < 1e-12)
         True
     """
-    if lo.ndim != 1 or lo.shape != hi.shape or not 1 <= len(lo) <= 3:
-        raise ShapeError(
-            f"lo has shape {tuple(lo.shape)}, hi {tuple(hi.shape)}; both must be (d,), d <= 3: in "
-            "more dimensions use ais"
-        )
-    if resolution < 4 or not bool((lo < hi).all()):
-        box = f"lo {lo.tolist()}, hi {hi.tolist()}"
-        raise ConfigurationError(f"resolution is {resolution}, {box}; expected >= 4, lo below hi")
+    _require_box(lo, hi, resolution)
     u = as_potential(u)
     rules = rule(resolution), rule((resolution + 1) // 2)
     fine, coarse = (_integral(u, lo, hi, each, chunk) for each in rules)
@@ -90,15 +83,57 @@ def quadrature(
     return Estimate.exact(fine, (fine - coarse).abs())
 
 
+def nodes(
+    lo: Tensor, hi: Tensor, resolution: int = 64, rule: Rule = gauss_legendre
+) -> tuple[Tensor, Tensor]:
+    """Points (m, d) of a box and the logs of their weights (m,): ∫ f(y) dy ≈ Σ exp(w_i) f(y_i).
+
+    Args:
+        lo: the lower corner (d,), d <= 3.
+        hi: the upper corner (d,).
+        resolution: nodes along each axis, >= 4; m is their number to the power d.
+        rule: as in `quadrature`.
+
+    Raises:
+        ShapeError, ConfigurationError: as `quadrature`.
+
+    Example:
+        >>> points, log_weights = nodes(torch.zeros(2), torch.tensor([1.0, 2.0]), resolution=4)
+        >>> points.shape, round(float((points.prod(1) * log_weights.exp()).sum()), 6)
+        (torch.Size([16, 2]), 1.0)
+    """
+    _require_box(lo, hi, resolution)
+    points, log_shares = _placed(torch.arange(resolution ** len(lo)), lo, hi, rule(resolution))
+    return points, (log_shares + (hi - lo).double().log().sum()).to(lo.dtype)
+
+
+def _require_box(lo: Tensor, hi: Tensor, resolution: int) -> None:
+    if lo.ndim != 1 or lo.shape != hi.shape or not 1 <= len(lo) <= 3:
+        raise ShapeError(
+            f"lo has shape {tuple(lo.shape)}, hi {tuple(hi.shape)}; both must be (d,), d <= 3: in "
+            "more dimensions use ais"
+        )
+    if resolution < 4 or not bool((lo < hi).all()):
+        box = f"lo {lo.tolist()}, hi {hi.tolist()}"
+        raise ConfigurationError(f"resolution is {resolution}, {box}; expected >= 4, lo below hi")
+
+
+def _placed(
+    index: Tensor, lo: Tensor, hi: Tensor, rule: tuple[Tensor, Tensor]
+) -> tuple[Tensor, Tensor]:
+    """The nodes of these numbers, and the logs of their shares of the box."""
+    places, log_shares = rule[0].to(lo), rule[1].log().to(lo.device)
+    index = index.to(lo.device)
+    at = torch.stack([index // len(places) ** axis % len(places) for axis in range(len(lo))], -1)
+    return lo + (hi - lo) * places[at], log_shares[at].sum(-1)
+
+
 def _integral(
     u: Potential, lo: Tensor, hi: Tensor, rule: tuple[Tensor, Tensor], chunk: int
 ) -> Tensor:
-    places, log_shares = rule[0].to(lo), rule[1].log().to(lo.device)
-    n, d = len(places), len(lo)
-
     def terms(index: Tensor) -> Tensor:
-        at = torch.stack([index // n**axis % n for axis in range(d)], dim=-1)
-        return log_shares[at].sum(-1) - u(lo + (hi - lo) * places[at]).double()
+        points, log_shares = _placed(index, lo, hi, rule)
+        return log_shares - u(points).double()
 
     volume = (hi - lo).double().log().sum()
-    return log_sum(terms, n**d, chunk, lo.device) + volume
+    return log_sum(terms, len(rule[0]) ** len(lo), chunk, lo.device) + volume

@@ -11,9 +11,45 @@ from ebmlab.partition.chunks import log_sum
 from ebmlab.partition.estimate import Estimate
 from ebmlab.types import as_potential
 
-__all__ = ["enumerate_states", "rbm_log_z"]
+__all__ = ["binary_states", "enumerate_states", "rbm_log_z"]
 
-LARGEST = 32
+# How many sites may be summed over, and of how many all states are laid out at once.
+LARGEST, LARGEST_AT_ONCE = 32, 22
+
+
+def binary_states(event: int | Sequence[int] | Tensor) -> Tensor:
+    """All y in {0, 1} of an event, (2^sites, *event).
+
+    Args:
+        event: the length or the shape of one y; or such a tensor, whose type and device the
+            states take. At most 22 sites.
+
+    Raises:
+        ConfigurationError: there are more.
+
+    Example:
+        >>> binary_states(2)
+        tensor([[0., 0.],
+                [1., 0.],
+                [0., 1.],
+                [1., 1.]])
+    """
+    like = _one(event, LARGEST_AT_ONCE)
+    return _states(torch.arange(2 ** like.numel(), device=like.device), like)
+
+
+def _one(event: int | Sequence[int] | Tensor, largest: int) -> Tensor:
+    like = event if isinstance(event, Tensor) else torch.empty(event)
+    sites = like.numel()
+    if sites > largest:
+        what = f"2^{sites} states, more than 2^{largest}; use ais"
+        raise ConfigurationError(f"an event of shape {tuple(like.shape)} has {what}")
+    return like
+
+
+def _states(index: Tensor, like: Tensor) -> Tensor:
+    bits = (index[:, None] >> torch.arange(like.numel(), device=like.device)) & 1
+    return bits.to(like.dtype).reshape(-1, *like.shape)
 
 
 def enumerate_states(
@@ -35,18 +71,12 @@ def enumerate_states(
         >>> round(float(enumerate_states(lambda y: torch.zeros(len(y)), (2, 2)).log_z.exp()), 12)
         16.0
     """
-    like = event if isinstance(event, Tensor) else torch.empty(event)
-    sites = like.numel()
-    if sites > LARGEST:
-        what = f"2^{sites} states, more than 2^{LARGEST}; use ais"
-        raise ConfigurationError(f"an event of shape {tuple(like.shape)} has {what}")
-    u, place = as_potential(u), torch.arange(sites, device=like.device)
+    like, u = _one(event, LARGEST), as_potential(u)
 
     def terms(index: Tensor) -> Tensor:
-        bits = (index[:, None] >> place) & 1
-        return -u(bits.to(like.dtype).reshape(-1, *like.shape))
+        return -u(_states(index, like))
 
-    log_z = log_sum(terms, 2**sites, chunk, like.device)
+    log_z = log_sum(terms, 2 ** like.numel(), chunk, like.device)
     if not bool(log_z.isfinite()):
         what = "u is NaN or -∞ at a state, or +∞ at all of them"
         raise NonFiniteError(f"log Z is {float(log_z)}: {what}")

@@ -26,9 +26,9 @@ def check_energy(
 
     One energy per datum, all pairs by broadcasting and no datum's energy dependent on the others
     (neither asked of energies that say that they couple a batch, which landscapes refuse),
-    right first and second derivatives, gradients to every parameter, `given` and `embed` that
-    agree with the call, precision and device kept, randomness from rng only, nothing changed in
-    place, and state that saves and restores.
+    right first and second derivatives, gradients to every parameter, `given`, `embed` and
+    `at_each` that agree with the call, precision and device kept, randomness from rng only,
+    nothing changed in place, and state that saves and restores.
 
     Args:
         energy: the energy; copies of it are judged, in float32 and in float64.
@@ -60,6 +60,7 @@ def check_energy(
     if not energy.couples:
         values.independent(double)
         values.pairs(double)
+        values.each(double)
     reached = gradients(single.value().sum(), single.energy)
     require_reached("the energy", reached, unreached)
     values.given(double, differentiable)

@@ -13,7 +13,17 @@ from ebmlab.testing.case import Case, Change, over_leaves
 from ebmlab.testing.compare import require, require_close, require_same
 from ebmlab.testing.purity import again, untouched
 
-__all__ = ["embeds", "given", "independent", "kind", "pairs", "pure", "repeats", "restores"]
+__all__ = [
+    "each",
+    "embeds",
+    "given",
+    "independent",
+    "kind",
+    "pairs",
+    "pure",
+    "repeats",
+    "restores",
+]
 
 
 def pure(case: Case) -> None:
@@ -76,6 +86,21 @@ def pairs(case: Case) -> None:
     require_close("all pairs", f"{what} against a loop over the pairs", matrix, loop)
     both = torch.stack([loop, loop.flip(0)])
     require_close("all pairs", f"{what} of x (2, n) against a loop", twice, both)
+
+
+def each(case: Case) -> None:
+    """The energies of all values at once are those of each."""
+    energy, law = case.energy, "at_each agrees with the call"
+    if not isinstance(case.y, Tensor) or case.z is not None or energy.stochastic:
+        return
+    if case.x is None:
+        due = case.value()
+    else:
+        due = case.at(lambda t: t[:, None], lambda t: t[None]).value()
+    got = energy.at_each(case.x, case.y)
+    wide = case.x is None or energy.takes_x
+    require(got.shape == (due if wide else due[0]).shape, law, f"got the shape {got.shape}")
+    require_close(law, "at_each(x, y) against E(x[:, None], y[None])", got.expand_as(due), due)
 
 
 def _cut(i: int) -> Change:

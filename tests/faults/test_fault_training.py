@@ -1,14 +1,15 @@
 import pytest
 import torch
-from faults_support import _free, _Joined, _noise, _normal, _rng, inferences, uses
+from faults_support import _free, _Joined, _noise, _normal, _offending, _rng, inferences, uses
 from torch import nn
 
-from ebmlab import Energy, FunctionEnergy
+from ebmlab import Energy, FunctionEnergy, fit, perturbations
 from ebmlab.energies import MLP, Gaussian, Reconstruction
 from ebmlab.inference import Descent
-from ebmlab.losses import InfoNCE, difference
-from ebmlab.negatives import FromData, Replay
-from ebmlab.objectives import Contrastive, DenoisingScore
+from ebmlab.losses import Hinge, InfoNCE, difference, log_loss
+from ebmlab.negatives import Corrupted, FromData, Replay
+from ebmlab.objectives import NCE, Contrastive, DenoisingScore, Likelihood
+from ebmlab.protocols import Method, Objective
 from ebmlab.samplers import Langevin
 
 
@@ -21,8 +22,14 @@ def _normalized(training: bool) -> Energy:
 
 @pytest.mark.parametrize(
     "build",
-    [FromData, lambda s, n: Replay(torch.zeros(20, 2), s, n), lambda s, n: _noise()],
-    ids=["FromData", "Replay", "Noise"],
+    [
+        FromData,
+        lambda s, n: Replay(torch.zeros(20, 2), s, n),
+        lambda s, n: _noise(),
+        lambda s, n: Corrupted(perturbations.Gaussian(0.25), n),
+        lambda s, n: _offending(),
+    ],
+    ids=["FromData", "Replay", "Noise", "Corrupted", "MostOffending"],
 )
 def test_fault_26_batch_norm_in_training_mode_warns_once_a_draw_and_sets_a_metric(build):
     objective = Contrastive(difference, build(Langevin(0.01), 2))
@@ -56,7 +63,14 @@ def test_fault_27_no_inference_leaves_gradients_on_parameters(infer):
     assert free.energy.decoder.network.weight.grad is not None
 
 
-def _well_depth(sign: float, objective: Contrastive | DenoisingScore) -> float:
+def test_fault_26_batch_norm_warns_once_in_noise_contrastive_estimation_too():
+    with pytest.warns(UserWarning, match="normalizes over the batch") as caught:
+        loss = NCE(_noise().density)(_normalized(training=True), None, _normal(8, 2), _rng())
+    assert len(caught) == 1
+    assert loss.metrics["batch_norm"] == 1
+
+
+def _well_depth(sign: float, objective: Objective) -> float:
     """How far the energy at the data lies below that beside it, trained on sign * E."""
     energy = MLP(2, hidden=(16,))
     optimizer = torch.optim.SGD(energy.parameters(), lr=0.1)
@@ -74,11 +88,37 @@ def _well_depth(sign: float, objective: Contrastive | DenoisingScore) -> float:
 
 @pytest.mark.parametrize(
     "objective",
-    [Contrastive(InfoNCE(), _noise()), Contrastive(difference, _noise()), DenoisingScore(0.5)],
+    [
+        Contrastive(InfoNCE(), _noise()),
+        Contrastive(difference, _noise()),
+        Contrastive(log_loss, Corrupted(perturbations.Gaussian(1.0), 2)),
+        Contrastive(Hinge(1.0), _offending()),
+        DenoisingScore(0.5),
+        Likelihood.on_grid(torch.full((2,), -3.0), torch.full((2,), 3.0), 12),
+    ],
 )
 def test_fault_28_with_the_sign_of_the_energy_turned_round_wells_become_hills(objective):
     assert _well_depth(+1.0, objective) > 0.05
     assert _well_depth(-1.0, objective) < -0.05
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        NCE(_noise().density),
+        Contrastive(log_loss, Corrupted(perturbations.Gaussian(1.0))),
+        Likelihood.on_grid(torch.full((2,), -3.0), torch.full((2,), 3.0), 8),
+    ],
+)
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+def test_fault_15_a_datum_that_is_not_finite_costs_its_step_and_no_more(objective, bad):
+    energy, y = MLP(2, hidden=(4,)), _normal(8, 2)
+    before = [p.detach().clone() for p in energy.parameters()]
+    y[3, 0] = bad
+    run = fit(Method(energy, objective), iter([(None, y)]), steps=1, progress=False)
+    assert run.skipped == 1
+    assert all(torch.equal(p, old) for p, old in zip(energy.parameters(), before, strict=True))
+    assert all(p.grad is None for p in energy.parameters())
 
 
 def test_fault_28_chains_go_downhill_and_with_the_sign_turned_round_up():

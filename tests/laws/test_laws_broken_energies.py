@@ -93,6 +93,11 @@ class WrongGiven(Bowl):
         return Potential(lambda free: 2 * self(x, free))
 
 
+class WrongEach(Bowl):
+    def at_each(self, x, values, *, rng=None):
+        return super().at_each(x, values, rng=rng).mT
+
+
 class WrongCodes(Bowl):
     def codes(self, x, y):
         return Codes(self, (x,), (2 * y,))
@@ -127,6 +132,7 @@ class Drifting(Stochastic):
         ("given agrees with the call: the gradient", WrongGradient),
         ("given agrees with the call: the gradient", WrongSlope),
         ("given", Drifting),
+        ("at_each agrees with the call", WrongEach),
         ("codes agree with the call", WrongCodes),
         ("state saved and restored", Unsaved),
     ],

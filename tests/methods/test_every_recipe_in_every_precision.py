@@ -6,11 +6,12 @@ import pytest
 import torch
 
 from ebmlab import methods
-from ebmlab.energies import MLP, RBM, DeepBoltzmann, GaussianNLL, Pairwise, Uniform
+from ebmlab.energies import MLP, RBM, DeepBoltzmann, Gaussian, GaussianNLL, Pairwise, Uniform
 from ebmlab.errors import ShapeError
 from ebmlab.inference import Enumerate
 from ebmlab.networks import MLP as Network
 from ebmlab.networks import Choice, GaussianHead
+from ebmlab.partition import binary_states
 from ebmlab.protocols import Method
 from ebmlab.samplers import Langevin
 
@@ -193,6 +194,13 @@ RECIPES = {
         lambda: methods.deep_boltzmann(DeepBoltzmann(DIM, 4, 3), torch.ones(16, DIM + 3)), bits
     ),
     "rbm": (lambda: methods.rbm(RBM(DIM, 4), torch.ones(16, DIM)), bits),
+    "conditional_nce": (lambda: methods.conditional_nce(MLP(DIM, hidden=(8,))), y),
+    "likelihood": (lambda: methods.likelihood(RBM(5, 3), binary_states(5)), bits),
+    "most_offending": (lambda: methods.most_offending(MLP(DIM, hidden=(8,)), steps=3), y),
+    "nce": (
+        lambda: methods.nce(MLP(DIM, hidden=(8,)), Gaussian(torch.zeros(DIM), torch.eye(DIM))),
+        y,
+    ),
 }  # fmt: skip
 
 KINDS = {
@@ -216,6 +224,7 @@ DRAW = {
     "contrastive_divergence", "improved_cd", "persistent_contrastive_divergence",
     "recovery_likelihood",
     "deep_boltzmann", "rbm",
+    "conditional_nce", "most_offending", "nce",
 }  # fmt: skip
 
 

@@ -10,13 +10,20 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ebmlab import Energy, FreeEnergy, FunctionEnergy
+from ebmlab import Energy, FreeEnergy, FunctionEnergy, perturbations
 from ebmlab.energies import MLP, Cosine, Gaussian, JointEmbedding, SquaredDistance
 from ebmlab.errors import EbmlabError
 from ebmlab.inference import Amortized, Descent, Enumerate
 from ebmlab.losses import InfoNCE
-from ebmlab.negatives import FromData, InBatch, Noise, Replay
-from ebmlab.objectives import Contrastive, DenoisingScore, Regularized
+from ebmlab.negatives import Corrupted, FromData, InBatch, MostOffending, Noise, Replay
+from ebmlab.objectives import (
+    NCE,
+    Contrastive,
+    DenoisingScore,
+    GradientPenalty,
+    Likelihood,
+    Regularized,
+)
 from ebmlab.samplers import MALA, Langevin
 
 
@@ -42,6 +49,14 @@ def _noise() -> Noise:
     return Noise(Gaussian(torch.zeros(2), torch.eye(2)), k=3)
 
 
+def _offending() -> MostOffending:
+    return MostOffending(0.5, Descent(steps=2))
+
+
+def _summed() -> Likelihood:
+    return Likelihood(_normal(5, 2, seed=3), torch.zeros(5))
+
+
 # All that is done with an energy of x and y (vectors of 2).
 USES: dict[str, Callable[[Energy, Tensor | None, Tensor], object]] = {
     "energy": lambda e, x, y: e(x, y),
@@ -49,13 +64,25 @@ USES: dict[str, Callable[[Energy, Tensor | None, Tensor], object]] = {
     "gradient": lambda e, x, y: e.given(x).value_and_grad(y),
     "in_batch": lambda e, x, y: InBatch()(e, x, y),
     "noise": lambda e, x, y: _noise()(e, x, y, _rng()),
+    "corrupted": lambda e, x, y: Corrupted(perturbations.Gaussian(0.25), 2)(e, x, y, _rng()),
+    "most_offending": lambda e, x, y: _offending()(e, x, y, _rng()),
+    "nce": lambda e, x, y: NCE(_noise().density, 2)(e, x, y, _rng()),
+    "likelihood": lambda e, x, y: _summed()(e, x, y),
+    "gradient_penalty": lambda e, x, y: GradientPenalty()(e, x, y),
     "from_data": lambda e, x, y: FromData(Langevin(0.01), 2)(e, x, y, _rng()),
     "replay": lambda e, x, y: Replay(torch.zeros(9, 2), MALA(0.01), 2)(e, x, y, _rng()),
     "contrastive": lambda e, x, y: Contrastive(InfoNCE(), InBatch())(e, x, y),
     "regularized": lambda e, x, y: Regularized()(e, x, y),
     "denoising_score": lambda e, x, y: DenoisingScore(0.1)(e, x, y, _rng()),
 }
-SAMPLED = ("gradient", "from_data", "replay", "denoising_score")
+SAMPLED = (
+    "gradient",
+    "from_data",
+    "replay",
+    "denoising_score",
+    "most_offending",
+    "gradient_penalty",
+)
 uses = pytest.mark.parametrize("use", USES.values(), ids=USES)
 slopes = pytest.mark.parametrize("use", [USES[name] for name in SAMPLED], ids=SAMPLED)
 
