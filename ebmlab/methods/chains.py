@@ -17,7 +17,7 @@ __all__ = [
     "contrastive_divergence",
     "igebm",
     "improved_cd",
-    "persistent_contrastive_divergence",
+    "persistent_cd",
     "recovery_likelihood",
 ]
 
@@ -40,7 +40,7 @@ def contrastive_divergence(energy: Energy, sampler: Sampler = POINTS, steps: int
 
 
 @card(energy="any E(y)", objective="E(y) - E(lasting chains)", collapse="own chains")
-def persistent_contrastive_divergence(
+def persistent_cd(
     energy: Energy,
     pool: Tensor,
     sampler: Sampler = POINTS,

@@ -40,7 +40,7 @@ def rbm(machine: RBM | GaussianRBM, pool: Tensor, steps: int = 1, rebirth: float
 
 @card(
     energy="E(y, μ(y))",
-    z="odd layer summed out, top at its mean field",
+    z="top layer, at its mean field",
     objective="E(y, μ) - E(chains)",
     collapse="negatives by block Gibbs",
 )

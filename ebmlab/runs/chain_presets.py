@@ -28,6 +28,6 @@ def _preset(recipe: Any, sizes: Any = lambda p: {}) -> DensityPreset:
 CHAIN_PRESETS: tuple[DensityPreset, ...] = (
     _preset(methods.contrastive_divergence),
     _preset(methods.improved_cd, _pool),
-    _preset(methods.persistent_contrastive_divergence, _pool),
+    _preset(methods.persistent_cd, _pool),
     _preset(methods.recovery_likelihood),
 )

@@ -18,7 +18,7 @@ POOL = randn(64, 2, seed=5)
 # Recipes: name -> the method of an energy, whose chains a sampler moves.
 OWN = {
     "cd": lambda e, s: methods.contrastive_divergence(e, s, 3),
-    "pcd": lambda e, s: methods.persistent_contrastive_divergence(e, POOL, s, 3),
+    "pcd": lambda e, s: methods.persistent_cd(e, POOL, s, 3),
     "improved": lambda e, s: methods.improved_cd(e, POOL, s, 3),
     "recovery": lambda e, s: methods.recovery_likelihood(e, 0.5, s, 3),
 }

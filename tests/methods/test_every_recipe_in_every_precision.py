@@ -186,8 +186,8 @@ RECIPES = {
     "sliced_score": (lambda: methods.sliced_score(MLP(DIM, hidden=(8,))), y),
     "contrastive_divergence": (lambda: methods.contrastive_divergence(small(), steps=2), y),
     "improved_cd": (lambda: methods.improved_cd(small(), pool(), steps=2), y),
-    "persistent_contrastive_divergence": (
-        lambda: methods.persistent_contrastive_divergence(small(), pool(), steps=2), y
+    "persistent_cd": (
+        lambda: methods.persistent_cd(small(), pool(), steps=2), y
     ),
     "recovery_likelihood": (lambda: methods.recovery_likelihood(small(), steps=2), y),
     "deep_boltzmann": (
@@ -221,7 +221,7 @@ DRAW = {
     "denoising_autoencoder", "denoising_score", "energy_discrepancy", "igebm", "iwae", "lejepa",
     "noise_contrastive", "vae",
     "energy_matching", "equilibrium_matching", "multi_scale_score", "sliced_score",
-    "contrastive_divergence", "improved_cd", "persistent_contrastive_divergence",
+    "contrastive_divergence", "improved_cd", "persistent_cd",
     "recovery_likelihood",
     "deep_boltzmann", "rbm",
     "conditional_nce", "most_offending", "nce",

@@ -72,7 +72,7 @@ def test_contrastive_divergence_by_long_chains_is_the_slope_of_the_likelihood():
 def test_persistent_chains_approach_the_slope_of_the_likelihood_draw_by_draw():
     rbm = machine()
     due, covariance = likelihood_slope(rbm)
-    method = methods.persistent_contrastive_divergence(
+    method = methods.persistent_cd(
         rbm, torch.zeros(CHAINS, 4).double(), Gibbs(rbm.conditionals()), 1, rebirth=0.0
     )
     slopes = [slope_of(method.objective, rbm, seed) for seed in range(30)]
@@ -121,7 +121,7 @@ def recovered(build, steps=60, sign=1.0) -> float:
 
 LEARNERS = {
     "cd": lambda e, y: methods.contrastive_divergence(e, MALA(0.3), 2),
-    "pcd": lambda e, y: methods.persistent_contrastive_divergence(e, y[:512], MALA(0.3), 2),
+    "pcd": lambda e, y: methods.persistent_cd(e, y[:512], MALA(0.3), 2),
     "recovery": lambda e, y: methods.recovery_likelihood(e, 2.0, MALA(0.1), 4),
     "improved cd": lambda e, y: methods.improved_cd(e, y[:512], MALA(0.3), 2, weight=0.1),
 }
