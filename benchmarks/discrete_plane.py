@@ -12,6 +12,7 @@ that of Zhang et al. 2022, arXiv:2202.01361 (EB-GFN), and of Schröder et al. 20
 import argparse
 import json
 import math
+import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -211,7 +212,8 @@ def main() -> None:
     torch.set_num_threads(1)
     setup = ", ".join(f"{k} {getattr(options, k)}" for k in ("steps", "batch", "negatives"))
     setup += f", flips {options.rate}, lr {options.lr}, seed {options.seed}"
-    about = circumstances("python benchmarks/discrete_plane.py") | {"setup": setup}
+    command = " ".join(["python", "benchmarks/discrete_plane.py", *sys.argv[1:]])
+    about = circumstances(command) | {"setup": setup}
     rows: list[dict[str, Any]] = []
     print(f"{setup}\n{HEAD}", flush=True)
     for name in options.sets or CASES:
