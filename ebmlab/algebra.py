@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
+from functools import reduce
 from typing import Self
 
 import torch
@@ -166,7 +167,7 @@ class Sum(Energy):
             for term in _experts(self)
         ]
         energies, grads = zip(*found, strict=True)
-        return sum(energies[1:], energies[0]), sum(grads[1:], grads[0])
+        return reduce(torch.add, energies), reduce(torch.add, grads)
 
     def split(self, kind: Callable[[Energy], bool]) -> tuple[Energy, Priors]:
         """Split every term."""
