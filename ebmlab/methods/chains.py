@@ -29,10 +29,14 @@ FROM_NOISE = MALA(0.1, clamp=3.0)
 
 
 @card(energy="any E(y)", objective="E(y) - E(chains from y)", collapse="own chains")
-def contrastive_divergence(energy: Energy, sampler: Sampler = POINTS, steps: int = 10) -> Method:
+def contrastive_divergence(energy: Energy, sampler: Sampler = POINTS, steps: int = 5) -> Method:
     """Contrastive divergence: E+ - E-, negatives from short chains of the model that start at y.
 
     Any kernel will do, and any y: `Gibbs(rbm.conditionals())` with steps=1 is Hinton's CD-1.
+
+    Of points, take a kernel that rejects. Where the energy grows sharper than its steps are short,
+    unadjusted chains overshoot, learning raises the energy where they land, and it grows sharper
+    still: on two moons they diverge at any rate that learns, and those of `MALA` do not.
 
     Source: Hinton 2002.
     """
@@ -44,12 +48,17 @@ def persistent_cd(
     energy: Energy,
     pool: Tensor,
     sampler: Sampler = POINTS,
-    steps: int = 10,
+    steps: int = 5,
     *,
-    rebirth: float = 0.05,
+    rebirth: float = 0.1,
     birth: Birth | None = None,
 ) -> Method:
     """Persistent contrastive divergence: E+ - E-, negatives from chains that last.
+
+    Two things hold it on points beside a kernel that rejects. A fixed Gaussian of the data's size
+    in the energy (`network + Gaussian(mean, covariance)`) bounds it far away, where lasting chains
+    drift. Births at data start on flat ground; those in the steep surroundings of sharp data stay
+    where they are, as every proposal is rejected, and learning makes them steeper.
 
     Args beside those that recipes share:
         pool: where the chains start, and are born again, (size, *event): data are good starts.
@@ -80,12 +89,12 @@ def improved_cd(
     energy: Energy,
     pool: Tensor,
     sampler: Sampler = POINTS,
-    steps: int = 10,
+    steps: int = 5,
     *,
     step_size: float = 0.01,
     weight: float = 0.1,
     entropy: float = 1.0,
-    rebirth: float = 0.05,
+    rebirth: float = 0.1,
 ) -> Method:
     """Improved contrastive divergence: the last step of lasting chains learns to reach the model.
 

@@ -9,7 +9,7 @@ from ebmlab.runs.density_preset import DensityPreset, Points
 
 __all__ = ["CHAIN_PRESETS"]
 
-POOL = 1024
+POOL = 256
 
 
 def _held(p: Points) -> Energy:

@@ -122,7 +122,7 @@ def recovered(build, steps=60, sign=1.0) -> float:
 LEARNERS = {
     "cd": lambda e, y: methods.contrastive_divergence(e, MALA(0.3), 2),
     "pcd": lambda e, y: methods.persistent_cd(e, y[:512], MALA(0.3), 2),
-    "recovery": lambda e, y: methods.recovery_likelihood(e, 2.0, MALA(0.1), 4),
+    "recovery": lambda e, y: methods.recovery_likelihood(e, 2.0, MALA(0.1), 10),
     "improved cd": lambda e, y: methods.improved_cd(e, y[:512], MALA(0.3), 2, weight=0.1),
 }
 
