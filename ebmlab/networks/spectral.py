@@ -47,7 +47,7 @@ class SpectralNorm(Stepped, Precise):
         self.scale = scale
         # In a tuple the layer is no part of what is a part of it.
         self._layer = (layer,)
-        matrix = _matrix(layer.weight)
+        matrix = _matrix(layer.get_parameter("weight"))
         rng = stream(seed, *matrix.shape, rank=0)
         for name, size in zip("uv", matrix.shape, strict=True):
             start = torch.randn(size, generator=rng).to(matrix)
@@ -64,7 +64,8 @@ class SpectralNorm(Stepped, Precise):
     @torch.no_grad()
     def step(self) -> None:
         """One power iteration with the weight as it is now."""
-        self._iterate(_matrix(self._layer[0].parametrizations.weight.original))
+        weight = self._layer[0].get_parameter("parametrizations.weight.original")
+        self._iterate(_matrix(weight))
 
     @torch.no_grad()
     def _iterate(self, matrix: Tensor) -> None:
