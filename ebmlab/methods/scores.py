@@ -80,7 +80,7 @@ def equilibrium_matching(energy: Energy, strength: float = 4.0, decay: float = 0
     collapse="slopes, not heights",
 )
 def energy_matching(
-    energy: Energy, temperature: float = 0.1, flow: float = 0.1, near: Objective | None = None
+    energy: Energy, temperature: float = 0.1, flow: float = 0.01, near: Objective | None = None
 ) -> Method:
     """A flow from noise far from the data, a density at them: one energy for both.
 

@@ -32,7 +32,7 @@ class EnergyMatching(Objective):
         near: an objective that shapes a density; the paper's is contrastive divergence,
             `Contrastive(losses.difference, FromData(Langevin(…), steps=200))`.
         temperature: T > 0.
-        flow: weight of the flow.
+        flow: weight of the flow, small: where its ways cross the data, it bends their density.
         decay: a in [0, 1), from where on the flow counts less.
 
     Terms: `flow`, and those of `near`.
@@ -53,7 +53,7 @@ class EnergyMatching(Objective):
     shows = ("temperature", "flow", "decay")
 
     def __init__(
-        self, near: Objective, temperature: float = 0.1, flow: float = 0.1, decay: float = 0.8
+        self, near: Objective, temperature: float = 0.1, flow: float = 0.01, decay: float = 0.8
     ) -> None:
         super().__init__()
         require_positive("temperature", temperature)
