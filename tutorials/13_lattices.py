@@ -107,7 +107,7 @@ with plot.style():
 figure.savefig(FIGURES / "13_couplings.png")
 
 # %% [markdown]
-# Six objectives find the same couplings, at a cost that differs tenfold. The concrete score is
+# Six objectives find the same couplings, at costs that differ up to tenfold. The concrete score is
 # noisier: r² and 1/r are large where y is rare, so that few draws decide. With stronger couplings
 # its mean over these draws has no minimum at all.
 
