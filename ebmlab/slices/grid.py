@@ -64,7 +64,7 @@ class Landscape:
         energy = self.energy.double()
         logits = -(energy - energy.min()) / temperature
         weights = _log_trapezoid(self.b)[:, None] + _log_trapezoid(self.a)
-        return logits, (logits + weights.double()).flatten().logsumexp(0)
+        return logits, (logits + weights).flatten().logsumexp(0)
 
     def sample(self, n: int, rng: torch.Generator, temperature: float = 1.0) -> Tensor:
         """Independent draws (n, *event) of `density`: a point of the grid, and evenly around it.
@@ -89,7 +89,7 @@ class Landscape:
         require_counts(n=n)
         rng = require_generator(rng, "sample", self.a.device)
         weights = (_log_trapezoid(self.b)[:, None] + _log_trapezoid(self.a)).exp()
-        mass = weights.double().flatten() * self.density(temperature).flatten()
+        mass = weights.flatten() * self.density(temperature).flatten()
         index = torch.multinomial(mass, n, replacement=True, generator=rng)
         a = _spread(self.a, index % len(self.a), rng)
         return self.plane.points(a, _spread(self.b, index // len(self.a), rng))
@@ -117,7 +117,7 @@ class Landscape:
 
 
 def _log_trapezoid(grid: Tensor) -> Tensor:
-    weights = (grid[1] - grid[0]).log().repeat(len(grid))
+    weights = (grid[1] - grid[0]).double().log().repeat(len(grid))
     weights[[0, -1]] -= math.log(2)
     return weights
 
