@@ -75,7 +75,7 @@ def mean_log_likelihood(machine: RBM, log_z: float) -> float:
 # %%
 small, chains = trained(hidden=16, epochs=200)
 exact = float(rbm_log_z(small).log_z)
-COUNTS = (3, 30, 100, 300)
+COUNTS = (3, 10, 30, 100, 300)
 found = [both_ways(small, chains, count) for count in COUNTS]
 print("temperatures  log Z from below  from above  exact")
 for count, (below, above) in zip(COUNTS, found, strict=True):
@@ -102,7 +102,8 @@ walk = ebmlab.run(Gibbs(machine.conditionals()), machine.given(), chains, steps=
 strongest = machine.weights.detach().square().sum(0).argsort(descending=True)[:40]
 filters = machine.weights.detach().mT[strongest]
 filters = 0.5 + 0.5 * filters / filters.abs().amax(1, keepdim=True)
-for name, sheet in {"data": test[:40], "chains": walk.state.y[:40], "filters": filters}.items():
+ink = {"data": 1 - test[:40], "chains": 1 - walk.state.y[:40], "filters": filters}
+for name, sheet in ink.items():
     axes = plot.images(sheet.reshape(-1, 1, side, side), columns=10, title=name)
     axes.figure.savefig(FIGURES / f"14_{name}.png")
 
