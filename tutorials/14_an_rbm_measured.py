@@ -102,7 +102,8 @@ walk = ebmlab.run(Gibbs(machine.conditionals()), machine.given(), chains, steps=
 strongest = machine.weights.detach().square().sum(0).argsort(descending=True)[:40]
 filters = machine.weights.detach().mT[strongest]
 filters = 0.5 + 0.5 * filters / filters.abs().amax(1, keepdim=True)
-for name, sheet in {"data": test[:40], "chains": walk.state.y[:40], "filters": filters}.items():
+ink = {"data": 1 - test[:40], "chains": 1 - walk.state.y[:40], "filters": filters}
+for name, sheet in ink.items():
     axes = plot.images(sheet.reshape(-1, 1, side, side), columns=10, title=name)
     axes.figure.savefig(FIGURES / f"14_{name}.png")
 

@@ -62,7 +62,7 @@ recipes: dict[str, Recipe] = {
     "multi_scale_score": lambda: methods.multi_scale_score(net(x_dim=1)),
     "energy_matching": lambda: methods.energy_matching(net()),
     "contrastive_divergence": lambda: methods.contrastive_divergence(net() + base),
-    "persistent CD": lambda: methods.persistent_contrastive_divergence(net() + base, pool),
+    "persistent CD": lambda: methods.persistent_cd(net() + base, pool),
     "improved_cd": lambda: methods.improved_cd(net() + base, pool),
     "recovery_likelihood": lambda: methods.recovery_likelihood(net() + base),
     "most_offending": lambda: methods.most_offending(net()),

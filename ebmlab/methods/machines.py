@@ -15,9 +15,9 @@ __all__ = ["deep_boltzmann", "rbm"]
 
 @card(
     energy="-log Σ_z exp(-E(y, z))",
-    z="hidden units, summed out",
+    z="summed out",
     objective="E(y) - E(chains)",
-    collapse="negatives by block Gibbs",
+    collapse="negatives by Gibbs",
 )
 def rbm(machine: RBM | GaussianRBM, pool: Tensor, steps: int = 1, rebirth: float = 0.0) -> Method:
     """Restricted Boltzmann machine by persistent contrastive divergence.
@@ -40,9 +40,9 @@ def rbm(machine: RBM | GaussianRBM, pool: Tensor, steps: int = 1, rebirth: float
 
 @card(
     energy="E(y, μ(y))",
-    z="top layer, at its mean field",
-    objective="E(y, μ) - E(chains)",
-    collapse="negatives by block Gibbs",
+    z="mean field μ(y)",
+    objective="E(y) - E(chains)",
+    collapse="negatives by Gibbs",
 )
 def deep_boltzmann(
     machine: DeepBoltzmann, pool: Tensor, steps: int = 5, sweeps: int = 10, rebirth: float = 0.0

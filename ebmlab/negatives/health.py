@@ -41,14 +41,21 @@ def health(y: Tensor, start: Tensor, end: Tensor) -> dict[str, Tensor]:
     shares = {
         "strayed": (away > FAR * reach).to(way).mean() * (reach > 0),
         "still": (way == 0).to(way).mean(),
-        "coalesced": (_repeated(end) - _repeated(y)).clamp(min=0),
+        "coalesced": _repeated(end),
     }
-    ill = torch.stack(list(shares.values())) > 0.5
-    if bool(ill.any()):
-        named = [name for name, bad in zip(shares, ill.tolist(), strict=True) if bad]
-        told = "; ".join(f"{float(shares[name]):.0%} {_MENDS[name]}" for name in named)
+    seen = _numbers(shares)
+    if seen["coalesced"] > 0:  # most chains stand apart, and then data need not be looked at
+        shares["coalesced"] = (shares["coalesced"] - _repeated(y)).clamp(min=0)
+        seen = _numbers(shares)
+    told = "; ".join(f"{part:.0%} {_MENDS[name]}" for name, part in seen.items() if part > 0.5)
+    if told:
         warnings.warn(f"of {len(end)} chains {told}", stacklevel=5)
     return {"moved": way.mean(), **shares}
+
+
+def _numbers(shares: dict[str, Tensor]) -> dict[str, float]:
+    """All shares, at one wait for the device."""
+    return dict(zip(shares, torch.stack(list(shares.values())).tolist(), strict=True))
 
 
 def _repeated(end: Tensor) -> Tensor:

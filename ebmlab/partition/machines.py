@@ -9,7 +9,7 @@ from ebmlab.energies import RBM, Bernoulli
 from ebmlab.energies._discrete.bipartite import BlockConditionals, Layers, lit, softplus
 from ebmlab.errors import ShapeError
 from ebmlab.samplers import Gibbs
-from ebmlab.types import Potential
+from ebmlab.types import GibbsState, Potential
 
 __all__ = ["RBMPath"]
 
@@ -90,8 +90,8 @@ class _Between(Layers):
         bias = torch.lerp(self.path.start.logits, self.path.rbm.visible_bias, self.t)
         return -(v @ bias) - softplus(self.t * fields).sum(-1)
 
-    def linked(self, v: Tensor, fields: Tensor) -> Tensor:
-        return self(v)
+    def linked(self, state: GibbsState) -> Tensor:
+        return self(state.y)
 
     def draw_hidden(self, fields: Tensor, noise: Tensor) -> Tensor:
         return lit(self.t * fields, noise)

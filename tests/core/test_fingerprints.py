@@ -1,7 +1,7 @@
 import torch
 from problems import generator, randn
 
-from ebmlab._rows import fingerprints
+from ebmlab._rows import fingerprints, keys
 
 
 def test_a_row_has_one_fingerprint_wherever_it_stands_and_in_any_precision():
@@ -24,3 +24,13 @@ def test_rows_that_differ_in_anything_have_different_fingerprints():
         assert len(fingerprints(rows).unique()) == len(rows)
     # Sums of entries, or of their squares, do not tell them apart.
     assert len(grid.sum(1).unique()) < len(grid)
+
+
+def test_keys_tell_the_rows_of_one_tensor_apart_and_equal_rows_are_equal():
+    grid = torch.cartesian_prod(*[torch.arange(-6.0, 7.0)] * 4)
+    tiny = grid.double() + 1e-15 * (grid == 1)
+    bits = (torch.rand(3000, 40, generator=generator()) < 0.5).float()
+    for rows in (grid, tiny, bits, torch.eye(300), torch.eye(300).double(), grid.bfloat16()):
+        found = keys(rows)
+        assert len(found.unique()) == len(rows)
+        assert torch.equal(keys(torch.cat([rows[:5], rows]))[:5], found[:5])

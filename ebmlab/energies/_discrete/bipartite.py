@@ -42,8 +42,8 @@ class Layers(Protocol):
         """Energies (chains,) with the hidden units summed out."""
         ...
 
-    def linked(self, v: Tensor, fields: Tensor) -> Tensor:
-        """Energies (chains,) with their graph, where the fields are known already."""
+    def linked(self, state: GibbsState) -> Tensor:
+        """Energies (chains,) with their graph, where their values are known already."""
         ...
 
     def draw_hidden(self, fields: Tensor, noise: Tensor) -> Tensor:
@@ -122,9 +122,9 @@ class Bipartite(Energy):
         """f(v) in float32 or better, of v in any precision."""
         return precise(self.hidden_logits(v.to(self.weights.dtype)))
 
-    def linked(self, v: Tensor, fields: Tensor) -> Tensor:
-        """F(v) with its graph in the parameters; of f(v) nothing is known that saves work here."""
-        return self(None, v)
+    def linked(self, state: GibbsState) -> Tensor:
+        """F(v) with its graph in the parameters; what is known saves no work here."""
+        return self(None, state.y)
 
     def draw_hidden(self, fields: Tensor, noise: Tensor) -> Tensor:
         """1 with probability σ(f)."""
@@ -229,7 +229,7 @@ class BlockConditionals(Conditionals):
 
     def energies(self, u: Potential, state: GibbsState) -> Tensor:
         """u at the chains, with its graph in the machine's parameters."""
-        return self.layers.linked(state.y, state.fields) if self._owns(u) else u(state.y)
+        return self.layers.linked(state) if self._owns(u) else u(state.y)
 
     def _owns(self, u: Potential) -> bool:
         """Whether u was made from the machine itself: then it needs no evaluation of its own."""

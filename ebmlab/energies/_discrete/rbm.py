@@ -10,7 +10,7 @@ from ebmlab._events import require_vectors
 from ebmlab._precise import precise
 from ebmlab.energies._discrete.bipartite import Bipartite, lit, softplus
 from ebmlab.errors import ConfigurationError, NonFiniteError
-from ebmlab.types import Rng, Tree
+from ebmlab.types import GibbsState, Rng, Tree
 
 __all__ = ["RBM", "GaussianRBM"]
 
@@ -44,7 +44,7 @@ class RBM(Bipartite):
 
     def alone(self, v: Tensor) -> Tensor:
         """-bᵀv."""
-        return -(precise(v) * precise(self.visible_bias)).sum(-1)
+        return -(precise(v) @ precise(self.visible_bias))
 
     def hidden_logits(self, v: Tensor) -> Tensor:
         """c + vW: the log odds of each hidden unit given v (*batch, visible)."""
@@ -81,9 +81,9 @@ class RBM(Bipartite):
                 theirs.copy_(ours / temperature)
         return other
 
-    def linked(self, v: Tensor, fields: Tensor) -> Tensor:
-        """F(v) with its graph, but for the product vW, which is known."""
-        return self.summed(v, _Known.apply(fields, v, self.weights, self.hidden_bias))
+    def linked(self, state: GibbsState) -> Tensor:
+        """F(v) with its graph: its value is known, and all that its slope needs."""
+        return _Known.apply(*state, self.weights, self.visible_bias, self.hidden_bias)
 
     def require(self, v: Tensor) -> None:
         """Raise unless v holds 0 and 1 only."""
@@ -104,19 +104,22 @@ class RBM(Bipartite):
 
 
 class _Known(torch.autograd.Function):
-    """c + vW of a constant v, a value that is known, with its graph in W and c."""
+    """F(v) of a constant v, a value that is known, with its graph in W, b and c."""
 
     @staticmethod
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
-        ctx: Any, fields: Tensor, v: Tensor, weights: Tensor, bias: Tensor
+        ctx: Any, v: Tensor, energy: Tensor, fields: Tensor, w: Tensor, b: Tensor, c: Tensor
     ) -> Tensor:
-        ctx.save_for_backward(v.to(weights.dtype))
-        return fields.view_as(fields)
+        ctx.save_for_backward(v, fields)
+        ctx.dtype = w.dtype
+        return energy.view_as(energy)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[None, None, Tensor, Tensor]:
-        (v,), grad = ctx.saved_tensors, grads[0].to(ctx.saved_tensors[0].dtype)
-        return None, None, v.mT @ grad, grad.sum(0)
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        (v, fields), (grad,) = ctx.saved_tensors, grads
+        lit = fields.sigmoid() * -grad[:, None]
+        slopes = v.mT @ lit.to(v), -(grad.to(v) @ v), lit.sum(0)
+        return None, None, None, *(slope.to(ctx.dtype) for slope in slopes)
 
 
 class GaussianRBM(Bipartite):
