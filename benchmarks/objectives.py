@@ -176,7 +176,9 @@ OURS: Mapping[str, Maker] = {
             losses.difference, negatives.FromData(samplers.Langevin(STEP), CHAIN)
         )
     ),
-    "persistent CD": ours(lambda points: objectives.Contrastive(losses.difference, _chains(points))),
+    "persistent CD": ours(
+        lambda points: objectives.Contrastive(losses.difference, _chains(points))
+    ),
 }
 PEERS: Mapping[str, Callable[[], Mapping[str, Maker]]] = {"ebm": _ebmkit, "torchebm": _torchebm}
 

@@ -44,7 +44,7 @@ def _grid(points: Points) -> dict[str, Any]:
 
 
 NOISE_PRESETS: tuple[DensityPreset, ...] = (
-    DensityPreset(methods.likelihood, sizes=_grid, lr=1e-2),
+    DensityPreset(methods.likelihood, sizes=_grid, lr=1e-2, most=3),
     DensityPreset(methods.nce, sizes=lambda points: {"noise": _near(points)}, lr=1e-2),
     DensityPreset(
         methods.noise_contrastive,
