@@ -12,36 +12,29 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ebmlab import Energy, Loss, Method, fit
+from ebmlab import Method, fit
 from ebmlab.energies import Ising, Pairwise
 from ebmlab.losses import difference
 from ebmlab.negatives import Replay
 from ebmlab.objectives import (
     ConcreteScore,
     Contrastive,
+    EnergyDiscrepancy,
+    Likelihood,
     MinimumProbabilityFlow,
     PseudoLikelihood,
     RatioMatching,
 )
+from ebmlab.perturbations import Flips
 from ebmlab.protocols import Objective, Sampler
 from ebmlab.samplers import Coloring, Gibbs, GibbsWithGradients
 from ebmlab.training import falling_cosine
-from ebmlab.types import Rng, Tree
 
 F64 = torch.float64
 SIDE, COUPLING, DRAWS = (4, 4), 0.2, 10_000
 BATCH, STEPS, LR = 2_000, 200, 0.3
 SITES = SIDE[0] * SIDE[1]
 EVERY = ((torch.arange(2**SITES)[:, None] >> torch.arange(SITES)) & 1).to(F64).reshape(-1, *SIDE)
-
-
-class Likelihood(Objective):
-    """E(y) + log Z, with Z summed over all 2^16 states."""
-
-    def forward(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> Loss:
-        """Minus the mean log likelihood."""
-        value = energy(x, y).mean() + (-energy(x, EVERY)).logsumexp(0)
-        return Loss(value, {"likelihood": value.detach()}, {})
 
 
 def persistent(kernel: Callable[[Pairwise], Sampler], steps: int) -> Callable[..., Objective]:
@@ -61,11 +54,14 @@ class Entry:
 
 # A row for each objective; a new one needs nothing else.
 ENTRIES = {
-    "exact likelihood": Entry(lambda energy, pool: Likelihood()),
+    "exact likelihood": Entry(lambda energy, pool: Likelihood.over_states(pool[0])),
     "pseudo-likelihood": Entry(lambda energy, pool: PseudoLikelihood()),
     "ratio matching": Entry(lambda energy, pool: RatioMatching()),
     "probability flow": Entry(lambda energy, pool: MinimumProbabilityFlow()),
     "concrete score": Entry(lambda energy, pool: ConcreteScore()),
+    "energy discrepancy": Entry(
+        lambda energy, pool: EnergyDiscrepancy(Flips(0.3), 16), random=True
+    ),
     "PCD, Gibbs": Entry(persistent(lambda e: Gibbs(Coloring(e.colors)), 1), random=True),
     "PCD, GWG": Entry(persistent(lambda e: GibbsWithGradients(), 8), random=True),
 }

@@ -153,7 +153,7 @@ def _torchebm() -> Mapping[str, Maker]:
         return theirs.ContrastiveDivergence(model, chain(model), **kept, **more)
 
     return {
-        "exact score": torchebm(lambda model: theirs.ScoreMatching(model)),
+        "exact score": torchebm(theirs.ScoreMatching),
         "sliced score": torchebm(lambda model: theirs.SlicedScoreMatching(model, 1)),
         "denoising score": torchebm(lambda model: theirs.DenoisingScoreMatching(model, SIGMA)),
         "CD": torchebm(divergence),

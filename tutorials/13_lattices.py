@@ -15,7 +15,6 @@ from torch import Tensor
 import ebmlab
 from ebmlab import energies, losses, negatives, objectives, plot, samplers
 from ebmlab.plot.style import PALETTE, opened
-from ebmlab.types import Rng, Tree
 
 (FIGURES := Path("tutorials/figures")).mkdir(parents=True, exist_ok=True)
 DRAWS, STEPS, SIDES = 2000, 150, (3, 4)
@@ -56,22 +55,14 @@ astray = float(counted[true == 0].abs().max())
 # model instead, moved by a Gibbs sweep, or eight proposals of Gibbs with gradients, in each step.
 
 
-# %% The one that needs log Z takes a few lines; the library has the others
-class Likelihood(ebmlab.protocols.Objective):
-    """-log p(y), by listing all states."""
-
-    def forward(self, energy: ebmlab.Energy, x: Tree, y: Tree, rng: Rng) -> ebmlab.Loss:
-        value = energy(x, y).mean() + (-energy(x, states)).logsumexp(0)
-        return ebmlab.Loss(value, {"likelihood": value.detach()}, {})
-
-
+# %%
 def persistent(kernel: ebmlab.protocols.Sampler, steps: int) -> ebmlab.protocols.Objective:
     kept = negatives.Replay(y, kernel, steps, rebirth=0.0)
     return objectives.Contrastive(losses.difference, kept)
 
 
 OBJECTIVES = {
-    "likelihood": Likelihood(),
+    "likelihood": objectives.Likelihood.over_states(truth.shape),
     "pseudo-likelihood": objectives.PseudoLikelihood(),
     "ratio matching": objectives.RatioMatching(),
     "probability flow": objectives.MinimumProbabilityFlow(),

@@ -8,17 +8,14 @@
 # is small enough to integrate, so that each landscape gets its exact likelihood.
 
 # %% The data first: eight Gaussians; their entropy is the least that any NLL can be
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
-import ebmlab
-from ebmlab import Energy, Method, data, energies, methods, metrics, plot
-from ebmlab.energies import MLP, Constant
-from ebmlab.partition import nodes, quadrature, trapezoid
-from ebmlab.training import falling_cosine
+from ebmlab import Energy, Method, data, energies, methods
+from ebmlab.energies import MLP
+from ebmlab.partition import nodes, trapezoid
 from ebmlab.types import Potential
 
 FIGURES = Path("tutorials/figures")

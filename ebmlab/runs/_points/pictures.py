@@ -20,7 +20,7 @@ TOP, FPS = 12.0, 6.0
 
 
 def draw_density(built: DensityRun, out: Path, sketch: Sketch) -> list[Path]:
-    """Write landscape.png, samples.png, and film.gif where frames were kept.
+    """Write landscape.png, samples.png, energies.png, and film.gif where frames were kept.
 
     Of more than two dimensions the landscape is that on the plane of most variance, on which the
     points are projected.
@@ -41,7 +41,13 @@ def draw_density(built: DensityRun, out: Path, sketch: Sketch) -> list[Path]:
     else:
         names = ["held-out data", "samples of the model"]
         beside = plot.landscapes([field, field], names, samples=on_plane, **how)
-    paths = saved(out, {"landscape": ax.figure, "samples": beside})
+    noise = built.noise().sample(len(data), torch.Generator(data.device).manual_seed(0))
+    with torch.no_grad():
+        seen = {"data": data, "samples": drawn, "noise": noise}
+        heights = {name: built.u(each) for name, each in seen.items()}
+    populations = plot.energies(heights, title=sketch.title)
+    figures = {"landscape": ax.figure, "samples": beside, "energies": populations.figure}
+    paths = saved(out, figures)
     return [*paths, *_film(field, sketch, out / "film.gif", how)]
 
 
