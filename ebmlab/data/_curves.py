@@ -12,7 +12,7 @@ from torch import Tensor
 from ebmlab._checks import require_positive
 from ebmlab._distances import squared_distances
 from ebmlab.data._random import normal, sign, uniform
-from ebmlab.data._toy import KnownToy, Toy, polar
+from ebmlab.data._toy import KnownToy, polar
 
 __all__ = ["Spirals", "SwissRoll", "TwoMoons"]
 
@@ -21,9 +21,10 @@ _BLOCK = 4096
 
 
 class _Curve(KnownToy):
-    """A curve and its mirror image through the origin, blurred by N(0, noise² I)."""
+    """A curve, mostly with its mirror image through the origin, blurred by N(0, noise² I)."""
 
     noise: float
+    _mirrored: ClassVar[bool] = True
     # Along the curve, so that they lie closer than its blur.
     _nodes: ClassVar[int]
 
@@ -35,7 +36,7 @@ class _Curve(KnownToy):
         """The curve's points (n, 2) below which a share (n,) of its mass lies."""
 
     def _draw(self, n: int, rng: torch.Generator) -> Tensor:
-        side = sign(n, rng)[:, None]
+        side = sign(n, rng)[:, None] if self._mirrored else 1
         return side * self._at(uniform(n, rng)) + self.noise * normal(n, rng)
 
     def _log_density(self, y: Tensor) -> Tensor:
@@ -44,10 +45,12 @@ class _Curve(KnownToy):
         root = (torch.tensor(places, device=y.device) + 1) / 2
         centers = self._at(root.square())
         level = (torch.tensor(weights, device=y.device) * root).log()
-        level = (level - math.log(4 * math.pi * self.noise**2)).repeat(2)
+        sides = (1, -1) if self._mirrored else (1,)
+        area = 2 * math.pi * self.noise**2 * len(sides)
+        level = (level - math.log(area)).repeat(len(sides))
         parts = []
         for part in y.reshape(-1, 2).split(_BLOCK):
-            each = [squared_distances(side, centers).double() for side in (part, -part)]
+            each = [squared_distances(side * part, centers).double() for side in sides]
             parts.append((level - torch.cat(each, 1) / (2 * self.noise**2)).logsumexp(1))
         return torch.cat(parts).reshape(y.shape[:-1]).to(y)
 
@@ -81,15 +84,16 @@ class Spirals(_Curve):
 
 
 @dataclass(frozen=True)
-class SwissRoll(Toy):
+class SwissRoll(_Curve):
     """One Archimedean arm, r = radius·s at the angle 2π·turns·s with s ~ U(inner, 1), blurred."""
 
     radius: float = 2.5
     turns: float = 2.25
     inner: float = 1 / 3
     noise: float = 0.08
+    _nodes: ClassVar[int] = 480
+    _mirrored: ClassVar[bool] = False
 
-    def _draw(self, n: int, rng: torch.Generator) -> Tensor:
-        along = uniform(n, rng, self.inner, 1.0)
-        arm = polar(2 * math.pi * self.turns * along) * along[:, None]
-        return self.radius * arm + self.noise * normal(n, rng)
+    def _at(self, share: Tensor) -> Tensor:
+        along = torch.lerp(share.new_tensor(self.inner), share.new_tensor(1.0), share)
+        return self.radius * along[:, None] * polar(2 * math.pi * self.turns * along)

@@ -15,6 +15,7 @@ class Toy(ABC):
     """A distribution of points in the plane: call it for draws.
 
     Example:
+        >>> from ebmlab.data.toys import two_moons
         >>> two_moons(4, torch.Generator().manual_seed(0)).shape
         torch.Size([4, 2])
     """
@@ -33,6 +34,7 @@ class KnownToy(Toy):
     """A toy whose normalized density is known.
 
     Example:
+        >>> from ebmlab.data.toys import checkerboard
         >>> checkerboard.log_density(torch.tensor([[0.5, 0.5], [0.5, -0.5]]))
         tensor([-2.0794,    -inf])
     """
