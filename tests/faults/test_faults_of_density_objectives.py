@@ -146,13 +146,13 @@ def outlier(name):
 
 def trained(objective, energy, y):
     """Steps skipped of two, or None where a typed error told; and whether anything moved."""
-    before = [p.detach().clone() for p in energy.parameters()]
+    state = [*energy.parameters(), *objective.buffers()]
+    before = [t.detach().clone() for t in state]
     skipped = None
     with contextlib.suppress(NonFiniteError, DivergenceError):
         skipped = fit(Method(energy, objective), (None, y), steps=2, progress=False).skipped
-    return skipped, any(
-        not torch.equal(p, old) for p, old in zip(energy.parameters(), before, strict=True)
-    )
+    pairs = zip(state, before, strict=True)
+    return skipped, any(not torch.equal(now, old) for now, old in pairs)
 
 
 @each
@@ -200,7 +200,10 @@ def test_faults_22_and_23_chains_that_stray_or_stand_are_told(name):
             metrics = make(sampler)(ill, None, y, _rng()).metrics
         assert metrics[share] == 1
     healthy = make(Langevin(0.1))(MLP(2), None, y, _rng()).metrics
-    assert healthy["strayed"] == healthy["still"] == 0
+    assert healthy["strayed"] == healthy["still"] == healthy["coalesced"] == 0
+    assert healthy.keys() >= {"e_pos", "e_neg", "acceptance", "moved", "batch_norm"}
+    torch.testing.assert_close(healthy["gap"], healthy["e_neg"] - healthy["e_pos"])
+    assert not any(metric.requires_grad for metric in healthy.values())
 
 
 @each
