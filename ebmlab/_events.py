@@ -11,7 +11,7 @@ from ebmlab._kinds import name_of, require_floats
 from ebmlab.errors import ShapeError
 from ebmlab.types import Tree
 
-__all__ = ["facing", "per_datum", "require_alike", "require_vectors", "warn_of_bytes"]
+__all__ = ["facing", "per_datum", "require_alike", "require_vectors", "sound", "warn_of_bytes"]
 
 # No image in [0, 1], standardized or augmented, holds such numbers; those in 0 … 255 do.
 BRIGHT = 32.0
@@ -80,7 +80,20 @@ def per_datum(loss: Callable[[Tensor, Tensor], Tensor], e_pos: Tensor, e_neg: Te
             f"{tuple(e_neg.shape)} of negatives; expected {tuple(e_pos.shape)}, a loss for each "
             "datum: compare e_pos[:, None] with e_neg, and reduce over k, as by .mean(1)"
         )
-    return torch.where(e_pos.isfinite(), losses, torch.nan)
+    return sound(losses, e_pos)
+
+
+def sound(values: Tensor, energies: Tensor) -> Tensor:
+    """What is made of the energies of data, NaN where these are not finite.
+
+    A loss may saturate there, and would then have an energy of -∞ look like a success.
+
+    Example:
+        >>> energies = torch.tensor([0.0, -torch.inf])
+        >>> sound(energies.sigmoid(), energies)
+        tensor([0.5000,    nan])
+    """
+    return torch.where(energies.isfinite(), values, torch.nan)
 
 
 def warn_of_bytes(named: dict[str, Tree], stacklevel: int) -> None:

@@ -230,8 +230,10 @@ class Sum(Several):
         self, x: Tree, y: Tensor, z: Tree = None, *, rng: Rng = None
     ) -> tuple[Tensor, Tensor]:
         """The sums of the terms' own, so that what one of them writes by hand is not lost."""
-        energies, slopes = zip(*self.slopes(x, y, z, rng), strict=True)
-        return sum(energies[1:], energies[0]), sum(slopes[1:], slopes[0])
+        (energy, grad), *others = self.slopes(x, y, z, rng)
+        for more, further in others:
+            energy, grad = energy + more, grad + further
+        return energy, grad
 
     def at_each(self, x: Tree, values: Tensor, *, rng: Rng = None) -> Tensor:
         """The sums of the terms' energies; what does not take x is evaluated once for all x."""

@@ -60,6 +60,7 @@ class MostOffending(Shown, Negatives):
     def __call__(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> Draw:
         """Energies (b, 1) where the descents end."""
         y = require_floats("y", require_tensor("y", y))
+        energy.check(x, y)
         rng = require_generator(rng, "MostOffending", y.device)
         coupled = batch_norm(energy, y, stacklevel=3)
         end = self._searched(energy, x, y.detach(), rng)

@@ -77,8 +77,8 @@ def test_a_restored_run_computes_what_the_trained_one_did(tmp_path):
 
     config = Config("vae", "digits", 1, 32, 1e-3, True, "mlp", 8, 64, 0, "cpu")
     trained = train(config, tmp_path).built
-    _, restored, step = restore(tmp_path)
-    assert step == 2
+    _, restored, kept = restore(tmp_path)
+    assert kept.step == 2
     y = trained.images.test_images
     torch.testing.assert_close(
         restored.method.encode(y), trained.method.eval().encode(y), rtol=0, atol=0

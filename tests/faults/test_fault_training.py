@@ -6,10 +6,10 @@ from torch import nn
 from ebmlab import Energy, FunctionEnergy, fit, perturbations
 from ebmlab.energies import MLP, Gaussian, Reconstruction
 from ebmlab.inference import Descent
-from ebmlab.losses import Hinge, InfoNCE, difference, log_loss
+from ebmlab.losses import difference, log_loss
 from ebmlab.negatives import Corrupted, FromData, Replay
-from ebmlab.objectives import NCE, Contrastive, DenoisingScore, Likelihood
-from ebmlab.protocols import Method, Objective
+from ebmlab.objectives import NCE, Contrastive, Likelihood
+from ebmlab.protocols import Method
 from ebmlab.samplers import Langevin
 
 
@@ -61,45 +61,6 @@ def test_fault_27_no_inference_leaves_gradients_on_parameters(infer):
     assert all(parameter.grad is None for parameter in free.parameters())
     value.sum().backward()
     assert free.energy.decoder.network.weight.grad is not None
-
-
-def test_fault_26_batch_norm_warns_once_in_noise_contrastive_estimation_too():
-    with pytest.warns(UserWarning, match="normalizes over the batch") as caught:
-        loss = NCE(_noise().density)(_normalized(training=True), None, _normal(8, 2), _rng())
-    assert len(caught) == 1
-    assert loss.metrics["batch_norm"] == 1
-
-
-def _well_depth(sign: float, objective: Objective) -> float:
-    """How far the energy at the data lies below that beside it, trained on sign * E."""
-    energy = MLP(2, hidden=(16,))
-    optimizer = torch.optim.SGD(energy.parameters(), lr=0.1)
-    rng, y = _rng(1), 0.2 * _normal(64, 2)
-    for _ in range(60):
-        loss = objective(sign * energy, None, y, rng)
-        optimizer.zero_grad()
-        loss.value.backward()
-        optimizer.step()
-        loss.commit()
-    beside = torch.tensor([[1.5, 0.0], [-1.5, 0.0], [0.0, 1.5], [0.0, -1.5]])
-    with torch.no_grad():
-        return (energy(None, beside).mean() - energy(None, y).mean()).item()
-
-
-@pytest.mark.parametrize(
-    "objective",
-    [
-        Contrastive(InfoNCE(), _noise()),
-        Contrastive(difference, _noise()),
-        Contrastive(log_loss, Corrupted(perturbations.Gaussian(1.0), 2)),
-        Contrastive(Hinge(1.0), _offending()),
-        DenoisingScore(0.5),
-        Likelihood.on_grid(torch.full((2,), -3.0), torch.full((2,), 3.0), 12),
-    ],
-)
-def test_fault_28_with_the_sign_of_the_energy_turned_round_wells_become_hills(objective):
-    assert _well_depth(+1.0, objective) > 0.05
-    assert _well_depth(-1.0, objective) < -0.05
 
 
 @pytest.mark.parametrize(

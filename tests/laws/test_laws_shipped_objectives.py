@@ -122,12 +122,8 @@ NEGATIVES = {
 }
 
 MOVED = {"exact_gradient": False}, "the chains follow the parameters, and count as constants"
-
-
 FOUND = {"exact_gradient": False}, "descents follow the parameters, and their ends are constants"
-
-NEGATIVE_EXEMPTIONS = ({"FromData": MOVED, "Replay": MOVED, "MostOffending": FOUND},)
-NEGATIVE_EXEMPTIONS = {"FromData": MOVED, "Replay": MOVED}
+NEGATIVE_EXEMPTIONS = {"FromData": MOVED, "Replay": MOVED, "MostOffending": FOUND}
 
 
 @pytest.mark.parametrize("kind", NEGATIVES)

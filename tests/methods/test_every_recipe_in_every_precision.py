@@ -186,16 +186,14 @@ RECIPES = {
     "sliced_score": (lambda: methods.sliced_score(MLP(DIM, hidden=(8,))), y),
     "contrastive_divergence": (lambda: methods.contrastive_divergence(small(), steps=2), y),
     "improved_cd": (lambda: methods.improved_cd(small(), pool(), steps=2), y),
-    "persistent_cd": (
-        lambda: methods.persistent_cd(small(), pool(), steps=2), y
-    ),
+    "persistent_cd": (lambda: methods.persistent_cd(small(), pool(), steps=2), y),
     "recovery_likelihood": (lambda: methods.recovery_likelihood(small(), steps=2), y),
     "deep_boltzmann": (
         lambda: methods.deep_boltzmann(DeepBoltzmann(DIM, 4, 3), torch.ones(16, DIM + 3)), bits
     ),
     "rbm": (lambda: methods.rbm(RBM(DIM, 4), torch.ones(16, DIM)), bits),
     "conditional_nce": (lambda: methods.conditional_nce(MLP(DIM, hidden=(8,))), y),
-    "likelihood": (lambda: methods.likelihood(RBM(5, 3), binary_states(5)), bits),
+    "likelihood": (lambda: methods.likelihood(RBM(DIM, 3), binary_states(DIM)), bits),
     "most_offending": (lambda: methods.most_offending(MLP(DIM, hidden=(8,)), steps=3), y),
     "nce": (
         lambda: methods.nce(MLP(DIM, hidden=(8,)), Gaussian(torch.zeros(DIM), torch.eye(DIM))),

@@ -5,6 +5,7 @@ import math
 import torch
 
 from ebmlab._checks import require_counts, require_generator, require_non_negative, require_tensor
+from ebmlab._events import sound
 from ebmlab._kinds import require_a, require_floats
 from ebmlab.energy import Energy
 from ebmlab.negatives.coupling import batch_norm
@@ -70,7 +71,7 @@ class EnergyDiscrepancy(Objective):
         e_pos, e_neg = energies[0], energies[1:]
         held = torch.full_like(e_pos, self.w).log()
         gaps = torch.cat([held[None], e_pos - e_neg])
-        value = (gaps.logsumexp(0) - math.log(self.negatives)).mean()
+        value = (sound(gaps.logsumexp(0), e_pos) - math.log(self.negatives)).mean()
         low, high = e_pos.detach().mean(), e_neg.detach().mean()
         metrics = {"e_pos": low, "e_neg": high, "gap": high - low, "batch_norm": coupled}
         return Loss(value, {"energy_discrepancy": value.detach()}, metrics)

@@ -4,8 +4,8 @@ from ebmlab._checks import require_generator, require_non_negative, require_tens
 from ebmlab._kinds import require_floats
 from ebmlab._precise import precise
 from ebmlab._rows import row_sums
-from ebmlab._slopes import slope
 from ebmlab.energy import Energy
+from ebmlab.objectives._sloped import sloped
 from ebmlab.perturbations import Corruption
 from ebmlab.protocols import Loss, Objective
 from ebmlab.types import Rng, Tree
@@ -24,7 +24,7 @@ class GradientPenalty(Objective):
         where: None at y itself; `Gaussian(σ²)` around it; `Between(density)` on the way from
             it to noise; or any (y, rng) -> y.
 
-    Terms: `gradient_penalty`. Metrics: `slope`, the mean of ‖∂E/∂y‖.
+    Terms: `gradient_penalty`. Metrics: `slope`, the mean of ‖∂E/∂y‖, and `batch_norm`.
 
     Raises:
         GradientError: the energy does not depend on y.
@@ -53,11 +53,11 @@ class GradientPenalty(Objective):
         y = require_floats("y", require_tensor("y", y)).detach()
         if self.where is not None:
             y = self.where(y, require_generator(rng, "GradientPenalty", y.device))
-        _, grad = slope(lambda free: energy(x, free, rng=rng), y, create_graph=True)
-        squares = row_sums(precise(grad).square())
+        at = sloped(energy, lambda free: energy(x, free, rng=rng), y)
+        squares = row_sums(precise(at.grad).square())
         # The root has no slope at 0, where the length has none either.
         flat = squares == 0
         length = squares.masked_fill(flat, 1.0).sqrt().masked_fill(flat, 0.0)
         value = (length - self.target).square().mean() if self.target else squares.mean()
-        metrics = {"slope": length.detach().mean()}
+        metrics = {"slope": length.detach().mean(), "batch_norm": at.coupled}
         return Loss(value, {"gradient_penalty": value.detach()}, metrics)

@@ -11,6 +11,7 @@ from ebmlab._precise import SINGLE, Precise
 from ebmlab._rows import fingerprints
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.negatives.coupling import batch_norm
 from ebmlab.partition import binary_states, nodes, trapezoid
 from ebmlab.partition.grids import Rule
 from ebmlab.protocols import Loss, Objective
@@ -32,8 +33,9 @@ class Likelihood(Objective, Precise):
         values: v (m, *event); `torch.arange(k)` of labels, `torch.eye(k)` one-hot.
         log_weights: log w (m,), such as of `partition.nodes`; None: v are all values of y.
 
-    Terms: `likelihood`. Metrics: `e_pos` and `log_z`, means; `outside`, the share of the data
-    beyond the outermost nodes, where there are weights.
+    Terms: `likelihood`. Metrics: `e_pos` and `log_z`, means; `batch_norm` (1 where it couples
+    data and values); `outside`, the share of the data beyond the outermost nodes, where there are
+    weights.
 
     Raises:
         ShapeError: the values are not like y, or the weights not one for each.
@@ -101,6 +103,7 @@ class Likelihood(Objective, Precise):
                 f"y has shape {tuple(y.shape)}, the values {tuple(self.values.shape)}; expected "
                 "the same event in both"
             )
+        coupled = batch_norm(energy, self.values, stacklevel=4)
         each = energy.at_each(x, self.values.to(y.dtype), rng=rng)
         if self.log_weights is None:
             log_z, e_pos, metrics = (-each).logsumexp(-1), self._own(each, y), {}
@@ -109,6 +112,7 @@ class Likelihood(Objective, Precise):
             e_pos, metrics = energy(x, y, rng=rng), {"outside": self._outside(y)}
         value = e_pos.mean() + log_z.mean()
         metrics |= {"e_pos": e_pos.detach().mean(), "log_z": log_z.detach().mean()}
+        metrics["batch_norm"] = coupled
         return Loss(value, {"likelihood": value.detach()}, metrics)
 
     def _own(self, each: Tensor, y: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ebmlab._checks import require_counts, require_generator, require_tensor
+from ebmlab._events import sound
 from ebmlab.energies import Density
 from ebmlab.energy import Energy
 from ebmlab.negatives.coupling import batch_norm
@@ -63,7 +64,8 @@ class NCE(Objective):
         energies = energy(x, both, rng=rng)
         logits = -energies - (self._log_density(both).to(energies) + math.log(self.k))
         real, fake = logits[0], logits[1:]
-        value = functional.softplus(-real).mean() + functional.softplus(fake).sum(0).mean()
+        told = sound(functional.softplus(-real), energies[0])
+        value = told.mean() + functional.softplus(fake).sum(0).mean()
         right = 0.5 * ((real > 0).to(value).mean() + (fake < 0).to(value).mean())
         low, high = energies[0].detach().mean(), energies[1:].detach().mean()
         metrics = {"e_pos": low, "e_neg": high, "accuracy": right, "batch_norm": coupled}

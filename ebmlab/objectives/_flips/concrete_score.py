@@ -21,7 +21,7 @@ class ConcreteScore(Flips):
     Raises:
         ConfigurationError, ShapeError: y lies outside the space.
 
-    Terms: `concrete_score`. Metric: `lower`, the share of y' lower than y.
+    Terms: `concrete_score`. Metrics: `lower`, the share of y' lower than y; `batch_norm`.
 
     Example:
         >>> import torch

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from ebmlab._events import sound
 from ebmlab._precise import precise
 from ebmlab._randomness import replayed
 from ebmlab.energy import Energy
-from ebmlab.negatives.coupling import batch_norm
 from ebmlab.samplers.discrete import StateSpace
 from ebmlab.types import Rng, Tree
 
@@ -37,7 +37,6 @@ def falls(energy: Energy, x: Tree, y: Tensor, space: StateSpace, rng: Rng) -> Te
     costs = energy.site_energies(x, y)
     if costs is not None:
         return space.falls(y, precise(costs))
-    batch_norm(energy, y, stacklevel=6)
     replay = replayed(rng, type(energy).__name__) if energy.stochastic else _none
 
     def changed(index: Tensor) -> Tensor:
@@ -50,7 +49,8 @@ def falls(energy: Energy, x: Tree, y: Tensor, space: StateSpace, rng: Rng) -> Te
     else:
         kept: dict[str, Any] = {"use_reentrant": False, "preserve_rng_state": False}
         e_near = torch.cat([checkpoint(changed, part, **kept) for part in parts])
-    return (energy(x, y, rng=replay()) - e_near).mT.reshape(len(y), *sites, others)
+    e_pos = energy(x, y, rng=replay())
+    return (sound(e_pos, e_pos) - e_near).mT.reshape(len(y), *sites, others)
 
 
 def _size(y: Tensor) -> int:

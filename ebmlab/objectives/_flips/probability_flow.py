@@ -20,7 +20,7 @@ class MinimumProbabilityFlow(Flips):
     Raises:
         ConfigurationError, ShapeError: y lies outside the space.
 
-    Terms: `probability_flow`. Metric: `lower`, the share of y' lower than y.
+    Terms: `probability_flow`. Metrics: `lower`, the share of y' lower than y; `batch_norm`.
 
     Example:
         >>> import torch

@@ -20,7 +20,8 @@ class PseudoLikelihood(Flips):
     Raises:
         ConfigurationError, ShapeError: y lies outside the space.
 
-    Terms: `pseudo_likelihood`, in nats. Metric: `lower`, the share of y' lower than y.
+    Terms: `pseudo_likelihood`, in nats. Metrics: `lower`, the share of y' lower than y;
+    `batch_norm`.
 
     Example:
         >>> import torch

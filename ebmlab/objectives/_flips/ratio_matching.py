@@ -20,7 +20,7 @@ class RatioMatching(Flips):
     Raises:
         ConfigurationError, ShapeError: y lies outside the space.
 
-    Terms: `ratio_matching`. Metric: `lower`, the share of y' lower than y.
+    Terms: `ratio_matching`. Metrics: `lower`, the share of y' lower than y; `batch_norm`.
 
     Example:
         >>> import torch

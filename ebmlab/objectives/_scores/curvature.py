@@ -3,16 +3,16 @@
 import torch
 from torch import Tensor
 
-from ebmlab._slopes import slope
 from ebmlab.energy import Energy
 from ebmlab.errors import GradientError
+from ebmlab.objectives._sloped import sloped
 from ebmlab.types import Rng, Tree
 
 __all__ = ["Curved"]
 
 
 class Curved:
-    """The energies of data, their slope, and products of the Hessian with directions.
+    """The slope of the energy at data, and products of the Hessian with directions.
 
     Raises:
         GradientError: the energy does not depend on y through differentiable operations, or is
@@ -22,9 +22,9 @@ class Curved:
     def __init__(self, energy: Energy, x: Tree, y: Tensor, rng: Rng) -> None:
         with torch.enable_grad():
             self.y = y.detach().requires_grad_()
-            self.energies, self.slope = slope(
-                lambda free: energy(x, free, rng=rng), self.y, create_graph=True
-            )
+            at = sloped(energy, lambda free: energy(x, free, rng=rng), self.y)
+            self.slope = at.grad
+            self.metrics = {"e_pos": at.energies.detach().mean(), "batch_norm": at.coupled}
 
     def along(self, way: Tensor) -> Tensor:
         """∇²E v, (b, *event), with its graph; v (b, *event), or one for all."""

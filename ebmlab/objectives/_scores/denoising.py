@@ -4,8 +4,8 @@ from ebmlab._checks import require_generator, require_positive, require_tensor
 from ebmlab._kinds import require_floats
 from ebmlab._precise import precise
 from ebmlab._rows import row_sums
-from ebmlab._slopes import slope
 from ebmlab.energy import Energy
+from ebmlab.objectives._sloped import sloped
 from ebmlab.protocols import Loss, Objective
 from ebmlab.samplers._steps.start import noise_like
 from ebmlab.types import Rng, Tree
@@ -21,6 +21,8 @@ class DenoisingScore(Objective):
 
     Args:
         sigma: σ > 0, in the units of y.
+
+    Metrics: `e_noisy`, `batch_norm`.
 
     Raises:
         GradientError: the energy does not depend on y.
@@ -49,7 +51,7 @@ class DenoisingScore(Objective):
         rng = require_generator(rng, "DenoisingScore", y.device)
         noise = noise_like(y, rng)
         noisy = (y + self.sigma * noise).detach()
-        energies, grad = slope(lambda free: energy(x, free, rng=rng), noisy, create_graph=True)
-        value = 0.5 * row_sums(precise(self.sigma * grad - noise).square()).mean()
-        metrics = {"e_noisy": energies.detach().mean()}
+        at = sloped(energy, lambda free: energy(x, free, rng=rng), noisy)
+        value = 0.5 * row_sums(precise(self.sigma * at.grad - noise).square()).mean()
+        metrics = {"e_noisy": at.energies.detach().mean(), "batch_norm": at.coupled}
         return Loss(value, {"denoising_score": value.detach()}, metrics)

@@ -13,8 +13,8 @@ from ebmlab._checks import (
 from ebmlab._kinds import require_floats
 from ebmlab._precise import precise
 from ebmlab._rows import row_sums, rows
-from ebmlab._slopes import slope
 from ebmlab.energy import Energy
+from ebmlab.objectives._sloped import sloped
 from ebmlab.protocols import Loss, Objective
 from ebmlab.samplers._steps.start import noise_like
 from ebmlab.types import Rng, Tree
@@ -35,7 +35,7 @@ class EnergyMatching(Objective):
         flow: weight of the flow, small: where its ways cross the data, it bends their density.
         decay: a in [0, 1), from where on the flow counts less.
 
-    Terms: `flow`, and those of `near`.
+    Terms: `flow`, and those of `near`. Metrics: `batch_norm`, and those of `near`.
 
     Raises:
         GradientError: the energy does not depend on y.
@@ -69,13 +69,14 @@ class EnergyMatching(Objective):
         y0 = _paired(noise_like(y, rng), y)
         t = torch.rand(len(y), generator=rng, dtype=y.dtype, device=y.device)
         between = torch.lerp(y0, y, rows(t, y)).detach()
-        _, grad = slope(lambda free: energy(x, free, rng=rng), between, create_graph=True)
-        errors = row_sums(precise(grad - (y0 - y)).square())
+        at = sloped(energy, lambda free: energy(x, free, rng=rng), between)
+        errors = row_sums(precise(at.grad - (y0 - y)).square())
         fall = ((1 - t) / (1 - self.decay)).clamp(max=1)
         flow = 0.5 * self.flow * (fall * errors).mean()
         near = self.near.forward(energy / self.temperature, x, y, rng)
         terms = {"flow": flow.detach(), **near.terms}
-        return Loss(flow + near.value, terms, near.metrics, near.commit)
+        metrics = {**near.metrics, "batch_norm": at.coupled}
+        return Loss(flow + near.value, terms, metrics, near.commit)
 
 
 def _paired(y0: Tensor, y: Tensor) -> Tensor:

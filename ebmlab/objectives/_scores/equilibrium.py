@@ -7,9 +7,9 @@ from ebmlab._checks import require_generator, require_positive, require_tensor
 from ebmlab._kinds import require_floats
 from ebmlab._precise import precise
 from ebmlab._rows import row_sums, rows
-from ebmlab._slopes import slope
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
+from ebmlab.objectives._sloped import sloped
 from ebmlab.protocols import Loss, Objective
 from ebmlab.samplers._steps.start import noise_like
 from ebmlab.types import Rng, Tree
@@ -28,7 +28,7 @@ class EquilibriumMatching(Objective):
         strength: λ > 0.
         decay: a in [0, 1), from where on c falls.
 
-    Metrics: `e_noisy`.
+    Metrics: `e_noisy`, `batch_norm`.
 
     Raises:
         GradientError: the energy does not depend on y.
@@ -58,9 +58,9 @@ class EquilibriumMatching(Objective):
         y0 = noise_like(y, rng)
         t = torch.rand(len(y), generator=rng, dtype=y.dtype, device=y.device)
         between = torch.lerp(y0, y, rows(t, y)).detach()
-        energies, grad = slope(lambda free: energy(x, free, rng=rng), between, create_graph=True)
-        value = 0.5 * row_sums(precise(grad - rows(self._c(t), y) * (y0 - y)).square()).mean()
-        metrics = {"e_noisy": energies.detach().mean()}
+        at = sloped(energy, lambda free: energy(x, free, rng=rng), between)
+        value = 0.5 * row_sums(precise(at.grad - rows(self._c(t), y) * (y0 - y)).square()).mean()
+        metrics = {"e_noisy": at.energies.detach().mean(), "batch_norm": at.coupled}
         return Loss(value, {"equilibrium_matching": value.detach()}, metrics)
 
     def _c(self, t: Tensor) -> Tensor:

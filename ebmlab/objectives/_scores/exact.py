@@ -24,7 +24,7 @@ class ExactScore(Objective):
     Slopes say nothing of how much weight separated modes have; see `MultiScaleScore`. Networks of
     ReLU have no curvature, and become flat: use smooth activations.
 
-    Metrics: `e_pos`.
+    Metrics: `e_pos`, `batch_norm`.
 
     Raises:
         GradientError: the energy does not depend on y, or is linear in it.
@@ -43,8 +43,7 @@ class ExactScore(Objective):
         y = require_floats("y", require_tensor("y", y))
         curved = Curved(energy, x, y, rng)
         value = (0.5 * row_sums(precise(curved.slope).square()) - _trace(curved)).mean()
-        metrics = {"e_pos": curved.energies.detach().mean()}
-        return Loss(value, {"exact_score": value.detach()}, metrics)
+        return Loss(value, {"exact_score": value.detach()}, curved.metrics)
 
 
 def _trace(curved: Curved) -> Tensor:

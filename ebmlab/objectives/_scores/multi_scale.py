@@ -15,9 +15,9 @@ from ebmlab._checks import (
 from ebmlab._kinds import require_floats
 from ebmlab._precise import precise
 from ebmlab._rows import row_sums, rows
-from ebmlab._slopes import slope
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.objectives._sloped import sloped
 from ebmlab.protocols import Loss, Objective
 from ebmlab.samplers._steps.start import noise_like
 from ebmlab.types import Rng, Tree
@@ -44,7 +44,7 @@ class MultiScaleScore(Objective):
         time: weight of the slope in σ; 0 leaves the levels apart but for the network's smoothness.
         draws: noisy copies of each datum, each at a level of its own.
 
-    Terms: `slope`, `time`. Metrics: `e_noisy`.
+    Terms: `slope`, `time`. Metrics: `e_noisy`, `batch_norm`.
 
     Raises:
         GradientError: the energy does not depend on y.
@@ -86,13 +86,14 @@ class MultiScaleScore(Objective):
             level, noisy = free[:, :1].exp(), free[:, 1:].reshape(y.shape)
             return energy(_beside(x, level, self.draws), noisy, rng=rng)
 
-        energies, grad = slope(of, start.detach(), create_graph=True)
-        grad, noise = precise(grad), precise(noise.flatten(1))
+        at = sloped(energy, of, start.detach())
+        grad, noise = precise(at.grad), precise(noise.flatten(1))
         in_y = 0.5 * row_sums((sigma * grad[:, 1:] - noise).square()).mean()
         excess = row_sums(noise.square()) - noise.shape[1]
         in_sigma = 0.25 * self.time * (grad[:, 0] + excess).square().mean()
         terms = {"slope": in_y.detach(), "time": in_sigma.detach()}
-        return Loss(in_y + in_sigma, terms, {"e_noisy": energies.detach().mean()})
+        metrics = {"e_noisy": at.energies.detach().mean(), "batch_norm": at.coupled}
+        return Loss(in_y + in_sigma, terms, metrics)
 
     def _levels(self, y: Tensor, rng: torch.Generator) -> Tensor:
         """log σ (n, 1), spread over the range: one u in each of n equal parts."""

@@ -24,7 +24,7 @@ class SlicedScore(Objective):
     Args:
         probes: how many v per datum.
 
-    Metrics: `e_pos`.
+    Metrics: `e_pos`, `batch_norm`.
 
     Raises:
         GradientError: the energy does not depend on y, or is linear in it.
@@ -51,8 +51,7 @@ class SlicedScore(Objective):
         rng = require_generator(rng, "SlicedScore", y.device)
         curved = Curved(energy, x, y, rng)
         value = (0.5 * row_sums(precise(curved.slope).square()) - self._trace(curved, rng)).mean()
-        metrics = {"e_pos": curved.energies.detach().mean()}
-        return Loss(value, {"sliced_score": value.detach()}, metrics)
+        return Loss(value, {"sliced_score": value.detach()}, curved.metrics)
 
     def _trace(self, curved: Curved, rng: torch.Generator) -> Tensor:
         """The estimate of ΔE (b,)."""
