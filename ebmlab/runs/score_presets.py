@@ -32,7 +32,7 @@ def _tempered(energy: Energy) -> Potential:
 SCORE_PRESETS: tuple[DensityPreset, ...] = (
     DensityPreset(methods.denoising_score, lr=1e-2),
     DensityPreset(methods.exact_score, lr=1e-2),
-    DensityPreset(methods.sliced_score, lr=1e-2),
+    DensityPreset(methods.sliced_score, lambda p: {"probes": 4}, lr=1e-2),
     DensityPreset(methods.multi_scale_score, lambda p: {"low": LOW}, energy=_of_levels,
                   density=_narrowest, lr=1e-2),
     DensityPreset(methods.energy_matching, lambda p: {"temperature": TEMPERATURE},
