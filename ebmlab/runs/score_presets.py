@@ -11,6 +11,8 @@ from ebmlab.types import Potential
 __all__ = ["SCORE_PRESETS"]
 
 LOW, TEMPERATURE = 0.07, 0.1
+# More noise blurs the density more, but says more of the weights of separated modes.
+SIGMA = 0.15
 
 
 def _of_levels(points: Points) -> Energy:
@@ -30,7 +32,7 @@ def _tempered(energy: Energy) -> Potential:
 # A row has one line, or as few as can be.
 # fmt: off
 SCORE_PRESETS: tuple[DensityPreset, ...] = (
-    DensityPreset(methods.denoising_score, lr=1e-2),
+    DensityPreset(methods.denoising_score, lambda p: {"sigma": SIGMA}, lr=1e-2),
     DensityPreset(methods.exact_score, lr=1e-2),
     DensityPreset(methods.sliced_score, lambda p: {"probes": 4}, lr=1e-2),
     DensityPreset(methods.multi_scale_score, lambda p: {"low": LOW}, energy=_of_levels,
