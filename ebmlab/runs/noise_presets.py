@@ -14,7 +14,8 @@ from ebmlab.types import Potential
 __all__ = ["NOISE_PRESETS"]
 
 # Of the noise around data: a share of their standard deviation, and how many of them it knows.
-# Where noise never falls nothing holds the energy: at 0.4 it sinks without end beyond the moons.
+# Where noise never falls nothing holds the energy: at 0.4, in one run, it sank so far beyond the
+# moons that log Z over [-8, 8]² was 181 nats above that over [-4, 4]².
 WIDTH, CENTERS = 0.7, 64
 
 
