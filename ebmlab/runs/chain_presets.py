@@ -24,7 +24,7 @@ def _held(p: Points) -> Energy:
 
 
 def _lasting(p: Points) -> dict[str, Any]:
-    """Chains that leap along ellipses of the Gaussian, and so from mode to mode: none is reborn."""
+    """Chains that leap along ellipses of the Gaussian, from mode to mode: none is reborn."""
     base = _base(p)
     sampler = EllipticalSlice(Dense(base.scale), base.mean)
     pool = p.points[: max(POOL, p.batch_size)]
