@@ -26,9 +26,9 @@ def replay(size=6):
 def by_hand(energy, y, through, weight, entropy):
     """The same loss of the same random numbers, with a copy of the network for what is fixed."""
     rng = generator()
-    start, *_ = replay().advance(energy, None, y, rng)
+    walk, _ = replay().advance(energy, None, y, rng)
     fixed = copy.deepcopy(energy).requires_grad_(False)
-    end = start
+    end = walk.end
     for _ in range(through):
         leaf = end if end.requires_grad else end.clone().requires_grad_()
         (grad,) = torch.autograd.grad(energy(None, leaf).sum(), leaf, create_graph=True)
