@@ -95,10 +95,10 @@ def test_fault_28_with_the_sign_of_the_energy_turned_round_the_data_rise(build):
         function = Tilted()
         method = build(FunctionEnergy(function), MALA(0.1))
         data, rng = Y - Y.mean(0) + 1, generator()
-        for _ in range(40):
+        for _ in range(20):
             loss = method(None, data, rng)
             (grad,) = torch.autograd.grad(sign * loss.value, [function.tilt])
-            function.tilt.data.sub_(0.2 * grad)
+            function.tilt.data.sub_(0.3 * grad)
             loss.commit()
         return float(function.tilt.detach())
 
