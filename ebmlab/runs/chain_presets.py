@@ -6,19 +6,29 @@ from ebmlab import methods
 from ebmlab.energies import MLP, Gaussian
 from ebmlab.energy import Energy
 from ebmlab.runs.density_preset import DensityPreset, Points
+from ebmlab.samplers import Dense, EllipticalSlice
 
 __all__ = ["CHAIN_PRESETS"]
 
 POOL = 256
 
 
+def _base(p: Points) -> Gaussian:
+    """The Gaussian of the data."""
+    return Gaussian(p.points.mean(0), p.points.T.cov())
+
+
 def _held(p: Points) -> Energy:
     """A network and the Gaussian of the data, which holds the far field that no chain sees."""
-    return MLP(p.dim) + Gaussian(p.points.mean(0), p.points.T.cov())
+    return MLP(p.dim) + _base(p)
 
 
-def _pool(p: Points) -> dict[str, Any]:
-    return {"pool": p.points[: max(POOL, p.batch_size)]}
+def _lasting(p: Points) -> dict[str, Any]:
+    """Chains that leap along ellipses of the Gaussian, from mode to mode: none is reborn."""
+    base = _base(p)
+    sampler = EllipticalSlice(Dense(base.scale), base.mean)
+    pool = p.points[: max(POOL, p.batch_size)]
+    return {"pool": pool, "sampler": sampler, "steps": 1, "rebirth": 0.0}
 
 
 def _preset(recipe: Any, sizes: Any = lambda p: {}) -> DensityPreset:
@@ -27,7 +37,7 @@ def _preset(recipe: Any, sizes: Any = lambda p: {}) -> DensityPreset:
 
 CHAIN_PRESETS: tuple[DensityPreset, ...] = (
     _preset(methods.contrastive_divergence),
-    _preset(methods.improved_cd, _pool),
-    _preset(methods.persistent_cd, _pool),
+    _preset(methods.improved_cd, _lasting),
+    _preset(methods.persistent_cd, _lasting),
     _preset(methods.recovery_likelihood),
 )
