@@ -22,7 +22,7 @@ ALL_TOYS = [
     "two_moons",
 ]
 # Those that are sums over a curve take longer, and are smooth.
-CURVES = ["spirals", "two_moons"]
+CURVES = ["spirals", "swiss_roll", "two_moons"]
 
 
 @pytest.mark.parametrize("name", ALL_TOYS)
