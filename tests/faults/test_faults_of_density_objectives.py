@@ -239,12 +239,12 @@ def test_fault_27_nothing_but_the_loss_is_left_behind(name):
 def well_depth(name, sign):
     """How far the energy at the data lies below that beside it, trained as sign * E."""
     objective, energy = built(name)
-    optimizer = torch.optim.Adam(energy.parameters(), lr=0.02)
+    optimizer = torch.optim.Adam(energy.parameters(), lr=0.04)
     rng = _rng(1)
     beside = torch.tensor([[1.5, 0.0], [-1.5, 0.0], [0.0, 1.5], [0.0, -1.5]])
-    y = data(name, 64) if name in FLIPS else 0.2 * data(name, 64)
+    y = data(name, 32) if name in FLIPS else 0.2 * data(name, 32)
     beside = 1 - y if name in FLIPS else beside
-    for _ in range(25):
+    for _ in range(12):
         loss = objective(sign * energy, None, y, rng)
         optimizer.zero_grad()
         loss.value.backward()

@@ -126,8 +126,14 @@ FOUND = {"exact_gradient": False}, "descents follow the parameters, and their en
 NEGATIVE_EXEMPTIONS = {"FromData": MOVED, "Replay": MOVED, "MostOffending": FOUND}
 
 
-@pytest.mark.parametrize("kind", NEGATIVES)
-@pytest.mark.parametrize("loss", LOSSES)
+# A loss sees no more of negatives than their energies: those that are searched for meet one.
+SEARCHED = ("MostOffending",)
+PAIRS = [
+    (loss, kind) for kind in NEGATIVES for loss in (("Hinge",) if kind in SEARCHED else LOSSES)
+]
+
+
+@pytest.mark.parametrize(("loss", "kind"), PAIRS)
 def test_shipped_loss_and_negatives_keep_the_laws(loss, kind):
     energy, x, y, points = NEGATIVES[kind]()
     excused, _ = NEGATIVE_EXEMPTIONS.get(kind, ({}, ""))
