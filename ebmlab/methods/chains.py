@@ -36,8 +36,8 @@ def contrastive_divergence(energy: Energy, sampler: Sampler = POINTS, steps: int
 
     Of points, take a kernel that rejects. Where the energy grows sharper than its steps are short,
     unadjusted chains overshoot, learning raises the energy where they land, and it grows sharper
-    still: after 1,000 steps on two moons `Langevin(0.03)` stands at 7e6 nats a datum, although a
-    Gaussian of the data is in the energy, and `MALA(0.03)` at 1.69 without one. Short chains stay
+    still: after 1,000 steps on two moons `Langevin(0.03)` is at 7e6 nats a datum, although a
+    Gaussian of the data is in the energy, and `MALA(0.03)` at 1.69 without one (one seed). Short chains stay
     in their mode: the weights of separate modes are learned only as far as the energy ties them.
 
     Source: Hinton 2002.
@@ -57,11 +57,11 @@ def persistent_cd(
 ) -> Method:
     """Persistent contrastive divergence: E+ - E-, negatives from chains that last.
 
-    Of points, take a kernel that rejects, and add a fixed Gaussian of the data's size to the energy
-    (`network + Gaussian(mean, covariance)`): it bounds the energy far away, where lasting chains
-    drift. After 1,000 steps on two moons, `MALA` is at 1.81 nats a datum with it, 1.98 without.
-    Local chains have the modes' weights of their births. `EllipticalSlice` of that Gaussian leaps
-    between modes, learns their weights, and needs no rebirth: 1.74, and after 3,000 steps on eight
+    Of points, take a kernel that rejects, and add a fixed Gaussian of the data's size to the
+    energy (`network + Gaussian(mean, covariance)`), which bounds it far away: after 1,000 steps on
+    two moons `MALA` is at 1.81 nats a datum with it, at 1.98 without (one seed). Local chains keep
+    the weights of modes that their births have. `EllipticalSlice` of that Gaussian leaps between
+    modes, learns their weights, and needs no rebirth: 1.74, and after 3,000 steps on eight
     Gaussians no weight is off by more than 0.01, where contrastive divergence is off by 0.1.
 
     Args beside those that recipes share:

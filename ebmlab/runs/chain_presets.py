@@ -19,7 +19,7 @@ def _base(p: Points) -> Gaussian:
 
 
 def _held(p: Points) -> Energy:
-    """A network and the Gaussian of the data, which bounds the energy where lasting chains drift."""
+    """A network and the Gaussian of the data, which bounds the energy far away."""
     return MLP(p.dim) + _base(p)
 
 
