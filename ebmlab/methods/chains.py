@@ -37,8 +37,8 @@ def contrastive_divergence(energy: Energy, sampler: Sampler = POINTS, steps: int
     Of points, take a kernel that rejects. Where the energy grows sharper than its steps are short,
     unadjusted chains overshoot, learning raises the energy where they land, and it grows sharper
     still: after 1,000 steps on two moons `Langevin(0.03)` is at 7e6 nats a datum, although a
-    Gaussian of the data is in the energy, and `MALA(0.03)` at 1.69 without one (one seed). Short chains stay
-    in their mode: the weights of separate modes are learned only as far as the energy ties them.
+    Gaussian of the data is in the energy, and `MALA(0.03)` at 1.69 without one (one seed).
+    Short chains stay in their mode, so that the weights of separate modes are not well learned.
 
     Source: Hinton 2002.
     """
