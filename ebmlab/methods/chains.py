@@ -36,7 +36,9 @@ def contrastive_divergence(energy: Energy, sampler: Sampler = POINTS, steps: int
 
     Of points, take a kernel that rejects. Where the energy grows sharper than its steps are short,
     unadjusted chains overshoot, learning raises the energy where they land, and it grows sharper
-    still: on two moons they diverge at any rate that learns, and those of `MALA` do not.
+    still: after 1,000 steps on two moons `Langevin(0.03)` is at 7e6 nats a datum, although a
+    Gaussian of the data is in the energy, and `MALA(0.03)` at 1.69 without one (one seed).
+    Short chains stay in their mode, so that the weights of separate modes are not well learned.
 
     Source: Hinton 2002.
     """
@@ -55,10 +57,12 @@ def persistent_cd(
 ) -> Method:
     """Persistent contrastive divergence: E+ - E-, negatives from chains that last.
 
-    Two things hold it on points beside a kernel that rejects. A fixed Gaussian of the data's size
-    in the energy (`network + Gaussian(mean, covariance)`) bounds it far away, where lasting chains
-    drift. Births at data start on flat ground; those in the steep surroundings of sharp data stay
-    where they are, as every proposal is rejected, and learning makes them steeper.
+    Of points, take a kernel that rejects, and add a fixed Gaussian of the data's size to the
+    energy (`network + Gaussian(mean, covariance)`), which bounds it far away: after 1,000 steps on
+    two moons `MALA` is at 1.81 nats a datum with it, at 1.98 without (one seed). Local chains keep
+    the weights of modes that their births have. `EllipticalSlice` of that Gaussian leaps between
+    modes, learns their weights, and needs no rebirth: 1.74, and after 3,000 steps on eight
+    Gaussians no weight is off by more than 0.01, where contrastive divergence is off by 0.1.
 
     Args beside those that recipes share:
         pool: where the chains start, and are born again, (size, *event): data are good starts.

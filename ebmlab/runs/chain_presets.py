@@ -19,7 +19,7 @@ def _base(p: Points) -> Gaussian:
 
 
 def _held(p: Points) -> Energy:
-    """A network and the Gaussian of the data, which holds the far field that no chain sees."""
+    """A network and the Gaussian of the data, which bounds the energy far away."""
     return MLP(p.dim) + _base(p)
 
 
