@@ -118,6 +118,7 @@ def main() -> None:
     draws = VALIDATION if options.validate else FINAL
     torch.set_num_threads(1)
     warnings.simplefilter("once")
+    about = circumstances(" ".join(["python", "benchmarks/plane.py", *sys.argv[1:]]))
     rows: list[dict[str, Any]] = []
     for name in options.names or DENSITIES:
         for data in options.data or DATA:
@@ -132,9 +133,8 @@ def main() -> None:
                 f"outside {worst['outside']:.4f}  weights {worst['weights']:.3f}  {seconds:.1f} s",
                 flush=True,
             )
-    if options.out:
-        about = circumstances(" ".join(["python", "benchmarks/plane.py", *sys.argv[1:]]))
-        options.out.write_text(json.dumps({"about": about, "rows": rows}, indent=1) + "\n")
+            if options.out:
+                options.out.write_text(json.dumps(about | {"rows": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -83,10 +83,10 @@ found["the same at its T"] = judged((energy / frozen.temperature).given())
 # it is told apart at once, and the gradient is gone.
 
 # %%
-for name, noise in (
-    ("NCE, noise far away", energies.Gaussian(torch.tensor([7.0]), torch.eye(1))),
-    ("NCE, noise around", energies.Gaussian(torch.zeros(1), 6.0 * torch.eye(1))),
-):
+far, around = (
+    energies.Gaussian(torch.tensor([m]), v * torch.eye(1)) for m, v in ((7.0, 1), (0.0, 6))
+)
+for name, noise in (("NCE, noise far away", far), ("NCE, noise around", around)):
     energy, loss = trained(objectives.NCE(noise, 4))
     found[name] = judged(energy.given())
     print(f"{name:24} loss {loss:7.3f}, excess NLL {found[name][1]:6.3f}")

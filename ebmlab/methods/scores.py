@@ -23,7 +23,7 @@ __all__ = [
 
 
 @card(energy="any E(y)", objective="‖∇E(y + σξ) - ξ/σ‖²", collapse="slopes, not heights")
-def denoising_score(energy: Energy, sigma: float = 0.1) -> Method:
+def denoising_score(energy: Energy, sigma: float = 0.15) -> Method:
     """Match the slope of the energy to the direction back from noise; no negatives, no log Z.
 
     Source: Vincent 2011.
@@ -41,7 +41,7 @@ def exact_score(energy: Energy) -> Method:
 
 
 @card(energy="any smooth E(y)", objective="½ ‖∇E‖² - vᵀ ∇²E v", collapse="curvature at the data")
-def sliced_score(energy: Energy, probes: int = 1) -> Method:
+def sliced_score(energy: Energy, probes: int = 4) -> Method:
     """Match the slope of the energy to that of the data themselves, by random directions v.
 
     Source: Song, Garg, Shi, Ermon 2019, arXiv:1905.07088.
@@ -80,7 +80,7 @@ def equilibrium_matching(energy: Energy, strength: float = 4.0, decay: float = 0
     collapse="slopes, not heights",
 )
 def energy_matching(
-    energy: Energy, temperature: float = 0.1, flow: float = 0.01, near: Objective | None = None
+    energy: Energy, temperature: float = 0.3, flow: float = 0.01, near: Objective | None = None
 ) -> Method:
     """A flow from noise far from the data, a density at them: one energy for both.
 
@@ -88,9 +88,9 @@ def energy_matching(
         energy: E(y).
         temperature: T of the density exp(-E / T).
         flow: weight of the flow.
-        near: shapes the density; None is `DenoisingScore(0.1)`, where the paper runs chains.
+        near: shapes the density; None is `DenoisingScore(0.15)`, where the paper runs chains.
 
     Source: Balcerak et al. 2025, arXiv:2504.10612.
     """
-    near = DenoisingScore(0.1) if near is None else near
+    near = DenoisingScore(0.15) if near is None else near
     return Method(energy, EnergyMatching(near, temperature, flow))

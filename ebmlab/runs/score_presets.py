@@ -1,25 +1,20 @@
 """Recipes of densities that match slopes."""
 
-from typing import Any
-
 import torch
 
 from ebmlab import methods
 from ebmlab.energies import MLP
 from ebmlab.energy import Energy
-from ebmlab.objectives import DenoisingScore
 from ebmlab.runs.density_preset import DensityPreset, Points
 from ebmlab.types import Potential
 
 __all__ = ["SCORE_PRESETS"]
 
-LOW = 0.07
-# More noise blurs the density, but tells more of the weights of separated modes. One run each on
-# eight Gaussians: NLL 1.83, weights off by 0.05; at 0.1, 1.94 and 0.13.
-SIGMA = 0.15
-# Of energy matching. One run each: 1.82 and 1.85 on eight Gaussians and moons, log Z held.
-# At temperature 1 with a tenth of the flow: 1.83, but 2.53 on moons, where the far field sank.
-TEMPERATURE = 0.3
+# Noise of denoising and energy matching blurs the density, but tells of the weights of separated
+# modes. One run each of denoising on eight Gaussians: NLL 1.83, weights off by 0.05 at 0.15; 1.94
+# and 0.13 at 0.1. Energy matching: 1.82 and 1.85 on eight Gaussians and moons at temperature 0.3;
+# at 1 with a tenth of the flow 1.83, but 2.53 on moons, where the far field sank.
+LOW, TEMPERATURE = 0.07, 0.3
 
 
 def _of_levels(points: Points) -> Energy:
@@ -31,10 +26,6 @@ def _narrowest(energy: Energy) -> Potential:
     return energy.given(torch.full((1,), LOW, dtype=own.dtype, device=own.device))
 
 
-def _matched(points: Points) -> dict[str, Any]:
-    return {"temperature": TEMPERATURE, "near": DenoisingScore(SIGMA)}
-
-
 def _tempered(energy: Energy) -> Potential:
     return (energy / TEMPERATURE).given()
 
@@ -43,11 +34,12 @@ def _tempered(energy: Energy) -> Potential:
 # A row has one line, or as few as can be.
 # fmt: off
 SCORE_PRESETS: tuple[DensityPreset, ...] = (
-    DensityPreset(methods.denoising_score, lambda p: {"sigma": SIGMA}, lr=1e-2),
+    DensityPreset(methods.denoising_score, lr=1e-2),
     DensityPreset(methods.exact_score, lr=1e-2),
-    DensityPreset(methods.sliced_score, lambda p: {"probes": 4}, lr=1e-2),
+    DensityPreset(methods.sliced_score, lr=1e-2),
     DensityPreset(methods.multi_scale_score, lambda p: {"low": LOW}, energy=_of_levels,
                   density=_narrowest, lr=1e-2),
-    DensityPreset(methods.energy_matching, _matched, density=_tempered, lr=1e-2),
+    DensityPreset(methods.energy_matching, lambda p: {"temperature": TEMPERATURE},
+                  density=_tempered, lr=1e-2),
 )
 # fmt: on
