@@ -95,8 +95,8 @@ for name, recipe in recipes.items():
 # ## What to see
 #
 # Exact likelihood is the yardstick. What compares data with noise or with perturbed data comes
-# next to it, for a few forward passes. Score matching sees slopes only: how deep one mode lies beside
-# another it has to guess, unless noise levels are tied. Chains cost the most. The hinge of
+# next to it, for a few forward passes. Score matching sees slopes only: how deep one mode lies
+# beside another it has to guess, unless noise levels are tied. Chains cost the most. The hinge of
 # `most_offending` makes no density: it stops once wrong answers lie a margin above.
 
 # %%

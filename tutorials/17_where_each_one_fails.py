@@ -15,9 +15,21 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 import ebmlab
-from ebmlab import energies, losses, methods, metrics, negatives, objectives, plot, samplers
+from ebmlab import (
+    Energy,
+    Method,
+    energies,
+    losses,
+    methods,
+    metrics,
+    negatives,
+    objectives,
+    plot,
+    samplers,
+)
 from ebmlab.energies import MLP
 from ebmlab.partition import quadrature
+from ebmlab.protocols import Objective
 from ebmlab.training import falling_cosine
 
 FIGURES = Path("tutorials/figures")
@@ -31,16 +43,13 @@ floor = float(metrics.nll(truth.given(), held_out, truth.log_z))
 base = energies.Gaussian(y.mean(0), y.T.cov().reshape(1, 1))
 
 
-def trained(
-    objective: ebmlab.protocols.Objective, x_dim: int = 0, held: bool = False
-) -> tuple[ebmlab.Energy, float]:
+def trained(objective: Objective, x_dim: int = 0, held: bool = False) -> tuple[Energy, float]:
     """E of the same network after the same steps, with the data's Gaussian added or not."""
     torch.manual_seed(0)
     energy = MLP(1, x_dim, hidden=(64, 64))
     energy = energy + base if held else energy
-    method = ebmlab.Method(energy, objective)
     how = {"lr": 5e-3, "schedule": falling_cosine, "rng": rng, "progress": False}
-    run = ebmlab.fit(method, (None, y), steps=600, **how)
+    run = ebmlab.fit(Method(energy, objective), (None, y), steps=600, **how)
     return energy, run.history["value"][-1]
 
 
