@@ -4,7 +4,7 @@
 # **Question: every objective has settings under which it learns the wrong landscape. What do the
 # failures look like, and what does the loss say meanwhile?**
 #
-# On a line they are easy to see: the truth, -log p up to a constant, is one curve, and so is E.
+# On a line they are easy to see: the truth, -log p, is one curve, and so is what was learned.
 
 # %% The data first: three parts of four near -2, the rest near 2, with nothing between
 from collections.abc import Callable
@@ -14,22 +14,10 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-import ebmlab
-from ebmlab import (
-    Energy,
-    Method,
-    energies,
-    losses,
-    methods,
-    metrics,
-    negatives,
-    objectives,
-    plot,
-    samplers,
-)
-from ebmlab.energies import MLP
+from ebmlab import Energy, Method, energies, fit, losses, metrics, negatives, objectives, plot
 from ebmlab.partition import quadrature
 from ebmlab.protocols import Objective
+from ebmlab.samplers import MALA, Langevin
 from ebmlab.training import falling_cosine
 
 FIGURES = Path("tutorials/figures")
@@ -46,24 +34,27 @@ base = energies.Gaussian(y.mean(0), y.T.cov().reshape(1, 1))
 def trained(objective: Objective, x_dim: int = 0, held: bool = False) -> tuple[Energy, float]:
     """E of the same network after the same steps, with the data's Gaussian added or not."""
     torch.manual_seed(0)
-    energy = MLP(1, x_dim, hidden=(64, 64))
+    energy = energies.MLP(1, x_dim, hidden=(64, 64))
     energy = energy + base if held else energy
     how = {"lr": 5e-3, "schedule": falling_cosine, "rng": rng, "progress": False}
-    run = ebmlab.fit(Method(energy, objective), (None, y), steps=600, **how)
+    run = fit(Method(energy, objective), (None, y), steps=600, **how)
     return energy, run.history["value"][-1]
 
 
-def judged(u: Callable[[Tensor], Tensor]) -> tuple[Tensor, float, float]:
-    """-log p by quadrature, the excess of NLL in nats, and the share of the left mode."""
+found: dict[str, tuple[Tensor, float, float]] = {}
+
+
+def judge(name: str, u: Callable[[Tensor], Tensor], loss: float) -> None:
+    """Note -log p by quadrature, the excess of NLL in nats, and the share of the left mode."""
     with torch.no_grad():
         height = u(line)
     z = quadrature(u, -edge, edge, resolution=2000).log_z
-    left = (-height).softmax(0)[line[:, 0] < 0].sum()
-    return height + z, float(metrics.nll(u, held_out, z)) - floor, float(left)
+    left = float((-height).softmax(0)[line[:, 0] < 0].sum())
+    found[name] = height + z, float(metrics.nll(u, held_out, z)) - floor, left
+    print(f"{name:22} loss {loss:8.3f}  excess {found[name][1]:7.3f}  left mode {left:.2f}")
 
 
-found: dict[str, tuple[Tensor, float, float]] = {"truth": judged(truth.given())}
-Contrast = objectives.Contrastive
+judge("truth", truth.given(), floor)
 
 # %% [markdown]
 # ## Chains too short, and chains too cold
@@ -73,17 +64,13 @@ Contrast = objectives.Contrastive
 # is too small for its step samples another temperature, T = s² / 2ε: -T log p is learned.
 
 # %%
-frozen = samplers.Langevin.from_noise(0.02, 0.02)
-short = negatives.FromData(samplers.Langevin(1e-3), steps=1)
-enough = negatives.FromData(samplers.MALA(0.05), steps=10)
-cold = negatives.FromData(frozen, steps=10)
-for name, chains in (("CD, one tiny step", short), ("CD, steps of MALA", enough)):
-    energy, loss = trained(Contrast(losses.difference, chains), held=True)
-    found[name] = judged(energy.given())
-    print(f"{name:24} loss {loss:7.3f}, excess NLL {found[name][1]:6.3f}")
-energy, loss = trained(Contrast(losses.difference, cold), held=True)
-found["CD, cold noise"] = judged(energy.given())
-found["the same at its T"] = judged((energy / frozen.temperature).given())
+frozen = Langevin.from_noise(0.02, 0.02)
+chains = {"CD, a tiny step": (Langevin(1e-3), 1), "CD, MALA": (MALA(0.05), 10)}
+for name, (kernel, steps) in (chains | {"CD, cold noise": (frozen, 10)}).items():
+    objective = objectives.Contrastive(losses.difference, negatives.FromData(kernel, steps))
+    energy, loss = trained(objective, held=True)
+    judge(name, energy.given(), loss)
+judge("the same at its T", (energy / frozen.temperature).given(), loss)
 
 # %% [markdown]
 # ## Noise that is elsewhere
@@ -92,13 +79,10 @@ found["the same at its T"] = judged((energy / frozen.temperature).given())
 # it is told apart at once, and the gradient is gone.
 
 # %%
-far, around = (
-    energies.Gaussian(torch.tensor([m]), v * torch.eye(1)) for m, v in ((7.0, 1), (0.0, 6))
-)
-for name, noise in (("NCE, noise far away", far), ("NCE, noise around", around)):
+for name, mean, variance in (("NCE, far noise", 7.0, 1.0), ("NCE, noise around", 0.0, 6.0)):
+    noise = energies.Gaussian(torch.tensor([mean]), variance * torch.eye(1))
     energy, loss = trained(objectives.NCE(noise, 4))
-    found[name] = judged(energy.given())
-    print(f"{name:24} loss {loss:7.3f}, excess NLL {found[name][1]:6.3f}")
+    judge(name, energy.given(), loss)
 
 # %% [markdown]
 # ## Slopes without heights
@@ -109,31 +93,23 @@ for name, noise in (("NCE, noise far away", far), ("NCE, noise around", around))
 
 # %%
 energy, loss = trained(objectives.ExactScore())
-found["exact score"] = judged(energy.given())
+judge("exact score", energy.given(), loss)
 grad, due = (u.value_and_grad(held_out)[1] for u in (energy.given(), truth.given()))
-slope_error = float((grad - due).square().mean() / due.square().mean())
-bridge = methods.multi_scale_score(MLP(1, 1), low=0.1, high=3.0).objective
-energy, loss = trained(bridge, x_dim=1)
-found["multi-scale score"] = judged(energy.given(torch.full((1,), 0.1)))
-print(f"exact score: slopes wrong by {slope_error:.3f} of their size")
+slopes = float((grad - due).square().mean() / due.square().mean())
+energy, loss = trained(objectives.MultiScaleScore(0.1, 3.0), x_dim=1)
+judge("multi-scale score", energy.given(torch.full((1,), 0.1)), loss)
 
 # %% Each beside the truth
-names = [name for name in found if name != "truth"]
-groups = [names[:2], names[2:4], names[4:6], names[6:]]
+names = list(found)[1:]
 figure = Figure(figsize=(10, 6.4), layout="constrained")
-for ax, names in zip(figure.subplots(2, 2).flat, groups, strict=True):
-    shown = {f"{n}: {found[n][1]:.2f} over, left {found[n][2]:.2f}": found[n][0] for n in names}
-    plot.curves(
-        {"truth": found["truth"][0], **shown}, line[:, 0], ax, xlabel="$y$", ylabel="-log p"
-    )
-    ax.set_ylim(-2, 16)
+for ax, pair in zip(figure.subplots(2, 2).flat, (names[i : i + 2] for i in (0, 2, 4, 6))):
+    shown = {name: found[name][0] for name in ("truth", *pair)}
+    plot.curves(shown, line[:, 0], ax, xlabel="$y$", ylabel="-log p").set_ylim(-2, 16)
 figure.savefig(FIGURES / "17_failures.png")
 
 # %% The claim: each fails as told, and its cure does not
 excess, left = ({name: each[k] for name, each in found.items()} for k in (1, 2))
-for name in ("CD, one tiny step", "CD, cold noise", "NCE, noise far away"):
-    assert excess[name] > 0.2, name
-for name in ("CD, steps of MALA", "NCE, noise around", "the same at its T"):
-    assert excess[name] < 0.15, name
-assert slope_error < 0.1
+assert min(excess[name] for name in ("CD, a tiny step", "CD, cold noise", "NCE, far noise")) > 0.2
+assert max(excess[name] for name in ("CD, MALA", "NCE, noise around", "the same at its T")) < 0.15
+assert slopes < 0.1
 assert abs(left["exact score"] - 0.75) > abs(left["multi-scale score"] - 0.75)
