@@ -95,7 +95,7 @@ def improved_cd(
     sampler: Sampler = POINTS,
     steps: int = 5,
     *,
-    step_size: float = 0.01,
+    step_size: float = 0.001,
     weight: float = 0.1,
     entropy: float = 1.0,
     rebirth: float = 0.1,
@@ -104,7 +104,8 @@ def improved_cd(
 
     Args beside those that recipes share:
         pool: where the chains start, and are born again, (size, *event).
-        step_size: of the Langevin step that gradients go through.
+        step_size: of the Langevin step that gradients go through; no test rejects it, so keep it
+            well below 1 over the curvature: two moons stand 0.001, and diverge at 0.01.
         weight, entropy: of the divergence of the chains from the model, and of its entropy.
         rebirth: the share of chains that start anew at each draw.
 
