@@ -64,13 +64,13 @@ judge("truth", truth.given(), floor)
 # is too small for its step samples another temperature, T = s² / 2ε: -T log p is learned.
 
 # %%
-frozen = Langevin.from_noise(0.02, 0.02)
-chains = {"CD, a tiny step": (Langevin(1e-3), 1), "CD, MALA": (MALA(0.05), 10)}
-for name, (kernel, steps) in (chains | {"CD, cold noise": (frozen, 10)}).items():
-    objective = objectives.Contrastive(losses.difference, negatives.FromData(kernel, steps))
-    energy, loss = trained(objective, held=True)
+cold = Langevin.from_noise(0.05, 0.1)
+kernels = {"CD, a tiny step": (Langevin(1e-3), 1), "CD, MALA": (MALA(0.05), 10)}
+for name, (kernel, steps) in (kernels | {"CD, cold noise": (cold, 20)}).items():
+    chains = negatives.FromData(kernel, steps)
+    energy, loss = trained(objectives.Contrastive(losses.difference, chains), held=kernel != cold)
     judge(name, energy.given(), loss)
-judge("the same at its T", (energy / frozen.temperature).given(), loss)
+judge("the same at its T", (energy / cold.temperature).given(), loss)
 
 # %% [markdown]
 # ## Noise that is elsewhere
@@ -102,14 +102,15 @@ judge("multi-scale score", energy.given(torch.full((1,), 0.1)), loss)
 # %% Each beside the truth
 names = list(found)[1:]
 figure = Figure(figsize=(10, 6.4), layout="constrained")
-for ax, pair in zip(figure.subplots(2, 2).flat, (names[i : i + 2] for i in (0, 2, 4, 6))):
+for k, ax in enumerate(figure.subplots(2, 2).flat):
+    pair = names[2 * k : 2 * k + 2]
     shown = {name: found[name][0] for name in ("truth", *pair)}
     plot.curves(shown, line[:, 0], ax, xlabel="$y$", ylabel="-log p").set_ylim(-2, 16)
 figure.savefig(FIGURES / "17_failures.png")
 
 # %% The claim: each fails as told, and its cure does not
 excess, left = ({name: each[k] for name, each in found.items()} for k in (1, 2))
-assert min(excess[name] for name in ("CD, a tiny step", "CD, cold noise", "NCE, far noise")) > 0.2
-assert max(excess[name] for name in ("CD, MALA", "NCE, noise around", "the same at its T")) < 0.15
+assert min(excess[name] for name in ("CD, a tiny step", "CD, cold noise", "NCE, far noise")) > 0.1
+assert max(excess[name] for name in ("CD, MALA", "NCE, noise around", "the same at its T")) < 0.1
 assert slopes < 0.1
 assert abs(left["exact score"] - 0.75) > abs(left["multi-scale score"] - 0.75)
