@@ -11,6 +11,7 @@ objective, or is not installed, has no row.
 import argparse
 import json
 import math
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -24,6 +25,7 @@ from torch import Tensor, nn
 
 from ebmlab import energies, losses, metrics, negatives, objectives, samplers
 from ebmlab.data import toys
+from ebmlab.perturbations import Gaussian
 from ebmlab.protocols import Method, Objective
 from ebmlab.types import Potential
 
@@ -125,8 +127,7 @@ def _ebmkit() -> Mapping[str, Maker]:
         return ebm.ContrastiveDivergence(sampler, buffer=ebm.ReplayBuffer(POOL, (2,)))
 
     def contrast(points: Tensor) -> nn.Module:
-        noise = fitted(points)
-        law = torch.distributions.MultivariateNormal(noise.mean, noise.covariance)
+        law = torch.distributions.MultivariateNormal(points.mean(0), torch.cov(points.mT))
         return ebm.NoiseContrastiveEstimation(law, noise_ratio=LEVELS)
 
     return {
@@ -169,7 +170,7 @@ OURS: Mapping[str, Maker] = {
     "exact score": ours(lambda points: objectives.ExactScore()),
     "sliced score": ours(lambda points: objectives.SlicedScore(1)),
     "denoising score": ours(lambda points: objectives.DenoisingScore(SIGMA)),
-    "energy discrepancy": ours(lambda points: objectives.EnergyDiscrepancy()),
+    "energy discrepancy": ours(lambda points: objectives.EnergyDiscrepancy(Gaussian(0.1))),
     "NCE": ours(lambda points: objectives.NCE(fitted(points), LEVELS), log_z=True),
     "CD": ours(
         lambda points: objectives.Contrastive(
@@ -250,6 +251,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="JSON file")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    about = circumstances(" ".join(["python", "benchmarks/objectives.py", *sys.argv[1:]]))
     results: list[Result] = []
     for name in options.names or OURS:
         for data in options.data or DATA:
@@ -262,10 +264,9 @@ def main() -> None:
                     f"{r.milliseconds:.2f} ms a step{ratio}",
                     flush=True,
                 )
-    if options.out:
-        about = circumstances("python benchmarks/objectives.py")
-        record = about | {"rows": [asdict(result) for result in results]}
-        options.out.write_text(json.dumps(record, indent=1) + "\n")
+            if options.out:
+                record = about | {"rows": [asdict(result) for result in results]}
+                options.out.write_text(json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":
