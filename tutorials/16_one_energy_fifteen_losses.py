@@ -97,8 +97,7 @@ for name, recipe in recipes.items():
 # What compares data with noise, with perturbed data or with exact log Z gets the weights of the
 # modes, each at its own pace: with 3,000 steps most come within 0.1 nats of the entropy. Score
 # matching sees slopes only: how deep one mode lies beside another it has to guess, unless noise
-# levels are tied. Chains cost the most. The hinge of `most_offending` makes no density: it stops
-# once wrong answers lie a margin above.
+# levels are tied. The hinge of `most_offending` makes no density: it stops at its margin.
 
 # %%
 axes = {"limits": (0.0, 12.0), "xlabel": "$y_1$", "ylabel": "$y_2$"}
