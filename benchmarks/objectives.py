@@ -40,7 +40,7 @@ class Result:
 
     objective: str
     data: str
-    library: str
+    package: str
     nll: float
     milliseconds: float
     ratio: float | None
@@ -260,7 +260,7 @@ def main() -> None:
             for r in found:
                 ratio = "" if r.ratio is None else f"  peer / ours {r.ratio:.2f}"
                 print(
-                    f"{r.objective:20s} {r.data:16s} {r.library:9s} NLL {r.nll:9.3f}  "
+                    f"{r.objective:20s} {r.data:16s} {r.package:9s} NLL {r.nll:9.3f}  "
                     f"{r.milliseconds:.2f} ms a step{ratio}",
                     flush=True,
                 )

@@ -282,7 +282,7 @@ def test_levels_stand_beside_x_where_there_is_one():
         lambda: EquilibriumMatching(strength=0.0),
         lambda: EquilibriumMatching(decay=1.0),
         lambda: EnergyMatching(ExactScore(), temperature=0.0),
-        lambda: EnergyMatching(ExactScore(), decay=1.5),
+        lambda: EnergyMatching(ExactScore(), decay=1.0),
     ],
 )
 def test_numbers_out_of_range_raise(build):

@@ -7,13 +7,13 @@ from ebmlab._checks import (
     require_generator,
     require_non_negative,
     require_positive,
-    require_shares,
     require_tensor,
 )
 from ebmlab._kinds import require_floats
 from ebmlab._precise import precise
 from ebmlab._rows import row_sums, rows
 from ebmlab.energy import Energy
+from ebmlab.objectives._scores.decay import falling, require_decay
 from ebmlab.objectives._sloped import sloped
 from ebmlab.protocols import Loss, Objective
 from ebmlab.samplers._steps.start import noise_like
@@ -58,7 +58,7 @@ class EnergyMatching(Objective):
         super().__init__()
         require_positive("temperature", temperature)
         require_non_negative("flow", flow)
-        require_shares(decay=decay)
+        require_decay(decay)
         self.near = near
         self.temperature, self.flow, self.decay = temperature, flow, decay
 
@@ -71,8 +71,7 @@ class EnergyMatching(Objective):
         between = torch.lerp(y0, y, rows(t, y)).detach()
         at = sloped(energy, lambda free: energy(x, free, rng=rng), between)
         errors = row_sums(precise(at.grad - (y0 - y)).square())
-        fall = ((1 - t) / (1 - self.decay)).clamp(max=1)
-        flow = 0.5 * self.flow * (fall * errors).mean()
+        flow = 0.5 * self.flow * (falling(t, self.decay) * errors).mean()
         near = self.near.forward(energy / self.temperature, x, y, rng)
         terms = {"flow": flow.detach(), **near.terms}
         metrics = {**near.metrics, "batch_norm": at.coupled}

@@ -1,14 +1,13 @@
 """One landscape without noise levels, whose slopes lead from noise to the data and end there."""
 
 import torch
-from torch import Tensor
 
 from ebmlab._checks import require_generator, require_positive, require_tensor
 from ebmlab._kinds import require_floats
 from ebmlab._precise import precise
 from ebmlab._rows import row_sums, rows
 from ebmlab.energy import Energy
-from ebmlab.errors import ConfigurationError
+from ebmlab.objectives._scores.decay import falling, require_decay
 from ebmlab.objectives._sloped import sloped
 from ebmlab.protocols import Loss, Objective
 from ebmlab.samplers._steps.start import noise_like
@@ -47,8 +46,7 @@ class EquilibriumMatching(Objective):
     def __init__(self, strength: float = 4.0, decay: float = 0.8) -> None:
         super().__init__()
         require_positive("strength", strength)
-        if not 0 <= decay < 1:
-            raise ConfigurationError(f"decay is {decay}; it must lie in [0, 1)")
+        require_decay(decay)
         self.strength, self.decay = strength, decay
 
     def forward(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> Loss:
@@ -59,9 +57,7 @@ class EquilibriumMatching(Objective):
         t = torch.rand(len(y), generator=rng, dtype=y.dtype, device=y.device)
         between = torch.lerp(y0, y, rows(t, y)).detach()
         at = sloped(energy, lambda free: energy(x, free, rng=rng), between)
-        value = 0.5 * row_sums(precise(at.grad - rows(self._c(t), y) * (y0 - y)).square()).mean()
+        c = self.strength * falling(t, self.decay)
+        value = 0.5 * row_sums(precise(at.grad - rows(c, y) * (y0 - y)).square()).mean()
         metrics = {"e_noisy": at.energies.detach().mean(), "batch_norm": at.coupled}
         return Loss(value, {"equilibrium_matching": value.detach()}, metrics)
-
-    def _c(self, t: Tensor) -> Tensor:
-        return self.strength * ((1 - t) / (1 - self.decay)).clamp(max=1)
