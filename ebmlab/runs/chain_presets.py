@@ -3,9 +3,7 @@
 from typing import Any
 
 from ebmlab import methods
-from ebmlab.energies import MLP, Gaussian
-from ebmlab.energy import Energy
-from ebmlab.runs.density_preset import DensityPreset, Points
+from ebmlab.runs.density_preset import DensityPreset, Points, base, held
 from ebmlab.samplers import Dense, EllipticalSlice
 
 __all__ = ["CHAIN_PRESETS"]
@@ -13,26 +11,16 @@ __all__ = ["CHAIN_PRESETS"]
 POOL = 256
 
 
-def _base(p: Points) -> Gaussian:
-    """The Gaussian of the data."""
-    return Gaussian(p.points.mean(0), p.points.T.cov())
-
-
-def _held(p: Points) -> Energy:
-    """A network and the Gaussian of the data, which bounds the energy far away."""
-    return MLP(p.dim) + _base(p)
-
-
 def _lasting(p: Points) -> dict[str, Any]:
     """Chains that leap along ellipses of the Gaussian, from mode to mode: none is reborn."""
-    base = _base(p)
-    sampler = EllipticalSlice(Dense(base.scale), base.mean)
+    near = base(p)
+    sampler = EllipticalSlice(Dense(near.scale), near.mean)
     pool = p.points[: max(POOL, p.batch_size)]
     return {"pool": pool, "sampler": sampler, "steps": 1, "rebirth": 0.0}
 
 
 def _preset(recipe: Any, sizes: Any = lambda p: {}) -> DensityPreset:
-    return DensityPreset(recipe, sizes=sizes, energy=_held, lr=1e-2)
+    return DensityPreset(recipe, sizes=sizes, energy=held, lr=1e-2)
 
 
 CHAIN_PRESETS: tuple[DensityPreset, ...] = (

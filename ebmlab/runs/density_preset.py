@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ebmlab.energies import MLP
+from ebmlab.energies import MLP, Gaussian
 from ebmlab.energy import Energy
 from ebmlab.methods.cards import Recipe
 from ebmlab.protocols import Method
 from ebmlab.types import Potential
 
-__all__ = ["DensityPreset", "Points"]
+__all__ = ["DensityPreset", "Points", "base", "held"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +35,16 @@ class Points:
     def dim(self) -> int:
         """The length of a point."""
         return self.points.shape[-1]
+
+
+def base(points: Points) -> Gaussian:
+    """The Gaussian of the data."""
+    return Gaussian(points.points.mean(0), points.points.T.cov())
+
+
+def held(points: Points) -> Energy:
+    """A network and the Gaussian of the data, which bounds the energy far away."""
+    return MLP(points.dim) + base(points)
 
 
 def _network(points: Points) -> Energy:
