@@ -15,7 +15,7 @@ __all__ = ["SCORE_PRESETS"]
 # and 0.13 at 0.1. Energy matching: 1.82 and 1.85 on eight Gaussians and moons at temperature 0.3;
 # at 1 with a tenth of the flow 1.83, but 2.53 on moons, where the far field sank.
 # Where noise never falls, steps drive the energy about at random; a Gaussian of the data and small
-# steps hold it. After 30,000 steps of 0.01 two moons are at 684 nats with that Gaussian, log Z over
+# steps hold it. After 30,000 of 0.01 two moons are at 684 nats with that Gaussian, log Z over
 # [-8, 8]² 422 above that over [-4, 4]²; after as many of 0.003 at 1.82 (one run each).
 LOW, TEMPERATURE = 0.07, 0.3
 
