@@ -1,4 +1,4 @@
-"""Two players in one loss: each gets the gradient of its own formula, and nothing of the other's."""
+"""Two players in one loss: each gets the gradient of its own formula and nothing else."""
 
 import math
 
@@ -186,7 +186,7 @@ def log_ratio(mean, std):
 
 
 def slope_of_critic(loss, weights, mean=0.7, std=1.5):
-    """The largest gradient of E = a + by + cy², data of N(0, 1) and a fixed g(z) ~ N(mean, std²)."""
+    """The largest gradient of E = a + by + cy²: data of N(0, 1), fakes of N(mean, std²)."""
     network = nn.Linear(1, 1, dtype=torch.float64).requires_grad_(False)
     network.weight.fill_(std)
     network.bias.fill_(mean)
@@ -338,9 +338,9 @@ def test_what_does_not_fit_is_told():
         Adversarial(generator, Fooling(difference))(
             MLP(3).double(), None, y.new_ones(B, 3), seeded()
         )
+    apart = Adversarial(generator, Repelled(Fooling(difference), critic.encoder))
     with pytest.raises(ShapeError, match="two are needed"):
-        game = Repelled(Fooling(difference), critic.encoder)
-        Adversarial(generator, game)(critic, None, y[:1], seeded())
+        apart(critic, None, y[:1], seeded())
     with pytest.raises(ConfigurationError, match=r"generator is of type Linear"):
         Adversarial(nn.Linear(2, 2), Fooling(difference))
     with pytest.raises(ConfigurationError, match="low < high"):
