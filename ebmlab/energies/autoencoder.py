@@ -2,7 +2,8 @@
 
 from torch import Tensor, nn
 
-from ebmlab._checks import Ndim, over_batch, require_tensor
+from ebmlab._checks import over_batch, require_tensor
+from ebmlab._kinds import require_a
 from ebmlab.energies._codes.codes import SquaredDistance
 from ebmlab.energy import Energy
 from ebmlab.types import Tree
@@ -39,11 +40,13 @@ class Autoencoder(Energy):
         super().__init__()
         self.encoder, self.decoder = encoder, decoder
         self.distance = SquaredDistance() if distance is None else distance
-        self.y_ndim: Ndim = self.distance.y_ndim
+        mend = "an energy of two tensors, as SquaredDistance()"
+        ndim = require_a(int, "the distance's y_ndim", self.distance.y_ndim, mend)
+        self.y_ndim = self.y_event = ndim
 
-    def encode(self, y: Tensor) -> Tensor:
+    def encode(self, y: Tree) -> Tensor:
         """The codes f(y), (*batch, *code)."""
-        return over_batch(self.encoder, (y, self.distance.y_ndim), names="y")
+        return over_batch(self.encoder, (require_tensor("y", y), self.y_event), names="y")
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """The distance of y from its copy."""
@@ -52,7 +55,7 @@ class Autoencoder(Energy):
 
     def copy(self, y: Tensor) -> Tensor:
         """g(f(y)), like y."""
-        return over_batch(self._copied, (y, self.distance.y_ndim), names="y")
+        return over_batch(self._copied, (y, self.y_event), names="y")
 
     def _copied(self, y: Tensor) -> Tensor:
         return self.decoder(self.encoder(y))
