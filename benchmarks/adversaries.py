@@ -22,7 +22,7 @@ import torch
 from measure import circumstances
 from torch import Tensor, nn
 
-from ebmlab import Energy, Method, fit, methods, metrics
+from ebmlab import Energy, FunctionEnergy, Method, fit, methods, metrics
 from ebmlab.data import toys
 from ebmlab.energies import MLP, Gaussian
 from ebmlab.networks import MLP as Network
@@ -40,33 +40,33 @@ VALIDATION = 100
 
 
 def net(inputs: int, outputs: int) -> Network:
-    """A network that may be sharp."""
+    """A network with kinks, where it may turn sharply."""
     return Network(inputs, outputs, HIDDEN, lambda: nn.LeakyReLU(0.2))
 
 
-def smooth() -> Energy:
-    """A critic that is differentiated twice, or that chains follow."""
-    return MLP(2, hidden=HIDDEN)
+def sharp() -> Energy:
+    """Such a network as a critic."""
+    return FunctionEnergy(nn.Sequential(net(2, 1), nn.Flatten(0)), ("y",))
 
 
 class Contender(NamedTuple):
     """A recipe with its arguments, step sizes of both players, whether exp(-E) / Z is meant."""
 
     build: Callable[[Generator, Tensor], Method]
-    critic: float = 2e-3
-    generator: float = 2e-3
+    critic: float = 4e-3
+    generator: float = 4e-3
     density: bool = False
 
 
 def held(y: Tensor) -> Energy:
     """A network and the Gaussian of the data, which bounds the energy far away."""
-    return smooth() + Gaussian(y.mean(0), y.T.cov())
+    return MLP(2, hidden=HIDDEN) + Gaussian(y.mean(0), y.T.cov())
 
 
 CONTENDERS: dict[str, Contender] = {
-    "gan": Contender(lambda g, y: methods.gan(smooth(), g, r1=0.01)),
+    "gan": Contender(lambda g, y: methods.gan(sharp(), g, r1=0.003)),
     "ebgan": Contender(lambda g, y: methods.ebgan(net(2, CODE), net(CODE, 2), g)),
-    "wgan_gp": Contender(lambda g, y: methods.wgan_gp(smooth(), g)),
+    "wgan_gp": Contender(lambda g, y: methods.wgan_gp(sharp(), g)),
     "cooperative": Contender(lambda g, y: methods.cooperative(held(y), g), density=True),
     "vera": Contender(lambda g, y: methods.vera(held(y), g), density=True),
 }
