@@ -5,6 +5,7 @@ of the negatives; with the most offending one, k = 1, these are the losses of Le
 Hadsell, Ranzato and Huang 2006, "A tutorial on energy-based learning", table 1.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -204,9 +205,9 @@ class Levels:
     high: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.low < self.high:
+        if not -math.inf < self.low < self.high < math.inf:
             raise ConfigurationError(
-                f"low is {self.low}, high {self.high}; data must be asked to be lower: low < high"
+                f"low is {self.low}, high {self.high}; they must be finite, and low < high"
             )
 
     def __call__(self, e_pos: Tensor, e_neg: Tensor) -> Tensor:
