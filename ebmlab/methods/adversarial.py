@@ -27,7 +27,7 @@ POINTS = MALA(0.03)
 
 
 @card(energy="any E(x, y)", objective="logistic, data or g(z)", collapse="g learns to fool E")
-def gan(energy: Energy, generator: Generator, r1: float = 0.1) -> Method:
+def gan(energy: Energy, generator: Generator, r1: float = 0.003) -> Method:
     """GAN: the energy tells data from fakes, and the generator seeks low energies.
 
     The generator descends softplus(E), which does not saturate; R1 keeps the critic from running
@@ -36,7 +36,7 @@ def gan(energy: Energy, generator: Generator, r1: float = 0.1) -> Method:
 
     Args beside those that recipes share:
         generator: g(z), or g(x, z) where it takes x.
-        r1: weight of ‖∂E/∂y‖² at the data.
+        r1: weight of ‖∂E/∂y‖² at the data; more of it blurs, less lets the players circle.
 
     Source: Goodfellow et al. 2014, arXiv:1406.2661; Mescheder, Geiger, Nowozin 2018,
     arXiv:1801.04406.
@@ -69,20 +69,25 @@ def ebgan(
     generator: Generator,
     margin: float = 1.0,
     pull_away: float = 0.1,
+    r1: float = 0.01,
     distance: Energy | None = None,
 ) -> Method:
     """EBGAN: an autoencoder copies data well and fakes badly, up to a margin.
+
+    The paper has no R1; it damps the circling of the players, as in `gan`.
 
     Args beside those that recipes share:
         generator: makes fakes of z, or of (x, z).
         margin: m, below which the energy of a fake is pushed up.
         pull_away: weight of the squared cosine between codes of two fakes.
+        r1: weight of ‖∂E/∂y‖² at the data.
 
     Source: Zhao, Mathieu, LeCun 2016, arXiv:1609.03126.
     """
     game = Repelled(Fooling(Levels(0.0, margin)), encoder, pull_away)
     energy = Autoencoder(encoder, decoder, distance)
-    return Method(energy, Adversarial(generator, game), encoder=encoder)
+    objective = Adversarial(generator, game) + r1 * GradientPenalty()
+    return Method(energy, objective, encoder=encoder)
 
 
 @card(energy="any E(x, y)", objective="E(y) - E(chains from g(z))", collapse="own chains")
