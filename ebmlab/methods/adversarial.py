@@ -69,7 +69,7 @@ def ebgan(
     generator: Generator,
     margin: float = 1.0,
     pull_away: float = 0.1,
-    r1: float = 0.01,
+    r1: float = 0.1,
     distance: Energy | None = None,
 ) -> Method:
     """EBGAN: an autoencoder copies data well and fakes badly, up to a margin.
