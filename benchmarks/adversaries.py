@@ -3,6 +3,8 @@
     python benchmarks/adversaries.py [NAME …] [--seeds 3] [--steps 3000] [--out FILE] [--validate]
 
 A mode is held where at least 1/16 of 10,000 draws, half of what it is due, lie within 3σ of it.
+A thin ring through all modes would hold all eight, with 77 % of its draws within 3σ and no error
+of the weights: what is beyond that is learned of the modes.
 Both players are MLPs of the same size, trained by Adam without momentum in steps that fall along a
 cosine. Of the recipes whose exp(-E) / Z is a model, its exact NLL is told too, by quadrature.
 Settings are chosen with `--validate`, by other seeds than those of the table.
@@ -39,7 +41,8 @@ HIDDEN = (64, 64)
 VALIDATION = 100
 HEAD = (
     "`python benchmarks/adversaries.py`: eight Gaussians, 3,000 steps of 128 points, one number a",
-    "seed. Excess: NLL of exp(-E) / Z above the entropy of the data, nats, where it is a model.",
+    "seed. A thin ring through all modes would have 8, 77 % and 0. Excess: NLL of exp(-E) / Z above",
+    "the entropy of the data, nats, where it is a model.",
     "",
     "| recipe | modes held | draws within 3σ | weights off by | excess NLL | CPU s |",
     "|---|---|---|---|---|---|",
