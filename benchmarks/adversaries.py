@@ -41,7 +41,7 @@ HIDDEN = (64, 64)
 VALIDATION = 100
 HEAD = (
     "`python benchmarks/adversaries.py`: eight Gaussians, 3,000 steps of 128 points, one number a",
-    "seed. A thin ring through all modes would have 8, 77 % and 0. Excess: NLL of exp(-E) / Z over",
+    "seed. A thin ring through all modes has 8, 77 % and 0. Excess: NLL of exp(-E) / Z over",
     "the entropy of the data, nats, where it is a model.",
     "",
     "| recipe | modes held | draws within 3σ | weights off by | excess NLL | CPU s |",
