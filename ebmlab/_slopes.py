@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from ebmlab._kinds import require_a
+from ebmlab._precise import precise
 from ebmlab.errors import DtypeError, GradientError
 
-__all__ = ["require_floating", "slope"]
+__all__ = ["require_floating", "slope", "through"]
 
 
 def require_floating(y: Tensor) -> None:
@@ -56,6 +57,28 @@ def slope(
             "torch.no_grad(), rounding or an argmax between y and the energy"
         )
     return energy, grad
+
+
+def through(function: Callable[[Tensor], Tensor], y: Tensor) -> Tensor:
+    """The value of a function at y, whose gradient reaches y and no parameter of the function.
+
+    Rows may depend on each other. The gradient has no gradient in turn.
+
+    Args:
+        function: (rows, *event) -> a scalar.
+        y: with the graph that the gradient follows.
+
+    Raises:
+        DtypeError, GradientError: as `slope`.
+
+    Example:
+        >>> y, w = torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True)
+        >>> through(lambda free: (2 * w * free).sum(), y).backward()
+        >>> y.grad, w.grad
+        (tensor([2., 2., 2.]), None)
+    """
+    value, grad = slope(function, y)
+    return value.detach() + (precise(y - y.detach()) * grad).sum()
 
 
 def _traced(function: Callable[[Tensor], Tensor], y: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,6 +5,7 @@ of the negatives; with the most offending one, k = 1, these are the losses of Le
 Hadsell, Ranzato and Huang 2006, "A tutorial on energy-based learning", table 1.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,13 +17,14 @@ from torch.nn import functional
 from ebmlab._checks import require_non_negative, require_positive
 from ebmlab._limits import bounded
 from ebmlab._precise import precise
-from ebmlab.errors import ShapeError
+from ebmlab.errors import ConfigurationError, ShapeError
 
 __all__ = [
     "LVQ2",
     "HeldDifference",
     "Hinge",
     "InfoNCE",
+    "Levels",
     "MarginLoss",
     "SquareExponential",
     "SquareSquare",
@@ -183,6 +185,35 @@ class SquareSquare:
         """The loss (b,)."""
         _require_energies(e_pos, e_neg)
         return e_pos.square() + bounded(self.margin - e_neg, low=0).square().mean(1)
+
+
+@dataclass(frozen=True)
+class Levels:
+    """max(0, E+ - low) + max(0, high - E-): zero once data are below and negatives above.
+
+    Of energies >= 0 it is E+ + max(0, m - E-), the linear kin of square-square, with low 0 and
+    high m, the critic of EBGAN. With low -1 and high 1 it is the hinge of later critics.
+
+    Example:
+        >>> Levels(0.0, 2.0)(torch.tensor([0.5]), torch.tensor([[1.5, 3.0]]))
+        tensor([0.7500])
+
+    Source: Zhao, Mathieu, LeCun 2016, arXiv:1609.03126; Lim, Ye 2017, arXiv:1705.02894.
+    """
+
+    low: float = 0.0
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not -math.inf < self.low < self.high < math.inf:
+            raise ConfigurationError(
+                f"low is {self.low}, high {self.high}; they must be finite, and low < high"
+            )
+
+    def __call__(self, e_pos: Tensor, e_neg: Tensor) -> Tensor:
+        """The loss (b,)."""
+        _require_energies(e_pos, e_neg)
+        return bounded(e_pos - self.low, low=0) + bounded(self.high - e_neg, low=0).mean(1)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from ebmlab._precise import precise
 from ebmlab._rows import rows
 from ebmlab.energies import Density
 from ebmlab.errors import ShapeError
+from ebmlab.networks import Generator
 from ebmlab.samplers import Categorical
 from ebmlab.samplers._steps.start import noise_like, uniform_like
 from ebmlab.samplers.discrete import BINARY, StateSpace
@@ -244,7 +245,7 @@ class Between:
     """y + u (y' - y), y' a draw of a density and u ~ U(0, 1): a point on the way to noise.
 
     Args:
-        density: of points like y.
+        density: of points like y, or a generator of them, which gets no gradient.
 
     Example:
         >>> from ebmlab.energies import Gaussian
@@ -255,7 +256,7 @@ class Between:
     Source: Gulrajani et al. 2017, arXiv:1704.00028.
     """
 
-    density: Density
+    density: Density | Generator
 
     def __call__(self, y: Tensor, rng: torch.Generator) -> Tensor:
         """Points on the way."""

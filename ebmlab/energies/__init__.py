@@ -18,6 +18,7 @@ from ebmlab.energies._discrete.hopfield import Hopfield, ModernHopfield
 from ebmlab.energies._discrete.lattices import Ising, Potts
 from ebmlab.energies._discrete.pairwise import Pairwise
 from ebmlab.energies._discrete.rbm import RBM, GaussianRBM
+from ebmlab.energies.autoencoder import Autoencoder
 from ebmlab.energies.clusters import Clusters, kmeans_plus_plus
 from ebmlab.energies.completion import Completion, PatchError
 from ebmlab.energies.components import Components
@@ -33,6 +34,7 @@ __all__ = [
     "MLP",
     "RBM",
     "Assignment",
+    "Autoencoder",
     "Banana",
     "Bernoulli",
     "BinaryCrossEntropy",

@@ -14,6 +14,7 @@ Args that recipes share, unless they say otherwise:
     x_ndim: event dimensions of x: 1 points, 3 images.
 """
 
+from ebmlab.methods.adversarial import *
 from ebmlab.methods.asymmetric import *
 from ebmlab.methods.autoencoders import *
 from ebmlab.methods.cards import is_recipe

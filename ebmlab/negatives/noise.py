@@ -9,6 +9,7 @@ from ebmlab.energies import Density
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
 from ebmlab.negatives.coupling import batch_norm
+from ebmlab.networks import Generator
 from ebmlab.protocols import Draw, Negatives
 from ebmlab.types import Rng, Tree
 
@@ -22,7 +23,7 @@ class Noise(Shown, Negatives):
     density q it is E = -log p(y | x) + log q(y) + c(x).
 
     Args:
-        density: has `sample(n, rng)`.
+        density: has `sample(n, rng)`; a generator too, which gets no gradient here.
         k: draws per datum.
 
     Metrics: `batch_norm` (1 where it couples data and negatives).
@@ -39,7 +40,7 @@ class Noise(Shown, Negatives):
 
     shows = ("k",)
 
-    def __init__(self, density: Density, k: int = 1) -> None:
+    def __init__(self, density: Density | Generator, k: int = 1) -> None:
         super().__init__()
         require_counts(k=k)
         self.density, self.k = density, k
@@ -52,9 +53,9 @@ class Noise(Shown, Negatives):
         return Draw(energies.mT, {"batch_norm": batch_norm(energy, draws, stacklevel=3)})
 
 
-def draws_like(density: Density, y: Tensor, k: int, rng: torch.Generator) -> Tensor:
+def draws_like(density: Density | Generator, y: Tensor, k: int, rng: torch.Generator) -> Tensor:
     """Draws (k, *y.shape) of a density, k for each y; raises where they are not like y."""
-    for own in density.buffers():
+    for own in (*density.parameters(), *density.buffers()):
         require_device("the noise", own.device, {"y": y})
     draws = density.sample(k * len(y), rng).to(y.dtype)
     if draws.shape[1:] != y.shape[1:]:

@@ -11,6 +11,7 @@ from ebmlab.networks.codebook import Codebook
 from ebmlab.networks.dictionary import Dictionary
 from ebmlab.networks.expander import Expander
 from ebmlab.networks.gaussian_head import GaussianHead, Mean
+from ebmlab.networks.generator import Generator
 from ebmlab.networks.lista import LISTA
 from ebmlab.networks.manifolds import Ellipse, Horn
 from ebmlab.networks.memory import Memory
@@ -33,6 +34,7 @@ __all__ = [
     "Ellipse",
     "Expander",
     "GaussianHead",
+    "Generator",
     "Horn",
     "MaskedAutoencoder",
     "Mean",

@@ -1,5 +1,11 @@
 """What shapes an energy: contrast, regularization, score matching, neighbors of discrete y."""
 
+from ebmlab.objectives._adversarial.adversarial import Adversarial
+from ebmlab.objectives._adversarial.cooperative import Cooperative
+from ebmlab.objectives._adversarial.entropic import Entropic
+from ebmlab.objectives._adversarial.fooling import Fooling
+from ebmlab.objectives._adversarial.game import Game, Play
+from ebmlab.objectives._adversarial.repelled import Repelled
 from ebmlab.objectives._densities.discrepancy import EnergyDiscrepancy
 from ebmlab.objectives._densities.gradient_penalty import GradientPenalty
 from ebmlab.objectives._densities.improved_cd import ImprovedCD
@@ -28,15 +34,20 @@ from ebmlab.objectives.unconditional import Unconditional
 
 __all__ = [
     "NCE",
+    "Adversarial",
     "ConcreteScore",
     "Contractive",
     "Contrastive",
+    "Cooperative",
     "Denoising",
     "DenoisingScore",
     "EnergyDiscrepancy",
     "EnergyMatching",
+    "Entropic",
     "EquilibriumMatching",
     "ExactScore",
+    "Fooling",
+    "Game",
     "GradientPenalty",
     "ImprovedCD",
     "Lasso",
@@ -44,10 +55,12 @@ __all__ = [
     "MinimumProbabilityFlow",
     "MultiScaleScore",
     "NTXent",
+    "Play",
     "PseudoLikelihood",
     "RatioMatching",
     "RecoveryLikelihood",
     "Regularized",
+    "Repelled",
     "SlicedScore",
     "SquaredEnergies",
     "Unconditional",

@@ -2,8 +2,9 @@
 
 from ebmlab.training.checkpoint import load, save
 from ebmlab.training.fit import fit
+from ebmlab.training.players import Players
 from ebmlab.training.proximal import ProximalGradient
 from ebmlab.training.schedule import falling_cosine
 from ebmlab.training.settle import settle
 
-__all__ = ["ProximalGradient", "falling_cosine", "fit", "load", "save", "settle"]
+__all__ = ["Players", "ProximalGradient", "falling_cosine", "fit", "load", "save", "settle"]

@@ -119,11 +119,12 @@ def load(
             f"{path} holds another configuration; build everything as it was when it was saved:"
             + "".join(f"\n  {difference}" for difference in found)
         )
+    # First what may still refuse.
+    if optimizer is not None:
+        optimizer.load_state_dict(saved["optimizer"]["state"])
     # The method's own dictionary carries the versions of its modules, which the file does not.
     own.update(saved["method"])
     method.load_state_dict(own)
-    if optimizer is not None:
-        optimizer.load_state_dict(saved["optimizer"]["state"])
     for name, rng in (rngs or {}).items():
         rng.set_state(saved["rngs"][name][1])
     return restored

@@ -14,17 +14,22 @@ from torch import nn
 from ebmlab import Energy, FunctionEnergy, fit, perturbations
 from ebmlab.energies import MLP
 from ebmlab.errors import DivergenceError, DtypeError, NonFiniteError, ShapeError
-from ebmlab.losses import Hinge, InfoNCE, difference, log_loss
+from ebmlab.losses import Hinge, InfoNCE, difference, log_loss, logistic
 from ebmlab.negatives import Corrupted, FromData, Replay
+from ebmlab.networks import Generator
 from ebmlab.objectives import (
     NCE,
+    Adversarial,
     ConcreteScore,
     Contrastive,
+    Cooperative,
     DenoisingScore,
     EnergyDiscrepancy,
     EnergyMatching,
+    Entropic,
     EquilibriumMatching,
     ExactScore,
+    Fooling,
     GradientPenalty,
     ImprovedCD,
     Likelihood,
@@ -33,6 +38,7 @@ from ebmlab.objectives import (
     PseudoLikelihood,
     RatioMatching,
     RecoveryLikelihood,
+    Repelled,
     SlicedScore,
     SquaredEnergies,
 )
@@ -50,12 +56,20 @@ def contrast(loss=difference):
     return Contrastive(loss, _noise())
 
 
+def adversarial(game):
+    """Against a generator of points that spread as N(0, 1) does at first."""
+    linear = nn.Linear(2, 2, bias=False)
+    nn.init.eye_(linear.weight)
+    return Adversarial(Generator(linear, 2), game)
+
+
 # Objectives of points of the plane: of a sampler whose chains are watched ...
 CHAINED = {
     "difference, from data": lambda s: Contrastive(difference, FromData(s, 3)),
     "difference, replay": lambda s: Contrastive(difference, replay(s)),
     "improved CD": lambda s: ImprovedCD(replay(s), Langevin(0.01)),
     "recovery": lambda s: RecoveryLikelihood(0.5, s, 3),
+    "cooperative": lambda s: adversarial(Cooperative(s, 3)),
 }
 # ... and without one; some take the noise level as x ...
 PLANE = {
@@ -68,6 +82,9 @@ PLANE = {
     "likelihood": lambda: Likelihood.on_grid(torch.full((2,), -3.0), torch.full((2,), 3.0), 12),
     "slopes held": lambda: contrast() + 0.1 * GradientPenalty(),
     "heights held": lambda: contrast() + 0.1 * SquaredEnergies(_noise()),
+    "adversarial": lambda: adversarial(Fooling(logistic, nn.functional.softplus)),
+    "adversarial, repelled": lambda: adversarial(Repelled(Fooling(logistic), nn.Identity())),
+    "adversarial, entropic": lambda: adversarial(Entropic(2, 0.3)),
     "exact score": ExactScore,
     "sliced score": SlicedScore,
     "denoising score": lambda: DenoisingScore(0.5),

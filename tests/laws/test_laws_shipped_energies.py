@@ -35,6 +35,7 @@ from ebmlab.energies import (
     MLP,
     RBM,
     Assignment,
+    Autoencoder,
     Banana,
     Bernoulli,
     BinaryCrossEntropy,
@@ -124,6 +125,12 @@ def refined(encoder):
 ENERGIES = {
     "Gaussian": lambda: (Gaussian(torch.ones(2), torch.eye(2) + 0.5), None, Y2),
     "GaussianMixture": lambda: (GaussianMixture(normal(3, 2), 0.7), None, Y2),
+    "Autoencoder": lambda: (Autoencoder(net(2, 3), net(3, 2)), None, Y2),
+    "Autoencoder, images": lambda: (
+        Autoencoder(nn.Conv2d(1, 2, 3, padding=1), nn.Conv2d(2, 1, 1), SquaredDistance(3)),
+        None,
+        PICTURES[0],
+    ),
     "Uniform": lambda: (Uniform(-torch.ones(2), torch.ones(2)), None, Y2),
     "DoubleWell": lambda: (DoubleWell(), None, Y2),
     "Ring": lambda: (Ring(), None, Y2),

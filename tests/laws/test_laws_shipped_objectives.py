@@ -7,6 +7,7 @@ from laws_support import (
     X3,
     Y2,
     Y3,
+    Joined,
     embedding,
     free,
     gaussian_encoder,
@@ -19,6 +20,7 @@ from ebmlab import losses, objectives, perturbations
 from ebmlab.energies import (
     MLP,
     RBM,
+    Autoencoder,
     Constant,
     ConvNet,
     Gaussian,
@@ -45,17 +47,22 @@ from ebmlab.negatives import (
     Replay,
     Reweighted,
 )
+from ebmlab.networks import Generator
 from ebmlab.objectives import (
     NCE,
+    Adversarial,
     ConcreteScore,
     Contractive,
     Contrastive,
+    Cooperative,
     Denoising,
     DenoisingScore,
     EnergyDiscrepancy,
     EnergyMatching,
+    Entropic,
     EquilibriumMatching,
     ExactScore,
+    Fooling,
     GradientPenalty,
     ImprovedCD,
     Lasso,
@@ -66,6 +73,7 @@ from ebmlab.objectives import (
     RatioMatching,
     RecoveryLikelihood,
     Regularized,
+    Repelled,
     SlicedScore,
     SquaredEnergies,
     Unconditional,
@@ -90,6 +98,7 @@ LOSSES = {
     "SquareSquare": losses.SquareSquare(0.8),
     "SquareExponential": losses.SquareExponential(0.5),
     "HeldDifference": losses.HeldDifference(0.1),
+    "Levels": losses.Levels(-0.3, 0.4),
     "InfoNCE": InfoNCE(0.5),
 }
 
@@ -159,6 +168,18 @@ ONE_HOT = nn.functional.one_hot(torch.tensor([[0, 1], [2, 2], [1, 0], [1, 2]]), 
 
 def pairwise():
     return Pairwise.of(Ising((2, 3), 0.3, normal(2, 3)))
+
+
+def adversarial(game, every=1, x=False):
+    """A critic of points, and a generator of z (3), or of x and z, that it learns with."""
+    network = Joined(net(4, 2)) if x else net(3, 2)
+    return Adversarial(Generator(network, 3, takes_x=x), game, every)
+
+
+def ebgan():
+    energy = Autoencoder(net(2, 3), net(3, 2))
+    game = Repelled(Fooling(losses.Levels(0.0, 2.0)), energy.encoder)
+    return adversarial(game), energy, None, Y2
 
 
 BOX, FIVE = torch.full((2,), 3.0), (normal(4, 5, seed=21) > 0).float()
@@ -329,6 +350,31 @@ OBJECTIVES = {
         None,
         Y2,
     ),
+    "Adversarial": lambda: (
+        adversarial(Fooling(losses.logistic, nn.functional.softplus)),
+        MLP(2, hidden=(4,)),
+        None,
+        Y2,
+    ),
+    "Adversarial, x": lambda: (
+        adversarial(Fooling(losses.difference), every=2, x=True),
+        MLP(2, 1, hidden=(4,)),
+        X1,
+        Y2,
+    ),
+    "Adversarial, Repelled": ebgan,
+    "Adversarial, Cooperative": lambda: (
+        adversarial(Cooperative(Langevin(0.05), 2)),
+        MLP(2, hidden=(4,)),
+        None,
+        Y2,
+    ),
+    "Adversarial, Entropic": lambda: (
+        adversarial(Entropic(3, 0.3, k=4), x=True),
+        MLP(2, 1, hidden=(4,)),
+        X1,
+        Y2,
+    ),
     "Unconditional": lambda: (
         Unconditional(Contrastive(InfoNCE(), Corrupted(perturbations.Flips(0.3), 2))),
         RBM(5, 3, std=1.0),
@@ -357,6 +403,13 @@ OBJECTIVE_EXEMPTIONS = {
             ),
         }.items()
         for name in names
+    },
+    **{
+        name: ({"exact_gradient": False}, "the generator's term gives the critic nothing")
+        for name in (
+            "Adversarial", "Adversarial, Repelled", "Adversarial, Cooperative",
+            "Adversarial, Entropic",
+        )
     },
     "ImprovedCD": MOVED,
     "RecoveryLikelihood": MOVED,

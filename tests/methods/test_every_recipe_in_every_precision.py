@@ -10,7 +10,7 @@ from ebmlab.energies import MLP, RBM, DeepBoltzmann, Gaussian, GaussianNLL, Pair
 from ebmlab.errors import ShapeError
 from ebmlab.inference import Enumerate
 from ebmlab.networks import MLP as Network
-from ebmlab.networks import Choice, GaussianHead
+from ebmlab.networks import Choice, GaussianHead, Generator
 from ebmlab.partition import binary_states
 from ebmlab.protocols import Method
 from ebmlab.samplers import Langevin
@@ -110,6 +110,10 @@ def noise():
     return methods.noise_contrastive(MLP(DIM, hidden=(8,)), box)
 
 
+def fakes():
+    return Generator(Network(3, DIM, (8,)), 3)
+
+
 P = {"projection": 4, "hidden": 8}
 # Recipes: name -> (method, data of n rows).
 RECIPES = {
@@ -195,6 +199,11 @@ RECIPES = {
     "conditional_nce": (lambda: methods.conditional_nce(MLP(DIM, hidden=(8,))), y),
     "likelihood": (lambda: methods.likelihood(RBM(DIM, 3), binary_states(DIM)), bits),
     "most_offending": (lambda: methods.most_offending(MLP(DIM, hidden=(8,)), steps=3), y),
+    "cooperative": (lambda: methods.cooperative(small(), fakes(), steps=2), y),
+    "ebgan": (lambda: methods.ebgan(f(), g(), fakes()), y),
+    "gan": (lambda: methods.gan(small(), fakes()), y),
+    "vera": (lambda: methods.vera(small(), fakes(), k=3), y),
+    "wgan_gp": (lambda: methods.wgan_gp(small(), fakes(), every=2), y),
     "nce": (
         lambda: methods.nce(MLP(DIM, hidden=(8,)), Gaussian(torch.zeros(DIM), torch.eye(DIM))),
         y,
@@ -212,7 +221,7 @@ KINDS = {
 NOT_ALONE = {
     "barlow_twins", "byol", "deepcluster", "deepercluster", "jepa", "lejepa", "nnclr", "paws",
     "simclr", "simsiam", "swav", "vicreg", "w_mse", "siamese",
-    "improved_cd",
+    "improved_cd", "ebgan",
 }  # fmt: skip
 # Random numbers differ between precisions: their losses are of one size, not the same.
 DRAW = {
@@ -223,6 +232,7 @@ DRAW = {
     "recovery_likelihood",
     "deep_boltzmann", "rbm",
     "conditional_nce", "most_offending", "nce",
+    "cooperative", "ebgan", "gan", "vera", "wgan_gp",
 }  # fmt: skip
 
 

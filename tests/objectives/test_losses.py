@@ -21,6 +21,7 @@ PAIRWISE = {
     "LVQ2": (losses.LVQ2(0.6), lambda p, n: min(0.6, max(0.0, p - n))),
     "SquareSquare": (losses.SquareSquare(1.3), lambda p, n: p**2 + max(0.0, 1.3 - n) ** 2),
     "SquareExponential": (losses.SquareExponential(0.8), lambda p, n: p**2 + 0.8 * math.exp(-n)),
+    "Levels": (losses.Levels(-0.2, 0.9), lambda p, n: max(0.0, p + 0.2) + max(0.0, 0.9 - n)),
     "HeldDifference": (losses.HeldDifference(0.05), lambda p, n: p - n + 0.05 * (p**2 + n**2)),
 }
 

@@ -2,14 +2,13 @@
 
 import torch
 from torch import Tensor
-from torch.func import functional_call
 
 from ebmlab._checks import require_counts, require_generator, require_non_negative, require_tensor
 from ebmlab._kinds import require_a, require_floats
 from ebmlab._precise import precise
 from ebmlab._randomness import fork
 from ebmlab._rows import row_sums
-from ebmlab._slopes import slope
+from ebmlab._slopes import slope, through
 from ebmlab.energy import Energy
 from ebmlab.errors import NonFiniteError, ShapeError
 from ebmlab.negatives import Replay
@@ -91,8 +90,7 @@ class ImprovedCD(Objective):
         walk, keep = self.negatives.advance(energy, x, y, rng)
         end = self._led(energy, x, walk.end, rng)
         e_pos, e_neg = energy(x, y, rng=rng).mean(), energy(x, end.detach(), rng=rng).mean()
-        fixed = {name: parameter.detach() for name, parameter in energy.named_parameters()}
-        above = functional_call(energy, fixed, (x, end), {"rng": rng}).mean()
+        above = through(lambda at: energy(x, at, rng=rng).mean(), end)
         spread = log_nearest(end).mean()
         kl = above - self.last.temperature * self.entropy * y[0].numel() * spread
         parts = {"contrastive": e_pos - e_neg, "kl": self.weight * kl}

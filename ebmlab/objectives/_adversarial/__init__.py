@@ -1,0 +1,1 @@
+"""A generator that learns as the energy learns, and what each of the two descends."""
