@@ -57,6 +57,28 @@ def test_a_compiled_chain_is_the_eager_one(sampler, thin, traced):
     torch.testing.assert_close(fast, eager, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("chains", [None, 6])
+def test_masks_that_leave_as_much_unknown_share_a_program(chains, traced):
+    energy = MLP(3, hidden=(8,)).double()
+    observed, start = randn(3) if chains is None else randn(chains, 3), randn(6, 2, seed=10)
+    masks = torch.eye(3, dtype=torch.bool)
+    for mask in masks:
+        u = energy.given(y=observed, mask=mask)
+        eager, fast = (
+            run(LANGEVIN, u, start, steps=6, rng=generator(1), compile=way)
+            for way in (False, True)
+        )
+        torch.testing.assert_close(fast, eager, rtol=1e-9, atol=1e-9)
+    assert len(traced) == 1
+    u = energy.given(y=observed, mask=masks[0] | masks[1])
+    eager, fast = (
+        run(LANGEVIN, u, start[:, :1], steps=6, rng=generator(1), compile=way)
+        for way in (False, True)
+    )
+    torch.testing.assert_close(fast, eager, rtol=1e-9, atol=1e-9)
+    assert len(traced) == 2
+
+
 def test_the_real_compiler_agrees(short):
     energy, start = MLP(2, hidden=(16,)), torch.randn(8, 2, generator=generator(2))
     eager, fast = (
