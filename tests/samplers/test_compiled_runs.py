@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 import torch
-from problems import generator, randn
+from problems import f64, generator, randn
 from samplers_support import bowl
 from test_laws_shipped_samplers import SAMPLERS
 from torch import Tensor
@@ -57,26 +57,16 @@ def test_a_compiled_chain_is_the_eager_one(sampler, thin, traced):
     torch.testing.assert_close(fast, eager, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("chains", [None, 6])
-def test_masks_that_leave_as_much_unknown_share_a_program(chains, traced):
-    energy = MLP(3, hidden=(8,)).double()
-    observed, start = randn(3) if chains is None else randn(chains, 3), randn(6, 2, seed=10)
-    masks = torch.eye(3, dtype=torch.bool)
-    for mask in masks:
-        u = energy.given(y=observed, mask=mask)
+def test_masks_that_leave_as_much_unknown_share_a_program(traced):
+    energy, start = FunctionEnergy(lambda y: (y.square() * f64([1, 4, 9])).sum(-1)), randn(6, 2)
+    for mask in torch.eye(3, dtype=torch.bool):
+        u = energy.given(y=randn(3), mask=mask)
         eager, fast = (
             run(LANGEVIN, u, start, steps=6, rng=generator(1), compile=way)
             for way in (False, True)
         )
         torch.testing.assert_close(fast, eager, rtol=1e-9, atol=1e-9)
     assert len(traced) == 1
-    u = energy.given(y=observed, mask=masks[0] | masks[1])
-    eager, fast = (
-        run(LANGEVIN, u, start[:, :1], steps=6, rng=generator(1), compile=way)
-        for way in (False, True)
-    )
-    torch.testing.assert_close(fast, eager, rtol=1e-9, atol=1e-9)
-    assert len(traced) == 2
 
 
 def test_the_real_compiler_agrees(short):
