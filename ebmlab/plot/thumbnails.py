@@ -50,16 +50,13 @@ def thumbnails(ax: Axes, batch: Tensor, places: Tensor, *, size: float = 0.4) ->
 
 
 @style()
-def path(
-    paths: Mapping[str, Path], *, shown: int = 7, title: str | None = None, stops: str = "stop"
-) -> Figure:
+def path(paths: Mapping[str, Path], *, shown: int = 7, title: str | None = None) -> Figure:
     """Energies along paths, and below them the images on the way, in a row for each path.
 
     Args:
         paths: name -> what `slices.path` returned; y of images (n, c, h, w), or else no row.
         shown: images of each path, its ends among them.
         title: above the curves.
-        stops: what the stops are, as the horizontal axis says.
 
     Raises:
         ConfigurationError: there is no path, or shown < 2.
@@ -90,7 +87,8 @@ def path(
         above.legend()
     for ax, name in zip(rows, pictured, strict=True):
         _row(ax, paths[name], shown, name if len(paths) > 1 else "")
-    figure.axes[-1].set_xlabel(f"{stops} passed")
+    far = max(float(each.t[-1]) for each in paths.values())
+    figure.axes[-1].set_xlabel("stops passed" if far > 1 else "share of the way")
     figure.axes[-1].tick_params(labelbottom=True)
     return figure
 
