@@ -20,13 +20,13 @@ class Neighbors(NamedTuple):
     """The nearest of some data to each of n points.
 
     Attributes:
-        index: which datum, (n,).
+        which: the row of the datum, (n,).
         distance: how far it is, (n,), in the units of the points.
         ratio: that, over the distance to the second nearest, (n,), in [0, 1]: near 0 for a copy
             of one datum, near 1 where many are as near. NaN where both are 0.
     """
 
-    index: Tensor
+    which: Tensor
     distance: Tensor
     ratio: Tensor
 
@@ -67,7 +67,7 @@ def nearest(points: Tensor, data: Tensor, *, chunk: int = 4096) -> Neighbors:
     Example:
         >>> data = torch.tensor([[0.0], [1.0], [5.0]])
         >>> nearest(torch.tensor([[0.75], [5.0]]), data)
-        Neighbors(index=tensor([1, 2]), distance=tensor([0.2500, 0.0000]),
+        Neighbors(which=tensor([1, 2]), distance=tensor([0.2500, 0.0000]),
                   ratio=tensor([0.3333, 0.0000]))
     """
     require_counts(chunk=chunk)

@@ -38,12 +38,12 @@ def nearest(found: Memorization, samples: Tensor, train: Tensor, *, shown: int =
     mend = "metrics.memorization(samples, train, held) makes one"
     near = require_a(Memorization, "found", found, mend).samples
     require_counts(shown=shown)
-    if len(near.index) != len(samples):
-        raise ShapeError(f"samples are {len(samples)}, but {len(near.index)} neighbors were found")
+    if len(near.which) != len(samples):
+        raise ShapeError(f"samples are {len(samples)}, but {len(near.which)} neighbors were found")
     first = near.distance.argsort()[:shown]
     pixels = [
         pixels_of(batch, name)
-        for name, batch in (("samples", samples[first]), ("train", train[near.index[first]]))
+        for name, batch in (("samples", samples[first]), ("train", train[near.which[first]]))
     ]
     columns = len(first)
     figure = Figure(figsize=(max(4.2, 0.75 * columns), 3.9), layout="compressed")
@@ -58,7 +58,15 @@ def nearest(found: Memorization, samples: Tensor, train: Tensor, *, shown: int =
         away.items(), (SAMPLES, DATA), (False, True), strict=True
     ):
         kind = "stepfilled" if filled else "step"
-        ax.hist(each, bins, density=True, histtype=kind, color=color, label=name, linewidth=1.4)
+        ax.hist(
+            each,
+            bins.tolist(),
+            density=True,
+            histtype=kind,
+            color=color,
+            label=name,
+            linewidth=1.4,
+        )
     ax.set(xlabel="distance to the nearest training datum", ylabel="density")
     ax.set_title(
         f"copies: {found.copies:.1%} of samples, {found.held_copies:.1%} of held-out data"

@@ -75,9 +75,8 @@ def path(paths: Mapping[str, Path], *, shown: int = 7, title: str | None = None)
     pictured = [name for name, each in paths.items() if each.y.ndim == 4]
     heights = [1.9, *[0.55] * len(pictured)]
     figure = Figure(figsize=(5.4, sum(heights) + 0.5), layout="constrained")
-    above, *rows = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights, squeeze=0)[
-        :, 0
-    ]
+    cells = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights, squeeze=False)
+    above, *rows = cells[:, 0]
     opened(prepared(above, title=title), grid=True)
     for k, (name, each) in enumerate(paths.items()):
         look = {"color": PALETTE[k % len(PALETTE)], "linestyle": DASHES[k % len(DASHES)]}

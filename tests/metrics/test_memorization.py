@@ -13,7 +13,7 @@ def test_neighbors_are_those_of_all_distances(chunk):
     points, data = randn(9, 2, 3), randn(20, 2, 3, seed=1)
     found = nearest(points, data, chunk=chunk)
     away, order = torch.cdist(points.flatten(1), data.flatten(1)).sort(1)
-    assert torch.equal(found.index, order[:, 0])
+    assert torch.equal(found.which, order[:, 0])
     torch.testing.assert_close(found.distance, away[:, 0])
     torch.testing.assert_close(found.ratio, away[:, 0] / away[:, 1])
 
@@ -29,7 +29,7 @@ def test_copies_are_told_and_new_or_blurred_data_are_not():
     blurred = memorization(0.5 * fresh, train, held)
     assert blurred.closer > 0.8
     assert blurred.copies < 0.02
-    assert torch.equal(blurred.held.index, nearest(held, train).index)
+    assert torch.equal(blurred.held.which, nearest(held, train).which)
 
 
 def test_a_twin_in_the_data_counts_as_a_copy():
