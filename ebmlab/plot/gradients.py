@@ -17,7 +17,9 @@ __all__ = ["gradient_map"]
 
 # Dark blue, white, orange: the two signs differ in lightness too.
 SIGNED = LinearSegmentedColormap.from_list(
-    "ebmlab_signed", ["#082a54", "#2f76b5", "#a9cbe6", "#ffffff", "#fbd09b", "#ee9a3a", "#b65a05"]
+    "ebmlab_signed",
+    ("#082a54", "#2f76b5", "#a9cbe6", "#ffffff", "#fbd09b", "#ee9a3a", "#b65a05"),
+    257,  # odd: 0 is white itself
 )
 
 

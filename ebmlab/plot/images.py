@@ -80,12 +80,12 @@ def sheet_of(
     _require_names("sides", sides, rows, "rows")
     _require_names("captions", captions, n, "images")
     gap = max(1, round(width / 16))
-    low = round(width / 5) if captions else 0
+    wide = min(6.5, 0.75 * columns)
+    low = round(0.16 * width * columns / wide) if captions else 0  # 0.16 inches
     cells = np.ones((rows * columns, height + gap + low, width + gap, 3))
     cells[:n, gap : gap + height, gap:] = pixels
     sheet = rearrange(cells, "(r c) h w k -> (r h) (c w) k", c=columns)
     sheet = np.pad(sheet, ((0, gap), (0, gap), (0, 0)), constant_values=1.0)
-    wide = min(6.5, 0.75 * columns)
     ax = prepared(ax, (wide, wide * sheet.shape[0] / sheet.shape[1] + (0.3 if title else 0.0)))
     ax.imshow(sheet, interpolation="nearest")
     ax.set_axis_off()
@@ -97,7 +97,7 @@ def sheet_of(
     for i, caption in enumerate(captions):
         below = (i // columns + 1) * (height + gap + low) - 0.5 * low
         place = _center(i % columns, width, gap), below
-        ax.text(*place, caption, ha="center", va="center", fontsize=6)
+        ax.text(*place, caption, ha="center", va="center", fontsize=8)
     if title is not None:
         ax.set_title(title, pad=16 if headings else None)
     return ax
