@@ -7,11 +7,11 @@ from scipy import stats
 
 from ebmlab import FunctionEnergy, run
 from ebmlab._slopes import slope
-from ebmlab.energies import MLP, Gaussian, SquaredDistance
+from ebmlab.energies import MLP, RBM, Gaussian, SquaredDistance
 from ebmlab.errors import ConfigurationError, DtypeError, ShapeError
 from ebmlab.inference import Descent
 from ebmlab.rest import Rest
-from ebmlab.samplers import HMC, MALA, NUTS, Annealed, Langevin, geometric
+from ebmlab.samplers import HMC, MALA, NUTS, Annealed, Gibbs, Langevin, geometric
 
 MEAN = f64([0.5, -1.0, 2.0])
 MASK = torch.tensor([False, True, False])
@@ -126,3 +126,10 @@ def test_what_is_free_must_fit_mask_and_chains():
             u(free)
     with pytest.raises(ShapeError, match=r"y has shape \(3, 2\)"):
         u.take(torch.zeros(3, 2))
+
+
+def test_blocks_of_whole_y_do_not_draw_the_rest():
+    rbm, mask = RBM(4, 2), torch.tensor([True, False, False, False])
+    u = rbm.given(y=torch.zeros(4), mask=mask)
+    with pytest.raises(ConfigurationError, match="GibbsWithGradients"):
+        run(Gibbs(rbm.conditionals()), u, torch.zeros(2, 3), steps=1, rng=generator())
