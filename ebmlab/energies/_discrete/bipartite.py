@@ -213,7 +213,7 @@ class BlockConditionals(Conditionals):
         """Chains at y; raises unless u is, up to a constant, the machine's free energy."""
         if isinstance(u, Rest):
             raise ConfigurationError(
-                "u is of the entries of y that a mask leaves unknown, but these blocks draw all of "
+                "u is of the entries of y that a mask leaves unknown, but these blocks draw whole "
                 "y: sample it by GibbsWithGradients"
             )
         self.layers.require(y)
