@@ -66,6 +66,7 @@ _SUBMODULES = {
     "prediction",
     "protocols",
     "regularizers",
+    "rest",
     "samplers",
     "slices",
     "teachers",

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import overload
 
 import torch
 from torch import Tensor
@@ -25,6 +26,7 @@ from ebmlab._shown import Shown
 from ebmlab._slopes import slope
 from ebmlab.codes import Codes
 from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.rest import Rest, masked
 from ebmlab.types import Posterior, Potential, Rng, Tree
 
 __all__ = ["Energy"]
@@ -126,14 +128,31 @@ class Energy(Flagged, Form, Shown, ABC):
             raise ConfigurationError(f"{type(self).__name__} draws z: pass rng=torch.Generator()")
         return super().__call__(x, y, z, rng=rng)
 
+    @overload
     def given(
         self, x: Tree = None, *, y: Tree = None, z: Tree = None, rng: Rng = None
+    ) -> Potential: ...
+
+    @overload
+    def given(
+        self, x: Tree = None, *, y: Tensor, mask: Tensor, z: Tree = None, rng: Rng = None
+    ) -> Rest: ...
+
+    def given(
+        self,
+        x: Tree = None,
+        *,
+        y: Tree = None,
+        mask: Tensor | None = None,
+        z: Tree = None,
+        rng: Rng = None,
     ) -> Potential:
         """Clamp what is known and get a `Potential` of the rest: of y, or of z when y is given.
 
         Clamped tensors have a batch of 1, or one row per chain; x and y may also have none. A
         stochastic energy replays `rng`'s present state at each call, so that the potential is a
-        function.
+        function. With a mask (*event) of bool, y is known where it is True, and a `Rest` of the
+        other entries (chains, m) is returned, with `take(y)` and `fill(free)`.
 
         Example:
             >>> from ebmlab import FunctionEnergy
@@ -141,6 +160,8 @@ class Energy(Flagged, Form, Shown, ABC):
             >>> energy.given(torch.ones(2))(torch.zeros(5, 2))
             tensor([2., 2., 2., 2., 2.])
         """
+        if mask is not None:
+            return masked(self.given(x, z=z, rng=rng), y, mask, self.y_ndim)
         if y is not None and (z is not None or not self.takes_z):
             raise ConfigurationError(
                 f"{type(self).__name__}.given was handed everything: leave y, or a latent z, free"

@@ -6,9 +6,11 @@ from ebmlab.metrics.chains import ess, ess_mean, ess_std, ess_tail, mcse, mcse_s
 from ebmlab.metrics.collapse import Collapse, CollapseWarning
 from ebmlab.metrics.density import branch_matches, conditional_nll, fit_temperature, grid_energies
 from ebmlab.metrics.energy_moves import ebfmi, potential_ebfmi
+from ebmlab.metrics.energy_score import energy_score
 from ebmlab.metrics.information import gain, information
 from ebmlab.metrics.long_run import LongRun
 from ebmlab.metrics.manifolds import precision_recall
+from ebmlab.metrics.memorization import memorization, nearest
 from ebmlab.metrics.modes import mode_weights
 from ebmlab.metrics.neighbors import knn_accuracy
 from ebmlab.metrics.nll import nll
@@ -33,6 +35,7 @@ __all__ = [
     "dimension_std",
     "ebfmi",
     "effective_rank",
+    "energy_score",
     "ess",
     "ess_mean",
     "ess_std",
@@ -46,9 +49,11 @@ __all__ = [
     "linear_probe",
     "mcse",
     "mcse_std",
+    "memorization",
     "mmd",
     "mmd_test",
     "mode_weights",
+    "nearest",
     "nll",
     "potential_ebfmi",
     "precision_recall",

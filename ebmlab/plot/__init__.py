@@ -7,33 +7,43 @@ from ebmlab.plot.curves import curves, free_energy
 from ebmlab.plot.diagnostics import ranks, trace
 from ebmlab.plot.fields import contour, landscapes
 from ebmlab.plot.film import animate
+from ebmlab.plot.gradients import gradient_map
 from ebmlab.plot.history import history
 from ebmlab.plot.images import images
+from ebmlab.plot.neighbors import nearest
 from ebmlab.plot.pairwise import pairs
 from ebmlab.plot.populations import energies
 from ebmlab.plot.space import space
+from ebmlab.plot.strips import animate_images, strip
 from ebmlab.plot.style import style
 from ebmlab.plot.surface import surface
 from ebmlab.plot.sweep import sweep
+from ebmlab.plot.thumbnails import path, thumbnails
 
 __all__ = [
     "animate",
+    "animate_images",
     "codes",
     "contour",
     "convergence",
     "curves",
     "energies",
     "free_energy",
+    "gradient_map",
     "history",
     "images",
     "landscapes",
+    "nearest",
     "pairs",
+    "path",
     "ranks",
     "space",
     "spectrum",
+    "strip",
     "style",
     "surface",
     "sweep",
+    "thumbnails",
     "trace",
     "trajectories",
 ]

@@ -12,9 +12,9 @@ from ebmlab._precise import precise
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, DtypeError, NonFiniteError
 from ebmlab.slices.plane import Plane
-from ebmlab.types import as_potential
+from ebmlab.types import Potential, as_potential
 
-__all__ = ["Landscape", "landscape"]
+__all__ = ["Landscape", "landscape", "require_no_couples"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +129,17 @@ def _spread(grid: Tensor, index: Tensor, rng: torch.Generator) -> Tensor:
     return grid[-1] - (grid[-1] - (grid[0] + (moved - grid[0]).abs())).abs()
 
 
+def require_no_couples(u: Potential) -> Potential:
+    """The potential, unless the energy it was made from is no function of one y."""
+    if isinstance(u.origin, Energy) and u.origin.couples:
+        raise ConfigurationError(
+            f"{type(u.origin).__name__} couples the rows of a batch (couples): its energy at a "
+            "point depends on the other points, so there is no landscape of it; draw the energy "
+            "it is made of, with z clamped"
+        )
+    return u
+
+
 def _pair(name: str, value: float | tuple[float, float]) -> tuple[float, float]:
     a, b = value if isinstance(value, tuple) else (value, value)
     if not (math.isfinite(a) and math.isfinite(b)):
@@ -176,13 +187,7 @@ def landscape(
     if min(columns, rows) < 2:
         raise ConfigurationError(f"resolution is {resolution}; it must be at least 2")
     require_counts(chunk=chunk)
-    potential = as_potential(u)
-    if isinstance(potential.origin, Energy) and potential.origin.couples:
-        raise ConfigurationError(
-            f"{type(potential.origin).__name__} couples the rows of a batch (couples): its "
-            "energy at a point depends on the other points, so there is no landscape of it; draw "
-            "the energy it is made of, with z clamped"
-        )
+    potential = require_no_couples(as_potential(u))
     origin = precise(plane.origin)
     a = torch.linspace(a_lo, a_hi, columns, dtype=origin.dtype, device=origin.device)
     b = torch.linspace(b_lo, b_hi, rows, dtype=origin.dtype, device=origin.device)

@@ -6,7 +6,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_same_kind, require_tensor
+from ebmlab._checks import require_generator, require_same_kind, require_tensor
 from ebmlab._kinds import require_floats
 from ebmlab._precise import precise
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
@@ -121,6 +121,41 @@ class Plane:
         largest = axes.gather(1, axes.abs().argmax(1, keepdim=True))
         axes = (axes * largest.sign()).unflatten(1, data.shape[1:])
         return cls(mean.unflatten(0, data.shape[1:]).to(data.dtype), axes.to(data.dtype))
+
+    @classmethod
+    def random(cls, data: Tensor, rng: torch.Generator, origin: Tensor | None = None) -> Self:
+        """A plane in two random directions, orthogonal, as long as data usually lie from the mean.
+
+        At distance 1 from the origin it has gone as far as from the mean of the data to a datum,
+        √(mean ‖y - mean‖²), but elsewhere: in a space of many dimensions random directions meet
+        no data, and show how the energy rises off them.
+
+        Args:
+            data: (n, *event), at least two points that differ.
+            rng: a generator on the data's device.
+            origin: (*event), such as one datum; None is the mean of the data.
+
+        Example:
+            >>> rng = torch.Generator().manual_seed(0)
+            >>> axes = Plane.random(torch.randn(500, 3, 8, 8, generator=rng), rng).axes.flatten(1)
+            >>> (axes @ axes.T / (3 * 8 * 8)).round(decimals=1)
+            tensor([[1., 0.],
+                    [0., 1.]])
+        """
+        require_floats("data", require_tensor("data", data))
+        rng = require_generator(rng, "Plane.random", data.device)
+        if data.ndim < 2 or len(data) < 2 or data[0].numel() < 2:
+            raise ShapeError(
+                f"data has shape {tuple(data.shape)}; expected (n, *event), at least 2 points "
+                "of 2 entries"
+            )
+        rows = precise(data.detach().flatten(1))
+        mean = rows.mean(0)
+        radius = (rows - mean).square().sum(1).mean().sqrt()
+        drawn = torch.randn(rows.shape[1], 2, generator=rng, dtype=rows.dtype, device=rows.device)
+        axes = (torch.linalg.qr(drawn).Q.T * radius).unflatten(1, data.shape[1:]).to(data.dtype)
+        middle = mean.unflatten(0, data.shape[1:]).to(data.dtype) if origin is None else origin
+        return cls(middle, axes)
 
     def points(self, a: Tensor, b: Tensor) -> Tensor:
         """The points y (*batch, *event) at coordinates a and b, each (*batch)."""

@@ -58,3 +58,17 @@ def test_columns_and_rows_of_images_have_their_names_in_their_middle():
     for name, wrong in {"headings": ("a", "b"), "sides": ("seen",)}.items():
         with pytest.raises(ShapeError, match=name):
             plot.images(torch.rand(6, 1, 4, 6), columns=3, **{name: wrong})
+
+
+def test_captions_stand_below_their_images():
+    ax = drawn(plot.images(torch.zeros(5, 1, 10, 10), 3, captions=["a", "b", "c", "d", "e"]))
+    sheet = ax.images[0].get_array()
+    assert sheet.shape == (2 * 13 + 1, 3 * 11 + 1, 3)
+    for text, (row, column) in zip(
+        ax.texts, [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)], strict=True
+    ):
+        x, y = text.get_position()
+        assert (x, y) == (11 * column + 1 + 4.5, 13 * row + 12)
+        assert sheet[int(y), int(x)].tolist() == [1, 1, 1]
+    with pytest.raises(ShapeError, match="captions are 2 for 5 images"):
+        plot.images(torch.zeros(5, 1, 10, 10), 3, captions=["a", "b"])

@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 import torch
-from problems import generator, randn
+from problems import f64, generator, randn
 from samplers_support import bowl
 from test_laws_shipped_samplers import SAMPLERS
 from torch import Tensor
@@ -55,6 +55,18 @@ def test_a_compiled_chain_is_the_eager_one(sampler, thin, traced):
     )
     assert len(traced) == 1
     torch.testing.assert_close(fast, eager, rtol=1e-9, atol=1e-9)
+
+
+def test_masks_that_leave_as_much_unknown_share_a_program(traced):
+    energy, start = FunctionEnergy(lambda y: (y.square() * f64([1, 4, 9])).sum(-1)), randn(6, 2)
+    for mask in torch.eye(3, dtype=torch.bool):
+        u = energy.given(y=randn(3), mask=mask)
+        eager, fast = (
+            run(LANGEVIN, u, start, steps=6, rng=generator(1), compile=way)
+            for way in (False, True)
+        )
+        torch.testing.assert_close(fast, eager, rtol=1e-9, atol=1e-9)
+    assert len(traced) == 1
 
 
 def test_the_real_compiler_agrees(short):

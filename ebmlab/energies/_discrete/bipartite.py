@@ -13,6 +13,7 @@ from ebmlab._events import require_vectors
 from ebmlab._precise import precise
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
+from ebmlab.rest import Rest
 from ebmlab.types import Conditionals, GibbsState, Potential, Rng, Tree
 
 __all__ = ["Bipartite", "BlockConditionals", "JointRBM", "Layers", "lit", "softplus"]
@@ -210,6 +211,11 @@ class BlockConditionals(Conditionals):
     @torch.no_grad()
     def enter(self, u: Potential, y: Tensor) -> GibbsState:
         """Chains at y; raises unless u is, up to a constant, the machine's free energy."""
+        if isinstance(u, Rest):
+            raise ConfigurationError(
+                "u is of the entries of y that a mask leaves unknown, but these blocks draw whole "
+                "y: sample it by GibbsWithGradients"
+            )
         self.layers.require(y)
         if not self._owns(u):
             self._compare(u, y)
