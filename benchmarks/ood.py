@@ -15,6 +15,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from statistics import mean
 from typing import Any, NamedTuple
@@ -71,6 +72,7 @@ class Whitened(nn.Module):
         self.axes = plane.decoder.weight.detach() * (plane.variances + FLOOR).rsqrt()
 
     def forward(self, images: Tensor) -> Tensor:
+        """Coordinates (n, 784)."""
         return (images.flatten(1) - self.mean) @ self.axes
 
     def holding(self, share: float) -> int:
@@ -129,7 +131,7 @@ def mixture(data: Tensor, count: int, seed: int) -> Density:
 def doubling(k: int) -> list[int]:
     """Sizes of blocks that end at 2k, 4k, … and at the last pixel."""
     edges = [k * 2**i for i in range(PIXELS.bit_length()) if k * 2**i < PIXELS] + [PIXELS]
-    return [b - a for a, b in zip(edges, edges[1:], strict=False)]
+    return [b - a for a, b in pairwise(edges)]
 
 
 def of_images(function: Score) -> Energy:
@@ -230,7 +232,7 @@ def draw(drawn: dict[str, Score], name: str, data: Split, path: Path) -> None:
 
     figure = Figure(figsize=(4.6 * len(drawn), 3.2), layout="constrained")
     for ax, (told, score) in zip(figure.subplots(1, len(drawn)), drawn.items(), strict=True):
-        odd = {key: data.odd[key] for key in list(data.odd)[:2] + ["blur, σ 1"]}
+        odd = {key: data.odd[key] for key in [*list(data.odd)[:2], "blur, σ 1"]}
         plot.energies(
             {f"{name}, held out": score(data.usual)} | {k: score(v) for k, v in odd.items()},
             ax,

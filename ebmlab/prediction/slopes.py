@@ -20,14 +20,14 @@ def slope_norms(method: Method | Energy, data: Tensor, *, chunk: int = 1024) -> 
     energy is low. It asks for no log Z and no offset. Nothing is left on parameters.
 
     Args:
-        method: a method or its energy, of y alone, in evaluation mode where it normalizes over
-            batches.
+        method: a method or its energy, of y alone or with x None allowed, in evaluation mode
+            where it normalizes over batches.
         data: y, (n, *event), floating point.
         chunk: how many data at a time.
 
     Raises:
         ShapeError: data are not (n, *event).
-        ConfigurationError: the energy couples the rows of a batch, or takes x.
+        ConfigurationError: the energy couples the rows of a batch.
         NonFiniteError: a slope is NaN.
 
     Example:
