@@ -4,10 +4,10 @@
                                               [--validate]
 
 Everything is fitted on 50,000 training images of one set; spreads and means come from the other
-10,000. 4,000 test images, drawn at random, are then judged against as many of another set, flat, inverted and
-blurred images, noise, and images upside down, each AUROC by the same number. Nothing is fitted to
-odd images, and `--validate`, which sees none, tells held-out nats for the numbers of components.
-`--share` makes the table for other numbers of codes.
+10,000. 4,000 test images, drawn at random, are then judged against as many of another set, flat,
+inverted and blurred images, noise, and images upside down, each AUROC by the same number. Nothing
+is fitted to odd images, and `--validate`, which sees none, tells held-out nats for the numbers of
+components. `--share` makes the table for other numbers of codes.
 """
 
 import argparse
