@@ -213,18 +213,11 @@ def measured(name: str, seed: int, share: float, picture: Path | None) -> dict[s
     table, drawn = {}, scores(found, data.held_out)
     if picture:
         draw({told: drawn[told] for told in DRAWN}, name, data, picture)
-    for told, score in drawn.items():
+    for label, score in drawn.items():
         usual = score(data.usual)
-        table[told] = {key: auroc(usual, score(odd)) for key, odd in data.odd.items()}
-    return {
-        "set": name,
-        "seed": seed,
-        "share": share,
-        "k": found.k,
-        "seconds": seconds,
-        "nats": nats,
-        "auroc": table,
-    }
+        table[label] = {key: auroc(usual, score(odd)) for key, odd in data.odd.items()}
+    told = {"set": name, "seed": seed, "share": share, "k": found.k, "seconds": seconds}
+    return told | {"nats": nats, "auroc": table}
 
 
 def draw(drawn: dict[str, Score], name: str, data: Split, path: Path) -> None:
