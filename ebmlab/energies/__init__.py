@@ -28,6 +28,7 @@ from ebmlab.energies.mixture import DensityMixture, Mixture
 from ebmlab.energies.neural import MLP, Constant, ConvNet, ResNet
 from ebmlab.energies.prediction import CodePrediction
 from ebmlab.energies.reconstruction import Reconstruction
+from ebmlab.energies.shells import Shells
 from ebmlab.energies.subspace import Subspace
 
 __all__ = [
@@ -71,6 +72,7 @@ __all__ = [
     "Reconstruction",
     "ResNet",
     "Ring",
+    "Shells",
     "SquaredDistance",
     "Subspace",
     "SuperClasses",

@@ -20,6 +20,7 @@ from ebmlab.metrics.spread import alignment, code_std, dimension_std, uniformity
 from ebmlab.metrics.stein import ksd
 from ebmlab.metrics.table import summary
 from ebmlab.metrics.two_samples import mmd, mmd_test
+from ebmlab.metrics.typicality import typicality
 
 __all__ = [
     "Collapse",
@@ -60,5 +61,6 @@ __all__ = [
     "rankme",
     "rhat",
     "summary",
+    "typicality",
     "uniformity",
 ]

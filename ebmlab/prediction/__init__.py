@@ -6,6 +6,7 @@ from ebmlab.prediction.centers import centers
 from ebmlab.prediction.conformal import calibrate
 from ebmlab.prediction.predict import predict
 from ebmlab.prediction.retrieve import rank, retrieve
+from ebmlab.prediction.slopes import slope_norms
 from ebmlab.prediction.volume import low_energy_volume
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "predict",
     "rank",
     "retrieve",
+    "slope_norms",
 ]

@@ -19,6 +19,8 @@ IMAGE_VIEWS = {
     "Solarize": views.Solarize(0.5),
     "Blur": views.Blur(5, probability=1.0),
     "Noise": views.Noise(0.2),
+    "Static": views.Static(),
+    "Flat": views.Flat(),
     "Compose": views.Compose((views.Crop(8), views.ColorJitter(0.3, 0.3, 0.3, 0.1), views.Grey())),
 }
 SQUARE_VIEWS = {"QuarterTurn": views.QuarterTurn()}

@@ -3,6 +3,7 @@
 from ebmlab.data.views.blur import Blur
 from ebmlab.data.views.colors import Brightness, Grey, Solarize
 from ebmlab.data.views.crop import Crop
+from ebmlab.data.views.empty import Flat, Static
 from ebmlab.data.views.flips import Flip, QuarterTurn
 from ebmlab.data.views.hsv import hsv_to_rgb, rgb_to_hsv
 from ebmlab.data.views.jitter import ColorJitter
@@ -21,6 +22,7 @@ __all__ = [
     "ColorJitter",
     "Compose",
     "Crop",
+    "Flat",
     "Flip",
     "Grey",
     "Masked",
@@ -32,6 +34,7 @@ __all__ = [
     "QuarterTurn",
     "Rotate",
     "Solarize",
+    "Static",
     "View",
     "byol",
     "dino",
