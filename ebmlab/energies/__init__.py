@@ -18,9 +18,11 @@ from ebmlab.energies._discrete.hopfield import Hopfield, ModernHopfield
 from ebmlab.energies._discrete.lattices import Ising, Potts
 from ebmlab.energies._discrete.pairwise import Pairwise
 from ebmlab.energies._discrete.rbm import RBM, GaussianRBM
+from ebmlab.energies.at import At
 from ebmlab.energies.clusters import Clusters, kmeans_plus_plus
 from ebmlab.energies.completion import Completion, PatchError
 from ebmlab.energies.components import Components
+from ebmlab.energies.denoised import Denoised
 from ebmlab.energies.ensemble import Ensemble
 from ebmlab.energies.likelihoods import BinaryCrossEntropy, GaussianNLL
 from ebmlab.energies.mixture import DensityMixture, Mixture
@@ -33,6 +35,7 @@ __all__ = [
     "MLP",
     "RBM",
     "Assignment",
+    "At",
     "Banana",
     "Bernoulli",
     "BinaryCrossEntropy",
@@ -46,6 +49,7 @@ __all__ = [
     "Cosine",
     "CrossEntropy",
     "DeepBoltzmann",
+    "Denoised",
     "Density",
     "DensityMixture",
     "DoubleWell",

@@ -8,6 +8,7 @@ from ebmlab.networks._backbones.regnet import RegNetY
 from ebmlab.networks._backbones.resnet import ResNet
 from ebmlab.networks._backbones.vit import ViT, vit_small, vit_tiny
 from ebmlab.networks.codebook import Codebook
+from ebmlab.networks.denoiser import Denoiser
 from ebmlab.networks.dictionary import Dictionary
 from ebmlab.networks.expander import Expander
 from ebmlab.networks.gaussian_head import GaussianHead, Mean
@@ -28,6 +29,7 @@ __all__ = [
     "Conditional",
     "ConvEncoder",
     "ConvNet",
+    "Denoiser",
     "Dictionary",
     "Directions",
     "Ellipse",
