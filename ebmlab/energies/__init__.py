@@ -18,7 +18,6 @@ from ebmlab.energies._discrete.hopfield import Hopfield, ModernHopfield
 from ebmlab.energies._discrete.lattices import Ising, Potts
 from ebmlab.energies._discrete.pairwise import Pairwise
 from ebmlab.energies._discrete.rbm import RBM, GaussianRBM
-from ebmlab.energies.at import At
 from ebmlab.energies.clusters import Clusters, kmeans_plus_plus
 from ebmlab.energies.completion import Completion, PatchError
 from ebmlab.energies.components import Components
@@ -35,7 +34,6 @@ __all__ = [
     "MLP",
     "RBM",
     "Assignment",
-    "At",
     "Banana",
     "Bernoulli",
     "BinaryCrossEntropy",

@@ -7,6 +7,7 @@ from laws_support import (
     X3,
     Y2,
     Y3,
+    Joined,
     embedding,
     free,
     gaussian_encoder,
@@ -52,6 +53,7 @@ from ebmlab.objectives import (
     Contrastive,
     Denoising,
     DenoisingScore,
+    Encoded,
     EnergyDiscrepancy,
     EnergyMatching,
     EquilibriumMatching,
@@ -263,6 +265,12 @@ OBJECTIVES = {
     "SlicedScore, images": lambda: (SlicedScore(), ConvNet(1, 2, 1), None, PICTURES[0]),
     "MultiScaleScore": lambda: (MultiScaleScore(), MLP(2, 1, hidden=(4,)), None, Y2),
     "MultiScaleScore, x": lambda: (MultiScaleScore(), MLP(2, 2, hidden=(4,)), X1, Y2),
+    "Encoded": lambda: (
+        Encoded(Amortized(Joined(net(2, 1), net(2, 1))), DenoisingScore(0.3)),
+        Reconstruction(net(1, 2), prior=MLP(1, hidden=(4,)), takes_x=False),
+        None,
+        Y2,
+    ),
     "EquilibriumMatching, x": lambda: (EquilibriumMatching(), MLP(2, 1, hidden=(4,)), X1, Y2),
     "EnergyMatching": lambda: (
         EnergyMatching(DenoisingScore(0.3), 0.5),
@@ -358,6 +366,7 @@ OBJECTIVE_EXEMPTIONS = {
         }.items()
         for name in names
     },
+    "Encoded": ({"exact_gradient": False, "unreached": ("prior.network.2.bias",)}, "codes are constants to the prior"),
     "ImprovedCD": MOVED,
     "RecoveryLikelihood": MOVED,
     "RecoveryLikelihood, levels": MOVED,

@@ -6,11 +6,20 @@ import pytest
 import torch
 
 from ebmlab import methods
-from ebmlab.energies import MLP, RBM, DeepBoltzmann, Gaussian, GaussianNLL, Pairwise, Uniform
+from ebmlab.energies import (
+    MLP,
+    RBM,
+    DeepBoltzmann,
+    Denoised,
+    Gaussian,
+    GaussianNLL,
+    Pairwise,
+    Uniform,
+)
 from ebmlab.errors import ShapeError
 from ebmlab.inference import Enumerate
 from ebmlab.networks import MLP as Network
-from ebmlab.networks import Choice, GaussianHead
+from ebmlab.networks import Choice, Denoiser, GaussianHead
 from ebmlab.partition import binary_states
 from ebmlab.protocols import Method
 from ebmlab.samplers import Langevin
@@ -78,6 +87,10 @@ def halves(n):
     return images[..., :3], images[..., 3:]
 
 
+def pictures(n):
+    return None, normal(n, 1, 3, 2, seed=1).sigmoid()
+
+
 def patches(n):
     images = normal(n, 1, 8, 8, seed=1).sigmoid()
     return methods_patches(images)
@@ -110,6 +123,12 @@ def noise():
     return methods.noise_contrastive(MLP(DIM, hidden=(8,)), box)
 
 
+def image_energy():
+    encoder = GaussianHead(torch.nn.Sequential(torch.nn.Flatten(), f(8)))
+    decoder = torch.nn.Sequential(g(), torch.nn.Unflatten(1, (1, 3, 2)))
+    return methods.image_energy(encoder, decoder, Denoised(Denoiser(4, 8, 1)), std=0.5)
+
+
 P = {"projection": 4, "hidden": 8}
 # Recipes: name -> (method, data of n rows).
 RECIPES = {
@@ -137,6 +156,7 @@ RECIPES = {
     "gmm": (lambda: methods.gmm(codes(), torch.ones(5), regularization=0.1), y),
     "horn": (methods.horn, curves),
     "igebm": (igebm, y),
+    "image_energy": (image_energy, pictures),
     "image_prediction": (
         lambda: methods.image_prediction((1, 6, 3), (1, 6, 3), 3, width=8), halves
     ),
@@ -216,7 +236,7 @@ NOT_ALONE = {
 }  # fmt: skip
 # Random numbers differ between precisions: their losses are of one size, not the same.
 DRAW = {
-    "denoising_autoencoder", "denoising_score", "energy_discrepancy", "igebm", "iwae", "lejepa",
+    "denoising_autoencoder", "denoising_score", "energy_discrepancy", "igebm", "image_energy", "iwae", "lejepa",
     "noise_contrastive", "vae",
     "energy_matching", "equilibrium_matching", "multi_scale_score", "sliced_score",
     "contrastive_divergence", "improved_cd", "persistent_cd",
