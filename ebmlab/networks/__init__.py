@@ -6,6 +6,7 @@ from ebmlab.networks._backbones.masked import MaskedAutoencoder
 from ebmlab.networks._backbones.patches import patched
 from ebmlab.networks._backbones.regnet import RegNetY
 from ebmlab.networks._backbones.resnet import ResNet
+from ebmlab.networks._backbones.strided import StridedDecoder, StridedEncoder
 from ebmlab.networks._backbones.vit import ViT, vit_small, vit_tiny
 from ebmlab.networks.codebook import Codebook
 from ebmlab.networks.denoiser import Denoiser
@@ -45,6 +46,8 @@ __all__ = [
     "RegNetY",
     "ResNet",
     "SpectralNorm",
+    "StridedDecoder",
+    "StridedEncoder",
     "Transposed",
     "ViT",
     "patched",

@@ -11,6 +11,7 @@ from ebmlab.plot.history import history
 from ebmlab.plot.images import images
 from ebmlab.plot.pairwise import pairs
 from ebmlab.plot.populations import energies
+from ebmlab.plot.sheets import film
 from ebmlab.plot.space import space
 from ebmlab.plot.style import style
 from ebmlab.plot.surface import surface
@@ -23,6 +24,7 @@ __all__ = [
     "convergence",
     "curves",
     "energies",
+    "film",
     "free_energy",
     "history",
     "images",
