@@ -75,5 +75,5 @@ def test_the_true_energy_of_noisy_data_has_the_least_loss():
     due = (1 / (1 + sigma.square())).mean()
     # Five standard errors of 20,000: a false alarm in 6e-7 of the seeds.
     assert abs(float(found - due)) < 5 * 1.0 / 20_000**0.5
-    wider = objective(0.8 * energy, None, y, rng.manual_seed(0)).value.detach()
-    assert float(wider - found) > 0.01
+    wider = objective(0.5 * energy, None, y, rng.manual_seed(0)).value.detach()
+    assert float(wider - found) > 0.03

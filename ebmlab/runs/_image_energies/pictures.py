@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ebmlab import plot
+from ebmlab.runs._image_energies import chains
 from ebmlab.runs._image_energies.chains import answers, decoded, from_noise, longer
 from ebmlab.runs._image_energies.masks import hidden
 from ebmlab.runs._image_energies.numbers import codes_of, energies_at_lowest, nearest, shown_images
@@ -43,7 +44,7 @@ def draw_image_energy(built: ImageEnergyRun, out: Path, sketch: Sketch) -> list[
 
 def draw_samples(built: ImageEnergyRun, out: Path, n: int, seed: int) -> list[Path]:
     """Write n samples into a picture, and beside it the film of their chains from noise."""
-    chain = from_noise(built, n, _rng(built, seed), thin=5)
+    chain = from_noise(built, n, _rng(built, seed), thin=chains.STEPS)
     frames = torch.stack([decoded(built, codes) for codes in chain.samples])
     title = f"{built.config.method} on {built.config.data}: {n} chains from noise"
     plot.images(frames[-1], SHEET, title=title).figure.savefig(out)
