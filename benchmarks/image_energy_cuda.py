@@ -71,8 +71,13 @@ def main() -> None:
     )
     print({name: column[-1] for name, column in done.history.items()})
     chains = next(part for part in method.modules() if isinstance(part, Replay)).pool[:64]
-    long = run(Langevin(STEP, 0.0, clamp=CLAMP, box=(0.0, 1.0)), method.energy.given(), chains,
-               steps=walk, rng=rng)
+    long = run(
+        Langevin(STEP, 0.0, clamp=CLAMP, box=(0.0, 1.0)),
+        method.energy.given(),
+        chains,
+        steps=walk,
+        rng=rng,
+    )
     plot.images(long.state.y.cpu(), 8).figure.savefig(options.out / "chains.png")
 
 

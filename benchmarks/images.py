@@ -159,8 +159,13 @@ def picture(made: Made, images: ImageSet, path: Path) -> None:
     """64 samples beside the training images that lie nearest."""
     samples = made.pictures[:SHOWN]
     _, index = nearest(samples, images.images)
-    pairs = torch.cat([samples.reshape(8, 8, *samples.shape[1:]),
-                       images.images[index].reshape(8, 8, *samples.shape[1:])], 1)
+    pairs = torch.cat(
+        [
+            samples.reshape(8, 8, *samples.shape[1:]),
+            images.images[index].reshape(8, 8, *samples.shape[1:]),
+        ],
+        1,
+    )
     names = [*["sample"] * 8, *["nearest"] * 8]
     ax = plot.images(pairs.flatten(0, 1), 16, title=made.name, headings=names)
     ax.figure.savefig(path)  # pyright: ignore[reportAttributeAccessIssue]
@@ -193,7 +198,9 @@ def main() -> None:
     images, epochs = image_set(data), 4 if options.quick else None
     features = class_features(images.images, images.labels, 30 if options.quick else 1500)
     found = [ceiling(features, images)]
-    about = circumstances(f"python benchmarks/images.py --seeds {' '.join(map(str, options.seeds))}")
+    about = circumstances(
+        f"python benchmarks/images.py --seeds {' '.join(map(str, options.seeds))}"
+    )
     models = [lambda s=s: ours(images, data, s, epochs) for s in options.seeds]
     models.insert(1, lambda: baseline(images, 0, 40 if options.quick else 1404))
     for model in models:

@@ -1,4 +1,4 @@
-"""Energies of images that give pictures: on a CPU in the codes of a decoder, on a GPU in pixels."""
+"""Energies of images whose chains from noise end in pictures."""
 
 from torch import nn
 
@@ -39,7 +39,8 @@ def image_energy(
         decoder: z to an image.
         prior: E(σ, z), and at x = None that of the lowest level: `Denoised(Denoiser(dim), low)`.
         std: s, in the units of pixels.
-        low, high: noise levels of the codes, between which chains walk down.
+        low: the lowest noise level of the codes, about as wide as q(z | y).
+        high: the highest one, from which chains walk down.
         time: weight of the slope in σ, see `MultiScaleScore`.
 
     Source: Pang, Han, Nijkamp, Zhu, Wu 2020, arXiv:2006.08205; Vahdat, Kreis, Kautz 2021,

@@ -10,7 +10,7 @@ __all__ = ["Encoded"]
 
 
 class Encoded(Objective):
-    """The bound of a latent model under N(0, 1), beside an objective of its learned prior:
+    """The bound of a latent model under N(0, 1), and an objective of its learned prior.
 
         E_q[E(x, y, z) - prior(z)] + KL(q(z | x, y) ‖ N(0, 1))  +  shape(prior, z ~ q).
 

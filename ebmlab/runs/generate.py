@@ -45,10 +45,12 @@ def inpaint(
     """Hide a part of held-out data and draw several answers beside each other.
 
     Args:
-        run, seed, device: as in `sample`.
+        run: as in `sample`.
         mask: what is hidden: lower, upper, left, right or center.
         out: the picture; None is inpaint-MASK.png in the run's folder.
         data: others of the same shape; None takes the run's.
+        seed: of the chains.
+        device: as in `sample`.
 
     Raises:
         ConfigurationError: as in `sample`; there is no such mask.

@@ -366,7 +366,10 @@ OBJECTIVE_EXEMPTIONS = {
         }.items()
         for name in names
     },
-    "Encoded": ({"exact_gradient": False, "unreached": ("prior.network.2.bias",)}, "codes are constants to the prior"),
+    "Encoded": (
+        {"exact_gradient": False, "unreached": ("prior.network.2.bias",)},
+        "codes are constants to the prior",
+    ),
     "ImprovedCD": MOVED,
     "RecoveryLikelihood": MOVED,
     "RecoveryLikelihood, levels": MOVED,

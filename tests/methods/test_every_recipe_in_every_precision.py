@@ -236,7 +236,8 @@ NOT_ALONE = {
 }  # fmt: skip
 # Random numbers differ between precisions: their losses are of one size, not the same.
 DRAW = {
-    "denoising_autoencoder", "denoising_score", "energy_discrepancy", "igebm", "image_energy", "iwae", "lejepa",
+    "denoising_autoencoder", "denoising_score", "energy_discrepancy", "igebm", "image_energy",
+    "iwae", "lejepa",
     "noise_contrastive", "vae",
     "energy_matching", "equilibrium_matching", "multi_scale_score", "sliced_score",
     "contrastive_divergence", "improved_cd", "persistent_cd",

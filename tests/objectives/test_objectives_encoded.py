@@ -1,4 +1,4 @@
-"""The bound of an encoder and the loss of its codes' prior, each by hand, and who learns from which."""
+"""The bound of an encoder, the loss of its codes' prior, each by hand; who learns from which."""
 
 import pytest
 import torch

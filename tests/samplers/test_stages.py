@@ -1,5 +1,6 @@
 """Walks down noise levels: weights of separate modes, one stage as `run`, what is kept."""
 
+import itertools
 import math
 
 import pytest
@@ -49,8 +50,8 @@ def test_one_stage_is_a_run_and_the_states_of_all_stages_are_kept_in_order():
 
 def test_levels_fall_in_equal_ratios_and_steps_with_their_squares():
     levels = noise_levels(3.0, 0.2, 7)
-    assert levels[0] == 3.0 and levels[-1] == 0.2
-    ratios = [b / a for a, b in zip(levels, levels[1:], strict=False)]
+    assert (levels[0], levels[-1]) == (3.0, 0.2)
+    ratios = [b / a for a, b in itertools.pairwise(levels)]
     assert ratios == pytest.approx([ratios[0]] * 6)
     energy = FunctionEnergy(lambda x, y: x.sum(-1) * y.square().sum(-1), ("x", "y"))
     stages = noise_stages(energy, [2.0, 0.5], step_size=0.3)

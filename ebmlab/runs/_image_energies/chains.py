@@ -1,4 +1,4 @@
-"""Chains of a run: from noise down the levels, and on at the lowest; under pixels that are seen."""
+"""Chains of a run: from noise down the levels, on at the lowest, under pixels that are seen."""
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,9 @@ def from_noise(built: ImageEnergyRun, n: int, rng: torch.Generator, thin: int = 
     return walk_down(_stages(built, STEP), _noise(built, n, rng), steps=STEPS, rng=rng, thin=thin)
 
 
-def longer(built: ImageEnergyRun, codes: Tensor, rng: torch.Generator, times: int = TIMES) -> Tensor:
+def longer(
+    built: ImageEnergyRun, codes: Tensor, rng: torch.Generator, times: int = TIMES
+) -> Tensor:
     """Codes that went on at the lowest level for so many times as many steps."""
     last = _stages(built, STEP)[-1]
     steps = times * LEVELS * STEPS

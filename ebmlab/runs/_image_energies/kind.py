@@ -22,9 +22,7 @@ LOOKS = 24
 
 
 @final
-class ImageEnergies(
-    Kind[ImageEnergyRun, ImageEnergyPreset], Generates[ImageEnergyRun]
-):
+class ImageEnergies(Kind[ImageEnergyRun, ImageEnergyPreset], Generates[ImageEnergyRun]):
     """Images in [0, 1]; what counts is what chains of the energy look like."""
 
     noun = "images"

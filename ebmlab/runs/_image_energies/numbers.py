@@ -17,9 +17,7 @@ __all__ = ["codes_of", "energies_at_lowest", "image_energy_findings", "nearest",
 MOST, NEIGHBORS, LONG, BLOCK = 2000, 5, 256, 256
 
 
-def image_energy_findings(
-    built: ImageEnergyRun, data: str | None, limit: int | None
-) -> Findings:
+def image_energy_findings(built: ImageEnergyRun, data: str | None, limit: int | None) -> Findings:
     """Fréchet distance, precision and recall, energies of codes, nearest training images.
 
     Raises:
@@ -60,9 +58,7 @@ def codes_of(built: ImageEnergyRun, images: Tensor) -> Tensor:
 def nearest(images: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
     """Of each image the distance to its nearest one among others, and which it is."""
     flat = among.flatten(1)
-    found = [
-        squared_distances(part.flatten(1), flat).min(1) for part in images.split(BLOCK)
-    ]
+    found = [squared_distances(part.flatten(1), flat).min(1) for part in images.split(BLOCK)]
     squared, index = (torch.cat(parts) for parts in zip(*found, strict=True))
     return squared.clamp(min=0).sqrt(), index
 
@@ -93,7 +89,9 @@ def _energies(
 ) -> dict[str, float]:
     on = longer(built, codes[:LONG], rng)
     data, drawn, later = (
-        energies_at_lowest(built, held, rng), built.energy_of(codes), built.energy_of(on)
+        energies_at_lowest(built, held, rng),
+        built.energy_of(codes),
+        built.energy_of(on),
     )
     return {
         "E(z) of held-out codes, mean": float(data.mean()),
