@@ -202,7 +202,7 @@ def main() -> None:
         f"python benchmarks/images.py --seeds {' '.join(map(str, options.seeds))}"
     )
     models = [lambda s=s: ours(images, data, s, epochs) for s in options.seeds]
-    models.insert(1, lambda: baseline(images, 0, 40 if options.quick else 1404))
+    models.insert(1, lambda: baseline(images, 0, 40 if options.quick else 936))
     for model in models:
         made = model()
         found.append(judged(made, features, images))

@@ -25,8 +25,8 @@ def image_energy(
     prior: Energy,
     *,
     std: float = 0.1,
-    low: float = 0.2,
-    high: float = 4.0,
+    low: float = 0.1,
+    high: float = 3.0,
     time: float = 0.0,
 ) -> Method:
     """A decoder whose prior is an energy of its codes: E(y, z) = ‖y - g(z)‖²/2s² + E(σ, z).

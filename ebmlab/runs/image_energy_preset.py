@@ -28,14 +28,14 @@ class ImageEnergyPreset:
 
     recipe: Recipe
     build: Callable[[int, Shape], Method]
-    dim: int = 48
-    steps: int = 1500
+    dim: int = 32
+    steps: int = 1000
     lr: float = 2e-3
 
 
 def _of_codes(dim: int, shape: Shape) -> Method:
     encoder = GaussianHead(StridedEncoder(shape, 2 * dim))
-    prior = Denoised(Denoiser(dim), low=0.2)
+    prior = Denoised(Denoiser(dim), low=0.1)
     return methods.image_energy(encoder, StridedDecoder(dim, shape), prior)
 
 

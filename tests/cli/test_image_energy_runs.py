@@ -1,6 +1,7 @@
 """Runs of image energies: trained, measured, drawn, sampled and completed, on few small images."""
 
 import json
+from functools import partial
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from ebmlab.errors import ConfigurationError
 from ebmlab.runs import configured
 from ebmlab.runs._image_energies import chains, numbers
 from ebmlab.runs._image_energies.chains import answers, decoded
+from ebmlab.runs._image_energies.features import class_features
 from ebmlab.runs._image_energies.masks import MASKS, hidden
 from ebmlab.runs._image_energies.numbers import nearest
 from ebmlab.runs.build import build
@@ -22,6 +24,7 @@ def few(monkeypatch):
     for name, value in {"LEVELS": 3, "STEPS": 2, "TIMES": 2, "SEEN_STEPS": 2}.items():
         monkeypatch.setattr(chains, name, value)
     monkeypatch.setattr(numbers, "TIMES", 2)
+    monkeypatch.setattr(numbers, "class_features", partial(class_features, steps=5))
 
 
 @pytest.fixture
