@@ -39,7 +39,7 @@ from ebmlab.samplers import noise_levels, noise_stages, walk_down
 from ebmlab.training import falling_cosine
 
 COMPONENTS, LOW, HIGH = 48, 0.05, 5.0
-JUDGED, LONG, SHOWN, NEIGHBORS, BLOCK = 2000, 128, 64, 5, 500
+JUDGED, LONG, SHOWN, NEIGHBORS, BLOCK = 1000, 64, 64, 5, 500
 Features = Callable[[Tensor], Tensor]
 
 
@@ -196,7 +196,7 @@ def main() -> None:
     torch.set_num_threads(1)
     data = "digits" if options.quick else options.data
     images, epochs = image_set(data), 4 if options.quick else None
-    features = class_features(images.images, images.labels, 30 if options.quick else 1500)
+    features = class_features(images.images, images.labels, 30 if options.quick else 500)
     found = [ceiling(features, images)]
     about = circumstances(
         f"python benchmarks/images.py --seeds {' '.join(map(str, options.seeds))}"

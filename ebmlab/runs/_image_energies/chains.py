@@ -10,7 +10,7 @@ from ebmlab.types import Chain, Potential
 
 __all__ = ["TIMES", "answers", "decoded", "from_noise", "longer"]
 
-LEVELS, STEPS, STEP, TIMES = 30, 5, 0.1, 10
+LEVELS, STEPS, STEP, TIMES = 30, 5, 0.2, 10
 # Seen pixels are steeper than any noise level.
 SEEN_STEPS, SEEN_STEP = 20, 0.03
 BLOCK = 500
