@@ -159,15 +159,9 @@ def picture(made: Made, images: ImageSet, path: Path) -> None:
     """64 samples beside the training images that lie nearest."""
     samples = made.pictures[:SHOWN]
     _, index = nearest(samples, images.images)
-    pairs = torch.cat(
-        [
-            samples.reshape(8, 8, *samples.shape[1:]),
-            images.images[index].reshape(8, 8, *samples.shape[1:]),
-        ],
-        1,
-    )
-    names = [*["sample"] * 8, *["nearest"] * 8]
-    ax = plot.images(pairs.flatten(0, 1), 16, title=made.name, headings=names)
+    sides = [t.reshape(8, 8, *samples.shape[1:]) for t in (samples, images.images[index])]
+    title = f"{made.name}: samples; the nearest training image of each"
+    ax = plot.images(torch.cat(sides, 1).flatten(0, 1), 16, title=title)
     ax.figure.savefig(path)  # pyright: ignore[reportAttributeAccessIssue]
 
 

@@ -35,10 +35,7 @@ class Denoiser(nn.Module):
         self.enter = nn.Linear(dim, width)
         self.level = nn.Sequential(nn.Linear(2 * waves, width), nn.SiLU(), nn.Linear(width, width))
         self.blocks = nn.ModuleList(_Residual(width) for _ in range(depth))
-        self.leave = nn.Linear(width, dim)
-        for last in (self.leave, *(block.back for block in self.blocks)):
-            nn.init.zeros_(last.weight)
-            nn.init.zeros_(last.bias)
+        self.leave = _silent(width, dim)
         # Half a turn to two turns from e⁻² to e²: the levels in use are told apart, none is alone.
         self.register_buffer("frequencies", torch.linspace(0.4, 3.0, waves))
 
@@ -55,14 +52,19 @@ class Denoiser(nn.Module):
         return self.leave(nn.functional.silu(h))
 
 
+def _silent(inputs: int, outputs: int) -> nn.Linear:
+    """A layer that gives 0 until it learns."""
+    layer = nn.Linear(inputs, outputs)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
 class _Residual(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.norm, self.into, self.back = (
-            nn.LayerNorm(width),
-            nn.Linear(width, width),
-            nn.Linear(width, width),
-        )
+        self.norm, self.into = nn.LayerNorm(width), nn.Linear(width, width)
+        self.back = _silent(width, width)
 
     def forward(self, h: Tensor) -> Tensor:
         return h + self.back(nn.functional.silu(self.into(self.norm(h))))

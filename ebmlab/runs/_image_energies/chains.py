@@ -1,5 +1,7 @@
 """Chains of a run: from noise down the levels, on at the lowest, under pixels that are seen."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -10,6 +12,7 @@ from ebmlab.types import Chain, Potential
 
 __all__ = ["TIMES", "answers", "decoded", "from_noise", "longer"]
 
+Rise = Callable[[Tensor], Tensor]
 LEVELS, STEPS, STEP, TIMES = 30, 5, 0.2, 10
 # Seen pixels are steeper than any noise level.
 SEEN_STEPS, SEEN_STEP = 20, 0.03
@@ -68,7 +71,7 @@ class _Seen(nn.Module):
         return images * self.seen
 
 
-def _sum(u: Potential, v: Potential, weight: float) -> Potential:
+def _sum(u: Rise, v: Rise, weight: float) -> Potential:
     return Potential(lambda z: u(z) + weight * v(z))
 
 

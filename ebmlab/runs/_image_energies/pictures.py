@@ -47,8 +47,9 @@ def draw_samples(built: ImageEnergyRun, out: Path, n: int, seed: int) -> list[Pa
     chain = from_noise(built, n, _rng(built, seed), thin=chains.STEPS)
     frames = torch.stack([decoded(built, codes) for codes in chain.samples])
     title = f"{built.config.method} on {built.config.data}: {n} chains from noise"
-    plot.images(frames[-1], SHEET, title=title).figure.savefig(out)
-    return [out, plot.film(frames, out.with_suffix(".gif"), SHEET, fps=FPS)]
+    sheet = plot.images(frames[-1], SHEET, title=title).figure
+    film = plot.film(frames, out.with_suffix(".gif"), SHEET, fps=FPS)
+    return [*saved(out.parent, {out.stem: sheet}), film]
 
 
 def fill_in(
@@ -64,8 +65,7 @@ def fill_in(
     names = ["seen", *[f"answer {k + 1}" for k in range(ANSWERS)], "truth"]
     title = f"{built.config.method} on {data or built.config.data}: {mask} hidden"
     picture = plot.images(torch.cat(rows), len(names), title=title, headings=names)
-    picture.figure.savefig(out)
-    return [out]
+    return saved(out.parent, {out.stem: picture.figure})
 
 
 def _sheet(images: Tensor, columns: int, title: str, sides: list[str]) -> object:
