@@ -18,9 +18,9 @@ def frechet_distance(a: Tensor, b: Tensor) -> Tensor:
     computed in float64. It compares *these* features, of whatever encoder: numbers of different
     encoders do not compare, and only those of one published network are called FID.
 
-    Estimates from few points are too large, by about d (d + 1) / 4 times the mean variance times
-    1/n + 1/m for d features of one isotropic law: compare models by as many points each, and give
-    beside them the distance of as many held-out data.
+    Estimates from few points are too large: of d independent features of one variance v by about
+    (d (d + 5) / 4) v (1/n + 1/m). Compare models by as many points each, and give beside them the
+    distance of as many data.
 
     Args:
         a: features (n, d), n >= 2.
