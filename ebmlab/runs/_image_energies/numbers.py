@@ -95,9 +95,9 @@ def _energies(
     )
     return {
         "E(z) of held-out codes, mean": float(data.mean()),
-        "std": float(data.std()),
+        "E(z) of held-out codes, std": float(data.std()),
         "E(z) of samples, mean": float(drawn.mean()),
-        "their std": float(drawn.std()),
+        "E(z) of samples, std": float(drawn.std()),
         f"E(z) of samples after {TIMES} times the steps": float(later.mean()),
     }
 
