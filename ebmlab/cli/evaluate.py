@@ -13,7 +13,9 @@ def evaluate(run: Run, data: Other = None, limit: int = 10_000, device: Other = 
 
     Codes of images: kNN, linear probe, ranks, spread, energy. Energies of points: the exact NLL in
     the plane and its excess over the data's entropy, weights of modes, samples beside data (MMD,
-    precision and recall), slopes on data (KSD), and how well noise is told.
+    precision and recall), slopes on data (KSD), and how well noise is told. Energies of images:
+    the Fréchet distance of samples by features of a small classifier, precision and recall,
+    energies of data, samples and longer chains, distances to the nearest training images.
 
     Args:
         run: the folder that `ebmlab train` wrote.

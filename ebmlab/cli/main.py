@@ -55,13 +55,15 @@ def _commanded() -> None:
     from tyro.extras import SubcommandApp
 
     from ebmlab.cli.evaluate import evaluate
+    from ebmlab.cli.inpaint import inpaint
     from ebmlab.cli.methods import methods
     from ebmlab.cli.plot import plot
+    from ebmlab.cli.sample import sample
     from ebmlab.cli.tour import tour
     from ebmlab.cli.train import train
 
     app = SubcommandApp()
-    for command in (tour, methods, train, evaluate, plot):
+    for command in (tour, methods, train, evaluate, plot, sample, inpaint):
         app.command(command)
     try:
         app.cli(prog="ebmlab", description="Energy-based models: one scalar, E(x, y, z).")

@@ -12,7 +12,8 @@ def plot(run: Run, data: Other = None, device: Other = None) -> None:
 
     Of images: codes.png by class, spectrum.png, and reconstructions.png where the method decodes
     images. Of points: landscape.png with data and samples, samples.png, and film.gif of how the
-    landscape came about.
+    landscape came about. Of energies of images: samples.png with the nearest training images,
+    reconstructions.png, and energies.png.
 
     Args:
         run: the folder that `ebmlab train` wrote.

@@ -31,9 +31,9 @@ def train(
     """Train a method on images or points, into a folder: config.json, metrics.jsonl, a checkpoint.
 
     Images are for methods that learn codes, whose collapse is watched for and warned of; points
-    are for energies of densities, whose exact NLL is recorded in the plane. Ctrl-C stops after the
-    step under way and leaves a whole checkpoint, from which --resume goes on as if nothing had
-    happened.
+    are for energies of densities, whose exact NLL is recorded in the plane. image_energy learns
+    images to draw them, by `sample` and `inpaint`. Ctrl-C stops after the step under way and
+    leaves a whole checkpoint, from which --resume goes on as if nothing had happened.
 
     Args:
         method: one with a star in `ebmlab methods`, such as simclr, vae or denoising_score.

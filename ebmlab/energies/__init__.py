@@ -22,6 +22,7 @@ from ebmlab.energies.autoencoder import Autoencoder
 from ebmlab.energies.clusters import Clusters, kmeans_plus_plus
 from ebmlab.energies.completion import Completion, PatchError
 from ebmlab.energies.components import Components
+from ebmlab.energies.denoised import Denoised
 from ebmlab.energies.ensemble import Ensemble
 from ebmlab.energies.likelihoods import BinaryCrossEntropy, GaussianNLL
 from ebmlab.energies.mixture import DensityMixture, Mixture
@@ -49,6 +50,7 @@ __all__ = [
     "Cosine",
     "CrossEntropy",
     "DeepBoltzmann",
+    "Denoised",
     "Density",
     "DensityMixture",
     "DoubleWell",

@@ -24,6 +24,7 @@ from ebmlab.methods.clusters import *
 from ebmlab.methods.contrastive import *
 from ebmlab.methods.densities import *
 from ebmlab.methods.discrepancies import *
+from ebmlab.methods.image_energies import *
 from ebmlab.methods.images import *
 from ebmlab.methods.lattices import *
 from ebmlab.methods.machines import *

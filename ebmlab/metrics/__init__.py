@@ -7,6 +7,7 @@ from ebmlab.metrics.collapse import Collapse, CollapseWarning
 from ebmlab.metrics.density import branch_matches, conditional_nll, fit_temperature, grid_energies
 from ebmlab.metrics.energy_moves import ebfmi, potential_ebfmi
 from ebmlab.metrics.energy_score import energy_score
+from ebmlab.metrics.frechet import frechet_distance
 from ebmlab.metrics.information import gain, information
 from ebmlab.metrics.long_run import LongRun
 from ebmlab.metrics.manifolds import precision_recall
@@ -42,6 +43,7 @@ __all__ = [
     "ess_std",
     "ess_tail",
     "fit_temperature",
+    "frechet_distance",
     "gain",
     "grid_energies",
     "information",

@@ -6,8 +6,10 @@ from ebmlab.networks._backbones.masked import MaskedAutoencoder
 from ebmlab.networks._backbones.patches import patched
 from ebmlab.networks._backbones.regnet import RegNetY
 from ebmlab.networks._backbones.resnet import ResNet
+from ebmlab.networks._backbones.strided import StridedDecoder, StridedEncoder
 from ebmlab.networks._backbones.vit import ViT, vit_small, vit_tiny
 from ebmlab.networks.codebook import Codebook
+from ebmlab.networks.denoiser import Denoiser
 from ebmlab.networks.dictionary import Dictionary
 from ebmlab.networks.expander import Expander
 from ebmlab.networks.gaussian_head import GaussianHead, Mean
@@ -29,6 +31,7 @@ __all__ = [
     "Conditional",
     "ConvEncoder",
     "ConvNet",
+    "Denoiser",
     "Dictionary",
     "Directions",
     "Ellipse",
@@ -45,6 +48,8 @@ __all__ = [
     "RegNetY",
     "ResNet",
     "SpectralNorm",
+    "StridedDecoder",
+    "StridedEncoder",
     "Transposed",
     "ViT",
     "patched",

@@ -26,6 +26,7 @@ from ebmlab.objectives._scores.sliced import SlicedScore
 from ebmlab.objectives.contractive import Contractive
 from ebmlab.objectives.contrastive import Contrastive
 from ebmlab.objectives.denoising import Denoising
+from ebmlab.objectives.encoded import Encoded
 from ebmlab.objectives.lasso import Lasso
 from ebmlab.objectives.matrix_free import NTXent
 from ebmlab.objectives.quantized import VectorQuantized
@@ -41,6 +42,7 @@ __all__ = [
     "Cooperative",
     "Denoising",
     "DenoisingScore",
+    "Encoded",
     "EnergyDiscrepancy",
     "EnergyMatching",
     "Entropic",

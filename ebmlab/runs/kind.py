@@ -16,7 +16,7 @@ from ebmlab.runs.order import Order
 from ebmlab.training.batches import Batch
 from ebmlab.training.watch import Watch
 
-__all__ = ["Built", "Findings", "Kind", "Look", "Offered", "Sketch", "Usual", "saved"]
+__all__ = ["Built", "Findings", "Generates", "Kind", "Look", "Offered", "Sketch", "Usual", "saved"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +142,18 @@ class Kind(ABC, Generic[B, P]):
     @abstractmethod
     def draw(self, built: B, out: Path, sketch: Sketch) -> list[Path]:
         """Write pictures of a run into a folder."""
+
+
+class Generates(ABC, Generic[B]):
+    """What a kind can do besides, whose methods make data: sample, and complete what is hidden."""
+
+    @abstractmethod
+    def sample(self, built: B, out: Path, n: int, seed: int) -> list[Path]:
+        """Write n samples and the film of how they came about; `out` names the picture."""
+
+    @abstractmethod
+    def inpaint(self, built: B, out: Path, mask: str, data: str | None, seed: int) -> list[Path]:
+        """Write held-out data with a part hidden, and several answers to each."""
 
 
 def saved(out: Path, figures: Mapping[str, Any]) -> list[Path]:

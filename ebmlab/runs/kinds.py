@@ -6,17 +6,23 @@ from typing import Any
 from ebmlab import methods
 from ebmlab._checks import require_counts
 from ebmlab.errors import ConfigurationError
+from ebmlab.runs._image_energies.kind import ImageEnergies
 from ebmlab.runs._images.kind import Images
 from ebmlab.runs._points.kind import Densities
 from ebmlab.runs.config import Config
 from ebmlab.runs.densities import DENSITIES
+from ebmlab.runs.image_energy_preset import IMAGE_ENERGIES
 from ebmlab.runs.kind import Kind
 from ebmlab.runs.names import named
 from ebmlab.runs.presets import PRESETS
 
 __all__ = ["KINDS", "OFFERED", "configured", "kind_of", "require_fit"]
 
-KINDS: tuple[Kind[Any, Any], ...] = (Images(PRESETS), Densities(DENSITIES))
+KINDS: tuple[Kind[Any, Any], ...] = (
+    Images(PRESETS),
+    ImageEnergies(IMAGE_ENERGIES),
+    Densities(DENSITIES),
+)
 OFFERED: Mapping[str, Kind[Any, Any]] = dict(
     sorted(((name, kind) for kind in KINDS for name in kind.presets), key=lambda pair: pair[0])
 )

@@ -16,6 +16,7 @@ from ebmlab.samplers.langevin import Langevin
 from ebmlab.samplers.mala import MALA
 from ebmlab.samplers.metric import Dense, Diagonal
 from ebmlab.samplers.nuts import NUTS
+from ebmlab.samplers.stages import Stage, noise_levels, noise_stages, walk_down
 from ebmlab.samplers.svgd import SVGD
 from ebmlab.samplers.tempering import ParallelTempering
 from ebmlab.samplers.tunable import Tunable
@@ -41,10 +42,14 @@ __all__ = [
     "Kernel",
     "Langevin",
     "ParallelTempering",
+    "Stage",
     "Tunable",
     "Underdamped",
     "geometric",
     "linear",
+    "noise_levels",
+    "noise_stages",
     "run",
+    "walk_down",
     "warmup",
 ]

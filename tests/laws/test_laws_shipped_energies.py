@@ -48,6 +48,7 @@ from ebmlab.energies import (
     Cosine,
     CrossEntropy,
     DeepBoltzmann,
+    Denoised,
     DensityMixture,
     DoubleWell,
     Ensemble,
@@ -100,7 +101,7 @@ from ebmlab.inference import (
     Stored,
     SuperClustered,
 )
-from ebmlab.networks import MaskedAutoencoder, Memory, ViT
+from ebmlab.networks import Denoiser, MaskedAutoencoder, Memory, ViT
 from ebmlab.samplers import HMC
 from ebmlab.teachers import EMA, Detached
 from ebmlab.testing import check_energy
@@ -114,6 +115,21 @@ def masked_autoencoder():
     """It completes the one hidden patch of four."""
     encoder = ViT(4, 2, dim=4, depth=1, heads=2, channels=1)
     return MaskedAutoencoder(encoder, dim=4, depth=1, heads=2)
+
+
+def denoised():
+    """Its last layers begin at 0, where others have no gradient yet."""
+    network = Denoiser(2, width=4, depth=1, waves=2)
+    for i, parameter in enumerate(network.parameters()):
+        parameter.data = 0.5 * normal(*parameter.shape, seed=30 + i)
+    return Denoised(network)
+
+
+class Shrunk(nn.Module):
+    """Images of less contrast, the less the more noise."""
+
+    def forward(self, sigma, y):
+        return y / (1 + sigma.square())[..., None, None]
 
 
 def refined(encoder):
@@ -165,6 +181,9 @@ ENERGIES = {
     "ConvNet of 5x9": lambda: (ConvNet(3, 2, 1), None, normal(3, 3, 5, 9)),
     "ResNet of 6x6": lambda: (ResNet(1, width=2), None, normal(3, 1, 6, 6)),
     "Constant": lambda: (Constant(0.5), None, Y2),
+    "Denoised": lambda: (denoised(), X1.exp(), Y2),
+    "Denoised, lowest": lambda: (denoised(), None, Y2),
+    "Denoised, images": lambda: (Denoised(Shrunk(), y_ndim=3), X1[:3].exp(), PICTURES[0]),
     "SquaredDistance": lambda: (SquaredDistance(), X3, Y3),
     "SquaredDistance of numbers": lambda: (SquaredDistance(0), X3[:, 0], Y3[:, 0]),
     "SquaredDistance of images": lambda: (SquaredDistance(3), *PICTURES),

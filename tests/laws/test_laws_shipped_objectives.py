@@ -83,6 +83,8 @@ from ebmlab.regularizers import BarlowTwins, MeanEntropy, SIGReg, VICReg
 from ebmlab.samplers import MALA, Categorical, Langevin
 from ebmlab.teachers import EMA, Detached
 from ebmlab.testing import check_objective
+from ebmlab.energies import MLP, RBM, Constant, ConvNet, Gaussian, Ising, Pairwise, Potts, Predicted, Reconstruction, Ring, SquaredDistance, Whitened
+from ebmlab.objectives import NCE, ConcreteScore, Contractive, Contrastive, Denoising, DenoisingScore, Encoded, EnergyDiscrepancy, EnergyMatching, EquilibriumMatching, ExactScore, GradientPenalty, ImprovedCD, Lasso, Likelihood, MinimumProbabilityFlow, MultiScaleScore, PseudoLikelihood, RatioMatching, RecoveryLikelihood, Regularized, SlicedScore, SquaredEnergies, Unconditional, VectorQuantized
 
 # Losses, each with every kind of negatives: names -> what the energy, x, y and negatives are.
 LOSSES = {
@@ -381,6 +383,12 @@ OBJECTIVES = {
         None,
         FIVE,
     ),
+    "Encoded": lambda: (
+        Encoded(Amortized(Joined(net(2, 1), net(2, 1))), DenoisingScore(0.3)),
+        Reconstruction(net(1, 2), prior=MLP(1, hidden=(4,)), takes_x=False),
+        None,
+        Y2,
+    ),
 }
 
 OBJECTIVE_EXEMPTIONS = {
@@ -414,6 +422,10 @@ OBJECTIVE_EXEMPTIONS = {
     "ImprovedCD": MOVED,
     "RecoveryLikelihood": MOVED,
     "RecoveryLikelihood, levels": MOVED,
+    "Encoded": (
+        {"exact_gradient": False, "unreached": ("prior.network.2.bias",)},
+        "codes are constants to the prior",
+    ),
 }  # fmt: skip
 
 

@@ -14,6 +14,8 @@ from ebmlab.networks import Choice, GaussianHead, Generator
 from ebmlab.partition import binary_states
 from ebmlab.protocols import Method
 from ebmlab.samplers import Langevin
+from ebmlab.energies import MLP, RBM, DeepBoltzmann, Denoised, Gaussian, GaussianNLL, Pairwise, Uniform
+from ebmlab.networks import Choice, Denoiser, GaussianHead
 
 N, DIM = 16, 6
 
@@ -78,6 +80,11 @@ def halves(n):
     return images[..., :3], images[..., 3:]
 
 
+def pictures(n):
+    return None, normal(n, 1, 3, 2, seed=1).sigmoid()
+
+
+
 def patches(n):
     images = normal(n, 1, 8, 8, seed=1).sigmoid()
     return methods_patches(images)
@@ -108,6 +115,13 @@ def igebm():
 def noise():
     box = Uniform(torch.full((DIM,), -5.0), torch.full((DIM,), 5.0))
     return methods.noise_contrastive(MLP(DIM, hidden=(8,)), box)
+
+
+def image_energy():
+    encoder = GaussianHead(torch.nn.Sequential(torch.nn.Flatten(), f(8)))
+    decoder = torch.nn.Sequential(g(), torch.nn.Unflatten(1, (1, 3, 2)))
+    return methods.image_energy(encoder, decoder, Denoised(Denoiser(4, 8, 1)), std=0.5)
+
 
 
 def fakes():
@@ -208,6 +222,7 @@ RECIPES = {
         lambda: methods.nce(MLP(DIM, hidden=(8,)), Gaussian(torch.zeros(DIM), torch.eye(DIM))),
         y,
     ),
+    "image_energy": (image_energy, pictures),
 }  # fmt: skip
 
 KINDS = {
@@ -233,6 +248,7 @@ DRAW = {
     "deep_boltzmann", "rbm",
     "conditional_nce", "most_offending", "nce",
     "cooperative", "ebgan", "gan", "vera", "wgan_gp",
+    "image_energy",
 }  # fmt: skip
 
 
