@@ -57,6 +57,7 @@ from ebmlab.objectives import (
     Cooperative,
     Denoising,
     DenoisingScore,
+    Encoded,
     EnergyDiscrepancy,
     EnergyMatching,
     Entropic,
@@ -83,8 +84,6 @@ from ebmlab.regularizers import BarlowTwins, MeanEntropy, SIGReg, VICReg
 from ebmlab.samplers import MALA, Categorical, Langevin
 from ebmlab.teachers import EMA, Detached
 from ebmlab.testing import check_objective
-from ebmlab.energies import MLP, RBM, Constant, ConvNet, Gaussian, Ising, Pairwise, Potts, Predicted, Reconstruction, Ring, SquaredDistance, Whitened
-from ebmlab.objectives import NCE, ConcreteScore, Contractive, Contrastive, Denoising, DenoisingScore, Encoded, EnergyDiscrepancy, EnergyMatching, EquilibriumMatching, ExactScore, GradientPenalty, ImprovedCD, Lasso, Likelihood, MinimumProbabilityFlow, MultiScaleScore, PseudoLikelihood, RatioMatching, RecoveryLikelihood, Regularized, SlicedScore, SquaredEnergies, Unconditional, VectorQuantized
 
 # Losses, each with every kind of negatives: names -> what the energy, x, y and negatives are.
 LOSSES = {

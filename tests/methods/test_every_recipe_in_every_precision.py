@@ -6,16 +6,23 @@ import pytest
 import torch
 
 from ebmlab import methods
-from ebmlab.energies import MLP, RBM, DeepBoltzmann, Gaussian, GaussianNLL, Pairwise, Uniform
+from ebmlab.energies import (
+    MLP,
+    RBM,
+    DeepBoltzmann,
+    Denoised,
+    Gaussian,
+    GaussianNLL,
+    Pairwise,
+    Uniform,
+)
 from ebmlab.errors import ShapeError
 from ebmlab.inference import Enumerate
 from ebmlab.networks import MLP as Network
-from ebmlab.networks import Choice, GaussianHead, Generator
+from ebmlab.networks import Choice, Denoiser, GaussianHead, Generator
 from ebmlab.partition import binary_states
 from ebmlab.protocols import Method
 from ebmlab.samplers import Langevin
-from ebmlab.energies import MLP, RBM, DeepBoltzmann, Denoised, Gaussian, GaussianNLL, Pairwise, Uniform
-from ebmlab.networks import Choice, Denoiser, GaussianHead
 
 N, DIM = 16, 6
 
@@ -84,7 +91,6 @@ def pictures(n):
     return None, normal(n, 1, 3, 2, seed=1).sigmoid()
 
 
-
 def patches(n):
     images = normal(n, 1, 8, 8, seed=1).sigmoid()
     return methods_patches(images)
@@ -121,7 +127,6 @@ def image_energy():
     encoder = GaussianHead(torch.nn.Sequential(torch.nn.Flatten(), f(8)))
     decoder = torch.nn.Sequential(g(), torch.nn.Unflatten(1, (1, 3, 2)))
     return methods.image_energy(encoder, decoder, Denoised(Denoiser(4, 8, 1)), std=0.5)
-
 
 
 def fakes():
