@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import overload
 
 import torch
@@ -17,6 +16,7 @@ from ebmlab._checks import (
     require_same_kind,
     require_tensor,
 )
+from ebmlab._clamped import Clamped
 from ebmlab._derived import Flagged
 from ebmlab._events import facing
 from ebmlab._form import Form
@@ -167,7 +167,7 @@ class Energy(Flagged, Form, Shown, ABC):
                 f"{type(self).__name__}.given was handed everything: leave y, or a latent z, free"
             )
         replay = replayed(rng, type(self).__name__) if self.stochastic else None
-        clamped = _Clamped(self, x, y, z, replay)
+        clamped = Clamped(self, x, y, z, replay)
         return Potential(clamped, clamped.value_and_grad if y is None else None, self)
 
     def value_and_grad(
@@ -280,25 +280,3 @@ class Energy(Flagged, Form, Shown, ABC):
         from ebmlab import algebra
 
         return algebra.Tempered(self, temperature)
-
-
-@dataclass(frozen=True, eq=False)
-class _Clamped:
-    """The rest of an energy as a function: of y, or of z where y is known."""
-
-    energy: Energy
-    x: Tree
-    y: Tree
-    z: Tree
-    replay: Callable[[], torch.Generator] | None
-
-    def __call__(self, free: Tensor) -> Tensor:
-        rng = None if self.replay is None else self.replay()
-        if self.y is None:
-            return self.energy(self.x, free, self.z, rng=rng)
-        return self.energy(self.x, self.y, free, rng=rng)
-
-    def value_and_grad(self, free: Tensor) -> tuple[Tensor, Tensor]:
-        """Energies and slopes in y, by the energy's own way."""
-        rng = None if self.replay is None else self.replay()
-        return self.energy.value_and_grad(self.x, free, self.z, rng=rng)
