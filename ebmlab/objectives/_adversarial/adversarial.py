@@ -27,8 +27,7 @@ class Adversarial(Objective):
     Args:
         generator: g, of x where it takes x; part of the objective, and trained with it.
         game: the rules: `Fooling`, `Repelled`, `Entropic`, `Cooperative`, or a `Game` of yours.
-        every: the generator learns once in so many steps; between, its terms are
-            left out.
+        every: the generator learns once in so many steps; between, its terms are left out.
 
     Terms: `critic`, and those of the game. Metrics: `e_pos`, `e_neg` (means), `gap` = e_neg -
     e_pos, `batch_norm`, and those of the game.

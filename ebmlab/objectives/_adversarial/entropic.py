@@ -25,7 +25,8 @@ class Entropic(Game):
 
     The generator is a sampler that is learned with the energy: no chain is run, and E tends to
     -log p + c where the sampler keeps up with it. η, one number for each dimension of z, learns
-    by its evidence bound E log [N(y'; g(z_i), σ²) p(z_i)] + Σ log η.
+    by its evidence bound E log [N(y'; g(z_i), σ²) p(z_i)] + Σ log η: it is a parameter of the
+    game, for the optimizer of either player.
 
     Args:
         dim: length of z.
