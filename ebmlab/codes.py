@@ -32,6 +32,8 @@ class Codes:
         head: the energy of codes.
         x, y: the codes of each view; a code that is in both is one object.
         pairs: indices (of x, of y).
+        explored: whether points of their own making, such as chains, move among the codes of y;
+            where not, as among logits, they are y as it came.
 
     Example:
         >>> from ebmlab.energies import JointEmbedding, SquaredDistance
@@ -46,6 +48,7 @@ class Codes:
     x: tuple[Tree, ...]
     y: tuple[Tree, ...]
     pairs: tuple[tuple[int, int], ...] = ((0, 0),)
+    explored: bool = True
 
     def energies(self, z: Tree = None, *, rng: Rng = None) -> Tensor:
         """Energies (pairs, *batch); what is inferred from a view of y is inferred once."""

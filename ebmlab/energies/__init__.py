@@ -18,6 +18,7 @@ from ebmlab.energies._discrete.hopfield import Hopfield, ModernHopfield
 from ebmlab.energies._discrete.lattices import Ising, Potts
 from ebmlab.energies._discrete.pairwise import Pairwise
 from ebmlab.energies._discrete.rbm import RBM, GaussianRBM
+from ebmlab.energies.classifier import Classifier
 from ebmlab.energies.clusters import Clusters, kmeans_plus_plus
 from ebmlab.energies.completion import Completion, PatchError
 from ebmlab.energies.components import Components
@@ -37,6 +38,7 @@ __all__ = [
     "Bernoulli",
     "BinaryCrossEntropy",
     "ClusterEnergy",
+    "Classifier",
     "Clusters",
     "CodePrediction",
     "Completion",

@@ -71,6 +71,7 @@ class Replay(Shown, Negatives):
     """
 
     shows = ("pool", "sampler", "steps", "rebirth")
+    explores = True
     pool: Tensor
     first: Tensor
     owner: Tensor

@@ -20,7 +20,8 @@ class Contrastive(CodeObjective):
 
     Args:
         loss: of `ebmlab.losses`, (e_pos (b,), e_neg (b, k)) -> (b,).
-        negatives: of `ebmlab.negatives`; they see codes where the energy embeds.
+        negatives: of `ebmlab.negatives`; they see codes where the energy embeds, unless
+            these are not to be explored, as logits are.
 
     Metrics: `e_pos`, `e_neg` (means), `gap` = e_neg - e_pos, and those of the negatives.
 
@@ -39,6 +40,7 @@ class Contrastive(CodeObjective):
     def __init__(self, loss: MarginLoss, negatives: Negatives) -> None:
         super().__init__()
         self.loss, self.negatives = loss, negatives
+        self.explores = negatives.explores
 
     def of(self, codes: Codes, rng: Rng) -> Loss:
         """The mean loss of the pairs of views."""
