@@ -78,6 +78,10 @@ class Codes:
         """The same codes under another head."""
         return replace(self, head=head)
 
+    def without_x(self) -> Self:
+        """The same codes of y under x = None."""
+        return replace(self, x=(None,) * len(self.x))
+
     def stacked(self) -> Pair:
         """The codes of x and y; where there are several, the views stacked in front."""
         if len(self.x) == len(self.y) == 1:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol, final, runtime_checkable
 
@@ -189,11 +189,14 @@ class Shared:
     energy: Energy
     x: Tree
     y: Tree
+    whole: "Shared | None" = None
 
     @cached_property
     def codes(self) -> Codes:
-        """Everything encoded."""
-        return self.energy.codes(self.x, self.y)
+        """Everything encoded; y once only, with x or without."""
+        if self.whole is None:
+            return self.energy.codes(self.x, self.y)
+        return self.whole.codes.without_x()
 
     @property
     def explored(self) -> Codes:
@@ -202,11 +205,8 @@ class Shared:
         return codes if codes.explored else Codes(self.energy, (self.x,), (self.y,))
 
     def without_x(self) -> "Shared":
-        """The same y under x = None, which is its own code: y is not encoded again."""
-        other = Shared(self.energy, None, self.y)
-        if len(self.codes.pairs) == 1:
-            other.__dict__["codes"] = replace(self.codes, x=(None,))
-        return other
+        """The same energy and y under x = None."""
+        return Shared(self.energy, None, self.y, self)
 
 
 class CodeObjective(Objective):

@@ -1,5 +1,6 @@
 """A classifier of y read as an energy of a label and y."""
 
+import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import over_batch, require_labels, require_tensor
@@ -19,24 +20,22 @@ def minus_logit(logits: Tensor, label: Tree) -> Tensor:
     Labels are whole numbers below `classes`. Batches broadcast.
 
     Example:
-        >>> import torch
         >>> minus_logit(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([1, 0]))
         tensor([-2., -3.])
     """
     logits = precise(require_floats("logits", logits))
     if label is None:
         return -logits.logsumexp(-1)
-    index = require_labels("x", label, logits.shape[-1])
-    # One row of logits for each label, or one for all; and one label for each row, or for all.
-    index, logits = index[..., None].long(), logits.expand(*index.shape, -1)
-    return -logits.gather(-1, index.expand(*logits.shape[:-1], 1)).squeeze(-1)
+    index = require_labels("x", label, logits.shape[-1]).long()
+    batch = torch.broadcast_shapes(logits.shape[:-1], index.shape)
+    own = logits.expand(*batch, -1).gather(-1, index.expand(batch)[..., None])
+    return -own.squeeze(-1)
 
 
 class Labels(Energy):
     """E(x, y) = -y_x of a label x and logits y; -log Σ_k exp y_k where x is None.
 
     Example:
-        >>> import torch
         >>> Labels()(torch.tensor([1]), torch.tensor([[1.0, 2.0]]))
         tensor([-2.])
     """
@@ -68,7 +67,6 @@ class Classifier(Embedding):
         DtypeError: labels are not whole numbers.
 
     Example:
-        >>> import torch
         >>> energy = Classifier(nn.Linear(2, 3), y_ndim=1)
         >>> y, labels = torch.randn(4, 2), torch.tensor([0, 2, 1, 1])
         >>> (energy(None, y) - energy(labels, y)).exp().allclose(

@@ -3,6 +3,7 @@
 from ebmlab.objectives._densities.discrepancy import EnergyDiscrepancy
 from ebmlab.objectives._densities.gradient_penalty import GradientPenalty
 from ebmlab.objectives._densities.improved_cd import ImprovedCD
+from ebmlab.objectives._densities.label_likelihood import LabelLikelihood
 from ebmlab.objectives._densities.likelihood import Likelihood
 from ebmlab.objectives._densities.nce import NCE
 from ebmlab.objectives._densities.recovery import RecoveryLikelihood
@@ -39,6 +40,7 @@ __all__ = [
     "ExactScore",
     "GradientPenalty",
     "ImprovedCD",
+    "LabelLikelihood",
     "Lasso",
     "Likelihood",
     "MinimumProbabilityFlow",
