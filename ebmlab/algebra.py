@@ -194,6 +194,7 @@ class Several(Energy):
 
     @final
     def forward(self, x: Tree, y: Tree, z: Tree = None, rng: Rng = None) -> Tensor:
+        """What `blend` makes of the terms' energies; x is summed out of the whole, not of them."""
         known = _summed_out(self, x, y, rng)
         return self.blend(self.values(x, y, z, rng)) if known is None else known
 

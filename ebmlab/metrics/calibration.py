@@ -59,8 +59,8 @@ def reliability(probabilities: Tensor, labels: Tensor, bins: int = 15) -> Reliab
     # Half precision rounds each of the classes by up to 2^-9.
     if off > 0.02 or bool((p < 0).any()):
         raise ConfigurationError(
-            f"probabilities {tuple(p.shape)} are negative, or sum to 1 with an error of {off:.3g}; "
-            "pass logits.softmax(-1)"
+            f"probabilities {tuple(p.shape)} are negative, or miss a sum of 1 by {off:.3g}; pass "
+            "logits.softmax(-1)"
         )
     confidence, chosen = p.max(1)
     right = (chosen == labels).double()

@@ -15,6 +15,7 @@ from ebmlab.objectives import Contrastive, DenoisingScore, LabelLikelihood, Unco
 from ebmlab.samplers import MALA, Langevin
 from ebmlab.samplers._steps.start import noise_like
 
+ROUND = Gaussian(f64([0.0, 0.0]), torch.eye(2, dtype=F64))
 LABELS = torch.tensor([0, 4, 2, 2, 1])
 
 
@@ -45,15 +46,15 @@ def test_it_is_minus_a_logit_and_minus_the_log_of_their_sum():
 PARTS = {
     "tempered": (lambda e: e / 0.5, lambda own, g: own / 0.5),
     "weighed": (lambda e: 3.0 * e, lambda own, g: 3 * own),
-    "a product": (lambda e: e + Gaussian(f64([0.0, 0.0]), f64([[1.0, 0.0], [0.0, 1.0]])),
+    "a product": (lambda e: e + ROUND,
                   lambda own, g: own + g),
     "twice": (lambda e: e + 0.5 * e, lambda own, g: 1.5 * own),
     "an ensemble": (
-        lambda e: Ensemble(e, Gaussian(f64([0.0, 0.0]), f64([[1.0, 0.0], [0.0, 1.0]]))),
+        lambda e: Ensemble(e, ROUND),
         lambda own, g: 0.5 * (own + g),
     ),
     "a mixture": (
-        lambda e: Mixture(e, Gaussian(f64([0.0, 0.0]), f64([[1.0, 0.0], [0.0, 1.0]]))),
+        lambda e: Mixture(e, ROUND),
         lambda own, g: -torch.stack([-own, -g + 0 * own]).logsumexp(0) + torch.tensor(2.0).log(),
     ),
     "a product, tempered": (lambda e: (e + Constant(2.0).double()) / 0.5,
@@ -124,7 +125,7 @@ class _Nothing(InBatch):
 
 
 @pytest.mark.parametrize("x", [None, LABELS])
-@pytest.mark.parametrize("points", [FromData(Langevin(0.01), 2), Noise(Gaussian(f64([0., 0.]), torch.eye(2, dtype=F64)))])
+@pytest.mark.parametrize("points", [FromData(Langevin(0.01), 2), Noise(ROUND)])
 def test_chains_and_noise_are_images_and_not_logits(points, x):
     energy, y = classifier(), randn(5, 2)
     contrast = Contrastive(difference, Hard(points, 1))
@@ -174,4 +175,4 @@ def test_labels_that_are_none_are_refused():
     with pytest.raises(ConfigurationError, match="x is None: a likelihood of x needs data"):
         LabelLikelihood()(energy, None, y)
     with pytest.raises(ConfigurationError, match="Gaussian takes no x"):
-        LabelLikelihood()(Gaussian(f64([0.0, 0.0]), torch.eye(2, dtype=F64)), LABELS, y)
+        LabelLikelihood()(ROUND, LABELS, y)

@@ -35,6 +35,7 @@ from ebmlab.objectives import (
     RecoveryLikelihood,
     SlicedScore,
     SquaredEnergies,
+    Unconditional,
 )
 from ebmlab.protocols import Method
 from ebmlab.samplers import MALA, Langevin
@@ -71,6 +72,7 @@ PLANE = {
     "exact score": ExactScore,
     "sliced score": SlicedScore,
     "denoising score": lambda: DenoisingScore(0.5),
+    "denoising, a range": lambda: Unconditional(DenoisingScore((0.3, 0.6))),
     "equilibrium": EquilibriumMatching,
     "energy matching": lambda: EnergyMatching(DenoisingScore(0.5), 0.5),
 }

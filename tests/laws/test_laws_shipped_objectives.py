@@ -3,6 +3,7 @@ import torch
 from laws_support import (
     CODES,
     PICTURES,
+    WHICH,
     X1,
     X3,
     Y2,
@@ -19,6 +20,7 @@ from ebmlab import losses, objectives, perturbations
 from ebmlab.energies import (
     MLP,
     RBM,
+    Classifier,
     Constant,
     ConvNet,
     Gaussian,
@@ -58,6 +60,7 @@ from ebmlab.objectives import (
     ExactScore,
     GradientPenalty,
     ImprovedCD,
+    LabelLikelihood,
     Lasso,
     Likelihood,
     MinimumProbabilityFlow,
@@ -292,6 +295,12 @@ OBJECTIVES = {
         RecoveryLikelihood((0.3, 0.6), MALA(0.1), 2),
         MLP(2, 1, hidden=(4,)),
         None,
+        Y2,
+    ),
+    "LabelLikelihood": lambda: (
+        LabelLikelihood() + 0.5 * Unconditional(DenoisingScore((0.2, 0.4))),
+        Classifier(net(2, 3), y_ndim=1),
+        WHICH,
         Y2,
     ),
     "Likelihood, bits": lambda: (Likelihood.over_states(5), RBM(5, 3, std=1.0), None, FIVE),

@@ -6,7 +6,16 @@ import pytest
 import torch
 
 from ebmlab import methods
-from ebmlab.energies import MLP, RBM, DeepBoltzmann, Gaussian, GaussianNLL, Pairwise, Uniform
+from ebmlab.energies import (
+    MLP,
+    RBM,
+    Classifier,
+    DeepBoltzmann,
+    Gaussian,
+    GaussianNLL,
+    Pairwise,
+    Uniform,
+)
 from ebmlab.errors import ShapeError
 from ebmlab.inference import Enumerate
 from ebmlab.networks import MLP as Network
@@ -55,6 +64,11 @@ def supported(n):
 
 def turned(n):
     return pairs(n)[0], torch.arange(n) % 4
+
+
+def turned_back(n):
+    y, labels = turned(n)
+    return labels, y
 
 
 def numbered(n):
@@ -141,6 +155,7 @@ RECIPES = {
         lambda: methods.image_prediction((1, 6, 3), (1, 6, 3), 3, width=8), halves
     ),
     "iwae": (lambda: methods.iwae(GaussianHead(f(8)), g(), GaussianNLL(0.5), samples=3), y),
+    "jem": (lambda: methods.jem(Classifier(f(), y_ndim=1)), turned_back),
     "jepa": (
         lambda: methods.jepa(f(), Choice(Network(4, 8, (8,)), 2), Enumerate(torch.eye(2))),
         pairs,
@@ -216,7 +231,8 @@ NOT_ALONE = {
 }  # fmt: skip
 # Random numbers differ between precisions: their losses are of one size, not the same.
 DRAW = {
-    "denoising_autoencoder", "denoising_score", "energy_discrepancy", "igebm", "iwae", "lejepa",
+    "denoising_autoencoder", "denoising_score", "energy_discrepancy", "igebm", "iwae", "jem",
+    "lejepa",
     "noise_contrastive", "vae",
     "energy_matching", "equilibrium_matching", "multi_scale_score", "sliced_score",
     "contrastive_divergence", "improved_cd", "persistent_cd",

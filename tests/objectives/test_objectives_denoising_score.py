@@ -24,7 +24,9 @@ class Precision(Energy):
         return 0.5 * self.precision * y.square().sum(-1)
 
 
-def _batch_means(energy: Energy, sigma: float | tuple[float, float], d: int) -> tuple[Tensor, Tensor]:
+def _batch_means(
+    energy: Energy, sigma: float | tuple[float, float], d: int
+) -> tuple[Tensor, Tensor]:
     rng, data = generator(1), randn(40, 5000, d)
     values = torch.stack([DenoisingScore(sigma)(energy, None, y, rng).value for y in data])
     return values.mean().detach(), values.detach().std() / 40**0.5

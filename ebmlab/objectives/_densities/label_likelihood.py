@@ -23,9 +23,8 @@ class LabelLikelihood(CodeObjective):
     Example:
         >>> import torch
         >>> from ebmlab.energies import Classifier
-        >>> energy = Classifier(torch.nn.Linear(2, 4), y_ndim=1)
-        >>> _ = torch.nn.init.zeros_(energy.network.weight), torch.nn.init.zeros_(energy.network.bias)
-        >>> LabelLikelihood()(energy, torch.tensor([1, 3]), torch.zeros(2, 2)).value.detach()
+        >>> energy = Classifier(torch.nn.Identity(), y_ndim=1)  # y are the logits
+        >>> LabelLikelihood()(energy, torch.tensor([1, 3]), torch.zeros(2, 4)).value
         tensor(1.3863)
 
     Source: Grathwohl et al. 2020, arXiv:1912.03263.
