@@ -54,7 +54,7 @@ class Setting:
 
 
 SETTINGS = {
-    "digits": Setting(128, 2000, 64, 2e-3, 0.03, (0.1, 0.5)),
+    "digits": Setting(128, 2000, 64, 2e-3, 0.03, (0.05, 0.4)),
     "fashion-mnist": Setting(256, 3000, 64, 1e-3, 0.01, (0.1, 0.5)),
 }
 
