@@ -37,6 +37,7 @@ from ebmlab.objectives import Contrastive, DenoisingScore, GradientPenalty, Labe
 from ebmlab.samplers import MALA
 from ebmlab.training import falling_cosine
 
+PAIR = ("alone", "jem")
 SCORES = ("energy", "max-softmax", "slope")
 Labeled = tuple[Tensor, Tensor]
 
@@ -54,7 +55,7 @@ class Setting:
 
 
 SETTINGS = {
-    "digits": Setting(128, 2000, 64, 2e-3, 0.03, (0.05, 0.4)),
+    "digits": Setting(128, 2000, 64, 2e-3, 0.03, (0.03, 0.3)),
     "fashion-mnist": Setting(256, 3000, 64, 1e-3, 0.01, (0.1, 0.5)),
 }
 
@@ -80,9 +81,10 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     record = circumstances(" ".join(["python", "benchmarks/jem.py", *sys.argv[1:]]))
-    record["settings"] = {name: asdict(SETTINGS[name]) for name in options.data}
-    record["runs"] = []
-    for run in study(options.data, options.seeds, options.long, options.quick):
+    record["settings"] = {name: asdict(setting) for name, setting in SETTINGS.items()}
+    record["runs"] = kept(options.out, record["settings"])
+    known = {key(run) for run in record["runs"]}
+    for run in study(options.data, options.seeds, options.long, options.quick, known):
         record["runs"].append(run)
         print(json.dumps(run), flush=True)
         if options.out:
@@ -91,19 +93,40 @@ def main() -> None:
             options.out.with_suffix(".md").write_text(report(record))
 
 
-def study(names: list[str], seeds: int, long: bool, quick: bool) -> Iterator[dict[str, Any]]:
-    """One run after the other."""
-    for name in names:
-        sets, setting = SETS[name](), SETTINGS[name]
-        plan = [(who, seed, 1) for who in ("alone", "jem") for seed in range(seeds)]
-        plan += [("chains", 0, 1)] if name == "digits" else []
-        plan += [(who, seed, 10) for who in ("alone", "jem") for seed in range(seeds)] * (
-            long and name == "digits"
-        )
-        for who, seed, times in plan:
-            steps = 20 if quick else times * setting.steps
-            found = run(who, setting, sets, seed, steps)
-            yield {"data": name, "who": who, "seed": seed, "times": times, "steps": steps} | found
+Key = tuple[str, str, int, int]
+
+
+def key(run: dict[str, Any]) -> Key:
+    """What tells one run from the others."""
+    return run["data"], run["who"], run["seed"], run["times"]
+
+
+def kept(path: Path | None, settings: dict[str, Any]) -> list[dict[str, Any]]:
+    """The runs of an earlier call that had the settings of this one, which goes on after them."""
+    if path is None or not path.exists():
+        return []
+    old = json.loads(path.read_text())
+    same = {
+        name
+        for name in settings
+        if json.dumps(settings[name]) == json.dumps(old["settings"].get(name))
+    }
+    return [run for run in old["runs"] if run["data"] in same]
+
+
+def study(
+    names: list[str], seeds: int, long: bool, quick: bool, known: set[Key]
+) -> Iterator[dict[str, Any]]:
+    """One run after the other, without those that are known."""
+    plan = [(name, who, seed, 1) for name in names for who in PAIR for seed in range(seeds)]
+    if "digits" in names:
+        plan.append(("digits", "chains", 0, 1))
+        plan += [("digits", who, seed, 10) for seed in range(seeds * long) for who in PAIR[::-1]]
+    sets = {name: SETS[name]() for name in names}
+    for name, who, seed, times in [each for each in plan if each not in known]:
+        steps = 20 if quick else times * SETTINGS[name].steps
+        found = run(who, SETTINGS[name], sets[name], seed, steps)
+        yield {"data": name, "who": who, "seed": seed, "times": times, "steps": steps} | found
 
 
 def run(who: str, setting: Setting, sets: Sets, seed: int, steps: int) -> dict[str, Any]:

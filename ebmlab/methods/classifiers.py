@@ -28,11 +28,11 @@ def jem(energy: Energy, weight: float = 0.03, shape: Objective | None = None) ->
         energy: one that sums x out where it is None: `energies.Classifier(network)`.
         weight: of `shape`, beside the likelihood of the label. Its loss is d/2 for d pixels where
             nothing is learned; larger weights give better p(y), and less sure labels.
-        shape: shapes E(None, y); None is `DenoisingScore((0.05, 0.4))`, for y in [0, 1].
+        shape: shapes E(None, y); None is `DenoisingScore((0.03, 0.3))`, for y in [0, 1].
 
     Source: Grathwohl et al. 2020, arXiv:1912.03263; on its divergence Yang, Ji 2021,
     arXiv:2109.09032; Yang, Su, Ji 2023, arXiv:2209.07959. Denoising: Li, Chen, Sommer 2019,
     arXiv:1910.07762.
     """
-    shape = DenoisingScore((0.05, 0.4)) if shape is None else shape
+    shape = DenoisingScore((0.03, 0.3)) if shape is None else shape
     return Method(energy, LabelLikelihood() + weight * Unconditional(shape))
