@@ -137,7 +137,7 @@ def run(who: str, setting: Setting, sets: Sets, seed: int, steps: int) -> dict[s
     method, began = contender(who, Classifier(network), setting), time.process_time()
     done = fit(
         method,
-        sets.train[::-1],
+        (sets.train[1], sets.train[0]),
         steps=steps,
         batch_size=setting.batch,
         rng=torch.Generator().manual_seed(seed),

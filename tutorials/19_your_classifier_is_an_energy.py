@@ -1,11 +1,11 @@
 # %% [markdown]
 # # Your classifier is an energy
 #
-# **Question: a classifier says p(label | image) = softmax f(image). It says so of noise too, and is
-# sure. Could it say how much of such an image there is?**
+# **Question: a classifier says p(label | y) = softmax f(y), of noise as well, and surely. Could it
+# say how much of such a y there is?**
 #
-# A softmax does not change when a number is added to all logits. That number is free, and is an
-# energy: E(label, y) = -f(y)_label, and with labels summed out E(None, y) = -log Σ_k exp f(y)_k.
+# A softmax does not see a number that is added to all logits. That number is free, and an energy:
+# E(label, y) = -f(y)_label; with labels summed out, E(None, y) = -log Σ_k exp f(y)_k.
 
 # %% The data first: images with labels, and odd ones: noise, and the same images inverted
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 from matplotlib.figure import Figure
-from torch import Tensor, nn
+from torch import nn
 
 from ebmlab import Method, data, fit, metrics, plot
 from ebmlab.energies import Classifier
@@ -24,7 +24,7 @@ from ebmlab.negatives import FromData, Replay
 from ebmlab.networks import MLP
 from ebmlab.objectives import Contrastive, DenoisingScore, GradientPenalty, LabelLikelihood
 from ebmlab.protocols import Objective
-from ebmlab.samplers import MALA, Langevin, run
+from ebmlab.samplers import MALA, Langevin
 from ebmlab.training import falling_cosine
 
 FIGURES = Path("tutorials/figures")
@@ -37,15 +37,17 @@ count = 5000 if fashion else 1000
 y, known = images[:count], labels[:count]
 y_test, right = images[count : count + 700], labels[count : count + 700]
 noise = torch.rand(y_test.shape, generator=torch.Generator().manual_seed(1))
-SCALE = 64 / y[0].numel()  # losses of p(y) grow with the number of pixels
+History = dict[str, list[float]]
 
 
-def trained(objective: Objective | None, weight: float, steps: int, lr: float = 2e-3):
-    """A network of one kind, trained alone (None) or with a term that shapes p(y)."""
+def trained(
+    shape: Objective | None, weight: float, steps: int, lr: float = 2e-3
+) -> tuple[Classifier, History]:
+    """The same network, trained on labels alone (None) or with a term that shapes p(y)."""
     torch.manual_seed(0)
     energy = Classifier(nn.Sequential(nn.Flatten(), MLP(y[0].numel(), 10, (128, 128))))
     alone = Method(energy, LabelLikelihood())
-    method = alone if objective is None else jem(energy, weight, objective)
+    method = alone if shape is None else jem(energy, weight, shape)
     how = {"schedule": falling_cosine, "rng": torch.Generator().manual_seed(0), "every": 10}
     with warnings.catch_warnings(action="ignore", category=UserWarning):  # of chains that stray
         done = fit(method, (known, y), steps=steps, batch_size=64, lr=lr, progress=False, **how)
@@ -88,7 +90,7 @@ runs = {
     "labels alone": trained(None, 0.0, 1200),
     "unadjusted chains": trained(wild, 1.0, 300, lr=5e-3),
     "chains that reject": trained(tame, 0.1, 600, lr=1e-3),
-    "denoising": trained(DenoisingScore((0.05, 0.4)), 0.03 * SCALE, 1200),
+    "denoising": trained(DenoisingScore((0.03, 0.3)), 0.03 * SCALE, 1200),
 }
 found = {name: judged(energy) for name, (energy, _) in runs.items()}
 for name, each in found.items():
@@ -110,22 +112,6 @@ with torch.no_grad():
         plot.energies({kind: e(None, part) for kind, part in kinds.items()}, ax, title=name)
 plot.reliability(sure, sure_ax)
 figure.savefig(FIGURES / "19_classifiers.png")
-
-# %% [markdown]
-# `given(label)` is a potential of p(y | label). Chains from noise, at a low temperature, end in
-# images that the classifier calls by that label, whichever network it is. Only an energy that
-# knows images makes them look so.
-
-# %% Chains from noise for each label
-sheet = []
-for energy in pair.values():
-    u = energy.given(torch.arange(10))
-    start = torch.rand(10, *y.shape[1:], generator=torch.Generator().manual_seed(3))
-    kernel = Langevin(0.01 * SCALE**0.5, temperature=0.02, box=(0.0, 1.0))
-    ends = run(kernel, u, start, steps=200, rng=torch.Generator().manual_seed(4)).state.y
-    sheet.append(ends)
-ax = plot.images(torch.cat(sheet), 10, headings=[str(k) for k in range(10)], sides=list(pair))
-ax.figure.savefig(FIGURES / "19_of_each_label.png")
 
 # %% The claim: chains that nothing rejects take the classifier along; denoising costs it nothing
 alone, wild_one, tame_one, denoised = found.values()

@@ -51,5 +51,5 @@ def reliability(
     lowest = min(float(np.nanmin(numbers(each.confidence))) for each in found.values())
     start = max(0.0, np.floor(10 * lowest) / 10)
     ax.set(xlabel="confidence", ylabel="accuracy", xlim=(start, 1.02), ylim=(-0.02, 1.04))
-    ax.legend(loc="upper left")
+    ax.legend(loc="lower right")
     return ax
