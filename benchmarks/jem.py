@@ -209,7 +209,7 @@ def digits() -> Sets:
 def fashion() -> Sets:
     """Fashion-MNIST, and MNIST."""
     images, labels = data.fashion_mnist("train")
-    train, choice = ((images[c], labels[c]) for c in (slice(20_000), slice(55_000, None)))
+    train, choice = ((images[c], labels[c]) for c in (slice(5000), slice(55_000, None)))
     test = data.fashion_mnist("test")
     return Sets(train, choice, test, odd_ones(test[0], "MNIST", data.mnist("test")[0]))
 
