@@ -121,7 +121,7 @@ def study(
     plan = [(name, who, seed, 1) for name in names for who in PAIR for seed in range(seeds)]
     if "digits" in names:
         plan.append(("digits", "chains", 0, 1))
-        plan += [("digits", who, seed, 10) for seed in range(seeds * long) for who in PAIR[::-1]]
+        plan += [("digits", who, seed, 10) for who in PAIR[::-1] for seed in range(seeds * long)]
     sets = {name: SETS[name]() for name in names}
     for name, who, seed, times in [each for each in plan if each not in known]:
         steps = 20 if quick else times * SETTINGS[name].steps
