@@ -23,6 +23,7 @@ from ebmlab.objectives.contrastive import Contrastive
 from ebmlab.objectives.denoising import Denoising
 from ebmlab.objectives.lasso import Lasso
 from ebmlab.objectives.matrix_free import NTXent
+from ebmlab.objectives.perturbed import Perturbed
 from ebmlab.objectives.quantized import VectorQuantized
 from ebmlab.objectives.regularized import Regularized
 from ebmlab.objectives.unconditional import Unconditional
@@ -46,6 +47,7 @@ __all__ = [
     "MinimumProbabilityFlow",
     "MultiScaleScore",
     "NTXent",
+    "Perturbed",
     "PseudoLikelihood",
     "RatioMatching",
     "RecoveryLikelihood",
