@@ -4,10 +4,11 @@
 
 The same network, data, batches, steps and step sizes; three seeds. Digits: 1,000 of scikit-learn's
 train, 297 choose (weights, noise, and the T of temperature scaling), 500 judge. Fashion-MNIST:
-5,000 train, 5,000 others choose, and the 10,000 test images judge. What is odd: uniform noise, inverted
-images, and the other set (Fashion-MNIST averaged to 8 × 8 for digits; MNIST for Fashion-MNIST).
-`--long` trains for 10 times the steps. `chains` is the same recipe with contrastive divergence by
-a kernel that rejects, in place of denoising, for one seed.
+5,000 train, 5,000 others choose, and the 10,000 test images judge. What is odd: uniform noise,
+inverted images, and the other set (Fashion-MNIST averaged to 8 × 8 for digits; MNIST for
+Fashion-MNIST). `--long` trains on digits for 10 times the steps. `chains` is the same recipe with
+contrastive divergence by a kernel that rejects, in place of denoising, for one seed. Runs that the
+file of `--out` holds are kept, and the others go on from there.
 """
 
 import argparse
