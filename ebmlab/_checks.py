@@ -110,7 +110,9 @@ def require_index(name: str, tree: Tree) -> Tensor:
 def require_labels(name: str, tree: Tree, classes: int) -> Tensor:
     """The one tensor of whole numbers in 0 … classes - 1 that a tree must be here."""
     labels = require_index(name, tree)
-    if not torch.compiler.is_compiling():
+    # While a graph of steps is captured nothing may wait; the calls before it have looked.
+    captured = labels.is_cuda and torch.cuda.is_current_stream_capturing()
+    if not (captured or torch.compiler.is_compiling()):
         wrong = labels[(labels < 0) | (labels >= classes)]
         if len(wrong):
             raise ConfigurationError(

@@ -10,12 +10,13 @@ from ebmlab import perturbations, run
 from ebmlab.energies import Classifier, Constant, Ensemble, Gaussian, Mixture
 from ebmlab.errors import ConfigurationError, DtypeError, ShapeError
 from ebmlab.losses import difference
-from ebmlab.negatives import FromData, Hard, InBatch, Noise
+from ebmlab.negatives import FromData, Hard, Noise
 from ebmlab.objectives import (
     Contrastive,
     DenoisingScore,
     LabelLikelihood,
     Perturbed,
+    SquaredEnergies,
     Unconditional,
 )
 from ebmlab.samplers import MALA, Langevin
@@ -107,27 +108,13 @@ class Counting(nn.Linear):
 def test_the_network_runs_once_for_both_energies_and_for_terms_that_share_them():
     network, y = Counting(), randn(6, 2)
     energy, labels = Classifier(network, y_ndim=1), torch.tensor([0, 1, 2, 2, 1, 0])
-    objective = LabelLikelihood() + Unconditional(LabelFree())
+    objective = LabelLikelihood() + Unconditional(SquaredEnergies())
     loss = objective(energy, labels, y)
     loss.commit()
     assert network.seen == [6]
     logits = nn.functional.linear(y, network.weight, network.bias)
-    due = nn.functional.cross_entropy(logits, labels) - logits.logsumexp(1).mean()
+    due = nn.functional.cross_entropy(logits, labels) + logits.logsumexp(1).square().mean()
     torch.testing.assert_close(loss.value, due)
-
-
-class LabelFree(Contrastive):
-    """The mean energy, as the loss of codes."""
-
-    def __init__(self) -> None:
-        super().__init__(lambda e_pos, e_neg: e_pos, _Nothing())
-
-
-class _Nothing(InBatch):
-    def __call__(self, energy, x, y, rng=None):
-        from ebmlab.protocols import Draw
-
-        return Draw(energy(x, y).detach()[:, None], {})
 
 
 @pytest.mark.parametrize("x", [None, LABELS])
