@@ -3,7 +3,7 @@
     EBMLAB_DATA=… python benchmarks/jem.py --out results/jem_cpu.json [--data digits] [--long]
 
 The same network, data, batches, steps and step sizes; three seeds. Digits: 1,000 of scikit-learn's
-train, 297 choose (weights, noise, and the T of temperature scaling), 500 judge. Fashion-MNIST:
+train, 297 choose (the weight, σ, and the T of temperature scaling), 500 judge. Fashion-MNIST:
 5,000 train, 5,000 others choose, and the 10,000 test images judge. What is odd: uniform noise,
 inverted images, and the other set (Fashion-MNIST averaged to 8 × 8 for digits; MNIST for
 Fashion-MNIST). `--long` trains on digits for 10 times the steps. `chains` is the same recipe with
@@ -53,12 +53,11 @@ class Setting:
     lr: float
     weight: float
     sigma: tuple[float, float]
-    noise: float = 0.0
 
 
 SETTINGS = {
     "digits": Setting(128, 2000, 64, 2e-3, 0.03, (0.03, 0.3)),
-    "fashion-mnist": Setting(256, 1200, 64, 2e-3, 0.3, (0.1, 0.5), 0.15),
+    "fashion-mnist": Setting(256, 1200, 64, 2e-3, 0.1, (0.1, 0.5)),
 }
 
 
@@ -164,9 +163,7 @@ def contender(who: str, energy: Classifier, setting: Setting) -> Method:
     if who == "alone":
         return Method(energy, LabelLikelihood())
     if who == "jem":
-        return methods.jem(
-            energy, setting.weight, DenoisingScore(setting.sigma), noise=setting.noise
-        )
+        return methods.jem(energy, setting.weight, DenoisingScore(setting.sigma))
     chains = Contrastive(difference, FromData(MALA(1e-3), 5))
     return methods.jem(energy, 0.1, chains + 0.03 * GradientPenalty())
 

@@ -2,8 +2,7 @@
 
 from ebmlab.energy import Energy
 from ebmlab.methods.cards import card
-from ebmlab.objectives import DenoisingScore, LabelLikelihood, Perturbed, Unconditional
-from ebmlab.perturbations import Gaussian
+from ebmlab.objectives import DenoisingScore, LabelLikelihood, Unconditional
 from ebmlab.protocols import Method, Objective
 
 __all__ = ["jem"]
@@ -14,9 +13,7 @@ __all__ = ["jem"]
     objective="-log p(x | y), and slopes of p(y)",
     collapse="labels; slopes, not heights",
 )
-def jem(
-    energy: Energy, weight: float = 0.03, shape: Objective | None = None, *, noise: float = 0.0
-) -> Method:
+def jem(energy: Energy, weight: float = 0.03, shape: Objective | None = None) -> Method:
     """JEM: a classifier whose logits also say how much of such a y there is.
 
     Labels shape p(x | y) = softmax f(y), and `shape` shapes p(y) ∝ Σ_k exp f(y)_k. The paper
@@ -31,7 +28,6 @@ def jem(
         energy: one that sums x out where it is None: `energies.Classifier(network)`.
         weight: of `shape`, beside the likelihood of the label. Its loss is d/2 for d pixels where
             nothing is learned; larger weights give better p(y), and less sure labels.
-        noise: σ of a noise on y in the likelihood of the label; 0 for none.
         shape: shapes E(None, y); None is `DenoisingScore((0.03, 0.3))`, for y in [0, 1].
 
     Source: Grathwohl et al. 2020, arXiv:1912.03263; on its divergence Yang, Ji 2021,
@@ -39,5 +35,4 @@ def jem(
     arXiv:1910.07762.
     """
     shape = DenoisingScore((0.03, 0.3)) if shape is None else shape
-    label = Perturbed(LabelLikelihood(), Gaussian(noise**2)) if noise else LabelLikelihood()
-    return Method(energy, label + weight * Unconditional(shape))
+    return Method(energy, LabelLikelihood() + weight * Unconditional(shape))

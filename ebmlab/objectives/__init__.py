@@ -23,7 +23,6 @@ from ebmlab.objectives.contrastive import Contrastive
 from ebmlab.objectives.denoising import Denoising
 from ebmlab.objectives.lasso import Lasso
 from ebmlab.objectives.matrix_free import NTXent
-from ebmlab.objectives.perturbed import Perturbed
 from ebmlab.objectives.quantized import VectorQuantized
 from ebmlab.objectives.regularized import Regularized
 from ebmlab.objectives.unconditional import Unconditional
@@ -47,7 +46,6 @@ __all__ = [
     "MinimumProbabilityFlow",
     "MultiScaleScore",
     "NTXent",
-    "Perturbed",
     "PseudoLikelihood",
     "RatioMatching",
     "RecoveryLikelihood",

@@ -6,7 +6,7 @@ from problems import F64, f64, fits, generator, randn
 from scipy import stats
 from torch import nn
 
-from ebmlab import perturbations, run
+from ebmlab import run
 from ebmlab.energies import Classifier, Constant, Ensemble, Gaussian, Mixture
 from ebmlab.errors import ConfigurationError, DtypeError, ShapeError
 from ebmlab.losses import difference
@@ -15,7 +15,6 @@ from ebmlab.objectives import (
     Contrastive,
     DenoisingScore,
     LabelLikelihood,
-    Perturbed,
     SquaredEnergies,
     Unconditional,
 )
@@ -153,14 +152,6 @@ def test_a_slope_of_p_of_y_is_what_unconditional_denoising_sees():
     total = -energy.network(free).logsumexp(1).sum()
     (grad,) = torch.autograd.grad(total, free, create_graph=True)
     torch.testing.assert_close(loss, 0.5 * (0.3 * grad - noise).square().sum(1).mean())
-
-
-def test_labels_of_perturbed_images_are_those_of_what_noise_makes_of_them():
-    energy, y, noise = classifier(), randn(5, 2), perturbations.Gaussian(0.04)
-    loss = Perturbed(LabelLikelihood(), noise)(energy, LABELS, y, generator()).value
-    due = nn.functional.cross_entropy(energy.network(noise(y, generator())), LABELS)
-    torch.testing.assert_close(loss, due)
-    assert (loss - nn.functional.cross_entropy(energy.network(y), LABELS)).abs() > 1e-3
 
 
 def test_labels_that_are_none_are_refused():

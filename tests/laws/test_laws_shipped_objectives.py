@@ -65,7 +65,6 @@ from ebmlab.objectives import (
     Likelihood,
     MinimumProbabilityFlow,
     MultiScaleScore,
-    Perturbed,
     PseudoLikelihood,
     RatioMatching,
     RecoveryLikelihood,
@@ -337,12 +336,6 @@ OBJECTIVES = {
         GradientPenalty(1.0, perturbations.Between(Ring())),
         MLP(2, hidden=(4,)),
         None,
-        Y2,
-    ),
-    "Perturbed": lambda: (
-        Perturbed(LabelLikelihood(), perturbations.Gaussian(0.1)),
-        Classifier(net(2, 3), y_ndim=1),
-        WHICH,
         Y2,
     ),
     "Unconditional": lambda: (
