@@ -1,9 +1,8 @@
 """A classifier of y read as an energy of a label and y."""
 
-import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import over_batch, require_labels, require_tensor
+from ebmlab._checks import common_batch, over_batch, require_labels, require_tensor
 from ebmlab._kinds import require_floats
 from ebmlab._precise import precise
 from ebmlab.codes import Codes
@@ -20,6 +19,7 @@ def minus_logit(logits: Tensor, label: Tree) -> Tensor:
     Labels are whole numbers below `classes`. Batches broadcast.
 
     Example:
+        >>> import torch
         >>> minus_logit(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([1, 0]))
         tensor([-2., -3.])
     """
@@ -27,7 +27,7 @@ def minus_logit(logits: Tensor, label: Tree) -> Tensor:
     if label is None:
         return -logits.logsumexp(-1)
     index = require_labels("x", label, logits.shape[-1]).long()
-    batch = torch.broadcast_shapes(logits.shape[:-1], index.shape)
+    batch = common_batch({"x": index.shape, "y": logits.shape[:-1]})
     own = logits.expand(*batch, -1).gather(-1, index.expand(batch)[..., None])
     return -own.squeeze(-1)
 
@@ -36,6 +36,7 @@ class Labels(Energy):
     """E(x, y) = -y_x of a label x and logits y; -log Σ_k exp y_k where x is None.
 
     Example:
+        >>> import torch
         >>> Labels()(torch.tensor([1]), torch.tensor([[1.0, 2.0]]))
         tensor([-2.])
     """
@@ -67,6 +68,7 @@ class Classifier(Embedding):
         DtypeError: labels are not whole numbers.
 
     Example:
+        >>> import torch
         >>> energy = Classifier(nn.Linear(2, 3), y_ndim=1)
         >>> y, labels = torch.randn(4, 2), torch.tensor([0, 2, 1, 1])
         >>> (energy(None, y) - energy(labels, y)).exp().allclose(
