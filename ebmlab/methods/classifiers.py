@@ -24,10 +24,16 @@ def jem(energy: Energy, weight: float = 0.03, shape: Objective | None = None) ->
     `FromData(MALA(…), 10)`, add a `GradientPenalty`, and take small steps; batch norm, which
     couples data and chains, is told.
 
+    Measured beside the same network on labels alone (`benchmarks/jem.py`): on 1,000 digits 0.979
+    are right, not 0.966, and the calibration error is 0.012, not 0.025. On 5,000 images of
+    Fashion-MNIST weight 0.1 tells noise and inverted images without fail, and costs: 0.84 right,
+    not 0.85, and an error of 0.06, not 0.055, which `metrics.temperature_scaling` mends.
+
     Args beside those that recipes share:
         energy: one that sums x out where it is None: `energies.Classifier(network)`.
         weight: of `shape`, beside the likelihood of the label. Its loss is d/2 for d pixels where
-            nothing is learned; larger weights give better p(y), and less sure labels.
+            nothing is learned. The small default holds E and its slope, and learns no density to
+            draw from; large weights learn more of p(y), and less of the labels.
         shape: shapes E(None, y); None is `DenoisingScore((0.03, 0.3))`, for y in [0, 1].
 
     Source: Grathwohl et al. 2020, arXiv:1912.03263; on its divergence Yang, Ji 2021,
