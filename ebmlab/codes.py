@@ -32,8 +32,6 @@ class Codes:
         head: the energy of codes.
         x, y: the codes of each view; a code that is in both is one object.
         pairs: indices (of x, of y).
-        explored: whether points of their own making, such as chains, move among the codes of y;
-            where not, as among logits, they are y as it came.
 
     Example:
         >>> from ebmlab.energies import JointEmbedding, SquaredDistance
@@ -48,7 +46,6 @@ class Codes:
     x: tuple[Tree, ...]
     y: tuple[Tree, ...]
     pairs: tuple[tuple[int, int], ...] = ((0, 0),)
-    explored: bool = True
 
     def energies(self, z: Tree = None, *, rng: Rng = None) -> Tensor:
         """Energies (pairs, *batch); what is inferred from a view of y is inferred once."""
@@ -77,10 +74,6 @@ class Codes:
     def over(self, head: "Energy") -> Self:
         """The same codes under another head."""
         return replace(self, head=head)
-
-    def without_x(self) -> Self:
-        """The same codes of y under x = None."""
-        return replace(self, x=(None,) * len(self.x))
 
     def stacked(self) -> Pair:
         """The codes of x and y; where there are several, the views stacked in front."""

@@ -24,7 +24,6 @@ __all__ = [
     "Objective",
     "Regularizer",
     "Sampler",
-    "Shared",
     "Solver",
     "Stepped",
     "nothing",
@@ -78,14 +77,7 @@ class Draw(NamedTuple):
 
 
 class Negatives(ABC):
-    """A choice of the points to push up, given as their energies: k for each datum.
-
-    Attributes:
-        explores: True where they are points of their own making, as chains and noise are. They
-            are codes too, unless the codes are not to be explored, see `Codes`.
-    """
-
-    explores: bool = False
+    """A choice of the points to push up, given as their energies: k for each datum."""
 
     @abstractmethod
     def __call__(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> Draw:
@@ -152,7 +144,7 @@ class Objective(Shown, ABC):
     def __call__(self, energy: Energy, x: Tree, y: Tree, rng: Rng = None) -> Loss:
         """The loss, with a commit that moves every state once."""
         energy.check(x, y)
-        shared = Shared(energy, x, y)
+        shared = _Shared(energy, x, y)
         loss = self.judged(shared, rng)
 
         def commit() -> None:
@@ -165,7 +157,7 @@ class Objective(Shown, ABC):
 
         return loss._replace(commit=commit)
 
-    def judged(self, shared: "Shared", rng: Rng) -> Loss:
+    def judged(self, shared: "_Shared", rng: Rng) -> Loss:
         """The loss by `forward`; codes that it does not look at are not made."""
         loss = super().__call__(shared.energy, shared.x, shared.y, rng)
         mend = 'return Loss(value, {"name": value.detach()}, {}), with its terms and metrics'
@@ -183,42 +175,23 @@ class Objective(Shown, ABC):
 
 
 @dataclass(frozen=True, eq=False)
-class Shared:
+class _Shared:
     """An energy and data whose codes are made once, by whoever looks at them first."""
 
     energy: Energy
     x: Tree
     y: Tree
-    whole: "Shared | None" = None
 
     @cached_property
     def codes(self) -> Codes:
-        """Everything encoded; y once only, with x or without."""
-        if self.whole is None:
-            return self.energy.codes(self.x, self.y)
-        return self.whole.codes.without_x()
-
-    @property
-    def explored(self) -> Codes:
-        """Where new points are made: the codes, or the data as they came."""
-        codes = self.codes
-        return codes if codes.explored else Codes(self.energy, (self.x,), (self.y,))
-
-    def without_x(self) -> "Shared":
-        """The same energy and y under x = None."""
-        return Shared(self.energy, None, self.y, self)
+        return self.energy.codes(self.x, self.y)
 
 
 class CodeObjective(Objective):
     """An objective that looks at codes only: encoders run once for all such terms of a sum.
 
     A subclass writes `of`.
-
-    Attributes:
-        explores: True where it makes points y of its own, see `Negatives`.
     """
-
-    explores: bool = False
 
     @abstractmethod
     def of(self, codes: Codes, rng: Rng) -> Loss:
@@ -227,12 +200,12 @@ class CodeObjective(Objective):
     @final
     def forward(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> Loss:
         """The loss of the energy's codes."""
-        return self.judged(Shared(energy, x, y), rng)
+        return self.of(energy.codes(x, y), rng)
 
     @final
-    def judged(self, shared: Shared, rng: Rng) -> Loss:
+    def judged(self, shared: _Shared, rng: Rng) -> Loss:
         """The loss of shared codes."""
-        return self.of(shared.explored if self.explores else shared.codes, rng)
+        return self.of(shared.codes, rng)
 
 
 class WeightedSum(Objective):
@@ -255,9 +228,9 @@ class WeightedSum(Objective):
 
     def forward(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> Loss:
         """The weighted sum of the parts' losses."""
-        return self.judged(Shared(energy, x, y), rng)
+        return self.judged(_Shared(energy, x, y), rng)
 
-    def judged(self, shared: Shared, rng: Rng) -> Loss:
+    def judged(self, shared: _Shared, rng: Rng) -> Loss:
         """The weighted sum of the parts' losses; a name that occurs again gets a number."""
         losses = [(weight, part.judged(shared, rng)) for weight, part in self.weighted]
         terms: dict[str, Tensor] = {}

@@ -5,12 +5,10 @@ from torch import Tensor, nn
 from ebmlab._checks import common_batch, over_batch, require_labels, require_tensor
 from ebmlab._kinds import require_floats
 from ebmlab._precise import precise
-from ebmlab.codes import Codes
-from ebmlab.energies._codes.joint import Embedding
 from ebmlab.energy import Energy
 from ebmlab.types import Rng, Tree
 
-__all__ = ["Classifier", "Labels", "minus_logit"]
+__all__ = ["Classifier", "minus_logit"]
 
 
 def minus_logit(logits: Tensor, label: Tree) -> Tensor:
@@ -32,27 +30,7 @@ def minus_logit(logits: Tensor, label: Tree) -> Tensor:
     return -own.squeeze(-1)
 
 
-class Labels(Energy):
-    """E(x, y) = -y_x of a label x and logits y; -log Σ_k exp y_k where x is None.
-
-    Example:
-        >>> import torch
-        >>> Labels()(torch.tensor([1]), torch.tensor([[1.0, 2.0]]))
-        tensor([-2.])
-    """
-
-    x_ndim = 0
-
-    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        """Minus the logit of the label."""
-        return minus_logit(require_tensor("logits", y), x)
-
-    def for_each_x(self, y: Tree, *, rng: Rng = None) -> Tensor:
-        """Minus all logits."""
-        return -precise(require_tensor("logits", y))
-
-
-class Classifier(Embedding):
+class Classifier(Energy):
     """E(x, y) = -f(y)_x of a label x and y; E(None, y) = -log Σ_k exp f(y)_k, labels summed out.
 
     The softmax of the logits f is p(x | y) = exp(E(None, y) - E(x, y)), as ever. Their height,
@@ -82,7 +60,7 @@ class Classifier(Embedding):
 
     def __init__(self, network: nn.Module, *, y_ndim: int = 3) -> None:
         super().__init__()
-        self.network, self.head = network, Labels()
+        self.network = network
         self.y_ndim = self.y_event = y_ndim
 
     def encode(self, y: Tree) -> Tensor:
@@ -93,10 +71,10 @@ class Classifier(Embedding):
         """p(k | y) of every label k, (*batch, classes)."""
         return precise(self.encode(y)).softmax(-1)
 
-    def codes(self, x: Tree, y: Tree) -> Codes:
-        """The label, and the logits as the code of y; chains move y itself."""
-        return Codes(self.head, (x,), (self.encode(y),), explored=False)
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
+        """Minus the logit of the label."""
+        return minus_logit(self.encode(y), x)
 
     def for_each_x(self, y: Tree, *, rng: Rng = None) -> Tensor:
         """Minus all logits."""
-        return self.head.for_each_x(self.encode(y))
+        return -precise(self.encode(y))

@@ -44,8 +44,6 @@ class FromData(Negatives):
     sampler: Sampler
     steps: int
 
-    explores = True
-
     def __post_init__(self) -> None:
         require_counts(steps=self.steps)
 

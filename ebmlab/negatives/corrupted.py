@@ -40,7 +40,6 @@ class Corrupted(Shown, Negatives):
     """
 
     shows = ("corruption", "k")
-    explores = True
 
     def __init__(self, corruption: Corruption, k: int = 1) -> None:
         super().__init__()

@@ -33,7 +33,7 @@ class Hard(Shown, Negatives):
     def __init__(self, negatives: Negatives, k: int = 1) -> None:
         super().__init__()
         require_counts(k=k)
-        self.negatives, self.k, self.explores = negatives, k, negatives.explores
+        self.negatives, self.k = negatives, k
 
     def __call__(self, energy: Energy, x: Tree, y: Tree, rng: Rng = None) -> Draw:
         """Energies (b, k), lowest first."""
@@ -74,7 +74,6 @@ class Reweighted(Shown, Negatives):
         require_non_negative("beta", beta)
         require_positive("temperature", temperature)
         self.negatives, self.beta, self.temperature = negatives, beta, temperature
-        self.explores = negatives.explores
 
     def __call__(self, energy: Energy, x: Tree, y: Tree, rng: Rng = None) -> Draw:
         """Energies (b, k) with the weights in them."""

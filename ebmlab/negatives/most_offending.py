@@ -49,7 +49,6 @@ class MostOffending(Shown, Negatives):
     """
 
     shows = ("epsilon", "solver", "starts")
-    explores = True
 
     def __init__(self, epsilon: float, solver: Solver | None = None, starts: int = 1) -> None:
         super().__init__()

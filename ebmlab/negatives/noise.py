@@ -38,7 +38,6 @@ class Noise(Shown, Negatives):
     """
 
     shows = ("k",)
-    explores = True
 
     def __init__(self, density: Density, k: int = 1) -> None:
         super().__init__()

@@ -71,7 +71,6 @@ class Replay(Shown, Negatives):
     """
 
     shows = ("pool", "sampler", "steps", "rebirth")
-    explores = True
     pool: Tensor
     first: Tensor
     owner: Tensor

@@ -20,8 +20,7 @@ class Contrastive(CodeObjective):
 
     Args:
         loss: of `ebmlab.losses`, (e_pos (b,), e_neg (b, k)) -> (b,).
-        negatives: of `ebmlab.negatives`; they see codes where the energy embeds, unless
-            these are not to be explored, as logits are.
+        negatives: of `ebmlab.negatives`; they see codes where the energy embeds.
 
     Metrics: `e_pos`, `e_neg` (means), `gap` = e_neg - e_pos, and those of the negatives.
 
@@ -40,7 +39,6 @@ class Contrastive(CodeObjective):
     def __init__(self, loss: MarginLoss, negatives: Negatives) -> None:
         super().__init__()
         self.loss, self.negatives = loss, negatives
-        self.explores = negatives.explores
 
     def of(self, codes: Codes, rng: Rng) -> Loss:
         """The mean loss of the pairs of views."""

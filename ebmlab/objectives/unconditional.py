@@ -1,7 +1,7 @@
 """Train the energy of y alone, whatever comes with it."""
 
 from ebmlab.energy import Energy
-from ebmlab.protocols import Loss, Objective, Shared
+from ebmlab.protocols import Loss, Objective
 from ebmlab.types import Rng, Tree
 
 __all__ = ["Unconditional"]
@@ -33,8 +33,4 @@ class Unconditional(Objective):
 
     def forward(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> Loss:
         """The objective's loss without x."""
-        return self.judged(Shared(energy, x, y), rng)
-
-    def judged(self, shared: Shared, rng: Rng) -> Loss:
-        """The same from codes that are shared with other terms."""
-        return self.objective.judged(shared.without_x(), rng)
+        return self.objective.forward(energy, None, y, rng)

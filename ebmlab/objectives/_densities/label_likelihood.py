@@ -1,24 +1,25 @@
 """Exact likelihood of what is known given what is judged, where E sums it out."""
 
-from ebmlab.codes import Codes
+from ebmlab.energies.classifier import minus_logit
+from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
-from ebmlab.protocols import CodeObjective, Loss
-from ebmlab.types import Rng
+from ebmlab.protocols import Loss, Objective
+from ebmlab.types import Rng, Tree
 
 __all__ = ["LabelLikelihood"]
 
 
-class LabelLikelihood(CodeObjective):
+class LabelLikelihood(Objective):
     """-mean log p(x | y) = mean E(x, y) - E(None, y), in nats: the cross-entropy of labels x.
 
-    Exact for every energy that sums x out where it is None, as `energies.Classifier` does. What
-    depends on y alone cancels: p(y) is left to another term, see `Unconditional`.
+    Exact for every energy that lists its x by `for_each_x`, as `energies.Classifier` does: the
+    network of y runs once. What depends on y alone cancels: p(y) is left to another term, see
+    `Unconditional`.
 
     Terms: `label_likelihood`. Metrics: `e_pos`, mean E(x, y); `e_y`, mean E(None, y).
 
     Raises:
-        ConfigurationError: the energy does not take x, or x is None.
-        ShapeError: x cannot be None: the energy sums nothing out.
+        ConfigurationError: the energy does not list its x, or x is None or none of them.
 
     Example:
         >>> import torch
@@ -30,16 +31,16 @@ class LabelLikelihood(CodeObjective):
     Source: Grathwohl et al. 2020, arXiv:1912.03263.
     """
 
-    def of(self, codes: Codes, rng: Rng) -> Loss:
-        """The mean of E(x, y) - E(None, y); the network of y has run once."""
-        if not codes.head.takes_x or any(x is None for x in codes.x):
-            what = "x is None" if codes.head.takes_x else f"{type(codes.head).__name__} takes no x"
+    def forward(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> Loss:
+        """The mean of E(x, y) - E(None, y)."""
+        each = energy.for_each_x(y, rng=rng) if energy.takes_x else None
+        if each is None or x is None:
+            what = "x is None" if x is None else f"{type(energy).__name__} does not list its x"
             raise ConfigurationError(
-                f"{what}: a likelihood of x needs data x, and an energy E(x, y) that sums x out "
-                "where it is None"
+                f"{what}: a likelihood of x needs data x, and an energy E(x, y) that gives those "
+                "of all x by for_each_x, such as energies.Classifier"
             )
-        e_pos = codes.energies(rng=rng)
-        e_y = codes.without_x().energies(rng=rng)
+        e_pos, e_y = minus_logit(-each, x), minus_logit(-each, None)
         value = (e_pos - e_y).mean()
         metrics = {"e_pos": e_pos.detach().mean(), "e_y": e_y.detach().mean()}
         return Loss(value, {"label_likelihood": value.detach()}, metrics)

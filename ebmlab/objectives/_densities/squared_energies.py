@@ -33,7 +33,6 @@ class SquaredEnergies(CodeObjective):
     def __init__(self, negatives: Negatives | None = None) -> None:
         super().__init__()
         self.negatives = negatives
-        self.explores = negatives is not None and negatives.explores
 
     def of(self, codes: Codes, rng: Rng) -> Loss:
         """The mean squares."""
