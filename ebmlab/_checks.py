@@ -22,6 +22,7 @@ __all__ = [
     "require_device",
     "require_generator",
     "require_index",
+    "require_labels",
     "require_non_negative",
     "require_one_kind",
     "require_positive",
@@ -104,6 +105,21 @@ def require_index(name: str, tree: Tree) -> Tensor:
     if index.is_floating_point() or index.is_complex() or index.dtype == torch.bool:
         raise DtypeError(f"{name} has dtype {index.dtype}; it is a number of a row: .long()")
     return index
+
+
+def require_labels(name: str, tree: Tree, classes: int) -> Tensor:
+    """The one tensor of whole numbers in 0 … classes - 1 that a tree must be here."""
+    labels = require_index(name, tree)
+    # While a graph of steps is captured nothing may wait; the calls before it have looked.
+    captured = labels.is_cuda and torch.cuda.is_current_stream_capturing()
+    if not (captured or torch.compiler.is_compiling()):
+        wrong = labels[(labels < 0) | (labels >= classes)]
+        if len(wrong):
+            raise ConfigurationError(
+                f"{name} {tuple(labels.shape)} holds the label {int(wrong[0])}; labels of "
+                f"{classes} classes are 0 … {classes - 1}"
+            )
+    return labels
 
 
 def require_same_kind(named: dict[str, Tree]) -> None:

@@ -1,8 +1,8 @@
 """What makes new energies of old ones: sums, weights and temperatures."""
 
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import Self
+from collections.abc import Callable, Sequence
+from typing import Self, final
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,16 @@ from ebmlab.errors import ConfigurationError, GradientError, ShapeError
 from ebmlab.types import Decode, Posterior, Rng, Tree
 
 __all__ = ["Scaled", "Several", "Sum", "Tempered"]
+
+
+def _summed_out(energy: Energy, x: Tree, y: Tree, rng: Rng) -> Tensor | None:
+    """-log Σ_v exp(-E(v, y)) where an energy that takes x is handed None and all x are known.
+
+    What its parts give for x = None would be another number: c times a log of a sum is no log of
+    the sum of powers.
+    """
+    each = energy.for_each_x(y, rng=rng) if x is None and energy.takes_x else None
+    return None if each is None else -(-each).logsumexp(-1)
 
 
 class _Weighted(Energy):
@@ -44,12 +54,15 @@ class _Weighted(Energy):
 
     def forward(self, x: Tree, y: Tree, z: Tree = None, rng: Rng = None) -> Tensor:
         """The weighted energy."""
-        return self.weight * self.energy(x, y, z, rng=rng)
+        known = _summed_out(self, x, y, rng)
+        return self.weight * self.energy(x, y, z, rng=rng) if known is None else known
 
     def value_and_grad(
         self, x: Tree, y: Tensor, z: Tree = None, *, rng: Rng = None
     ) -> tuple[Tensor, Tensor]:
         """Those of the base, weighted."""
+        if x is None and self.takes_x:
+            return super().value_and_grad(x, y, z, rng=rng)
         weight = self.weight.detach() if isinstance(self.weight, Tensor) else self.weight
         energy, grad = self.energy.value_and_grad(x, y, z, rng=rng)
         return weight * energy, weight * grad
@@ -61,7 +74,14 @@ class _Weighted(Energy):
 
     def at_each(self, x: Tree, values: Tensor, *, rng: Rng = None) -> Tensor:
         """Those of the base, weighted."""
+        if x is None and self.takes_x:
+            return super().at_each(x, values, rng=rng)
         return self.weight * self.energy.at_each(x, values, rng=rng)
+
+    def for_each_x(self, y: Tree, *, rng: Rng = None) -> Tensor | None:
+        """Those of the base, weighted."""
+        found = self.energy.for_each_x(y, rng=rng)
+        return None if found is None else self.weight * found
 
     def codes(self, x: Tree, y: Tree) -> Codes:
         """The base's; the weight moves to its head."""
@@ -138,7 +158,8 @@ class Tempered(_Weighted):
 class Several(Energy):
     """Energies of one y; those that do not take x, or z, are not handed it.
 
-    A subclass says what becomes of their `values`; all of them are updated.
+    A subclass writes `blend`, what becomes of their energies, and `blend_slopes`; all of them are
+    updated.
 
     Raises:
         ConfigurationError: there are none, or one is no energy.
@@ -160,6 +181,42 @@ class Several(Energy):
         self.takes_z = any(term.takes_z for term in found)
         self.x_ndim = next((t.x_ndim for t in found if t.takes_x), 1)
         self.z_ndim = next((t.z_ndim for t in found if t.takes_z), 1)
+
+    @abstractmethod
+    def blend(self, values: Sequence[Tensor]) -> Tensor:
+        """The energy of those of the terms, whose batches broadcast."""
+
+    @abstractmethod
+    def blend_slopes(
+        self, energies: Sequence[Tensor], slopes: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """The energy and its slope of those of the terms."""
+
+    @final
+    def forward(self, x: Tree, y: Tree, z: Tree = None, rng: Rng = None) -> Tensor:
+        """What `blend` makes of the terms' energies; x is summed out of the whole, not of them."""
+        known = _summed_out(self, x, y, rng)
+        return self.blend(self.values(x, y, z, rng)) if known is None else known
+
+    @final
+    def value_and_grad(
+        self, x: Tree, y: Tensor, z: Tree = None, *, rng: Rng = None
+    ) -> tuple[Tensor, Tensor]:
+        """Made of the terms' own, so that what one of them writes by hand is not lost."""
+        if x is None and self.takes_x:
+            return super().value_and_grad(x, y, z, rng=rng)
+        return self.blend_slopes(*zip(*self.slopes(x, y, z, rng), strict=True))
+
+    def for_each_x(self, y: Tree, *, rng: Rng = None) -> Tensor | None:
+        """Made of the terms' own; a term that does not take x is the same for all."""
+        if not self.takes_x or self.takes_z:
+            return None
+        found = [
+            term.for_each_x(y, rng=rng) if term.takes_x else term(None, y, rng=rng)[..., None]
+            for term in self.each
+        ]
+        parts = [part for part in found if part is not None]
+        return self.blend(parts) if len(parts) == len(found) else None
 
     @property
     def each(self) -> list[Energy]:
@@ -215,10 +272,15 @@ class Sum(Several):
     def __init__(self, *terms: Energy) -> None:
         super().__init__(*(part for term in terms for part in _experts(term)))
 
-    def forward(self, x: Tree, y: Tree, z: Tree = None, rng: Rng = None) -> Tensor:
+    def blend(self, values: Sequence[Tensor]) -> Tensor:
         """The sum of the terms' energies."""
-        values = self.values(x, y, z, rng)
         return sum(values[1:], values[0])
+
+    def blend_slopes(
+        self, energies: Sequence[Tensor], slopes: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Both sums."""
+        return self.blend(energies), self.blend(slopes)
 
     def site_energies(self, x: Tree, y: Tensor) -> Tensor | None:
         """Those of all terms together; None where one has none."""
@@ -226,17 +288,10 @@ class Sum(Several):
         parts = [part for part in found if part is not None]
         return sum(parts[1:], parts[0]) if len(parts) == len(found) else None
 
-    def value_and_grad(
-        self, x: Tree, y: Tensor, z: Tree = None, *, rng: Rng = None
-    ) -> tuple[Tensor, Tensor]:
-        """The sums of the terms' own, so that what one of them writes by hand is not lost."""
-        (energy, grad), *others = self.slopes(x, y, z, rng)
-        for more, further in others:
-            energy, grad = energy + more, grad + further
-        return energy, grad
-
     def at_each(self, x: Tree, values: Tensor, *, rng: Rng = None) -> Tensor:
         """The sums of the terms' energies; what does not take x is evaluated once for all x."""
+        if x is None and self.takes_x:
+            return super().at_each(x, values, rng=rng)
         parts = [term.at_each(own_x, values, rng=rng) for term, own_x, _ in self.handed(x)]
         return sum(parts[1:], parts[0])
 

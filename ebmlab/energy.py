@@ -211,6 +211,14 @@ class Energy(Flagged, Form, Shown, ABC):
         pairs = ((hx, require_tensor("values", hv)) for hx, hv in codes.each())
         return torch.stack([codes.head.at_each(hx, hv, rng=rng) for hx, hv in pairs]).mean(0)
 
+    def for_each_x(self, y: Tree, *, rng: Rng = None) -> Tensor | None:
+        """E(v, y) of every x = v that there is, (*batch, k); None where they are not listed.
+
+        Where they are, E(None, y) = -log Σ_v exp(-E(v, y)): x = None sums x out, also of sums,
+        weights and temperatures of such energies.
+        """
+        return None
+
     def codes(self, x: Tree, y: Tree) -> Codes:
         """Encode once: the head, the codes of all views, and which views meet; here E is the head.
 

@@ -19,6 +19,7 @@ from ebmlab.energies._discrete.lattices import Ising, Potts
 from ebmlab.energies._discrete.pairwise import Pairwise
 from ebmlab.energies._discrete.rbm import RBM, GaussianRBM
 from ebmlab.energies.autoencoder import Autoencoder
+from ebmlab.energies.classifier import Classifier
 from ebmlab.energies.clusters import Clusters, kmeans_plus_plus
 from ebmlab.energies.completion import Completion, PatchError
 from ebmlab.energies.components import Components
@@ -40,6 +41,7 @@ __all__ = [
     "Banana",
     "Bernoulli",
     "BinaryCrossEntropy",
+    "Classifier",
     "ClusterEnergy",
     "Clusters",
     "CodePrediction",

@@ -1,5 +1,7 @@
 """An ensemble: the mean of several energies, and how far they are from agreeing."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -39,16 +41,15 @@ class Ensemble(Several):
         if len(energies) < 2:
             raise ConfigurationError("Ensemble has one member; expected at least two")
 
-    def forward(self, x: Tree, y: Tree, z: Tree = None, rng: Rng = None) -> Tensor:
+    def blend(self, values: Sequence[Tensor]) -> Tensor:
         """The mean of the members' energies."""
-        return _stacked(self.values(x, y, z, rng)).mean(0)
+        return _stacked(values).mean(0)
 
-    def value_and_grad(
-        self, x: Tree, y: Tensor, z: Tree = None, *, rng: Rng = None
+    def blend_slopes(
+        self, energies: Sequence[Tensor], slopes: Sequence[Tensor]
     ) -> tuple[Tensor, Tensor]:
         """The means of the members' energies and slopes."""
-        energies, slopes = zip(*self.slopes(x, y, z, rng), strict=True)
-        return _stacked(energies).mean(0), torch.stack(slopes).mean(0)
+        return self.blend(energies), torch.stack(tuple(slopes)).mean(0)
 
     def spread(self, x: Tree, y: Tree, z: Tree = None, *, rng: Rng = None) -> Tensor:
         """Standard deviation of the members' energies at y, (*batch): large where they guess.
@@ -59,5 +60,5 @@ class Ensemble(Several):
         return _stacked(self.values(x, y, z, rng)).std(0)
 
 
-def _stacked(energies: list[Tensor] | tuple[Tensor, ...]) -> Tensor:
+def _stacked(energies: Sequence[Tensor]) -> Tensor:
     return torch.stack(torch.broadcast_tensors(*energies))

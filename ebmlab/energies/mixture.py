@@ -53,15 +53,14 @@ class Mixture(Several):
         super().__init__(*energies)
         hold(self, "logits", _logits(weights, logits, len(energies)))
 
-    def forward(self, x: Tree, y: Tree, z: Tree = None, rng: Rng = None) -> Tensor:
+    def blend(self, values: Sequence[Tensor]) -> Tensor:
         """-log Σ_k w_k exp(-E_k)."""
-        return -self._logs(self.values(x, y, z, rng)).logsumexp(0)
+        return -self._logs(values).logsumexp(0)
 
-    def value_and_grad(
-        self, x: Tree, y: Tensor, z: Tree = None, *, rng: Rng = None
+    def blend_slopes(
+        self, energies: Sequence[Tensor], slopes: Sequence[Tensor]
     ) -> tuple[Tensor, Tensor]:
         """-log Σ_k w_k exp(-E_k) and Σ_k r_k ∂E_k/∂y, with r the `responsibilities`."""
-        energies, slopes = zip(*self.slopes(x, y, z, rng), strict=True)
         return _blended(self._logs(energies).detach(), slopes)
 
     def responsibilities(self, x: Tree, y: Tree, z: Tree = None, *, rng: Rng = None) -> Tensor:

@@ -19,6 +19,7 @@ from ebmlab.methods.asymmetric import *
 from ebmlab.methods.autoencoders import *
 from ebmlab.methods.cards import is_recipe
 from ebmlab.methods.chains import *
+from ebmlab.methods.classifiers import *
 from ebmlab.methods.clustering import *
 from ebmlab.methods.clusters import *
 from ebmlab.methods.contrastive import *

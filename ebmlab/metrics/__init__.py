@@ -2,6 +2,12 @@
 
 from ebmlab.metrics.auroc import auroc
 from ebmlab.metrics.autocorrelation import autocorrelation
+from ebmlab.metrics.calibration import (
+    Reliability,
+    calibration_error,
+    reliability,
+    temperature_scaling,
+)
 from ebmlab.metrics.chains import ess, ess_mean, ess_std, ess_tail, mcse, mcse_std, rhat
 from ebmlab.metrics.collapse import Collapse, CollapseWarning
 from ebmlab.metrics.density import branch_matches, conditional_nll, fit_temperature, grid_energies
@@ -27,11 +33,13 @@ __all__ = [
     "Collapse",
     "CollapseWarning",
     "LongRun",
+    "Reliability",
     "alignment",
     "alpha_req",
     "auroc",
     "autocorrelation",
     "branch_matches",
+    "calibration_error",
     "code_std",
     "conditional_nll",
     "dimension_std",
@@ -61,8 +69,10 @@ __all__ = [
     "potential_ebfmi",
     "precision_recall",
     "rankme",
+    "reliability",
     "rhat",
     "summary",
+    "temperature_scaling",
     "typicality",
     "uniformity",
 ]

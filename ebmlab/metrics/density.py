@@ -3,7 +3,6 @@
 `grid_energies` computes the energies of all (x_i, grid_j) once; everything else reads them.
 """
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -11,7 +10,8 @@ from torch import Tensor
 
 from ebmlab._checks import require_counts, require_non_negative, require_positive
 from ebmlab.energy import Energy
-from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
+from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.metrics.tempered import likeliest_temperature, lowest
 
 __all__ = [
     "BranchMatches",
@@ -20,8 +20,6 @@ __all__ = [
     "fit_temperature",
     "grid_energies",
 ]
-
-_TINY = 1e-300
 
 
 @torch.no_grad()
@@ -120,33 +118,8 @@ def fit_temperature(energies: Tensor, grid: Tensor, at: Tensor) -> float:
         >>> round(fit_temperature(0.5 * grid.square().expand(2, -1), grid, at), 4)
         0.25
     """
-    from scipy.optimize import root_scalar
-
     energies, grid, at = _scored(energies, grid, at)
-    lowest = _lowest(energies)
-    if not bool(at.isfinite().all()):
-        raise NonFiniteError(
-            f"at {tuple(at.shape)} holds NaN or infinity: no temperature explains such data"
-        )
-    energies, mean = energies - lowest[:, None], (at - lowest).mean().item()
-    finite = energies.where(energies.isfinite(), 0.0)
-    scales = [scale for scale in (finite.mean().item(), abs(mean)) if scale > 0]
-    if not scales:
-        return 1.0
-    low, high = math.log(1e-6 * min(scales)), math.log(1e6 * max(scales))
-    log_weights = _log_trapezoid(grid)
-
-    def excess(log_temperature: float) -> float:
-        """Log ratio of the model's mean energy to the data's; it grows with T."""
-        model = (log_weights - energies / math.exp(log_temperature)).softmax(-1)
-        expected = (model * finite).sum(-1).mean().item()
-        return math.log(max(expected, _TINY)) - math.log(mean)
-
-    if mean <= _TINY or excess(low) >= 0:
-        return math.exp(low)
-    if excess(high) <= 0:
-        return math.exp(high)
-    return math.exp(root_scalar(excess, bracket=(low, high), method="brentq", xtol=1e-10).root)
+    return likeliest_temperature(energies, _log_trapezoid(grid), at)
 
 
 class BranchMatches(NamedTuple):
@@ -206,7 +179,7 @@ def branch_matches(
             "expected one tensor (k,) per row"
         )
     row, place, height = _minima(energies.cpu(), grid.cpu())
-    kept = height <= _lowest(energies).cpu()[row] + depth * temperature
+    kept = height <= lowest(energies).cpu()[row] + depth * temperature
     row, place = row[kept], place[kept]
     hits = torch.zeros(2, dtype=torch.int64)
     for i, branch in enumerate(branches):
@@ -259,16 +232,6 @@ def _scored(energies: Tensor, grid: Tensor, at: Tensor | None) -> tuple[Tensor, 
     if not bool((grid.diff() > 0).all()):
         raise ConfigurationError("grid must increase")
     return energies.double(), grid.double().to(energies.device), at.double().to(energies.device)
-
-
-def _lowest(energies: Tensor) -> Tensor:
-    lowest = energies.amin(-1)
-    if not bool(lowest.isfinite().all()):
-        raise NonFiniteError(
-            f"energies {tuple(energies.shape)}: row {int(lowest.isfinite().int().argmin())} holds "
-            "NaN or -inf, or nothing finite"
-        )
-    return lowest
 
 
 def _log_trapezoid(grid: Tensor) -> Tensor:

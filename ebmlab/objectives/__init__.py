@@ -9,6 +9,7 @@ from ebmlab.objectives._adversarial.repelled import Repelled
 from ebmlab.objectives._densities.discrepancy import EnergyDiscrepancy
 from ebmlab.objectives._densities.gradient_penalty import GradientPenalty
 from ebmlab.objectives._densities.improved_cd import ImprovedCD
+from ebmlab.objectives._densities.label_likelihood import LabelLikelihood
 from ebmlab.objectives._densities.likelihood import Likelihood
 from ebmlab.objectives._densities.nce import NCE
 from ebmlab.objectives._densities.recovery import RecoveryLikelihood
@@ -52,6 +53,7 @@ __all__ = [
     "Game",
     "GradientPenalty",
     "ImprovedCD",
+    "LabelLikelihood",
     "Lasso",
     "Likelihood",
     "MinimumProbabilityFlow",

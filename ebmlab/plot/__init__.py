@@ -1,5 +1,6 @@
 """Pictures of energies: every function draws on `ax`, or makes a figure that pyplot never sees."""
 
+from ebmlab.plot.calibration import reliability
 from ebmlab.plot.chains import trajectories
 from ebmlab.plot.codes import codes, spectrum
 from ebmlab.plot.convergence import convergence
@@ -39,6 +40,7 @@ __all__ = [
     "pairs",
     "path",
     "ranks",
+    "reliability",
     "space",
     "spectrum",
     "strip",

@@ -27,8 +27,9 @@ def check_energy(
     One energy per datum, all pairs by broadcasting and no datum's energy dependent on the others
     (neither asked of energies that say that they couple a batch, which landscapes refuse),
     right first and second derivatives, gradients to every parameter, `given`, `embed` and
-    `at_each` that agree with the call, precision and device kept, randomness from rng only,
-    nothing changed in place, and state that saves and restores.
+    `at_each` that agree with the call, x = None that sums out every x that is listed, precision
+    and device kept, randomness from rng only, nothing changed in place, and state that saves and
+    restores.
 
     Args:
         energy: the energy; copies of it are judged, in float32 and in float64.
@@ -61,6 +62,7 @@ def check_energy(
         values.independent(double)
         values.pairs(double)
         values.each(double)
+        values.sums(double)
     reached = gradients(single.value().sum(), single.energy)
     require_reached("the energy", reached, unreached)
     values.given(double, differentiable)

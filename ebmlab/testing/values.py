@@ -23,6 +23,7 @@ __all__ = [
     "pure",
     "repeats",
     "restores",
+    "sums",
 ]
 
 
@@ -101,6 +102,17 @@ def each(case: Case) -> None:
     wide = case.x is None or energy.takes_x
     require(got.shape == (due if wide else due[0]).shape, law, f"got the shape {got.shape}")
     require_close(law, "at_each(x, y) against E(x[:, None], y[None])", got.expand_as(due), due)
+
+
+def sums(case: Case) -> None:
+    """x = None sums out every x, where the energy lists them."""
+    energy, law = case.energy, "x = None sums x out"
+    every = energy.for_each_x(case.y, rng=again(case.rng))
+    if every is None:
+        return
+    due = -(-every).logsumexp(-1)
+    summed = energy(None, case.y, rng=again(case.rng))
+    require_close(law, "E(None, y) against -log Σ_v exp(-E(v, y))", summed, due)
 
 
 def _cut(i: int) -> Change:

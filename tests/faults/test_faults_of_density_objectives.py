@@ -41,6 +41,7 @@ from ebmlab.objectives import (
     Repelled,
     SlicedScore,
     SquaredEnergies,
+    Unconditional,
 )
 from ebmlab.protocols import Method
 from ebmlab.samplers import MALA, Langevin
@@ -88,6 +89,7 @@ PLANE = {
     "exact score": ExactScore,
     "sliced score": SlicedScore,
     "denoising score": lambda: DenoisingScore(0.5),
+    "denoising, a range": lambda: Unconditional(DenoisingScore((0.3, 0.6))),
     "equilibrium": EquilibriumMatching,
     "energy matching": lambda: EnergyMatching(DenoisingScore(0.5), 0.5),
 }

@@ -98,6 +98,16 @@ class WrongEach(Bowl):
         return super().at_each(x, values, rng=rng).mT
 
 
+class WrongSum(Bowl):
+    """It lists two x, and is handed no x as if it were the first."""
+
+    def forward(self, x, y, z=None):
+        return self.cost(torch.zeros_like(y) if x is None else x, y)
+
+    def for_each_x(self, y, *, rng=None):
+        return torch.stack([self(torch.zeros_like(y), y), self(torch.ones_like(y), y)], -1)
+
+
 class WrongCodes(Bowl):
     def codes(self, x, y):
         return Codes(self, (x,), (2 * y,))
@@ -133,6 +143,7 @@ class Drifting(Stochastic):
         ("given agrees with the call: the gradient", WrongSlope),
         ("given", Drifting),
         ("at_each agrees with the call", WrongEach),
+        ("x = None sums x out", WrongSum),
         ("codes agree with the call", WrongCodes),
         ("state saved and restored", Unsaved),
     ],

@@ -39,6 +39,7 @@ from ebmlab.energies import (
     Banana,
     Bernoulli,
     BinaryCrossEntropy,
+    Classifier,
     Clusters,
     CodePrediction,
     Completion,
@@ -198,6 +199,18 @@ ENERGIES = {
         Predicted(net(3, 3), SquaredDistance(), stopped=False),
         X3,
         Y3,
+    ),
+    "Classifier": lambda: (Classifier(net(2, 3), y_ndim=1), WHICH, Y2),
+    "Classifier, summed": lambda: (Classifier(net(2, 3), y_ndim=1), None, Y2),
+    "Classifier, weighed and summed": lambda: (
+        0.5 * Classifier(net(2, 3), y_ndim=1) + Classifier(net(2, 3), y_ndim=1) / 0.7,
+        None,
+        Y2,
+    ),
+    "Classifier of images": lambda: (
+        Classifier(nn.Sequential(nn.Flatten(), net(16, 3))),
+        WHICH[:3],
+        PICTURES[0],
     ),
     "Completion": lambda: (Completion(Joined(net(5, 2)), x_ndim=(1, 1)), (X2, X3), Y2),
     "Completion of patches": lambda: (

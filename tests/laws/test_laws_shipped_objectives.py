@@ -3,6 +3,7 @@ import torch
 from laws_support import (
     CODES,
     PICTURES,
+    WHICH,
     X1,
     X3,
     Y2,
@@ -21,6 +22,7 @@ from ebmlab.energies import (
     MLP,
     RBM,
     Autoencoder,
+    Classifier,
     Constant,
     ConvNet,
     Gaussian,
@@ -66,6 +68,7 @@ from ebmlab.objectives import (
     Fooling,
     GradientPenalty,
     ImprovedCD,
+    LabelLikelihood,
     Lasso,
     Likelihood,
     MinimumProbabilityFlow,
@@ -386,6 +389,12 @@ OBJECTIVES = {
         Encoded(Amortized(Joined(net(2, 1), net(2, 1))), DenoisingScore(0.3)),
         Reconstruction(net(1, 2), prior=MLP(1, hidden=(4,)), takes_x=False),
         None,
+        Y2,
+    ),
+    "LabelLikelihood": lambda: (
+        LabelLikelihood() + 0.5 * Unconditional(DenoisingScore((0.2, 0.4))),
+        Classifier(net(2, 3), y_ndim=1),
+        WHICH,
         Y2,
     ),
 }

@@ -9,6 +9,7 @@ from ebmlab import methods
 from ebmlab.energies import (
     MLP,
     RBM,
+    Classifier,
     DeepBoltzmann,
     Denoised,
     Gaussian,
@@ -64,6 +65,11 @@ def supported(n):
 
 def turned(n):
     return pairs(n)[0], torch.arange(n) % 4
+
+
+def turned_back(n):
+    y, labels = turned(n)
+    return labels, y
 
 
 def numbered(n):
@@ -228,6 +234,7 @@ RECIPES = {
         y,
     ),
     "image_energy": (image_energy, pictures),
+    "jem": (lambda: methods.jem(Classifier(f(), y_ndim=1)), turned_back),
 }  # fmt: skip
 
 KINDS = {
@@ -254,6 +261,7 @@ DRAW = {
     "conditional_nce", "most_offending", "nce",
     "cooperative", "ebgan", "gan", "vera", "wgan_gp",
     "image_energy",
+    "jem",
 }  # fmt: skip
 
 

@@ -24,7 +24,9 @@ class Precision(Energy):
         return 0.5 * self.precision * y.square().sum(-1)
 
 
-def _batch_means(energy: Energy, sigma: float, d: int) -> tuple[Tensor, Tensor]:
+def _batch_means(
+    energy: Energy, sigma: float | tuple[float, float], d: int
+) -> tuple[Tensor, Tensor]:
     rng, data = generator(1), randn(40, 5000, d)
     values = torch.stack([DenoisingScore(sigma)(energy, None, y, rng).value for y in data])
     return values.mean().detach(), values.detach().std() / 40**0.5
@@ -43,6 +45,16 @@ def test_the_loss_of_a_gaussian_energy_has_its_closed_form(s, sigma, d):
     turned = 0.5 * d * (sigma**2 / s**4 + (sigma**2 / s**2 + 1) ** 2)
     assert not (mean - other).abs() < 5.1 * error
     assert not (mean - turned).abs() < 5.1 * error
+
+
+def test_over_a_range_it_is_the_mean_over_its_levels():
+    # As above, with the moments of σ, log σ uniform: (hᵏ - lᵏ) / (k log h/l).
+    low, high, s = 0.2, 1.4, 0.7
+    two, four = ((high**k - low**k) / (k * math.log(high / low)) for k in (2, 4))
+    mean, error = _batch_means(Precision(1 / s**2), (low, high), 2)
+    assert (mean - (two / s**4 + four / s**4 - 2 * two / s**2 + 1)).abs() < 5.1 * error
+    middle = (0.5 * (low + high)) ** 2  # control: all data at the middle of the range
+    assert not (mean - (middle / s**4 + (middle / s**2 - 1) ** 2)).abs() < 5.1 * error
 
 
 @pytest.mark.parametrize("sigma", [0.3, 0.8])
@@ -97,7 +109,7 @@ def test_score_matching_works_under_no_grad_for_evaluation():
     torch.testing.assert_close(value, DenoisingScore(0.5)(energy, None, y, generator()).value)
 
 
-@pytest.mark.parametrize("sigma", [0.0, -0.1, math.nan, math.inf])
+@pytest.mark.parametrize("sigma", [0.0, -0.1, math.nan, math.inf, (0.0, 1.0), (0.2, 0.1)])
 def test_a_noise_level_that_is_not_positive_raises(sigma):
     with pytest.raises(ConfigurationError, match="sigma"):
         DenoisingScore(sigma)
