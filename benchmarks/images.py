@@ -7,10 +7,10 @@ principal components, E(σ, c) = ‖c - f(σ, c)‖²/2σ², of the same form, a
 the same walk down noise levels; its pictures are as blurred as 48 components make them.
 
 Both are judged by the features of one small classifier of the training images. Fréchet distances
-of these features are no FID, and compare with nothing but each other. Settings were
-chosen by such numbers against training images. "Edges" is the mean difference of neighboring pixels
-beside that of held-out images; the halos of principal components count in it as edges do. With
-MALLOC_MMAP_THRESHOLD_ and MALLOC_TRIM_THRESHOLD_ at 2e9, as for the saved table, glibc keeps memory
+of these features are no FID, and compare with nothing but each other. Settings were chosen by such
+numbers against training images. "Edges" is the mean difference of neighboring pixels beside that
+of held-out images; the halos of principal components count in it as edges do. The saved table was
+made with MALLOC_MMAP_THRESHOLD_ and MALLOC_TRIM_THRESHOLD_ at 2e9, with which glibc keeps memory
 and spares a fifth of the time.
 
 What a GPU recipe in pixels needs, instead of codes, is told by benchmarks/image_energy_cuda.py.
