@@ -35,7 +35,7 @@ from ebmlab.networks import Denoiser
 from ebmlab.runs import configured, train
 from ebmlab.runs._image_energies.chains import LEVELS, STEP, STEPS, decoded, from_noise, longer
 from ebmlab.runs._image_energies.features import class_features
-from ebmlab.runs._image_energies.numbers import energies_at_lowest, nearest
+from ebmlab.runs._image_energies.numbers import energies_at_lowest
 from ebmlab.runs._images.image_sets import ImageSet, image_set
 from ebmlab.samplers import noise_levels, noise_stages, walk_down
 from ebmlab.training import falling_cosine
@@ -125,8 +125,8 @@ def judged(made: Made, features: Features, images: ImageSet) -> dict[str, Any]:
     held = images.test_images[:JUDGED]
     of, real = features(made.pictures), features(held)
     alike = metrics.precision_recall(of, real, NEIGHBORS)
-    far, _ = nearest(made.pictures[:BLOCK], images.images)
-    theirs, _ = nearest(held[:BLOCK], images.images)
+    near = [metrics.nearest(t[:BLOCK], images.images) for t in (made.pictures, held)]
+    far, theirs = (found.distance for found in near)
     closest = theirs.quantile(0.01)
     return {
         "model": made.name,
@@ -160,7 +160,7 @@ def ceiling(features: Features, images: ImageSet) -> dict[str, Any]:
 def picture(made: Made, images: ImageSet, path: Path) -> None:
     """64 samples beside the training images that lie nearest."""
     samples = made.pictures[:SHOWN]
-    _, index = nearest(samples, images.images)
+    index = metrics.nearest(samples, images.images).which
     sides = [t.reshape(8, 8, *samples.shape[1:]) for t in (samples, images.images[index])]
     title = f"{made.name}: samples; the nearest training image of each"
     ax = plot.images(torch.cat(sides, 1).flatten(0, 1), 16, title=title)

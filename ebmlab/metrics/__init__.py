@@ -17,7 +17,7 @@ from ebmlab.metrics.frechet import frechet_distance
 from ebmlab.metrics.information import gain, information
 from ebmlab.metrics.long_run import LongRun
 from ebmlab.metrics.manifolds import precision_recall
-from ebmlab.metrics.memorization import memorization, nearest
+from ebmlab.metrics.memorization import Memorization, Neighbors, memorization, nearest
 from ebmlab.metrics.modes import mode_weights
 from ebmlab.metrics.neighbors import knn_accuracy
 from ebmlab.metrics.nll import nll
@@ -33,6 +33,8 @@ __all__ = [
     "Collapse",
     "CollapseWarning",
     "LongRun",
+    "Memorization",
+    "Neighbors",
     "Reliability",
     "alignment",
     "alpha_req",

@@ -14,7 +14,6 @@ from ebmlab.plot.images import images
 from ebmlab.plot.neighbors import nearest
 from ebmlab.plot.pairwise import pairs
 from ebmlab.plot.populations import energies
-from ebmlab.plot.sheets import film
 from ebmlab.plot.space import space
 from ebmlab.plot.strips import animate_images, strip
 from ebmlab.plot.style import style
@@ -30,7 +29,6 @@ __all__ = [
     "convergence",
     "curves",
     "energies",
-    "film",
     "free_energy",
     "gradient_map",
     "history",

@@ -14,7 +14,6 @@ from ebmlab.runs._image_energies import chains, numbers
 from ebmlab.runs._image_energies.chains import answers, decoded
 from ebmlab.runs._image_energies.features import class_features
 from ebmlab.runs._image_energies.masks import MASKS, hidden
-from ebmlab.runs._image_energies.numbers import nearest
 from ebmlab.runs.build import build
 
 
@@ -77,12 +76,3 @@ def test_each_mask_hides_its_part_and_hidden_pixels_are_never_looked_at():
     moved = answers(built, 1 - image, seen, 3, rngs[2])
     assert not torch.equal(first, moved)
     assert decoded(built, first).shape == (3, 1, 8, 8)
-
-
-def test_nearest_images_are_those_of_all_distances():
-    rng = torch.Generator().manual_seed(0)
-    images, among = torch.rand(300, 1, 4, 4, generator=rng), torch.rand(40, 1, 4, 4, generator=rng)
-    distance, index = nearest(images, among)
-    due = torch.cdist(images.flatten(1), among.flatten(1)).min(1)
-    torch.testing.assert_close(distance, due.values)
-    assert torch.equal(index, due.indices)

@@ -4,7 +4,6 @@ import torch
 from torch import Tensor
 
 from ebmlab import metrics
-from ebmlab._distances import squared_distances
 from ebmlab.errors import ConfigurationError
 from ebmlab.runs._image_energies.chains import TIMES, decoded, from_noise, longer
 from ebmlab.runs._image_energies.features import class_features
@@ -12,7 +11,7 @@ from ebmlab.runs._image_energies.run import ImageEnergyRun
 from ebmlab.runs._images.image_sets import ImageSet, image_set
 from ebmlab.runs.kind import Findings
 
-__all__ = ["codes_of", "energies_at_lowest", "image_energy_findings", "nearest", "shown_images"]
+__all__ = ["codes_of", "energies_at_lowest", "image_energy_findings", "shown_images"]
 
 MOST, NEIGHBORS, LONG, BLOCK = 2000, 5, 256, 256
 
@@ -53,14 +52,6 @@ def shown_images(built: ImageEnergyRun, data: str | None) -> ImageSet:
 def codes_of(built: ImageEnergyRun, images: Tensor) -> Tensor:
     """The codes (n, dim) of images, a block at a time."""
     return torch.cat([built.method.encode(part) for part in images.split(BLOCK)])
-
-
-def nearest(images: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
-    """Of each image the distance to its nearest one among others, and which it is."""
-    flat = among.flatten(1)
-    found = [squared_distances(part.flatten(1), flat).min(1) for part in images.split(BLOCK)]
-    squared, index = (torch.cat(parts) for parts in zip(*found, strict=True))
-    return squared.clamp(min=0).sqrt(), index
 
 
 def _pictures(made: Tensor, held: Tensor, seen: Tensor) -> dict[str, float]:
@@ -104,8 +95,13 @@ def _energies(
 
 def _memory(made: Tensor, held: Tensor, seen: Tensor) -> dict[str, float]:
     """Copies would lie nearer to training images than held-out images do."""
-    ours, theirs = (nearest(images, seen)[0].double().median() for images in (made, held))
+    found = metrics.memorization(made, seen, held)
     return {
-        "distance of samples to the nearest training image, median": float(ours),
-        "that of held-out images": float(theirs),
+        "distance of samples to the nearest training image, median": _median(found.samples),
+        "that of held-out images": _median(found.held),
+        "copies of training images among samples": found.copies,
     }
+
+
+def _median(found: metrics.Neighbors) -> float:
+    return float(found.distance.double().median())

@@ -5,11 +5,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ebmlab import plot
+from ebmlab import metrics, plot
 from ebmlab.runs._image_energies import chains
 from ebmlab.runs._image_energies.chains import answers, decoded, from_noise, longer
 from ebmlab.runs._image_energies.masks import hidden
-from ebmlab.runs._image_energies.numbers import codes_of, energies_at_lowest, nearest, shown_images
+from ebmlab.runs._image_energies.numbers import codes_of, energies_at_lowest, shown_images
 from ebmlab.runs._image_energies.run import ImageEnergyRun
 from ebmlab.runs.kind import Sketch, saved
 
@@ -25,7 +25,7 @@ def draw_image_energy(built: ImageEnergyRun, out: Path, sketch: Sketch) -> list[
     held, n = images.test_images[:SEEN], COLUMNS * ROWS
     codes = from_noise(built, SEEN, rng).state.y
     made = decoded(built, codes[:n])
-    _, index = nearest(made, images.images)
+    index = metrics.nearest(made, images.images).which
     rows = [held[:n], made, images.images[index]]
     names = [name for name in ("held out", "samples", "nearest") for _ in range(ROWS)]
     heights = {
@@ -48,7 +48,7 @@ def draw_samples(built: ImageEnergyRun, out: Path, n: int, seed: int) -> list[Pa
     frames = torch.stack([decoded(built, codes) for codes in chain.samples])
     title = f"{built.config.method} on {built.config.data}: {n} chains from noise"
     sheet = plot.images(frames[-1], SHEET, title=title).figure
-    film = plot.film(frames, out.with_suffix(".gif"), SHEET, fps=FPS)
+    film = plot.animate_images(frames, out.with_suffix(".gif"), columns=SHEET, fps=FPS)
     return [*saved(out.parent, {out.stem: sheet}), film]
 
 
