@@ -6,7 +6,8 @@
 The same network, MLP 2-128-128-1, for all, 3,000 steps of 128 points, step sizes that fall along
 a cosine, and otherwise the defaults of the recipe. NLL is exact: log Z by quadrature over
 [-4, 4]², beside that over [-8, 8]², on 20,000 held-out points whose entropy is known. Settings
-are chosen with `--validate`, by other training and held-out points than those of the table.
+are chosen with `--validate`, by other training and held-out points than those of the table. The
+file of `--out` keeps the rows of other recipes; a table in Markdown is written beside it.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import math
 import sys
 import time
 import warnings
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -119,22 +121,54 @@ def main() -> None:
     torch.set_num_threads(1)
     warnings.simplefilter("once")
     about = circumstances(" ".join(["python", "benchmarks/plane.py", *sys.argv[1:]]))
-    rows: list[dict[str, Any]] = []
-    for name in options.names or DENSITIES:
-        for data in options.data or DATA:
-            seeds, steps = range(options.seeds), options.steps
-            found = [measured(name, data, seed, steps, draws) for seed in seeds]
-            rows += found
-            told = " ".join(f"{row['nll']:.3f}" for row in found)
-            worst = {key: max(row[key] for row in found) for key in ("outside", "weights")}
-            seconds = median(row["seconds"] for row in found)
-            print(
-                f"{name:24s} {data:16s} {told}  excess {median(r['excess'] for r in found):.3f}  "
-                f"outside {worst['outside']:.4f}  weights {worst['weights']:.3f}  {seconds:.1f} s",
-                flush=True,
-            )
-            if options.out:
-                options.out.write_text(json.dumps(about | {"rows": rows}, indent=1) + "\n")
+    names, data = options.names or list(DENSITIES), options.data or DATA
+    rows = [
+        row
+        for row in kept(options.out)
+        if (row["recipe"], row["data"]) not in product(names, data)
+    ]
+    for name, toy in product(names, data):
+        found = [measured(name, toy, seed, options.steps, draws) for seed in range(options.seeds)]
+        rows += found
+        print("  ".join(told(found)), flush=True)
+        if options.out:
+            options.out.write_text(json.dumps(about | {"rows": rows}, indent=1) + "\n")
+            options.out.with_suffix(".md").write_text(table(rows))
+
+
+def kept(path: Path | None) -> list[dict[str, Any]]:
+    """The rows of an earlier call."""
+    return json.loads(path.read_text())["rows"] if path is not None and path.exists() else []
+
+
+def told(found: list[dict[str, Any]]) -> list[str]:
+    """A row of all seeds."""
+    numbers = ", ".join(f"{row['nll']:.3f}" for row in found)
+    worst = {key: max(row[key] for row in found) for key in ("outside", "weights")}
+    excess, seconds = (median(row[key] for row in found) for key in ("excess", "seconds"))
+    return [
+        f"`{found[0]['recipe']}`",
+        found[0]["data"].replace("_", " "),
+        numbers,
+        f"{excess:.3f}",
+        "–" if math.isnan(worst["weights"]) else f"{worst['weights']:.3f}",
+        f"{worst['outside']:.4f}",
+        f"{seconds:.0f}",
+    ]
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The rows as Markdown, those of one recipe and data on one line."""
+    keys = sorted({(row["data"], row["recipe"]) for row in rows})
+    groups = [[row for row in rows if (row["data"], row["recipe"]) == key] for key in keys]
+    names = ["recipe", "data", "NLL by seed", "median excess", "weights", "outside", "CPU s"]
+    lines = [names, ["---"] * len(names), *map(told, groups)]
+    about = (
+        f"MLP 2-128-128-1, {rows[0]['steps']:,} steps of {BATCH} points; exact NLL in nats on "
+        f"{TEST:,} held-out\npoints. Weights: the largest error of eight; outside: log Z over "
+        "[-8, 8]² less that over [-4, 4]²; the\nworst seed of both.\n\n"
+    )
+    return about + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
 if __name__ == "__main__":
