@@ -45,7 +45,10 @@ Labeled = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Setting:
-    """How both are trained: AdamW, its step size falling to 0 along a cosine."""
+    """How both are trained: AdamW, its step size falling to 0 along a cosine.
+
+    `penalty` weighs ‖∂E/∂y‖² beside denoising in what shapes E(None, y).
+    """
 
     width: int
     steps: int
@@ -53,11 +56,12 @@ class Setting:
     lr: float
     weight: float
     sigma: tuple[float, float]
+    penalty: float
 
 
 SETTINGS = {
-    "digits": Setting(128, 2000, 64, 2e-3, 0.03, (0.03, 0.3)),
-    "fashion-mnist": Setting(256, 1200, 64, 2e-3, 0.1, (0.1, 0.5)),
+    "digits": Setting(128, 2000, 64, 2e-3, 0.03, (0.03, 0.3), 0.0),
+    "fashion-mnist": Setting(256, 1200, 64, 2e-3, 0.03, (0.1, 0.5), 0.1),
 }
 
 
@@ -163,7 +167,9 @@ def contender(who: str, energy: Classifier, setting: Setting) -> Method:
     if who == "alone":
         return Method(energy, LabelLikelihood())
     if who == "jem":
-        return methods.jem(energy, setting.weight, DenoisingScore(setting.sigma))
+        shape = DenoisingScore(setting.sigma)
+        held = shape + setting.penalty * GradientPenalty() if setting.penalty else shape
+        return methods.jem(energy, setting.weight, held)
     chains = Contrastive(difference, FromData(MALA(1e-3), 5))
     return methods.jem(energy, 0.1, chains + 0.03 * GradientPenalty())
 

@@ -38,8 +38,10 @@ class Points:
 
 
 def base(points: Points) -> Gaussian:
-    """The Gaussian of the data."""
-    return Gaussian(points.points.mean(0), points.points.T.cov())
+    """The Gaussian of the data, no direction narrower than a hundredth of the widest."""
+    values, ways = torch.linalg.eigh(points.points.T.cov())
+    spread = ways * values.clamp(min=1e-4 * values[-1]) @ ways.T
+    return Gaussian(points.points.mean(0), (spread + spread.T) / 2)
 
 
 def held(points: Points) -> Energy:

@@ -43,7 +43,7 @@ WRONG = {
     "no run to draw": (("plot", "nowhere"), "nowhere holds no run"),
     "one image a step": (("train", "simclr", "--batch-size", "1"), "must see at least 2"),
     "nothing to judge": (("evaluate", "nowhere", "--limit", "1"), "limit is 1; it must be"),
-    "unknown name": (("methods", "xx"), "method is 'xx'; there are byol"),
+    "unknown name": (("methods", "xx"), "method is 'xx'; there are cooperative"),
     "misspelt name": (("methods", "k-means"), "did you mean kmeans?"),
 }
 
