@@ -108,7 +108,7 @@ note("CD", held)
 # `benchmarks/adversaries.py` gives both more. Only CD's draws have the modes' width.
 
 # %%
-titles = [f"{name}\n{near[name]:.0%} near a mode, NLL {nlls[name]:.2f}" for name in fields]
+titles = [f"{name}\n{near[name]:.0%} near, NLL {nlls[name]:.2f}" for name in fields]
 crosses = [points[:400] for points in draws.values()]
 axes = {"columns": 2, "limits": (0.0, 8.0), "xlabel": "$y_1$", "ylabel": "$y_2$"}
 figure = plot.landscapes([*fields.values()], titles, samples=crosses, **axes)
