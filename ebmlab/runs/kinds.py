@@ -36,8 +36,8 @@ def kind_of(method: str) -> Kind[Any, Any]:
     """
     if method in methods.__all__ and method not in OFFERED:
         raise ConfigurationError(
-            f"{method} learns neither plain images nor points: call ebmlab.methods.{method} and "
-            f"ebmlab.fit with parts of your own; train offers {', '.join(OFFERED)}"
+            f"train does not offer {method}: call ebmlab.methods.{method} and "
+            f"ebmlab.fit with parts of your own; it offers {', '.join(OFFERED)}"
         )
     return named("method", method, OFFERED)
 
