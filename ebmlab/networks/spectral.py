@@ -101,8 +101,8 @@ def spectral_norm(network: Module, scale: float = 1.0) -> Module:
     Example:
         >>> from ebmlab.networks import MLP
         >>> network = spectral_norm(MLP(2, 1))
-        >>> round(float(torch.linalg.matrix_norm(network[2].weight.detach(), 2)), 2)
-        1.0
+        >>> 0.95 < float(torch.linalg.matrix_norm(network[2].weight.detach(), 2)) < 1.05
+        True
 
     Source: Miyato et al. 2018, arXiv:1802.05957.
     """

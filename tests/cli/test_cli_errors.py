@@ -8,7 +8,10 @@ both_kinds = pytest.mark.parametrize("method", KINDS, ids=lambda method: method[
 WRONG = {
     "unknown method": (("train", "xx"), "method is 'xx'; there are autoencoder, barlow_twins"),
     "misspelt method": (("train", "SimCLRR"), "method is 'SimCLRR'; did you mean simclr?"),
-    "method of other data": (("train", "ellipse"), "neither plain images nor points"),
+    "method of other data": (
+        ("train", "ellipse"),
+        "train does not offer ellipse: call ebmlab.methods",
+    ),
     "points for a method of images": (
         ("train", "simclr", "--data", "two-moons"),
         "simclr learns images, and two-moons are points: choose --data digits, mnist",
