@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ebmlab.algebra import Several
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
+from ebmlab.several import Several
 from ebmlab.types import Rng, Tree
 
 __all__ = ["Ensemble"]

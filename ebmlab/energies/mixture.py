@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from ebmlab._held import hold
 from ebmlab._kinds import require_a
 from ebmlab._precise import precise
-from ebmlab.algebra import Several
 from ebmlab.energies._densities.density import Density
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.several import Several
 from ebmlab.types import Rng, Tree
 
 __all__ = ["DensityMixture", "Mixture"]
