@@ -167,8 +167,14 @@ def picture(made: Made, images: ImageSet, path: Path) -> None:
     ax.figure.savefig(path)  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def table(found: list[dict[str, Any]]) -> str:
+def table(about: dict[str, Any], found: list[dict[str, Any]]) -> str:
     """Markdown, a column for each model."""
+    head = (
+        f"`{about['command']}`\n\n{about['machine']}, {about['threads']} thread; commit "
+        f"{about['commit']}, {about['date']}. {JUDGED:,} samples of each; features are those of a "
+        "classifier of ours.\nPairs: mean / standard deviation; of the nearest training image, "
+        "samples / held-out images.\n\n"
+    )
 
     def cell(value: Any) -> str:
         if isinstance(value, list):
@@ -178,7 +184,7 @@ def table(found: list[dict[str, Any]]) -> str:
     names = list(dict.fromkeys(name for row in found for name in row))
     lines = [[name, *(cell(row.get(name)) for row in found)] for name in names]
     lines.insert(1, ["---"] * (len(found) + 1))
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+    return head + "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 def main() -> None:
@@ -210,7 +216,7 @@ def main() -> None:
             picture(made, images, options.out / f"{stem}.png")
         whole = json.dumps({"about": about, "found": found}, indent=1, ensure_ascii=False)
         (options.out / "images_cpu.json").write_text(whole + "\n", encoding="utf-8")
-        (options.out / "images_cpu.md").write_text(table(found), encoding="utf-8")
+        (options.out / "images_cpu.md").write_text(table(about, found), encoding="utf-8")
 
 
 if __name__ == "__main__":
