@@ -107,10 +107,11 @@ def test_bars_and_stripes_are_learned_by_persistent_chains():
     with warnings.catch_warnings(action="ignore"):  # chains rest on an image for some sweeps
         fit(
             method, lambda n, rng: (None, y), steps=6000, optimizer=optimizer, rng=rng,
-            schedule=lambda done: 1 - done, progress=False, every=1000,
+            schedule=lambda done: (1 - done) ** 2, progress=False, every=1000,
         )  # fmt: skip
-    # The chains' lag costs what the exact gradient does not: 0.07 nats a datum by hand.
-    assert BEST - 0.15 * 16 < total(rbm) < BEST + 1e-3
+    # Chains lag behind steps that are large to the end: 0.08 nats a datum if they fall linearly,
+    # 0.03 so.
+    assert BEST - 0.05 * 16 < total(rbm) < BEST + 1e-3
 
 
 def trains(method, y, lr, steps=150):
