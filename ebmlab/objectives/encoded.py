@@ -1,5 +1,7 @@
 """Train encoder and decoder by their bound, and a prior on the codes that they give."""
 
+from torch import Tensor
+
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import Inference
@@ -25,7 +27,8 @@ class Encoded(Objective):
     Terms: `bound`, and those of `shape`. Metrics: `information`, and those of `shape`.
 
     Raises:
-        ConfigurationError: the energy has no prior, as a `Reconstruction` may.
+        ConfigurationError: the energy has no prior, as a `Reconstruction` may, or is weighted:
+            its prior would then be another one than that which is shaped.
 
     Example:
         >>> import torch
@@ -56,10 +59,16 @@ class Encoded(Objective):
                 f"{type(energy).__name__} has {len(priors)} priors of z; Encoded shapes one: pass "
                 "Reconstruction(decoder, distance, prior)"
             )
+        weight, prior = priors[0]
+        if isinstance(weight, Tensor) or weight != 1:
+            raise ConfigurationError(
+                f"{type(energy).__name__} weighs its prior by {weight}, so that another one than "
+                "the shaped prior would be the model's: pass the energy without a weight"
+            )
         q = self.infer(plain, x, y, 1.0, rng=rng)
         bound = ((q.weights * plain(x, y, q.atoms, rng=rng)).sum(0) + q.information).mean()
         z = q.atoms.detach().flatten(0, q.atoms.ndim - energy.z_ndim - 1)
-        inner = self.shape.forward(priors[0][1], None, z, rng)
+        inner = self.shape.forward(prior, None, z, rng)
         metrics = {"information": q.information.detach().mean(), **inner.metrics}
         terms = {"bound": bound.detach(), **inner.terms}
         return Loss(bound + inner.value, terms, metrics, inner.commit)

@@ -54,3 +54,10 @@ def test_an_energy_without_a_prior_is_refused():
     bare = Reconstruction(nn.Linear(2, 3), GaussianNLL(STD), takes_x=False).double()
     with pytest.raises(ConfigurationError, match="0 priors"):
         objective(bare, None, randn(6, 3), generator())
+
+
+def test_a_prior_that_a_weight_makes_another_one_is_refused():
+    energy, objective = model()
+    for weighted in (0.5 * energy, energy / torch.tensor(2.0, dtype=torch.float64)):
+        with pytest.raises(ConfigurationError, match="weighs its prior"):
+            objective(weighted, None, randn(6, 3), generator())
