@@ -88,8 +88,12 @@ class Regularizer(ABC):
     """A functional of a population of codes (batch, dim), batch >= 2, not an energy of any one."""
 
     @abstractmethod
-    def __call__(self, hx: Tensor, hy: Tensor) -> Tensor:
-        """A scalar from two populations (batch, dim)."""
+    def __call__(self, hx: Tensor, hy: Tensor, *, groups: Tensor | None = None) -> Tensor:
+        """A scalar from two populations (batch, dim).
+
+        Row i of both is of one thing, and so are rows of one group: groups (batch,) are whole
+        numbers from 0, None where every row is another thing.
+        """
 
 
 class Stepped(Shown, ABC):

@@ -1,6 +1,6 @@
 """Data: toy densities, relations with several right answers, images; all drawn or checked here."""
 
-from ebmlab.data import posteriors, relations, toys, views
+from ebmlab.data import posteriors, relations, toys, views, worlds
 from ebmlab.data.cifar import cifar10
 from ebmlab.data.images import digits, fashion_mnist, mnist
 from ebmlab.data.manifolds import ellipse, horn
@@ -18,4 +18,5 @@ __all__ = [
     "relations",
     "toys",
     "views",
+    "worlds",
 ]

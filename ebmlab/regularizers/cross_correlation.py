@@ -44,7 +44,7 @@ class BarlowTwins(Regularizer):
         require_non_negative("off_diagonal", self.off_diagonal)
         require_positive("eps", self.eps)
 
-    def __call__(self, hx: Tensor, hy: Tensor) -> Tensor:
+    def __call__(self, hx: Tensor, hy: Tensor, *, groups: Tensor | None = None) -> Tensor:
         """The value for two populations (b, d), a scalar."""
         if hx.shape != hy.shape:
             raise ShapeError(

@@ -38,7 +38,7 @@ class MeanEntropy(Regularizer):
     def __post_init__(self) -> None:
         require_positive("temperature", self.temperature)
 
-    def __call__(self, hx: Tensor, hy: Tensor) -> Tensor:
+    def __call__(self, hx: Tensor, hy: Tensor, *, groups: Tensor | None = None) -> Tensor:
         """The value for two populations of logits (b, k), a scalar."""
         with torch.autocast(hx.device.type, enabled=False):
             logits = [everyone(precise(h)) for h in ((hx,) if hx is hy else (hx, hy))]

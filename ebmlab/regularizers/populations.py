@@ -31,7 +31,7 @@ class Population(Regularizer):
             return self.penalty(precise(h))
 
     @final
-    def __call__(self, hx: Tensor, hy: Tensor) -> Tensor:
+    def __call__(self, hx: Tensor, hy: Tensor, *, groups: Tensor | None = None) -> Tensor:
         """The mean penalty of two populations (batch, dim), a scalar."""
         return self.of(hx) if hx is hy else 0.5 * (self.of(hx) + self.of(hy))
 

@@ -14,8 +14,9 @@ __all__ = ["over_views"]
 
 
 def over_views(regularizer: Regularizer, codes: Codes) -> Tensor:
-    """Mean of R(x[i], y[j]) over the pairs (i, j) of codes (batch, dim).
+    """Mean of R(x[i], y[j]) over the pairs (i, j) of codes (things, *moments, dim).
 
+    The rows that R sees are the moments of all things, those of one thing in one group.
     Regularizers are symmetric in their two populations: each pair of codes is looked at in one
     order only, and what penalizes each population on its own looks at each view once.
 
@@ -29,10 +30,23 @@ def over_views(regularizer: Regularizer, codes: Codes) -> Tensor:
         >>> torch.allclose(over_views(VICReg(), codes), torch.stack(pairs).mean())
         True
     """
-    pairs = [(require_tensor("x", x), require_tensor("y", y)) for x, y in codes.each()]
+    side = {id(h): h for pair in codes.each() for h in pair}
+    rows = {key: _rows(require_tensor("codes", h)) for key, h in side.items()}
+    pairs = [(rows[id(x)], rows[id(y)]) for x, y in codes.each()]
     if isinstance(regularizer, Population):
         pairs = [(h, h) for pair in pairs for h in pair]
+    groups = _groups(require_tensor("codes", codes.x[0]))
     met = Counter(frozenset(map(id, pair)) for pair in pairs)
     once = {frozenset(map(id, pair)): pair for pair in pairs}
-    parts = [count * regularizer(*once[pair]) for pair, count in met.items()]
+    parts = [count * regularizer(*once[pair], groups=groups) for pair, count in met.items()]
     return torch.stack(parts).sum() / len(pairs)
+
+
+def _rows(h: Tensor) -> Tensor:
+    return h.flatten(0, -2) if h.ndim > 2 else h
+
+
+def _groups(h: Tensor) -> Tensor:
+    """The thing that each row of codes (things, *moments, dim) is of."""
+    things = torch.arange(len(h), device=h.device)
+    return things.repeat_interleave(h.shape[1:-1].numel())

@@ -16,6 +16,7 @@ from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import Inference, Posterior
 from ebmlab.networks import Projector
 from ebmlab.objectives import Regularized
+from ebmlab.protocols import Regularizer
 from ebmlab.regularizers import BarlowTwins, MeanEntropy, SIGReg, VICReg, over_views
 from ebmlab.regularizers.populations import Population
 
@@ -126,7 +127,7 @@ def test_a_population_is_penalized_once_a_view_and_a_pair_of_siamese_views_once(
     encoder, asked, seen = Counted(), Asked(), []
 
     class Pairs(BarlowTwins):
-        def __call__(self, hx, hy):
+        def __call__(self, hx, hy, *, groups=None):
             seen.append(1)
             return super().__call__(hx, hy)
 
@@ -153,3 +154,19 @@ def test_without_a_weight_the_energy_is_a_metric_only():
     assert all(p.grad is None for p in head.parameters())
     with pytest.raises(ConfigurationError, match="no loss"):
         Regularized(energy_weight=0.0)
+
+
+def test_moments_of_one_thing_are_rows_of_one_group():
+    class Seen(Regularizer):
+        def __call__(self, hx, hy, *, groups=None):
+            seen.append((hx, hy, groups))
+            return hx.sum()
+
+    seen = []
+    h = torch.randn(3, 2, 4, generator=torch.Generator().manual_seed(0))
+    objective = Regularized(Seen(), energy_weight=0)
+    objective(SquaredDistance(), h, h + 1)
+    hx, hy, groups = seen[0]
+    assert torch.equal(hx, h.reshape(6, 4))
+    assert torch.equal(hy, h.reshape(6, 4) + 1)
+    assert groups.tolist() == [0, 0, 1, 1, 2, 2]
