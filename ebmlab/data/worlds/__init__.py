@@ -1,0 +1,5 @@
+"""Worlds: hidden states moved by hidden actions, of which pictures are seen."""
+
+from ebmlab.data.worlds.world import Clips, Moves, World
+
+__all__ = ["Clips", "Moves", "World"]
