@@ -11,7 +11,15 @@ from ebmlab._kinds import name_of, require_floats
 from ebmlab.errors import ShapeError
 from ebmlab.types import Tree
 
-__all__ = ["facing", "per_datum", "require_alike", "require_vectors", "sound", "warn_of_bytes"]
+__all__ = [
+    "facing",
+    "numbered",
+    "per_datum",
+    "require_alike",
+    "require_vectors",
+    "sound",
+    "warn_of_bytes",
+]
 
 # No image in [0, 1], standardized or augmented, holds such numbers; those in 0 … 255 do.
 BRIGHT = 32.0
@@ -56,6 +64,17 @@ def facing(x: Tree, values: Tensor, ndim: Ndim) -> tuple[Tree, Tensor]:
         for leaf, n in zip(parts, each, strict=x is not None)
     )
     return faced if isinstance(x, tuple) else next(iter(faced), None), values
+
+
+def numbered(name: str, tree: Tree, ndim: Ndim) -> dict[str, tuple[Tensor, int]]:
+    """The tensors of x, y or z under their names, each with its event dimensions."""
+    if not isinstance(ndim, tuple) and not isinstance(tree, tuple):
+        return {name: (require_tensor(name, tree), ndim)}
+    parts = leaves(tree, name)
+    each = ndim if isinstance(ndim, tuple) else (ndim,) * len(parts)
+    if len(parts) != len(each):
+        raise ShapeError(f"{name} holds {len(parts)} tensors; expected {len(each)}")
+    return {f"{name}[{i}]": (t, n or 0) for i, (t, n) in enumerate(zip(parts, each, strict=True))}
 
 
 def per_datum(loss: Callable[[Tensor, Tensor], Tensor], e_pos: Tensor, e_neg: Tensor) -> Tensor:

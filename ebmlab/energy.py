@@ -16,7 +16,7 @@ from ebmlab._checks import (
     require_same_kind,
     require_tensor,
 )
-from ebmlab._clamped import Clamped
+from ebmlab._clamped import Clamped, Parts, require_free
 from ebmlab._derived import Flagged
 from ebmlab._events import facing
 from ebmlab._form import Form
@@ -42,6 +42,7 @@ class Energy(Flagged, Form, Shown, ABC):
     Attributes:
         x_ndim, y_ndim, z_ndim: event dimensions: 1 vectors, 3 images, 0 tokens or labels. A tuple
             where x is a tuple of tensors of different kinds; None in it marks what has no batch.
+            z of several parts, such as a code and an angle, is a tuple with a number for each.
         takes_x: False where E does not depend on x, which is None or only lends its batch.
         takes_z: True where a latent z is needed.
         stochastic: True where `forward` needs `rng`; so are energies that hold such a part.
@@ -64,7 +65,7 @@ class Energy(Flagged, Form, Shown, ABC):
 
     x_ndim: Ndim = 1
     y_ndim: Ndim = 1
-    z_ndim: int = 1
+    z_ndim: Ndim = 1
     takes_x: bool = True
     takes_z: bool = False
 
@@ -130,12 +131,12 @@ class Energy(Flagged, Form, Shown, ABC):
 
     @overload
     def given(
-        self, x: Tree = None, *, y: Tree = None, z: Tree = None, rng: Rng = None
+        self, x: Tree = None, *, y: Tree = None, z: Parts = None, rng: Rng = None
     ) -> Potential: ...
 
     @overload
     def given(
-        self, x: Tree = None, *, y: Tensor, mask: Tensor, z: Tree = None, rng: Rng = None
+        self, x: Tree = None, *, y: Tensor, mask: Tensor, z: Parts = None, rng: Rng = None
     ) -> Rest: ...
 
     def given(
@@ -144,7 +145,7 @@ class Energy(Flagged, Form, Shown, ABC):
         *,
         y: Tree = None,
         mask: Tensor | None = None,
-        z: Tree = None,
+        z: Parts = None,
         rng: Rng = None,
     ) -> Potential:
         """Clamp what is known and get a `Potential` of the rest: of y, or of z when y is given.
@@ -152,7 +153,8 @@ class Energy(Flagged, Form, Shown, ABC):
         Clamped tensors have a batch of 1, or one row per chain; x and y may also have none. A
         stochastic energy replays `rng`'s present state at each call, so that the potential is a
         function. With a mask (*event) of bool, y is known where it is True, and a `Rest` of the
-        other entries (chains, m) is returned, with `take(y)` and `fill(free)`.
+        other entries (chains, m) is returned, with `take(y)` and `fill(free)`. Of a z of several
+        parts all but one are clamped: given(x, y=y, z=(code, None)) is a potential of the second.
 
         Example:
             >>> from ebmlab import FunctionEnergy
@@ -162,10 +164,7 @@ class Energy(Flagged, Form, Shown, ABC):
         """
         if mask is not None:
             return masked(self.given(x, z=z, rng=rng), y, mask, self.y_ndim)
-        if y is not None and (z is not None or not self.takes_z):
-            raise ConfigurationError(
-                f"{type(self).__name__}.given was handed everything: leave y, or a latent z, free"
-            )
+        require_free(self, y, z)
         replay = replayed(rng, type(self).__name__) if self.stochastic else None
         clamped = Clamped(self, x, y, z, replay)
         return Potential(clamped, clamped.value_and_grad if y is None else None, self)

@@ -3,22 +3,39 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import cache, partial
-from typing import ClassVar, Literal, final
+from typing import Literal, final
 
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_non_negative
+from ebmlab._checks import leading_shape, leaves, require_non_negative
 from ebmlab._derived import Flagged
+from ebmlab._parts import Held, joined, marginal, require_parts, without
 from ebmlab._shown import Shown
 from ebmlab.codes import Codes
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.types import Decode, Posterior, Rng, Tree
 
-__all__ = ["Bound", "FreeEnergy", "Inference", "Posterior"]
+__all__ = ["Bound", "FreeEnergy", "Inference", "Posterior", "combined"]
 
 Bound = Literal["exact", "upper", "lower", "gradient"]
+
+
+def combined(*bounds: Bound) -> Bound:
+    """What a value is that is reduced several times.
+
+    Raises:
+        ConfigurationError: one bounds from above and another from below.
+    """
+    kinds = set(bounds)
+    if "gradient" in kinds:
+        return "gradient"
+    if {"upper", "lower"} <= kinds:
+        raise ConfigurationError(
+            f"bounds are {bounds}: reduced by both, the value would be no bound at all"
+        )
+    return next((bound for bound in bounds if bound != "exact"), "exact")
 
 
 class Inference(Flagged, Shown, ABC):
@@ -33,14 +50,16 @@ class Inference(Flagged, Shown, ABC):
         stochastic: True where temperatures above 0 draw random numbers.
         couples: True where z of a datum depends on the others of its batch.
         takes_x: True where z is looked up by x, even if the energy does not take x.
+        z_parts: how many parts its z has; 1 where z is one tensor.
 
     Raises:
         ConfigurationError: T < 0 or NaN, or not 0 where one z is found.
     """
 
-    bound: ClassVar[Bound] = "upper"
-    point: ClassVar[bool] = False
-    takes_x: ClassVar[bool] = False
+    bound: Bound = "upper"
+    point: bool = False
+    takes_x: bool = False
+    z_parts: int = 1
 
     @abstractmethod
     def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
@@ -52,6 +71,7 @@ class Inference(Flagged, Shown, ABC):
     ) -> Posterior:
         """Infer z for each datum of the batch; temperature 0 minimizes."""
         require_non_negative("temperature", temperature)
+        require_parts(energy, self.z_parts, type(self).__name__, None)
         if self.point and temperature != 0:
             raise ConfigurationError(
                 f"{type(self).__name__} finds one z, which has no entropy: temperature must be 0, "
@@ -61,15 +81,17 @@ class Inference(Flagged, Shown, ABC):
 
     def encode(self, energy: Energy, y: Tree) -> Tensor:
         """What stands for y where there is no encoder, (*batch, …): the z of lowest energy."""
-        z = self(energy, None, y).atoms
-        assert isinstance(z, Tensor)
-        return z[0]
+        z = leaves(self(energy, None, y).atoms)
+        if len(z) == 1:
+            return z[0][0]
+        batch = leading_shape("y", y, energy.y_ndim)
+        return torch.cat([part[0].reshape(*batch, -1) for part in z], -1)
 
     def capacity(self) -> float:
         """The most nats that z can carry: log K of K codes; infinite where no number is known."""
         return torch.inf
 
-    def possible(self) -> Tensor | None:
+    def possible(self) -> Tree:
         """The values of z (k, *event), the most probable first, where they are listed."""
         return None
 
@@ -93,8 +115,14 @@ class FreeEnergy(Energy):
 
     Args:
         energy: an energy that takes z.
-        infer: how z is chosen.
+        infer: how z is chosen; of several parts all at once, as by `inference.Product`.
         temperature: T >= 0, in the units of the energy.
+        part: None infers all of z. Where z has several parts, the number of the one that is
+            inferred: the others stay, and F(x, y, z) is an energy of them, which another
+            `FreeEnergy` can reduce in turn, at a temperature of its own.
+
+    Raises:
+        ConfigurationError: the energy has no z, or one of other parts than are inferred.
 
     Example:
         >>> from ebmlab import FunctionEnergy
@@ -109,42 +137,62 @@ class FreeEnergy(Energy):
 
     shows = ("temperature", "bound")
 
-    def __init__(self, energy: Energy, infer: Inference, temperature: float = 0.0) -> None:
+    def __init__(
+        self,
+        energy: Energy,
+        infer: Inference,
+        temperature: float = 0.0,
+        *,
+        part: int | None = None,
+    ) -> None:
         super().__init__()
         require_non_negative("temperature", temperature)
-        if not energy.takes_z:
-            raise ConfigurationError(
-                f"{type(energy).__name__} has no z to infer (takes_z is False)"
-            )
-        self.energy, self.infer, self.temperature = energy, infer, temperature
+        require_parts(energy, infer.z_parts, type(infer).__name__, part)
+        self.energy, self.infer, self.temperature, self.part = energy, infer, temperature, part
         self.x_ndim, self.y_ndim = energy.x_ndim, energy.y_ndim
+        if part is not None and isinstance(energy.z_ndim, tuple):
+            self.takes_z, self.z_ndim = True, without(energy.z_ndim, part)
         self.takes_x = energy.takes_x or infer.takes_x
         self.stochastic = energy.stochastic or (infer.stochastic and temperature > 0)
 
     @property
     def bound(self) -> Bound:
         """What the value is: exact, an upper or lower bound, or right in its gradient only."""
-        return self.infer.bound
+        inner = self.energy.bound if isinstance(self.energy, FreeEnergy) else "exact"
+        return combined(inner, self.infer.bound)
 
     def forward(self, x: Tree, y: Tree, z: Tree = None, rng: Rng = None) -> Tensor:
         """F(x, y), shape (*batch)."""
         codes = self.codes(x, y)
         if codes.head is not self:
-            return codes.energies(rng=rng).mean(0)
-        q = self.infer(self.energy, x, y, self.temperature, rng=rng)
-        energies = self.energy(x, y, q.atoms, rng=rng) if q.energies is None else q.energies
+            return codes.energies(z, rng=rng).mean(0)
+        energy, y = self._open(self.energy, y, z)
+        q = self.infer(energy, x, y, self.temperature, rng=rng)
+        energies = energy(x, y, q.atoms, rng=rng) if q.energies is None else q.energies
         counted = energies.masked_fill(q.weights == 0, 0.0)
         return (q.weights * counted).sum(0) + self.temperature * q.information
+
+    def _open(self, energy: Energy, y: Tree, z: Tree) -> tuple[Energy, Tree]:
+        """The energy of what is inferred, and y with the parts of z that are held."""
+        if self.part is None:
+            return energy, y
+        return Held(energy, self.part, y), (*leaves(y), *leaves(z))
+
+    def over(self, energy: Energy) -> "FreeEnergy":
+        """The same reduction of another energy."""
+        return FreeEnergy(energy, self.infer, self.temperature, part=self.part)
 
     def codes(self, x: Tree, y: Tree) -> Codes:
         """Those of the energy below; z is inferred under its head."""
         codes = self.energy.codes(x, y)
         if codes.head is self.energy:
             return codes.over(self)
-        return codes.over(FreeEnergy(codes.head, self.infer, self.temperature))
+        return codes.over(self.over(codes.head))
 
-    def posterior(self, x: Tree, y: Tree, *, rng: Rng = None) -> Posterior:
+    def posterior(self, x: Tree, y: Tree, *, z: Tree = None, rng: Rng = None) -> Posterior:
         """q(z | x, y) as weighted atoms; of several views for the pairs (others, views, *batch).
+
+        Where one part of z is inferred, z holds the others, and q is that of the part given them.
 
         Raises:
             ConfigurationError: views differ in their numbers or sizes, so that they have no one q.
@@ -156,7 +204,14 @@ class FreeEnergy(Energy):
                 f"x and y hold {len(codes.pairs)} pairs of views that do not go together, with a "
                 "posterior each: pass one view of x and one of y"
             )
-        return self.infer(codes.head, *groups[0], self.temperature, rng=rng)
+        hx, hy = groups[0]
+        energy, hy = self._open(codes.head, hy, z)
+        return self.infer(energy, hx, hy, self.temperature, rng=rng)
+
+    def joined(self, q: Posterior, x: Tree, y: Tree, *, rng: Rng = None) -> Posterior:
+        """q of the other parts of z and, given each of its atoms, of the part inferred here."""
+        assert self.part is not None
+        return joined(q, self.posterior(x, y, z=q.atoms, rng=rng), self.part)
 
     def encode(self, y: Tree) -> Tensor:
         """What stands for y, as the inference finds it at temperature 0."""
@@ -177,7 +232,17 @@ class FreeEnergy(Energy):
         if codes.head is not self:
             codes.update()
             return
-        found = cache(partial(self.posterior, x, y))
+        if self.part is None:
+            found = cache(partial(self.posterior, x, y))
+        elif q is not None:
+            found = cache(lambda: self.joined(q(), x, y))
+        else:
+            return
         with torch.no_grad():
             self.energy.update(x, y, found)
-            self.infer.update(x, y, found)
+            own = found if self.part is None else cache(partial(_marginal, found, self.part))
+            self.infer.update(x, y, own)
+
+
+def _marginal(q: Callable[[], Posterior], part: int) -> Posterior:
+    return marginal(q(), part)

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from ebmlab._checks import over_batch
+from ebmlab._checks import Ndim, over_batch
+from ebmlab._events import numbered
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.types import Tree
@@ -18,9 +19,10 @@ class FunctionEnergy(Energy):
     Leading dimensions are broadcast, flattened to one for f, and restored.
 
     Args:
-        function: takes `variables` in their order, each (n, *event), and returns (n,).
+        function: takes `variables` in their order, each (n, *event), and returns (n,); every part
+            of one that is a tuple by itself.
         variables: which of "x", "y", "z" the function takes; y is always among them.
-        x_ndim, y_ndim, z_ndim: event dimensions.
+        x_ndim, y_ndim, z_ndim: event dimensions, see `Energy`.
 
     Raises:
         ConfigurationError: `variables` lacks y or holds an unknown name.
@@ -38,9 +40,9 @@ class FunctionEnergy(Energy):
         function: Callable[..., Tensor],
         variables: tuple[str, ...] = ("y",),
         *,
-        x_ndim: int = 1,
-        y_ndim: int = 1,
-        z_ndim: int = 1,
+        x_ndim: Ndim = 1,
+        y_ndim: Ndim = 1,
+        z_ndim: Ndim = 1,
     ) -> None:
         super().__init__()
         if "y" not in variables or not set(variables) <= {"x", "y", "z"}:
@@ -55,5 +57,9 @@ class FunctionEnergy(Energy):
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """f of the variables it takes."""
         known = {"x": (x, self.x_ndim), "y": (y, self.y_ndim), "z": (z, self.z_ndim)}
-        inputs = (known[name] for name in self.variables)
-        return over_batch(self.function, *inputs, names=self.variables)
+        inputs = {
+            part: each
+            for name in self.variables
+            for part, each in numbered(name, *known[name]).items()
+        }
+        return over_batch(self.function, *inputs.values(), names=list(inputs))

@@ -155,7 +155,7 @@ class Posterior(NamedTuple):
     """Weighted atoms of q(z | x, y).
 
     Attributes:
-        atoms: (k, *batch, *event); may carry gradients.
+        atoms: (k, *batch, *event), a tuple where z has several parts; may carry gradients.
         weights: (k, *batch) or broadcastable to it; sums to 1 over k.
         information: (*batch), nats that z carries: KL(q || prior), or an estimate of it where
             draws are weighed.
@@ -164,14 +164,24 @@ class Posterior(NamedTuple):
             `FreeEnergy` need not evaluate them again.
         encoded: (*batch, *event), what an encoder gave, where the atom is a code that stands
             for it.
+        counts: of a z of several parts, how many atoms each part has: (k1, k2, …) in their order,
+            with k = … k2 k1, the first part fastest.
     """
 
-    atoms: Tensor
+    atoms: Tree
     weights: Tensor
     information: Tensor
     residual: Tensor
     energies: Tensor | None = None
     encoded: Tensor | None = None
+    counts: tuple[int, ...] | None = None
+
+    def single(self) -> Tensor:
+        """The atoms of a z that is one tensor; raises a ConfigurationError of several parts."""
+        if isinstance(self.atoms, Tensor):
+            return self.atoms
+        got = "none" if self.atoms is None else f"{len(self.atoms)} parts"
+        raise ConfigurationError(f"one tensor z was expected, but z has {got}")
 
 
 class GibbsState(NamedTuple):

@@ -90,9 +90,10 @@ class Clusters(Energy):
 def answered(known: Posterior, y: Tree) -> tuple[Tensor, Tensor, Tensor]:
     """Data y (n, d), and which of K each may come from, with what weights: (k, n) both."""
     y = require_tensor("y", y)
-    batch = torch.broadcast_shapes(y.shape[:-1], known.atoms.shape[1:])
-    shape = (len(known.atoms), *batch)
-    index, weights = (t.expand(shape).flatten(1) for t in (known.atoms, known.weights))
+    atoms = known.single()
+    batch = torch.broadcast_shapes(y.shape[:-1], atoms.shape[1:])
+    shape = (len(atoms), *batch)
+    index, weights = (t.expand(shape).flatten(1) for t in (atoms, known.weights))
     return y.expand(*batch, -1).reshape(-1, y.shape[-1]), index, weights
 
 

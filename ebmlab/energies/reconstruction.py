@@ -6,6 +6,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from ebmlab._checks import Ndim, over_batch, require_tensor
+from ebmlab._events import numbered
 from ebmlab._form import Priors
 from ebmlab.energies._codes.codes import SquaredDistance
 from ebmlab.energy import Energy
@@ -19,12 +20,14 @@ class Reconstruction(Energy):
 
     Args:
         decoder: maps (x, z), or z alone where `takes_x` is False, each with one batch dimension,
-            to something like y; called as decoder(None, z) where x is None.
+            to something like y; called as decoder(None, z) where x is None, and with every part
+            of z by itself, decoder(x, z1, z2), where there are several.
         distance: energy between decoded and observed; squared distance by default.
         prior: an energy of z, called as prior(None, z). Leave it out where the free energy counts
             the prior as information, or it is counted twice.
         takes_x: whether the decoder is conditional.
-        x_ndim, z_ndim: event dimensions of x and z; those of y are the distance's.
+        x_ndim, z_ndim: event dimensions of x and z, a tuple where z has several parts; those of y
+            are the distance's.
 
     Example:
         >>> import torch
@@ -43,7 +46,7 @@ class Reconstruction(Energy):
         *,
         takes_x: bool = True,
         x_ndim: int = 1,
-        z_ndim: int = 1,
+        z_ndim: Ndim = 1,
     ) -> None:
         super().__init__()
         self.decoder = decoder
@@ -56,12 +59,12 @@ class Reconstruction(Energy):
 
     def decode(self, x: Tree, z: Tree) -> Tensor:
         """The prediction (*batch, *event) for x and z; leading dimensions broadcast."""
-        latent = (require_tensor("z", z), self.z_event)
-        if not self.takes_x:
-            return over_batch(self.decoder, latent, names="z")
-        if x is None:
-            return over_batch(partial(self.decoder, None), latent, names="z")
-        return over_batch(self.decoder, (require_tensor("x", x), self.x_event), latent, names="xz")
+        latent = numbered("z", z, self.z_event)
+        if not self.takes_x or x is None:
+            decoder = partial(self.decoder, None) if self.takes_x else self.decoder
+            return over_batch(decoder, *latent.values(), names=list(latent))
+        inputs = {"x": (require_tensor("x", x), self.x_event)} | latent
+        return over_batch(self.decoder, *inputs.values(), names=list(inputs))
 
     @property
     def squares(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -97,7 +100,7 @@ class Reconstruction(Energy):
         """Those of the distance, where there is no prior."""
         if self.prior is not None:
             return None
-        return self.distance.residuals(self.decode(x, require_tensor("z", z)), y)
+        return self.distance.residuals(self.decode(x, z), y)
 
     def affine(self, x: Tree, y: Tree) -> tuple[Tensor, Tensor] | None:
         """The matrix of a linear decoder, and y without its bias."""

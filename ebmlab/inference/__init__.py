@@ -21,6 +21,7 @@ from ebmlab.inference.enumerate import Enumerate
 from ebmlab.inference.factorized import Factorized
 from ebmlab.inference.importance import ImportanceWeighted
 from ebmlab.inference.nearest import Nearest
+from ebmlab.inference.product import Product
 from ebmlab.inference.projected import Projected
 from ebmlab.inference.refined import Refined
 from ebmlab.inference.sampled import Sampled
@@ -54,6 +55,7 @@ __all__ = [
     "OnSimplex",
     "OneHot",
     "Penalty",
+    "Product",
     "Projected",
     "Proximal",
     "Refined",

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import Ndim, over_batch, require_generator, require_one_kind, require_tensor
+from ebmlab._checks import over_batch, require_generator, require_one_kind
+from ebmlab._events import numbered
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.types import Rng, Tree
@@ -14,13 +15,14 @@ __all__ = ["encoded", "gaussian_noise", "require_log_std"]
 def encoded(encoder: nn.Module, energy: Energy, x: Tree, y: Tree) -> tuple[Tensor, Tensor | None]:
     """The encoder's point or mean, and its log std where it gives one: (*batch, dim) each.
 
-    The encoder is called with (x, y), or with y alone where no x is taken or there.
+    The encoder is called with (x, y), or with y alone where no x is taken or there; and, where
+    some parts of z are held, with these after y.
     """
-    inputs = [(require_tensor("y", y), _single(energy.y_ndim))]
+    inputs = numbered("y", y, energy.y_ndim)
     if energy.takes_x and x is not None:
-        inputs.insert(0, (require_tensor("x", x), _single(energy.x_ndim)))
+        inputs = numbered("x", x, energy.x_ndim) | inputs
     require_one_kind(encoder, {"y": y})
-    out = over_batch(encoder, *inputs, names="xy"[-len(inputs) :])
+    out = over_batch(encoder, *inputs.values(), names=list(inputs))
     return out if isinstance(out, tuple) else (out, None)
 
 
@@ -38,9 +40,3 @@ def gaussian_noise(mean: Tensor, samples: int, rng: Rng, who: str) -> Tensor:
     rng = require_generator(rng, who, mean.device)
     shape = (samples, *mean.shape)
     return torch.randn(shape, generator=rng, dtype=mean.dtype, device=mean.device)
-
-
-def _single(ndim: Ndim) -> int:
-    if isinstance(ndim, int):
-        return ndim
-    raise ConfigurationError("an encoder takes one tensor each for x and y, not tuples of views")

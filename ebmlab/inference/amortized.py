@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from ebmlab._checks import require_counts
+from ebmlab._parts import single_ndim
 from ebmlab.energy import Energy
 from ebmlab.free_energy import Inference, Posterior
 from ebmlab.inference._atoms import one_atom
@@ -46,10 +47,10 @@ class Amortized(Inference):
         """One point at T = 0, `samples` reparametrized draws at T > 0."""
         mean, log_std = encoded(self.encoder, energy, x, y)
         if temperature == 0:
-            return one_atom(mean, energy.z_ndim)
+            return one_atom(mean, single_ndim(energy))
         log_std = require_log_std(log_std)
         noise = gaussian_noise(mean, self.samples, rng, "Amortized")
-        lead = mean.shape[: mean.ndim - energy.z_ndim]
+        lead = mean.shape[: mean.ndim - single_ndim(energy)]
         nats = 0.5 * (mean.square() + (2 * log_std).exp() - 1 - 2 * log_std)
         information = nats.reshape(*lead, -1).sum(-1)
         weights = mean.new_full((self.samples, *lead), 1 / self.samples)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ebmlab._checks import require_counts, require_generator, require_positive
 from ebmlab._limits import weighed
+from ebmlab._parts import single_ndim
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
 from ebmlab.free_energy import Inference, Posterior
@@ -58,9 +59,9 @@ class AmortizedCategorical(Inference):
     def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
         """The likeliest codes at T = 0, `samples` draws at T > 0; both with a gradient."""
         logits = self._logits(energy, x, y)
-        lead = logits.shape[: logits.ndim - energy.z_ndim]
+        lead = logits.shape[: logits.ndim - single_ndim(energy)]
         if temperature == 0:
-            return one_atom(_through(logits, logits.softmax(-1)), energy.z_ndim)
+            return one_atom(_through(logits, logits.softmax(-1)), single_ndim(energy))
         rng = require_generator(rng, "AmortizedCategorical", logits.device)
         shape = (self.samples, *logits.shape)
         uniform = torch.rand(shape, generator=rng, dtype=logits.dtype, device=logits.device)
@@ -77,11 +78,11 @@ class AmortizedCategorical(Inference):
     def _logits(self, energy: Energy, x: Tree, y: Tree) -> Tensor:
         logits, other = encoded(self.encoder, energy, x, y)
         batch = data_batch(energy, x, y)
-        if other is not None or logits.ndim != len(batch) + energy.z_ndim:
+        if other is not None or logits.ndim != len(batch) + single_ndim(energy):
             raise ShapeError(
                 f"the encoder returned {'a pair' if other is not None else tuple(logits.shape)} "
                 f"for the batch {tuple(batch)}; logits are (*batch, K), or (*batch, parts, K) for "
-                f"z_ndim 2, and z_ndim is {energy.z_ndim}"
+                f"z_ndim 2, and z_ndim is {single_ndim(energy)}"
             )
         return logits
 

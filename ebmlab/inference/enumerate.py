@@ -43,7 +43,7 @@ class Enumerate(Precise, Inference):
         torch.Size([1, 3, 2])
     """
 
-    bound: ClassVar[Bound] = "exact"
+    bound: Bound = "exact"
     floors: ClassVar = {"log_weights": SINGLE, "count": SINGLE}
     atoms: Tensor
     log_weights: Tensor | None

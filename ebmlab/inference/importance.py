@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import require_counts
+from ebmlab._parts import single_ndim
 from ebmlab.energy import Energy
 from ebmlab.free_energy import Inference, Posterior
 from ebmlab.inference._atoms import one_atom
@@ -58,7 +59,7 @@ class ImportanceWeighted(Inference):
         """One point at T = 0, `samples` weighed draws at T > 0."""
         mean, log_std = encoded(self.encoder, energy, x, y)
         if temperature == 0:
-            return one_atom(mean, energy.z_ndim)
+            return one_atom(mean, single_ndim(energy))
         log_std = require_log_std(log_std)
         atoms = mean + log_std.exp() * gaussian_noise(mean, self.samples, rng, type(self).__name__)
         if self.doubly:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import require_tensor
+from ebmlab._parts import single_ndim
 from ebmlab.energy import Energy
 from ebmlab.free_energy import Inference, Posterior
 from ebmlab.inference._atoms import data_batch, one_atom
@@ -77,7 +78,7 @@ class Nearest(Inference):
         """What the encoder gives, and the codes nearest to it."""
         if self.encoder is None:
             h = require_tensor("y", y)
-            h = h.expand(*data_batch(energy, x, y), *h.shape[h.ndim - energy.z_ndim :])
+            h = h.expand(*data_batch(energy, x, y), *h.shape[h.ndim - single_ndim(energy) :])
         else:
             h, _ = encoded(self.encoder, energy, x, y)
         number = self.codebook.nearest(h)
@@ -88,7 +89,7 @@ class Nearest(Inference):
         codes, h = found.codes, found.encoded
         if self.encoder is not None:
             codes = codes.detach() + (h - h.detach())
-        return one_atom(codes, energy.z_ndim)._replace(encoded=h)
+        return one_atom(codes, single_ndim(energy))._replace(encoded=h)
 
     def capacity(self) -> float:
         """Log K for K codes; z may have several parts, each of which carries as much."""

@@ -1,7 +1,5 @@
 """The exact z of a linear decoder."""
 
-from typing import ClassVar
-
 import torch
 from torch import nn
 
@@ -37,7 +35,7 @@ class Projected(Inference):
     Source: Penrose 1956.
     """
 
-    bound: ClassVar[Bound] = "exact"
+    bound: Bound = "exact"
     point = True
 
     def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:

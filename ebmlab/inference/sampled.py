@@ -1,11 +1,10 @@
 """z drawn by Markov chains from its posterior."""
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
 from ebmlab._checks import leaves, require_counts, require_generator
+from ebmlab._parts import single_ndim
 from ebmlab._randomness import fork
 from ebmlab.energies import Density
 from ebmlab.energy import Energy
@@ -55,7 +54,7 @@ class Sampled(Inference):
     Source: Neal, Hinton 1998 (free energies); Han, Lu, Zhu, Wu 2017, arXiv:1606.08571 (decoders).
     """
 
-    bound: ClassVar[Bound] = "gradient"
+    bound: Bound = "gradient"
     stochastic = True
     start: Tensor | None
 
@@ -95,7 +94,7 @@ class Sampled(Inference):
         device = leaves(y)[0].device
         rng = require_generator(rng, "Sampled", device)
         begin = self._begin(energy, data_batch(energy, x, y), rng)
-        event = begin.shape[begin.ndim - energy.z_ndim :]
+        event = begin.shape[begin.ndim - single_ndim(energy) :]
         # The energy's own noise must not be that of the chains.
         own = fork(rng) if energy.stochastic else None
         cost = clamped(energy, x, y, begin.shape, own)
@@ -107,16 +106,16 @@ class Sampled(Inference):
         u = Potential(tempered)
         end = run(self.sampler, u, begin.reshape(-1, *event), steps=self.steps, rng=rng).state.y
         atoms = end.detach().to(begin.dtype).reshape(begin.shape)
-        one = atoms.new_ones(begin.shape[: begin.ndim - energy.z_ndim])
+        one = atoms.new_ones(begin.shape[: begin.ndim - single_ndim(energy)])
         return Posterior(atoms, one / len(one), torch.zeros_like(one[0]), torch.zeros_like(one[0]))
 
     def _begin(self, energy: Energy, batch: torch.Size, rng: torch.Generator) -> Tensor:
         """Starts of every datum's chains, (k, *batch, *event)."""
-        if self.prior is not None and energy.z_ndim != 1:
-            raise ShapeError(f"a prior is of vectors z, but z_ndim is {energy.z_ndim}")
+        if self.prior is not None and single_ndim(energy) != 1:
+            raise ShapeError(f"a prior is of vectors z, but z_ndim is {single_ndim(energy)}")
         if self.start is None:
             assert self.prior is not None
             draws = self.prior.sample(self.chains * batch.numel(), rng)
             return draws.reshape(self.chains, *batch, self.prior.dim)
         start = self.start.expand(self.chains, *self.start.shape[1:])
-        return starts_of_each(start, energy.z_ndim, batch, "Sampled")
+        return starts_of_each(start, single_ndim(energy), batch, "Sampled")

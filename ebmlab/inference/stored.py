@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import leaves, require_index, require_positive
+from ebmlab._parts import single_ndim
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
 from ebmlab.free_energy import Inference, Posterior
@@ -53,9 +54,9 @@ class Stored(Inference, Stepped):
     def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
         """The z stored for each x."""
         z = self.table[require_index("x", x)]
-        lead = z.ndim - energy.z_ndim
+        lead = z.ndim - single_ndim(energy)
         batch = torch.broadcast_shapes(data_batch(energy, x, y), z.shape[:lead])
-        return one_atom(z.expand(*batch, *z.shape[lead:]), energy.z_ndim)
+        return one_atom(z.expand(*batch, *z.shape[lead:]), single_ndim(energy))
 
     def encode(self, energy: Energy, y: Tree) -> Tensor:
         """The z in the ball of lowest energy for data (n, *event) without a number, from 0 on."""

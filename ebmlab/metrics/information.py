@@ -1,9 +1,13 @@
 """What z carries: nats of its posterior, nats at most, and what knowing it is worth."""
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
+from ebmlab._checks import leading_shape, leaves
 from ebmlab._kinds import require_a
+from ebmlab._rows import mapped
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
 from ebmlab.free_energy import FreeEnergy
@@ -39,7 +43,7 @@ def information(energy: Energy, x: Tree, y: Tree, rng: Rng = None) -> Tensor:
 
 
 @torch.no_grad()
-def gain(energy: Energy, x: Tree, y: Tree, z: Tensor, rng: Rng = None) -> Tensor:
+def gain(energy: Energy, x: Tree, y: Tree, z: Tree, rng: Rng = None) -> Tensor:
     """ΔF = F_prior - F: by how much inferring z lowers the energy of y, against guessing it.
 
     F_prior is the mean of E(x, y, z) over z of the prior: the free energy at infinite temperature,
@@ -61,10 +65,12 @@ def gain(energy: Energy, x: Tree, y: Tree, z: Tensor, rng: Rng = None) -> Tensor
     """
     free = require_a(FreeEnergy, "energy", energy, _MEND)
     inner = free.energy
-    if z.ndim != 1 + inner.z_ndim or len(z) == 0:
+    if len(leading_shape("z", z, inner.z_ndim)) != 1:
+        shapes = [tuple(part.shape) for part in leaves(z)]
         raise ShapeError(
-            f"z has shape {tuple(z.shape)}; expected (k, *event), k >= 1, with {inner.z_ndim} "
-            "event dimensions"
+            f"z has shape {shapes}; expected (k, *event), k >= 1, with {inner.z_ndim} event "
+            "dimensions"
         )
-    guessed = inner(x, y, in_front(z, data_batch(inner, x, y)), rng=rng).mean(0)
+    batch = data_batch(inner, x, y)
+    guessed = inner(x, y, mapped(partial(in_front, batch=batch), z), rng=rng).mean(0)
     return guessed - free(x, y, rng=rng)

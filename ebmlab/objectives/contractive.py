@@ -57,8 +57,9 @@ class Contractive(Objective):
         with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
             free = y.detach().requires_grad_()
             q = energy.posterior(x, free, rng=rng)
-            weights = q.weights.reshape(*q.weights.shape, *[1] * (q.atoms.ndim - q.weights.ndim))
-            codes = (weights * q.atoms).sum(0).reshape(*q.information.shape, -1)
+            z = q.single()
+            weights = q.weights.reshape(*q.weights.shape, *[1] * (z.ndim - q.weights.ndim))
+            codes = (weights * z).sum(0).reshape(*q.information.shape, -1)
             rows = [_pulled(codes, free, way) for way in self._ways(codes, rng)]
         total = torch.stack(rows).sum() / (1 if self.probes is None else self.probes)
         value = total / q.information.numel()

@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from ebmlab._parts import single_ndim
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import Inference
@@ -67,7 +68,8 @@ class Encoded(Objective):
             )
         q = self.infer(plain, x, y, 1.0, rng=rng)
         bound = ((q.weights * plain(x, y, q.atoms, rng=rng)).sum(0) + q.information).mean()
-        z = q.atoms.detach().flatten(0, q.atoms.ndim - energy.z_ndim - 1)
+        atoms = q.single().detach()
+        z = atoms.flatten(0, atoms.ndim - single_ndim(energy) - 1)
         inner = self.shape.forward(prior, None, z, rng)
         metrics = {"information": q.information.detach().mean(), **inner.metrics}
         terms = {"bound": bound.detach(), **inner.terms}

@@ -1,9 +1,12 @@
 """Where an energy is 0: the centers of the balls {y : F(x, y) <= τ}."""
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
 from ebmlab._checks import leading_shape
+from ebmlab._rows import mapped
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import FreeEnergy
@@ -42,5 +45,6 @@ def centers(energy: Energy, x: Tree) -> Tensor:
             "‖f(x) - y‖²; use low_energy_volume"
         )
     batch = leading_shape("x", x, energy.x_ndim) if energy.takes_x else torch.Size()
-    y = decode(x, None)[None] if values is None else decode(x, in_front(values, batch))
+    z = None if values is None else mapped(partial(in_front, batch=batch), values)
+    y = decode(x, z)[None] if z is None else decode(x, z)
     return y.reshape(*y.shape[: y.ndim - energy.y_ndim], -1)

@@ -1,17 +1,18 @@
 """`predict`: several answers y to one x, each with its z and its energy."""
 
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ebmlab._checks import leading_shape, leaves, require_counts, require_generator
-from ebmlab.energies import Density
+from ebmlab._checks import leading_shape, require_counts
+from ebmlab._rows import mapped
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.inference._atoms import in_front, spread
-from ebmlab.inference.spaces import Space
+from ebmlab.prediction.latents import Prior, latents
 from ebmlab.protocols import Method
 from ebmlab.types import Rng, Tree
 
@@ -39,7 +40,7 @@ def predict(
     k: int,
     *,
     rng: Rng = None,
-    prior: Space | Density | None = None,
+    prior: Prior | tuple[Prior, ...] = None,
     candidates: Tensor | None = None,
 ) -> Predictions:
     """k predictions ŷ = g(x, z), one for each of k values of z, and their energies F(x, ŷ).
@@ -47,7 +48,8 @@ def predict(
     The k values of z are the same for every x. They are atoms where z is enumerated, the most
     probable first (of equal ones in their order); otherwise draws of `prior`, in the order drawn,
     points of a finite space without replacement. Either way the first of k are predictions too,
-    so that the best of the first 1, 2, … k never gets worse.
+    so that the best of the first 1, 2, … k never gets worse. Of a z of several parts, those that
+    are enumerated run through all their tuples in turn, and the others are drawn.
 
     Where y is one of finitely many `candidates`, nothing is decoded: the k of lowest energy are
     given, the lowest first. Modules stay in the mode that they are in.
@@ -59,7 +61,8 @@ def predict(
         k: how many.
         rng: for draws of z, and for energies that are stochastic.
         prior: what z is drawn from where it is not enumerated: uniform on a `Space`, standard
-            normal on `Vector`, or a `Density`.
+            normal on `Vector`, or a `Density`; a tuple where z has several parts, None for those
+            that are enumerated.
         candidates: values of y, (m, *event).
 
     Raises:
@@ -86,35 +89,11 @@ def predict(
             f"{type(energy).__name__} decodes no y from z: pass candidates=…, or draw y by "
             "run(sampler, energy.given(x), start, …)"
         )
-    z = _latents(energy, x, k, prior, rng)
-    z = in_front(z, batch)
+    z = latents(energy, x, k, prior, rng)
+    z = mapped(partial(in_front, batch=batch), z)
     y = spread(decode(x, z), batch)
     energies = torch.stack([energy(x, each, rng=rng) for each in y])
-    return Predictions(y, energies, spread(z, batch))
-
-
-def _latents(
-    energy: FreeEnergy, x: Tree, k: int, prior: Space | Density | None, rng: Rng
-) -> Tensor:
-    """k values of z (k, *event): codes where z is enumerated, else draws of the prior."""
-    who, atoms = type(energy.infer).__name__, energy.infer.possible()
-    if prior is None and atoms is not None:
-        if len(atoms) < k:
-            raise ConfigurationError(
-                f"k is {k}, but {who} has {len(atoms)} atoms of weight above 0; ask for fewer"
-            )
-        return atoms[:k]
-    if prior is None:
-        raise ConfigurationError(
-            f"{who} does not list the values of z: pass prior=…, such as inference.Vector(dim) "
-            "for a standard normal"
-        )
-    tensors = [*leaves(x), *energy.parameters(), *energy.buffers()]
-    like = next((t for t in tensors if t.is_floating_point()), torch.zeros(()))
-    rng = require_generator(rng, "predict", like.device)
-    if isinstance(prior, Density):
-        return prior.sample(k, rng)
-    return prior.distinct(k, rng, like.dtype)
+    return Predictions(y, energies, mapped(partial(spread, batch=batch), z))
 
 
 def _ranked(

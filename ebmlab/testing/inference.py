@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import leaves
+from ebmlab._events import numbered
+from ebmlab._rows import mapped
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, EbmlabError
 from ebmlab.free_energy import FreeEnergy, Inference, Posterior
@@ -103,7 +105,13 @@ class _Case(Case):
 
 def _infer(case: _Case) -> Posterior:
     q = case.energy.posterior(case.x, case.y, rng=again(case.rng))
-    return Posterior(*(part if part is None else part.detach() for part in q))  # pyright: ignore
+    kept = {name: mapped(Tensor.detach, part) for name, part in _tensors(q).items()}
+    return q._replace(**kept)
+
+
+def _tensors(q: Posterior) -> dict[str, Tree]:
+    """The parts of a posterior that are there."""
+    return {k: v for k, v in q._asdict().items() if v is not None and k != "counts"}
 
 
 def _posterior(case: _Case, estimated: bool) -> None:
@@ -114,9 +122,12 @@ def _posterior(case: _Case, estimated: bool) -> None:
 
 def _well_formed(case: _Case, batch: torch.Size, estimated: bool) -> None:
     q, energy = _infer(case), case.energy.energy
-    lead = q.atoms.shape[: q.atoms.ndim - energy.z_ndim]
+    parts = numbered("z", q.atoms, energy.z_ndim)
+    leads = {name: t.shape[: t.ndim - n] for name, (t, n) in parts.items()}
+    lead = next(iter(leads.values()))
     due = f"(k, {', '.join(map(str, batch))}, and {energy.z_ndim} of the event)"
-    require(lead[1:] == batch, "atoms", f"expected {due}, got {tuple(q.atoms.shape)}")
+    sound = lead[1:] == batch and all(each == lead for each in leads.values())
+    require(sound, "atoms", f"expected {due}, got {[tuple(t.shape) for t, _ in parts.values()]}")
     try:
         weights = q.weights.expand(lead)
     except RuntimeError:
@@ -143,18 +154,19 @@ def _finite(law: str, value: Tensor, batch: torch.Size, *, negative: bool = Fals
 
 def _kept(case: _Case, q: Posterior) -> None:
     like = next((t for t in leaves(case.y) if t.is_floating_point()), None)
-    for name, part in q._asdict().items():
-        if part is None or like is None:
-            continue
-        kept = part.dtype == like.dtype or (name == "atoms" and not part.is_floating_point())
-        require(kept, "dtype kept", f"y is {like.dtype}, {name} {part.dtype}")
-        require(part.device == like.device, "device kept", f"{name} is on {part.device}")
+    for name, tree in _tensors(q).items():
+        for part in leaves(tree) if like is not None else ():
+            kept = part.dtype == like.dtype or (name == "atoms" and not part.is_floating_point())
+            require(kept, "dtype kept", f"y is {like.dtype}, {name} {part.dtype}")
+            require(part.device == like.device, "device kept", f"{name} is on {part.device}")
 
 
 def _repeats(case: _Case) -> None:
-    for name, once, twice in zip(Posterior._fields, _infer(case), _infer(case), strict=True):
-        if once is not None and twice is not None:
-            require_same("a function", f"{name} of a second call from the same rng", twice, once)
+    once, twice = _tensors(_infer(case)), _tensors(_infer(case))
+    for name, tree in once.items():
+        for part, again_part in zip(leaves(tree), leaves(twice[name]), strict=True):
+            what = f"{name} of a second call from the same rng"
+            require_same("a function", what, again_part, part)
 
 
 def _independent(case: _Case, tolerance: float) -> None:
@@ -168,9 +180,10 @@ def _independent(case: _Case, tolerance: float) -> None:
 
 
 def _row(q: Posterior, i: int) -> dict[str, Tensor]:
-    weights = q.weights.expand(q.atoms.shape[:2])[:, i]
-    own = {"information": q.information[i], "residual": q.residual[i]}
-    return {"atoms": q.atoms[:, i], "weights": weights, **own}
+    parts = leaves(q.atoms)
+    weights = q.weights.expand(parts[0].shape[:2])[:, i]
+    own = {"weights": weights, "information": q.information[i], "residual": q.residual[i]}
+    return {f"atoms {j}": part[:, i] for j, part in enumerate(parts)} | own
 
 
 def _refuses(case: _Case) -> None:

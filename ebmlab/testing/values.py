@@ -141,6 +141,10 @@ def given(case: Case, differentiable: tuple[str, ...]) -> None:
     require_same("given replays", "a second call of given(x)(y)", u(y), u(y))
     if isinstance(z, Tensor):
         require_close(law, "given(x, y=y)(z)", energy.given(x, y=y, rng=rng)(z), direct)
+    for i, part in enumerate(z if isinstance(z, tuple) else ()):
+        held = tuple(None if j == i else other for j, other in enumerate(leaves(z)))
+        found = energy.given(x, y=y, z=held, rng=rng)(part)
+        require_close(law, f"given(x, y=y, z=…)(z[{i}])", found, direct)
     _clamped(case, y)
     if "y" in differentiable and y.is_floating_point():
         with untouched("given(x).value_and_grad", (x, y, z), energy):

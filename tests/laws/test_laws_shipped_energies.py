@@ -93,6 +93,7 @@ from ebmlab.inference import (
     ImportanceWeighted,
     LevenbergMarquardt,
     Nearest,
+    Product,
     Projected,
     Proximal,
     Refined,
@@ -374,6 +375,15 @@ ENERGIES = {
             Reconstruction(net(1, 2), takes_x=False), Nearest(nn.Parameter(CODES), net(2, 1))
         ),
         None,
+        Y2,
+    ),
+    "FreeEnergy, Product": lambda: (
+        FreeEnergy(
+            Reconstruction(Joined(net(4, 2)), z_ndim=(1, 1)),
+            Product(Enumerate(torch.eye(2)), Enumerate(CODES)),
+            0.5,
+        ),
+        X1,
         Y2,
     ),
     "FreeEnergy, Projected": lambda: (FreeEnergy(plane(), Projected()), None, Y2),

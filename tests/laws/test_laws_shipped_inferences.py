@@ -41,6 +41,7 @@ from ebmlab.inference import (
     ImportanceWeighted,
     LevenbergMarquardt,
     Nearest,
+    Product,
     Projected,
     Proximal,
     Refined,
@@ -255,6 +256,13 @@ INFERENCES = {
         None,
         0.0,
         Enumerate(CODES),
+    ),
+    "Product": lambda: (
+        Product(Enumerate(torch.eye(2)), Enumerate(CODES)),
+        Reconstruction(Joined(net(4, 2)), z_ndim=(1, 1)),
+        X1,
+        0.5,
+        None,
     ),
     "Projected": lambda: (Projected(), plane(), None, 0.0, Conjugate()),
     "Stored": lambda: (

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_non_negative
+from ebmlab._parts import single_ndim
 from ebmlab._slopes import slope
 from ebmlab.energy import Energy
 from ebmlab.errors import GradientError
@@ -96,7 +97,8 @@ class Implicit(Inference):
         q = self.infer(energy, x, y, rng=rng)
         if not torch.is_grad_enabled():
             return q
-        event = q.atoms.shape[q.atoms.ndim - energy.z_ndim :]
-        u = clamped(energy, x, y, q.atoms.shape, rng)
-        atoms = implicit(u, q.atoms.reshape(-1, *event), damping=self.damping)
-        return q._replace(atoms=atoms.reshape(q.atoms.shape), energies=None)
+        z = q.single()
+        event = z.shape[z.ndim - single_ndim(energy) :]
+        u = clamped(energy, x, y, z.shape, rng)
+        atoms = implicit(u, z.reshape(-1, *event), damping=self.damping)
+        return q._replace(atoms=atoms.reshape(z.shape), energies=None)

@@ -9,6 +9,7 @@ import torch
 from torch import Size, Tensor
 
 from ebmlab._checks import require_counts, require_positive
+from ebmlab._parts import single_ndim
 from ebmlab._randomness import replayed
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, DivergenceError, ShapeError
@@ -138,7 +139,7 @@ class PointInference(Inference, ABC):
     ) -> Posterior:
         """The lowest z reached from starts (k, *event) or (k, *batch, *event)."""
         batch = data_batch(energy, x, y)
-        starts = starts_of_each(starts, energy.z_ndim, batch, type(self).__name__)
+        starts = starts_of_each(starts, single_ndim(energy), batch, type(self).__name__)
         best = [
             self._lowest(self.potential(energy, x, y, part.shape, rng), part, batch)
             for part in starts.split(self.chunk or len(starts))

@@ -69,7 +69,7 @@ def _pictures(made: Tensor, held: Tensor, seen: Tensor) -> dict[str, float]:
 def energies_at_lowest(built: ImageEnergyRun, images: Tensor, rng: torch.Generator) -> Tensor:
     """E(z) of draws of q(z | y) under the noise of the lowest level, which chains have too."""
     with torch.no_grad():
-        q = [built.posterior(part, rng).atoms[0] for part in images.split(BLOCK)]
+        q = [built.posterior(part, rng).single()[0] for part in images.split(BLOCK)]
     codes = torch.cat(q)
     noise = torch.randn(codes.shape, generator=rng, device=codes.device)
     return built.energy_of(codes + built.shape.low * noise)

@@ -29,7 +29,7 @@ def reconstructed(built: ImageRun, images: Tensor) -> dict[str, Tensor]:
     decode = energy.decoding()
     if decode is None or not isinstance(energy, FreeEnergy) or not isinstance(y, Tensor):
         return {}
-    decoded = decode(x, energy.posterior(x, y, rng=rng).atoms[0])
+    decoded = decode(x, energy.posterior(x, y, rng=rng).single()[0])
     both = {"y": y, "decoded": decoded}
     return {k: v if v.ndim == 4 else v.unflatten(1, built.setting.shape) for k, v in both.items()}
 
