@@ -68,13 +68,12 @@ def facing(x: Tree, values: Tensor, ndim: Ndim) -> tuple[Tree, Tensor]:
 
 def numbered(name: str, tree: Tree, ndim: Ndim) -> dict[str, tuple[Tensor, int]]:
     """The tensors of x, y or z under their names, each with its event dimensions."""
-    if not isinstance(ndim, tuple) and not isinstance(tree, tuple):
+    if not isinstance(ndim, tuple):
         return {name: (require_tensor(name, tree), ndim)}
     parts = leaves(tree, name)
-    each = ndim if isinstance(ndim, tuple) else (ndim,) * len(parts)
-    if len(parts) != len(each):
-        raise ShapeError(f"{name} holds {len(parts)} tensors; expected {len(each)}")
-    return {f"{name}[{i}]": (t, n or 0) for i, (t, n) in enumerate(zip(parts, each, strict=True))}
+    if len(parts) != len(ndim):
+        raise ShapeError(f"{name} holds {len(parts)} tensors; expected {len(ndim)}")
+    return {f"{name}[{i}]": (t, n or 0) for i, (t, n) in enumerate(zip(parts, ndim, strict=True))}
 
 
 def per_datum(loss: Callable[[Tensor, Tensor], Tensor], e_pos: Tensor, e_neg: Tensor) -> Tensor:

@@ -71,7 +71,8 @@ class Inference(Flagged, Shown, ABC):
     ) -> Posterior:
         """Infer z for each datum of the batch; temperature 0 minimizes."""
         require_non_negative("temperature", temperature)
-        require_parts(energy, self.z_parts, type(self).__name__, None)
+        if energy.takes_z:
+            require_parts(energy, self.z_parts, type(self).__name__, None)
         if self.point and temperature != 0:
             raise ConfigurationError(
                 f"{type(self).__name__} finds one z, which has no entropy: temperature must be 0, "
