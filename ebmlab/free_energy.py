@@ -28,14 +28,15 @@ def combined(*bounds: Bound) -> Bound:
     Raises:
         ConfigurationError: one bounds from above and another from below.
     """
-    kinds = set(bounds)
+    kinds: set[Bound] = set(bounds)
     if "gradient" in kinds:
         return "gradient"
     if {"upper", "lower"} <= kinds:
         raise ConfigurationError(
             f"bounds are {bounds}: reduced by both, the value would be no bound at all"
         )
-    return next((bound for bound in bounds if bound != "exact"), "exact")
+    looser: list[Bound] = [bound for bound in bounds if bound != "exact"]
+    return looser[0] if looser else "exact"
 
 
 class Inference(Flagged, Shown, ABC):

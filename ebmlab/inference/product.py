@@ -12,7 +12,7 @@ from ebmlab._checks import leaves
 from ebmlab._parts import marginal
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
-from ebmlab.free_energy import FreeEnergy, Inference, Posterior, combined
+from ebmlab.free_energy import Bound, FreeEnergy, Inference, Posterior, combined
 from ebmlab.types import Rng, Tree
 
 __all__ = ["Product"]
@@ -61,7 +61,8 @@ class Product(Inference):
                 "Product: an inference that gives gradients only must be the first part"
             )
         self.each = nn.ModuleList(parts)
-        self.z_parts, self.bound = len(parts), combined(*(part.bound for part in parts))
+        bounds: list[Bound] = [part.bound for part in parts]
+        self.z_parts, self.bound = len(parts), combined(*bounds)
         self.takes_x = any(part.takes_x for part in parts)
 
     @property

@@ -154,8 +154,10 @@ def _finite(law: str, value: Tensor, batch: torch.Size, *, negative: bool = Fals
 
 def _kept(case: _Case, q: Posterior) -> None:
     like = next((t for t in leaves(case.y) if t.is_floating_point()), None)
+    if like is None:
+        return
     for name, tree in _tensors(q).items():
-        for part in leaves(tree) if like is not None else ():
+        for part in leaves(tree):
             kept = part.dtype == like.dtype or (name == "atoms" and not part.is_floating_point())
             require(kept, "dtype kept", f"y is {like.dtype}, {name} {part.dtype}")
             require(part.device == like.device, "device kept", f"{name} is on {part.device}")
