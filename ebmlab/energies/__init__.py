@@ -19,6 +19,7 @@ from ebmlab.energies._discrete.lattices import Ising, Potts
 from ebmlab.energies._discrete.pairwise import Pairwise
 from ebmlab.energies._discrete.rbm import RBM, GaussianRBM
 from ebmlab.energies.autoencoder import Autoencoder
+from ebmlab.energies.categorical import Categorical
 from ebmlab.energies.classifier import Classifier
 from ebmlab.energies.clusters import Clusters, kmeans_plus_plus
 from ebmlab.energies.completion import Completion, PatchError
@@ -41,6 +42,7 @@ __all__ = [
     "Banana",
     "Bernoulli",
     "BinaryCrossEntropy",
+    "Categorical",
     "Classifier",
     "ClusterEnergy",
     "Clusters",

@@ -39,6 +39,7 @@ from ebmlab.energies import (
     Banana,
     Bernoulli,
     BinaryCrossEntropy,
+    Categorical,
     Classifier,
     Clusters,
     CodePrediction,
@@ -102,7 +103,7 @@ from ebmlab.inference import (
     Stored,
     SuperClustered,
 )
-from ebmlab.networks import Denoiser, MaskedAutoencoder, Memory, ViT
+from ebmlab.networks import Denoiser, MaskedAutoencoder, Memory, Transformer, ViT
 from ebmlab.samplers import HMC
 from ebmlab.teachers import EMA, Detached
 from ebmlab.testing import check_energy
@@ -211,6 +212,17 @@ ENERGIES = {
         Classifier(nn.Sequential(nn.Flatten(), net(16, 3))),
         WHICH[:3],
         PICTURES[0],
+    ),
+    "Categorical": lambda: (Categorical(net(2, 3)), X2, WHICH),
+    "Categorical, sites": lambda: (
+        Categorical(nn.Sequential(net(3, 6), nn.Unflatten(1, (2, 3))), y_ndim=1),
+        X3,
+        torch.tensor([[0, 1], [2, 2], [1, 0], [1, 2]]),
+    ),
+    "Categorical, hidden": lambda: (
+        Categorical(Transformer(3, 3, dim=4, depth=1, heads=1), y_ndim=1, hidden=3),
+        torch.tensor([[3, 1, 0], [3, 1, 3], [2, 1, 3], [2, 3, 0]]),
+        torch.tensor([[2, 1, 0], [0, 1, 0], [2, 1, 0], [2, 1, 0]]),
     ),
     "Completion": lambda: (Completion(Joined(net(5, 2)), x_ndim=(1, 1)), (X2, X3), Y2),
     "Completion of patches": lambda: (
