@@ -1,7 +1,7 @@
 """Energies: densities, networks, codes, joint embeddings, reconstructions, discrete models."""
 
 from ebmlab.energies._codes.assignment import Assignment, ClusterEnergy, entropies
-from ebmlab.energies._codes.codes import Cosine, CrossEntropy, SquaredDistance, unit
+from ebmlab.energies._codes.codes import Cosine, CrossEntropy, InnerProduct, SquaredDistance, unit
 from ebmlab.energies._codes.heads import Predicted
 from ebmlab.energies._codes.joint import JointEmbedding
 from ebmlab.energies._codes.neighbors import NearestNeighbor
@@ -9,6 +9,7 @@ from ebmlab.energies._codes.superclasses import SuperClasses
 from ebmlab.energies._codes.supported import Supported
 from ebmlab.energies._codes.whitened import Whitened
 from ebmlab.energies._densities.density import Density
+from ebmlab.energies._densities.frequencies import Frequencies
 from ebmlab.energies._densities.gaussians import Gaussian, GaussianMixture, Uniform
 from ebmlab.energies._densities.shapes import Banana, DoubleWell, Funnel, Ring
 from ebmlab.energies._discrete.bernoulli import Bernoulli
@@ -29,7 +30,9 @@ from ebmlab.energies.ensemble import Ensemble
 from ebmlab.energies.likelihoods import BinaryCrossEntropy, GaussianNLL
 from ebmlab.energies.mixture import DensityMixture, Mixture
 from ebmlab.energies.neural import MLP, Constant, ConvNet, ResNet
+from ebmlab.energies.normalized import Normalized
 from ebmlab.energies.prediction import CodePrediction
+from ebmlab.energies.pseudo import PseudoEnergy
 from ebmlab.energies.reconstruction import Reconstruction
 from ebmlab.energies.shells import Shells
 from ebmlab.energies.subspace import Subspace
@@ -59,22 +62,26 @@ __all__ = [
     "DensityMixture",
     "DoubleWell",
     "Ensemble",
+    "Frequencies",
     "Funnel",
     "Gaussian",
     "GaussianMixture",
     "GaussianNLL",
     "GaussianRBM",
     "Hopfield",
+    "InnerProduct",
     "Ising",
     "JointEmbedding",
     "JointRBM",
     "Mixture",
     "ModernHopfield",
     "NearestNeighbor",
+    "Normalized",
     "Pairwise",
     "PatchError",
     "Potts",
     "Predicted",
+    "PseudoEnergy",
     "Reconstruction",
     "ResNet",
     "Ring",

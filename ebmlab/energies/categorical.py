@@ -64,6 +64,14 @@ class Categorical(Energy):
         """p(y_s = k | x) of every token k at each site, (*batch, *sites, K)."""
         return (-self._costs(x)).softmax(-1)
 
+    def conditional(self, y: Tensor, site: int) -> Tensor:
+        """Logits (*batch, K) of the token at one site of texts y, hidden there alone."""
+        if self.hidden is None or self.y_event != 1:
+            raise ConfigurationError("no site of a text can be hidden: pass y_ndim=1 and hidden=K")
+        x = y.clone()
+        x[..., site] = self.hidden
+        return precise(self.encode(x))[..., site, :]
+
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Minus the logits of y's tokens, summed over the sites that are open."""
         return self._summed(self._costs(x), require_tensor("y", y))
