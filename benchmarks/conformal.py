@@ -5,7 +5,8 @@
 `mnist` is the baseline of conformal training (Stutz, Dvijotham, Cemgil, Doucet 2022,
 arXiv:2110.09192; google-deepmind/conformal_training): 784 × 10 logits, 55,000 images, pixels less
 their mean over their deviation, cross-entropy + 5e-4 ‖w‖², SGD with Nesterov momentum 0.9, batches
-of 100, 50 epochs, the step size 0.05 halved after each. The other 5,000 training images and the
+of 100, the step size 0.05 halved after each epoch, 20 epochs and not 50, after which it is below
+a millionth of the first. The other 5,000 training images and the
 10,000 test images are mixed, 5,000 of them calibrate and 10,000 judge, ten times, at 99 %.
 """
 
@@ -38,7 +39,7 @@ KINDS: Mapping[str, Nonconformity] = {
 }
 # Table 1 of the paper: mean sizes at 99 %.
 PUBLISHED = {"F + log Z (THR)": 2.23, "APS": 2.50}
-SEEDS, SPLITS, LEVEL, VALIDATION, EPOCHS = 3, 10, 0.99, 5000, 50
+SEEDS, SPLITS, LEVEL, VALIDATION, EPOCHS = 3, 10, 0.99, 5000, 20
 CLASSES = torch.arange(10)
 
 
@@ -122,6 +123,7 @@ def spread(values: list[float]) -> str:
 
 
 def main() -> None:
+    """Measure, print, save."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=("mnist", "words"))
     parser.add_argument("--epochs", type=int, default=EPOCHS)
