@@ -64,7 +64,7 @@ class Precise(nn.Module):
         super()._apply(fn, recurse)
         for name, floor in self.floors.items():
             old, new = before.get(name), self._buffers.get(name)
-            if old is not None and new is not None:
+            if old is not None and new is not None and new.is_floating_point():
                 kind = precise_type(new.dtype, floor)
                 self._buffers[name] = new if kind == new.dtype else old.to(new.device, kind)
         return self

@@ -12,16 +12,16 @@ __all__ = ["sample"]
 def sample(
     run: Run,
     n: int = 64,
-    out: Annotated[Path | None, either("FILE", "samples-N.png in RUN")] = None,
+    out: Annotated[Path | None, either("FILE", "samples-N in RUN")] = None,
     seed: int = 0,
     device: Other = None,
 ) -> None:
-    """Draw samples of an energy of images: a picture, and beside it a film of the chains (GIF).
+    """Draw samples: pictures, and the film of their chains (GIF), of an image energy; or texts.
 
     Args:
         run: the folder that `ebmlab train` wrote.
-        n: how many chains start from noise.
-        out: the picture, which ends in .png; the film has its name.
+        n: how many chains start from noise, or texts are drawn.
+        out: the picture, which ends in .png, and the film has its name; of texts a file, .txt.
         seed: of the chains.
         device: where to compute: cpu, cuda, …
     """

@@ -15,7 +15,7 @@ __all__ = ["train"]
 
 def train(
     method: Annotated[str, Positional, arg(metavar="METHOD")],
-    data: Annotated[str | None, either("NAME", "digits, or eight-gaussians for densities")] = None,
+    data: Annotated[str | None, either("NAME", "digits; eight-gaussians; or a text")] = None,
     epochs: Annotated[int | None, either("INT", "20, or 3,000 steps' worth for densities")] = None,
     batch_size: int = 128,
     lr: Annotated[float | None, either("FLOAT", "the method's")] = None,
@@ -28,25 +28,29 @@ def train(
     seed: int = 0,
     device: Annotated[str, arg(metavar="NAME")] = "cpu",
 ) -> None:
-    """Train a method on images or points, into a folder: config.json, metrics.jsonl, a checkpoint.
+    """Train on images, points or a text, into a folder: config.json, metrics.jsonl, a checkpoint.
 
     Images are for methods that learn codes, whose collapse is watched for and warned of; points
     are for energies of densities, whose exact NLL is recorded in the plane. image_energy learns
-    images to draw them, by `sample` and `inpaint`. Ctrl-C stops after the step under way and
-    leaves a whole checkpoint, from which --resume goes on as if nothing had happened.
+    images to draw them, by `sample` and `inpaint`. masked_words and next_word learn a text, whose
+    last tenth is held out; the bits of its characters are recorded. Ctrl-C stops after the step
+    under way and leaves a whole checkpoint, from which --resume goes on as if nothing had
+    happened.
 
     Args:
         method: one with a star in `ebmlab methods`, such as simclr, vae or denoising_score.
         data: digits, mnist, fashion-mnist or cifar10, in EBMLAB_DATA or (not cifar10) downloaded;
             for densities eight-gaussians, two-moons, checkerboard, spirals, pinwheel, rings,
-            grid-gaussians, or digits as vectors of 64 pixels.
-        epochs: visits of each image or point.
-        batch_size: images or points in a step.
+            grid-gaussians, or digits as vectors of 64 pixels; for words a file of text in UTF-8,
+            or text: tinyshakespeare in EBMLAB_DATA, else the reference of Python's language.
+        epochs: visits of each image or point, or of as many windows as lie in a text side by side.
+        batch_size: images, points, or windows of 32 characters in a step.
         lr: step size of AdamW at the start.
         decay: let it fall to 0 along a cosine.
         encoder: mlp, conv, resnet18, resnet50, vit-tiny or vit-small, where the method takes one.
-        dim: length of the codes compared or decoded, or the number of clusters or atoms.
-        limit: images or points at most, to train on and held out.
+        dim: length of the codes compared or decoded, or the number of clusters or atoms; of words,
+            the width of the transformer.
+        limit: images, points or characters at most, to train on and held out.
         out: the run's folder.
         resume: go on with the run in that folder, with the same arguments or with more epochs.
         seed: of weights, order, views and noise.
@@ -68,7 +72,7 @@ def train(
         seed=seed,
         device=device,
     )
-    run = out or Path("runs") / f"{method}-{config.data}"
+    run = out or Path("runs") / f"{method}-{Path(config.data).stem}"
     done = trained(config, run, resume=resume)
     if done.fit is None:
         sys.stdout.write(f"{run} is complete already; --epochs asks for more\n")

@@ -1,13 +1,19 @@
-"""Data: toy densities, relations with several right answers, images; all drawn or checked here."""
+"""Data: toy densities, relations with several right answers, images, texts, worlds."""
 
 from ebmlab.data import posteriors, relations, toys, views, worlds
 from ebmlab.data.cifar import cifar10
 from ebmlab.data.images import digits, fashion_mnist, mnist
 from ebmlab.data.manifolds import ellipse, horn
 from ebmlab.data.standardizer import Standardizer
+from ebmlab.data.texts import Text, text
+from ebmlab.data.vocabularies import BytePairs, Characters, Vocabulary
 
 __all__ = [
+    "BytePairs",
+    "Characters",
     "Standardizer",
+    "Text",
+    "Vocabulary",
     "cifar10",
     "digits",
     "ellipse",
@@ -16,6 +22,7 @@ __all__ = [
     "mnist",
     "posteriors",
     "relations",
+    "text",
     "toys",
     "views",
     "worlds",

@@ -11,10 +11,11 @@ from ebmlab.types import Rng, Tree
 __all__ = ["Classifier", "minus_logit"]
 
 
-def minus_logit(logits: Tensor, label: Tree) -> Tensor:
+def minus_logit(logits: Tensor, label: Tree, names: tuple[str, str] = ("x", "y")) -> Tensor:
     """-h_k of logits h (*batch, classes) and labels k (*batch); -log Σ_k exp h_k where k is None.
 
-    Labels are whole numbers below `classes`. Batches broadcast.
+    Labels are whole numbers below `classes`. Batches broadcast. `names` are what errors call the
+    label, and what the logits are of.
 
     Example:
         >>> import torch
@@ -24,8 +25,9 @@ def minus_logit(logits: Tensor, label: Tree) -> Tensor:
     logits = precise(require_floats("logits", logits))
     if label is None:
         return -logits.logsumexp(-1)
-    index = require_labels("x", label, logits.shape[-1]).long()
-    batch = common_batch({"x": index.shape, "y": logits.shape[:-1]})
+    label_name, of = names
+    index = require_labels(label_name, label, logits.shape[-1]).long()
+    batch = common_batch({label_name: index.shape, of: logits.shape[:-1]})
     own = logits.expand(*batch, -1).gather(-1, index.expand(batch)[..., None])
     return -own.squeeze(-1)
 

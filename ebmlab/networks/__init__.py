@@ -7,6 +7,7 @@ from ebmlab.networks._backbones.patches import patched
 from ebmlab.networks._backbones.regnet import RegNetY
 from ebmlab.networks._backbones.resnet import ResNet
 from ebmlab.networks._backbones.strided import StridedDecoder, StridedEncoder
+from ebmlab.networks._backbones.transformer import Transformer
 from ebmlab.networks._backbones.vit import ViT, vit_small, vit_tiny
 from ebmlab.networks.codebook import Codebook
 from ebmlab.networks.denoiser import Denoiser
@@ -50,6 +51,7 @@ __all__ = [
     "SpectralNorm",
     "StridedDecoder",
     "StridedEncoder",
+    "Transformer",
     "Transposed",
     "ViT",
     "patched",

@@ -1,5 +1,6 @@
 """Pictures of energies: every function draws on `ax`, or makes a figure that pyplot never sees."""
 
+from ebmlab.plot.answers import answers
 from ebmlab.plot.calibration import reliability
 from ebmlab.plot.chains import trajectories
 from ebmlab.plot.codes import codes, spectrum
@@ -24,6 +25,7 @@ from ebmlab.plot.thumbnails import path, thumbnails
 __all__ = [
     "animate",
     "animate_images",
+    "answers",
     "codes",
     "contour",
     "convergence",

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ from ebmlab.prediction.chunked import chunked, rows_of
 from ebmlab.prediction.volume import Volume, low_energy_volume
 from ebmlab.types import Rng, Tree
 
-__all__ = ["Coverage", "PredictionSet", "calibrate"]
+__all__ = ["Coverage", "PredictionSet", "calibrate", "least_size", "threshold_rank"]
 
 
 class Coverage(NamedTuple):
@@ -30,6 +30,12 @@ class Coverage(NamedTuple):
 
     share: float
     standard_error: float
+
+    @classmethod
+    def of(cls, held: Tensor) -> Self:
+        """Of which sets held their truth, bool (n,)."""
+        share = float(held.double().mean())
+        return cls(share, math.sqrt(share * (1 - share) / len(held)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +60,7 @@ class PredictionSet:
 
     def coverage(self, x: Tree, y: Tree, *, rng: Rng = None, chunk: int = 1024) -> Coverage:
         """The share of data in their sets; of data that neither trained nor calibrated F."""
-        held = self.contains(x, y, rng=rng, chunk=chunk)
-        share = float(held.double().mean())
-        return Coverage(share, math.sqrt(share * (1 - share) / len(held)))
+        return Coverage.of(self.contains(x, y, rng=rng, chunk=chunk))
 
     def volume(
         self, x: Tree, lo: Tensor, hi: Tensor, *, points: int = 2**16, rng: Rng = None
@@ -126,15 +130,42 @@ def calibrate(
 
     Source: Vovk, Gammerman, Shafer 2005; Lei et al. 2018, arXiv:1604.04173.
     """
+    # A wrong level is told before energies are computed.
+    least_size(level)
+    found = chunked(energy, x, y, rng, chunk)
+    threshold = found.kthvalue(threshold_rank(len(found), level)).values
+    return PredictionSet(energy, threshold, level, len(found))
+
+
+def least_size(level: float) -> int:
+    """How many calibration data a level takes at least, n >= level / (1 - level).
+
+    Raises:
+        ConfigurationError: level is not in (0, 1).
+
+    Example:
+        >>> least_size(0.9), least_size(0.99)
+        (9, 99)
+    """
     if not 0 < level < 1:
         raise ConfigurationError(f"level is {level}; it must lie between 0 and 1")
-    found = chunked(energy, x, y, rng, chunk)
-    n = len(found)
-    # Rounded, since 100 · 0.55 is a little more than 55 in floating point.
-    rank = math.ceil(round((n + 1) * level, 9))
-    if rank > n:
+    # Rounded, since 0.9 / (1 - 0.9) is a little more than 9 in floating point.
+    return math.ceil(round(level / (1 - level), 9))
+
+
+def threshold_rank(n: int, level: float) -> int:
+    """⌈(n + 1) level⌉: which of n calibration data, the lowest being 1, is the threshold.
+
+    Raises:
+        ConfigurationError: level is not in (0, 1), or n is too small for it.
+
+    Example:
+        >>> threshold_rank(30, 0.9), threshold_rank(99, 0.55)
+        (28, 55)
+    """
+    least = least_size(level)
+    if n < least:
         raise ConfigurationError(
-            f"{n} calibration data cannot hold a level of {level}: at least "
-            f"{math.ceil(round(level / (1 - level), 9))} are needed"
+            f"{n} calibration data cannot hold a level of {level}: at least {least} are needed"
         )
-    return PredictionSet(energy, found.kthvalue(rank).values, level, n)
+    return math.ceil(round((n + 1) * level, 9))

@@ -1,36 +1,40 @@
-"""What a run makes: samples with their film, and answers to what is hidden of held-out data."""
+"""What a run makes: samples, and answers to what is hidden of held-out data."""
 
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from ebmlab._checks import require_counts
 from ebmlab.errors import ConfigurationError
-from ebmlab.runs.kind import Built, Generates
+from ebmlab.runs.kind import Built, Inpaints, Samples
 from ebmlab.runs.kinds import OFFERED, kind_of
 from ebmlab.runs.restore import restore
 
 __all__ = ["inpaint", "sample"]
 
+A = TypeVar("A")
+
 
 def sample(
     run: Path, *, n: int = 64, out: Path | None = None, seed: int = 0, device: str | None = None
 ) -> list[Path]:
-    """Draw n samples of a run: a picture, and a film of the chains from noise.
+    """Draw n samples of a run: a picture and a film of the chains from noise, or a file of texts.
 
     Args:
         run: the folder of `train`.
         n: how many.
-        out: the picture, which ends in .png; None is samples-N.png in the run's folder.
+        out: the picture, which ends in .png, or the file of texts, in .txt; None is samples-N in
+            the run's folder.
         seed: of the chains.
         device: None takes the run's.
 
     Raises:
         FileError: the folder holds no run, or no checkpoint.
-        ConfigurationError: runs of this method make no data; n < 1; out ends otherwise.
+        ConfigurationError: runs of this method make none; n < 1; out ends otherwise.
     """
     require_counts(n=n)
-    built, kind = _generating(run, device)
-    return kind.sample(built, _picture(out or run / f"samples-{n}.png"), n, seed)
+    built, kind = _able(run, device, Samples, "draws no samples")
+    out = _ending(out or run / f"samples-{n}{kind.suffix}", kind.suffix)
+    return kind.sample(built, out, n, seed)
 
 
 def inpaint(
@@ -55,22 +59,21 @@ def inpaint(
     Raises:
         ConfigurationError: as in `sample`; there is no such mask.
     """
-    built, kind = _generating(run, device)
-    return kind.inpaint(built, _picture(out or run / f"inpaint-{mask}.png"), mask, data, seed)
+    built, kind = _able(run, device, Inpaints, "completes no pictures")
+    out = _ending(out or run / f"inpaint-{mask}.png", ".png")
+    return kind.inpaint(built, out, mask, data, seed)
 
 
-def _generating(run: Path, device: str | None) -> tuple[Built, Generates[Any]]:
+def _able(run: Path, device: str | None, ability: type[A], lacks: str) -> tuple[Built, A]:
     config, built, _ = restore(run, device)
     kind = kind_of(config.method)
-    if not isinstance(kind, Generates):
-        able = [name for name, other in OFFERED.items() if isinstance(other, Generates)]
-        raise ConfigurationError(
-            f"{config.method} makes no pictures; methods that do: {', '.join(able)}"
-        )
+    if not isinstance(kind, ability):
+        able = [name for name, other in OFFERED.items() if isinstance(other, ability)]
+        raise ConfigurationError(f"{config.method} {lacks}; methods that do: {', '.join(able)}")
     return built, kind
 
 
-def _picture(path: Path) -> Path:
-    if path.suffix != ".png":
-        raise ConfigurationError(f"out is {path.name}; a picture ends in .png")
+def _ending(path: Path, suffix: str) -> Path:
+    if path.suffix != suffix:
+        raise ConfigurationError(f"out is {path.name}; what is written here ends in {suffix}")
     return path

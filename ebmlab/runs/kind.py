@@ -16,7 +16,18 @@ from ebmlab.runs.order import Order
 from ebmlab.training.batches import Batch
 from ebmlab.training.watch import Watch
 
-__all__ = ["Built", "Findings", "Generates", "Kind", "Look", "Offered", "Sketch", "Usual", "saved"]
+__all__ = [
+    "Built",
+    "Findings",
+    "Inpaints",
+    "Kind",
+    "Look",
+    "Offered",
+    "Samples",
+    "Sketch",
+    "Usual",
+    "saved",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,13 +110,19 @@ class Kind(ABC, Generic[B, P]):
     Attributes:
         noun: what data of this kind are called.
         sets: the data by name; the first are taken where none are asked for.
+        files: whether a file is data too: a name with a dot or a slash.
     """
 
     noun: ClassVar[str]
     sets: ClassVar[Mapping[str, Callable[[], Any]]]
+    files: ClassVar[bool] = False
 
     def __init__(self, presets: Mapping[str, P]) -> None:
         self.presets = presets
+
+    def takes(self, data: str) -> bool:
+        """Whether data of this name are of this kind."""
+        return data in self.sets or (self.files and any(mark in data for mark in "./\\"))
 
     @abstractmethod
     def usual(self, method: str, data: str, batch_size: int, limit: int | None) -> Usual:
@@ -144,12 +161,22 @@ class Kind(ABC, Generic[B, P]):
         """Write pictures of a run into a folder."""
 
 
-class Generates(ABC, Generic[B]):
-    """What a kind can do besides, whose methods make data: sample, and complete what is hidden."""
+class Samples(ABC, Generic[B]):
+    """What a kind can do besides, whose methods make data.
+
+    Attributes:
+        suffix: of the file that samples are written to.
+    """
+
+    suffix: ClassVar[str] = ".png"
 
     @abstractmethod
     def sample(self, built: B, out: Path, n: int, seed: int) -> list[Path]:
-        """Write n samples and the film of how they came about; `out` names the picture."""
+        """Write n samples, and the film of how they came about where there is one."""
+
+
+class Inpaints(ABC, Generic[B]):
+    """What a kind can do besides, whose methods complete what is hidden of an image."""
 
     @abstractmethod
     def inpaint(self, built: B, out: Path, mask: str, data: str | None, seed: int) -> list[Path]:

@@ -9,12 +9,14 @@ from ebmlab.errors import ConfigurationError
 from ebmlab.runs._image_energies.kind import ImageEnergies
 from ebmlab.runs._images.kind import Images
 from ebmlab.runs._points.kind import Densities
+from ebmlab.runs._texts.kind import Texts
 from ebmlab.runs.config import Config
 from ebmlab.runs.densities import DENSITIES
 from ebmlab.runs.image_energy_preset import IMAGE_ENERGIES
 from ebmlab.runs.kind import Kind
 from ebmlab.runs.names import named
 from ebmlab.runs.presets import PRESETS
+from ebmlab.runs.text_preset import TEXTS
 
 __all__ = ["KINDS", "OFFERED", "configured", "kind_of", "require_fit"]
 
@@ -22,6 +24,7 @@ KINDS: tuple[Kind[Any, Any], ...] = (
     Images(PRESETS),
     ImageEnergies(IMAGE_ENERGIES),
     Densities(DENSITIES),
+    Texts(TEXTS),
 )
 OFFERED: Mapping[str, Kind[Any, Any]] = dict(
     sorted(((name, kind) for kind in KINDS for name in kind.presets), key=lambda pair: pair[0])
@@ -45,13 +48,14 @@ def kind_of(method: str) -> Kind[Any, Any]:
 def require_fit(method: str, data: str) -> None:
     """Raise where a method learns data of another kind than these, or there are no such data."""
     kind = kind_of(method)
-    if data in kind.sets:
+    if kind.takes(data):
         return
     for other in KINDS:
-        if data in other.sets:
+        if other.takes(data):
+            known = [*kind.sets, *["a file"] * kind.files]
             raise ConfigurationError(
                 f"{method} learns {kind.noun}, and {data} are {other.noun}: choose --data "
-                f"{', '.join(kind.sets)}; or a method of {other.noun}, such as "
+                f"{', '.join(known)}; or a method of {other.noun}, such as "
                 f"{' or '.join(list(other.presets)[:3])}"
             )
     named("data", data, {name: None for each in (kind, *KINDS) for name in each.sets})

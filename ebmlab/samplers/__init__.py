@@ -14,6 +14,7 @@ from ebmlab.samplers.hmc import HMC
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.samplers.langevin import Langevin
 from ebmlab.samplers.mala import MALA
+from ebmlab.samplers.masked_gibbs import MaskedGibbs
 from ebmlab.samplers.metric import Dense, Diagonal
 from ebmlab.samplers.nuts import NUTS
 from ebmlab.samplers.stages import Stage, noise_levels, noise_stages, walk_down
@@ -41,6 +42,7 @@ __all__ = [
     "Heated",
     "Kernel",
     "Langevin",
+    "MaskedGibbs",
     "ParallelTempering",
     "Stage",
     "Tunable",

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self, TypeGuard
 import torch
 from torch import Tensor
 
+from ebmlab._slopes import require_floating
 from ebmlab.errors import ConfigurationError
 from ebmlab.protocols import Sampler
 from ebmlab.samplers._steps.start import begin
@@ -39,6 +40,10 @@ class Kernel(ABC):
     def block(self) -> int:
         """How many transitions are worth compiling into one program; 0 if none can be."""
         return 10
+
+    def require(self, y: Tensor) -> None:
+        """Raise unless y is of the kind that this kernel moves: floating point, as a rule."""
+        require_floating(y)
 
     def init(self, u: Potential, y: Tensor, rng: torch.Generator) -> Any:
         """Energies and gradients at the start."""

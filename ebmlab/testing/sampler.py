@@ -160,7 +160,7 @@ def _refuses(sampler: Sampler, u: Potential, y: Tensor, state: Any, rng: torch.G
     """A start is refused where the energy, or the gradient that a state keeps, is not finite."""
     second = torch.arange(len(y), device=y.device) == 1
     for bad in (math.nan, math.inf, -math.inf):
-        wrong = torch.where(second, bad, 0.0).to(y)
+        wrong = torch.where(second, bad, 0.0).to(state.energy)
         _refused(sampler, Potential(lambda y, wrong=wrong: u(y) + wrong), y, rng)
         if "grad" in state._fields:
             steep = y + rows(wrong, y)

@@ -39,6 +39,7 @@ from ebmlab.energies import (
     Banana,
     Bernoulli,
     BinaryCrossEntropy,
+    Categorical,
     Classifier,
     Clusters,
     CodePrediction,
@@ -53,21 +54,25 @@ from ebmlab.energies import (
     DensityMixture,
     DoubleWell,
     Ensemble,
+    Frequencies,
     Funnel,
     Gaussian,
     GaussianMixture,
     GaussianNLL,
     GaussianRBM,
     Hopfield,
+    InnerProduct,
     Ising,
     JointEmbedding,
     Mixture,
     ModernHopfield,
     NearestNeighbor,
+    Normalized,
     Pairwise,
     PatchError,
     Potts,
     Predicted,
+    PseudoEnergy,
     Reconstruction,
     ResNet,
     Ring,
@@ -103,7 +108,7 @@ from ebmlab.inference import (
     Stored,
     SuperClustered,
 )
-from ebmlab.networks import Denoiser, MaskedAutoencoder, Memory, ViT
+from ebmlab.networks import Denoiser, MaskedAutoencoder, Memory, Transformer, ViT
 from ebmlab.samplers import HMC
 from ebmlab.teachers import EMA, Detached
 from ebmlab.testing import check_energy
@@ -125,6 +130,11 @@ def denoised():
     for i, parameter in enumerate(network.parameters()):
         parameter.data = 0.5 * normal(*parameter.shape, seed=30 + i)
     return Denoised(network)
+
+
+def masked():
+    """Of texts of three tokens out of three; 3 hides one."""
+    return Categorical(Transformer(3, 3, dim=4, depth=1, heads=1), y_ndim=1, hidden=3)
 
 
 class Shrunk(nn.Module):
@@ -213,6 +223,30 @@ ENERGIES = {
         WHICH[:3],
         PICTURES[0],
     ),
+    "Categorical": lambda: (Categorical(net(2, 3)), X2, WHICH),
+    "Categorical, sites": lambda: (
+        Categorical(nn.Sequential(net(3, 6), nn.Unflatten(1, (2, 3))), y_ndim=1),
+        X3,
+        torch.tensor([[0, 1], [2, 2], [1, 0], [1, 2]]),
+    ),
+    "Categorical, hidden": lambda: (
+        masked(),
+        torch.tensor([[3, 1, 0], [3, 1, 3], [2, 1, 3], [2, 3, 0]]),
+        torch.tensor([[2, 1, 0], [0, 1, 0], [2, 1, 0], [2, 1, 0]]),
+    ),
+    "Frequencies": lambda: (Frequencies(torch.tensor([4, 1, 2]), 0.75), None, WHICH),
+    "Normalized": lambda: (Normalized(MLP(2, 3, hidden=(4,)), normal(5, 2, seed=6)), X3, Y2),
+    "Normalized, sites": lambda: (
+        Normalized(masked(), torch.arange(3)),
+        torch.tensor([[3, 1, 0], [3, 1, 3], [2, 1, 3], [2, 3, 0]]),
+        torch.tensor([[2, 1, 0], [0, 1, 0], [2, 1, 0], [2, 1, 0]]),
+    ),
+    "PseudoEnergy": lambda: (
+        PseudoEnergy(masked()),
+        None,
+        torch.tensor([[2, 1, 0], [0, 1, 1], [2, 1, 0], [1, 1, 2]]),
+    ),
+    "InnerProduct": lambda: (InnerProduct(), X3, Y3),
     "Completion": lambda: (Completion(Joined(net(5, 2)), x_ndim=(1, 1)), (X2, X3), Y2),
     "Completion of patches": lambda: (
         Completion(masked_autoencoder(), PatchError()),

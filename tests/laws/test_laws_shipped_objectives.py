@@ -17,7 +17,7 @@ from laws_support import (
 )
 from torch import nn
 
-from ebmlab import losses, objectives, perturbations
+from ebmlab import energies, losses, objectives, perturbations
 from ebmlab.energies import (
     MLP,
     RBM,
@@ -49,7 +49,7 @@ from ebmlab.negatives import (
     Replay,
     Reweighted,
 )
-from ebmlab.networks import Generator
+from ebmlab.networks import Generator, Transformer
 from ebmlab.objectives import (
     NCE,
     Adversarial,
@@ -331,6 +331,12 @@ OBJECTIVES = {
         embedding(SquaredDistance()) / 2.0,
         X3,
         Y3,
+    ),
+    "Likelihood, sites": lambda: (
+        Likelihood(torch.arange(3)),
+        energies.Categorical(Transformer(3, 3, dim=4, depth=1, heads=1), y_ndim=1, hidden=3) / 0.7,
+        torch.tensor([[3, 1, 0], [3, 1, 3], [2, 1, 0], [0, 3, 0]]),
+        torch.tensor([[2, 1, 0], [0, 1, 0], [2, 1, 0], [0, 2, 0]]),
     ),
     "Likelihood, grid": lambda: (
         Likelihood.on_grid(-BOX, BOX, 8),

@@ -6,8 +6,10 @@ import torch
 from laws_support import Y2, net, normal
 from torch import nn
 
-from ebmlab.energies import RBM, GaussianRBM
+from ebmlab import energies
+from ebmlab.energies import RBM, GaussianRBM, PseudoEnergy
 from ebmlab.errors import ConfigurationError
+from ebmlab.networks import Transformer
 from ebmlab.samplers import (
     HMC,
     MALA,
@@ -23,6 +25,7 @@ from ebmlab.samplers import (
     GibbsWithGradients,
     Heated,
     Langevin,
+    MaskedGibbs,
     ParallelTempering,
     Underdamped,
     linear,
@@ -129,6 +132,8 @@ def of_sites(network):
 BITS = normal(4, 2, 3).gt(0).float()
 ONE_HOT = nn.functional.one_hot(torch.tensor([[0, 1], [2, 2], [1, 0], [1, 2]]), 3).float()
 HALVES = (torch.tensor([[True] * 3, [False] * 3]), torch.tensor([[False] * 3, [True] * 3]))
+MASKED = energies.Categorical(Transformer(3, 3, dim=4, depth=1, heads=1), y_ndim=1, hidden=3)
+TEXTS = torch.tensor([[0, 1, 2], [2, 2, 0], [1, 0, 0], [1, 2, 1]])
 MACHINE, NORMAL = RBM(6, 2, std=1.0), GaussianRBM(6, 2, std=1.0)
 
 # Samplers of discrete y: name -> (sampler, potential, start). Their laws are judged by listing all
@@ -137,6 +142,12 @@ DISCRETE = {
     "Gibbs": lambda: (Gibbs(Coloring(HALVES)), of_sites(nn.Linear(6, 1)), BITS),
     "Gibbs, RBM": lambda: (Gibbs(MACHINE.conditionals()), MACHINE.given(), BITS.flatten(1)),
     "Gibbs, Gaussian RBM": lambda: (Gibbs(NORMAL.conditionals()), NORMAL.given(), BITS.flatten(1)),
+    "MaskedGibbs": lambda: (MaskedGibbs(MASKED.conditional), PseudoEnergy(MASKED).given(), TEXTS),
+    "MaskedGibbs, adjusted": lambda: (
+        MaskedGibbs(MASKED.conditional, (2, 0), adjusted=True),
+        PseudoEnergy(MASKED).given(),
+        TEXTS,
+    ),
     "GibbsWithGradients": lambda: (GibbsWithGradients(), of_sites(net(6, 1)), BITS),
     "GibbsWithGradients, one-hot": lambda: (
         GibbsWithGradients(Categorical()),

@@ -20,7 +20,7 @@ from ebmlab.energies import (
 from ebmlab.errors import ShapeError
 from ebmlab.inference import Enumerate
 from ebmlab.networks import MLP as Network
-from ebmlab.networks import Choice, Denoiser, GaussianHead, Generator
+from ebmlab.networks import Choice, Denoiser, GaussianHead, Generator, Transformer
 from ebmlab.partition import binary_states
 from ebmlab.protocols import Method
 from ebmlab.samplers import Langevin
@@ -106,6 +106,27 @@ def methods_patches(images):
     from ebmlab.data.views import Masked
 
     return Masked(2)(images, generator())
+
+
+def texts(n):
+    return torch.randint(5, (n, 4), generator=generator(1))
+
+
+def masked(n):
+    y = texts(n)
+    return y.where(torch.arange(4) != torch.arange(n)[:, None] % 4, 5), y
+
+
+def following(n):
+    return texts(n)[:, :-1], texts(n)[:, 1:]
+
+
+def neighbors(n):
+    return texts(n)[:, 0], texts(n)[:, 1]
+
+
+def letters(**options):
+    return Transformer(5, 4, dim=8, depth=1, heads=2, **options)
 
 
 def codes():
@@ -235,6 +256,9 @@ RECIPES = {
     ),
     "image_energy": (image_energy, pictures),
     "jem": (lambda: methods.jem(Classifier(f(), y_ndim=1)), turned_back),
+    "masked_words": (lambda: methods.masked_words(letters(), 5), masked),
+    "next_word": (lambda: methods.next_word(letters(causal=True), 5), following),
+    "skip_gram": (lambda: methods.skip_gram(torch.tensor([3, 1, 2, 1, 5]), 8), neighbors),
 }  # fmt: skip
 
 KINDS = {

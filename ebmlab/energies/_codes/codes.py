@@ -1,4 +1,4 @@
-"""Energies between two codes: squared distance, cosine, cross-entropy."""
+"""Energies between two codes: squared distance, cosine, inner product, cross-entropy."""
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from ebmlab.energies._codes.inner import inner, mean_log
 from ebmlab.energy import Energy
 from ebmlab.types import Decode, Tree
 
-__all__ = ["Cosine", "CrossEntropy", "SquaredDistance", "unit"]
+__all__ = ["Cosine", "CrossEntropy", "InnerProduct", "SquaredDistance", "unit"]
 
 
 def unit(h: Tensor, length: float = 1.0) -> Tensor:
@@ -74,6 +74,21 @@ class Cosine(Energy):
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         x, y = require_alike(x, y)
         return inner(unit(x, -1.0), unit(y))
+
+
+class InnerProduct(Energy):
+    """E(x, y) = -x · y, in float32 or better.
+
+    Example:
+        >>> InnerProduct()(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0]]))
+        tensor([-11.])
+
+    Source: Mikolov et al. 2013, arXiv:1310.4546, of words and their neighbors.
+    """
+
+    def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
+        x, y = require_alike(x, y)
+        return -inner(precise(x), precise(y))
 
 
 class CrossEntropy(Energy):

@@ -15,9 +15,10 @@ class Block(nn.Module):
     Args:
         dim: length of a token.
         heads: of the attention; they divide dim.
+        causal: whether a token attends to itself and those before it only.
 
     Raises:
-        ConfigurationError: they do not.
+        ConfigurationError: heads does not divide dim.
 
     Example:
         >>> import torch
@@ -28,11 +29,11 @@ class Block(nn.Module):
     arXiv:2010.11929.
     """
 
-    def __init__(self, dim: int, heads: int) -> None:
+    def __init__(self, dim: int, heads: int, *, causal: bool = False) -> None:
         super().__init__()
         if dim % heads:
             raise ConfigurationError(f"heads {heads} does not divide dim {dim}")
-        self.heads = heads
+        self.heads, self.causal = heads, causal
         self.attention_norm = nn.LayerNorm(dim, eps=1e-6)
         self.qkv = nn.Linear(dim, 3 * dim)
         self.out = nn.Linear(dim, dim)
@@ -43,7 +44,7 @@ class Block(nn.Module):
         """The tokens after attention and MLP."""
         qkv = self.qkv(self.attention_norm(h))
         q, k, v = rearrange(qkv, "n t (s a d) -> s n a t d", s=3, a=self.heads)
-        mixed = functional.scaled_dot_product_attention(q, k, v)
+        mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
         h = h + self.out(rearrange(mixed, "n a t d -> n t (a d)"))
         return h + self.mlp(self.mlp_norm(h))
 

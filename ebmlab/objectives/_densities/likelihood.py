@@ -29,16 +29,23 @@ class Likelihood(Objective, Precise):
     and the model, whose mass outside goes unseen. An energy that takes x has
     batch · m energies to compute, one that does not only m.
 
+    Where the values are of one site of y, as `torch.arange(k)` of a text's tokens are, and the
+    energy's sites are independent given x, as those of `energies.Categorical` are, log Z is a sum
+    over the sites, and one pass through the network serves all. The loss is then the mean over
+    the sites that are open, which more than one value is possible at: neither the length of texts
+    nor the share that is hidden changes its scale.
+
     Args:
         values: v (m, *event); `torch.arange(k)` of labels, `torch.eye(k)` one-hot.
         log_weights: log w (m,), such as of `partition.nodes`; None: v are all values of y.
 
-    Terms: `likelihood`. Metrics: `e_pos` and `log_z`, means; `batch_norm` (1 where it couples
-    data and values); `outside`, the share of the data beyond the outermost nodes, where there are
-    weights.
+    Terms: `likelihood`. Metrics: `e_pos` and `log_z`, means as of the loss; `batch_norm` (1 where
+    it couples data and values); `outside`, the share of the data beyond the outermost nodes,
+    where there are weights; `sites`, how many are open in a datum, where values are of one site.
 
     Raises:
-        ShapeError: the values are not like y, or the weights not one for each.
+        ShapeError: the values are not like y or a site of it, the weights not one for each, or
+            sites are not independent given x.
         ConfigurationError: a y is none of the values, or a value occurs twice.
 
     Example:
@@ -105,15 +112,35 @@ class Likelihood(Objective, Precise):
             )
         coupled = batch_norm(energy, self.values, stacklevel=4)
         each = energy.at_each(x, self.values.to(y.dtype), rng=rng)
-        if self.log_weights is None:
-            log_z, e_pos, metrics = (-each).logsumexp(-1), self._own(each, y), {}
+        sites = energy.y_ndim - ndim if isinstance(energy.y_ndim, int) else 0
+        if sites:
+            e_pos, log_z, metrics = self._of_sites(each, y, sites)
+        elif self.log_weights is None:
+            e_pos, log_z, metrics = self._own(each, y).mean(), (-each).logsumexp(-1).mean(), {}
         else:
-            log_z = (self.log_weights.to(each) - each).logsumexp(-1)
-            e_pos, metrics = energy(x, y, rng=rng), {"outside": self._outside(y)}
-        value = e_pos.mean() + log_z.mean()
-        metrics |= {"e_pos": e_pos.detach().mean(), "log_z": log_z.detach().mean()}
-        metrics["batch_norm"] = coupled
+            e_pos = energy(x, y, rng=rng).mean()
+            log_z = (self.log_weights.to(each) - each).logsumexp(-1).mean()
+            metrics = {"outside": self._outside(y)}
+        value = e_pos + log_z
+        metrics |= {"e_pos": e_pos.detach(), "log_z": log_z.detach(), "batch_norm": coupled}
         return Loss(value, {"likelihood": value.detach()}, metrics)
+
+    def _of_sites(
+        self, each: Tensor, y: Tensor, sites: int
+    ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Means of E and log Z over open sites, of what each value costs (*batch, *sites, m)."""
+        at = y.shape[: y.ndim - self.values.ndim + 1][-sites:]
+        if each.shape[-1 - sites :] != (*at, len(self.values)) or self.log_weights is not None:
+            raise ShapeError(
+                f"values {tuple(self.values.shape)} are of a site of y {tuple(y.shape)}, their "
+                f"energies {tuple(each.shape)}; expected (*batch, *sites, m), as of "
+                "energies.Categorical, whose sites are independent given x, and no weights"
+            )
+        free = each.isfinite().sum(-1) > 1
+        count = free.sum().clamp(min=1)
+        e_pos, log_z = self._own(each, y).sum() / count, (-each).logsumexp(-1).sum() / count
+        data = free.shape[: free.ndim - sites].numel()
+        return e_pos, log_z, {"sites": free.sum().to(each) / data}
 
     def _own(self, each: Tensor, y: Tensor) -> Tensor:
         """The energies of y itself among those of all values."""

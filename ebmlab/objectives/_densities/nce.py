@@ -75,4 +75,4 @@ class NCE(Objective):
     def _log_density(self, y: Tensor) -> Tensor:
         """Log q(y), in the noise's own precision."""
         own = next((t.dtype for t in self.noise.buffers() if t.is_floating_point()), y.dtype)
-        return self.noise.log_prob(y.to(own))
+        return self.noise.log_prob(y.to(own) if y.is_floating_point() else y)

@@ -12,7 +12,7 @@ from ebmlab.runs._image_energies.run import ImageEnergyRun, image_energy_run
 from ebmlab.runs._images.image_sets import IMAGE_SETS, image_set
 from ebmlab.runs.config import Config
 from ebmlab.runs.image_energy_preset import ImageEnergyPreset
-from ebmlab.runs.kind import Findings, Generates, Kind, Look, Sketch, Usual
+from ebmlab.runs.kind import Findings, Inpaints, Kind, Look, Samples, Sketch, Usual
 from ebmlab.runs.order import Order
 from ebmlab.training.batches import Batch
 
@@ -22,7 +22,9 @@ LOOKS = 24
 
 
 @final
-class ImageEnergies(Kind[ImageEnergyRun, ImageEnergyPreset], Generates[ImageEnergyRun]):
+class ImageEnergies(
+    Kind[ImageEnergyRun, ImageEnergyPreset], Samples[ImageEnergyRun], Inpaints[ImageEnergyRun]
+):
     """Images in [0, 1]; what counts is what chains of the energy look like."""
 
     noun = "images"

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_generator
-from ebmlab._slopes import require_floating
 from ebmlab.errors import DtypeError, ShapeError
 from ebmlab.protocols import Sampler
 from ebmlab.samplers.kernel import Kernel, as_kernel
@@ -41,7 +40,7 @@ def started(
         raise ShapeError(f"y has shape {tuple(given.shape)}; it must be (chains, *event)")
     if not isinstance(y, Tensor):
         return Started(kernel, u, y, rng)
-    require_floating(y)
+    kernel.require(y)
     if y.dtype in {torch.float16, torch.bfloat16}:
         half, low = u, y.dtype
         u = Potential(lambda free: half(free.to(low)).float())
