@@ -32,7 +32,7 @@ def test_moves_say_what_happened_and_every_turn_occurs():
     assert torch.equal(world.render(world.step(state, action)), y)
     assert set(action.tolist()) == {0, 1, 2}
     turned = (world.step(state, action) - state)[:, 1].remainder(360)
-    assert torch.equal(turned, torch.tensor([285.0, 30.0, 90.0])[action])
+    assert torch.equal(turned, torch.tensor([275.0, 60.0, 175.0])[action])
 
 
 def test_the_default_turns_lead_to_fifteen_angles_well_apart():
