@@ -21,12 +21,14 @@ class Leak(NamedTuple):
     Attributes:
         gain: of knowing z beside x; below 0 where z only adds noise to the regression.
         error: standard error of it over folds.
+        shuffled: the gain of z of other rows: what more numbers alone buy, or cost.
         alone: what x alone achieves: mean log p(y | x), or R².
         both: the same for x and z.
     """
 
     gain: float
     error: float
+    shuffled: float
     alone: float
     both: float
 
@@ -70,18 +72,24 @@ def leak(
         y, judge = y.unique(return_inverse=True)[1], _log_probability
     else:
         y = population("y", y).double()
-    both = torch.cat([x, z, (x[:, :, None] * z[:, None]).flatten(1)], 1)
     parts = [part.to(x.device) for part in split(len(x), folds, rng)]
+    other = z[torch.cat(parts).roll(1)]
+    known = (x, _bilinear(x, z), _bilinear(x, other))
     each = torch.tensor(
         [
-            [judge(h[rest(parts, i)], y[rest(parts, i)], h[p], y[p], penalty) for h in (x, both)]
+            [judge(h[rest(parts, i)], y[rest(parts, i)], h[p], y[p], penalty) for h in known]
             for i, p in enumerate(parts)
         ],
         dtype=torch.float64,
     )
     gains = each[:, 1] - each[:, 0]
-    alone, together = each.mean(0).tolist()
-    return Leak(float(gains.mean()), float(gains.std() / folds**0.5), alone, together)
+    alone, both, blind = each.mean(0).tolist()
+    error = float(gains.std() / folds**0.5)
+    return Leak(float(gains.mean()), error, blind - alone, alone, both)
+
+
+def _bilinear(x: Tensor, z: Tensor) -> Tensor:
+    return torch.cat([x, z, (x[:, :, None] * z[:, None]).flatten(1)], 1)
 
 
 def _explained(h: Tensor, y: Tensor, there: Tensor, due: Tensor, penalty: float) -> float:

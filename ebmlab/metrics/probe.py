@@ -48,7 +48,7 @@ def linear_probe(
 
 
 def _on_device(
-    codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels: Tensor, penalty: float
+    codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels: Tensor, penalty: float = 1.0
 ) -> float:
     classes, index = labels.unique(return_inverse=True)
     codes, test_codes = standardized(codes, test_codes)

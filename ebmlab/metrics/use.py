@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from ebmlab._distances import squared_distances
+from ebmlab._distances import nearest_rows
 from ebmlab._kinds import require_a
 from ebmlab._limits import weighed
 from ebmlab.energy import Energy
@@ -51,8 +51,9 @@ def _listed(found: Posterior, codes: Tensor) -> Tensor:
     z = require_a(Tensor, "z", found.atoms, "of several parts, look at one")
     lead = z.shape[: z.ndim - codes.ndim + 1]
     # Straight-through atoms may be off by rounding; of equal codes the first one counts.
-    apart = squared_distances(z.reshape(lead.numel(), -1).double(), codes.reshape(len(codes), -1).double())
-    return one_hot(apart.argmin(-1), len(codes)).unflatten(0, lead).to(found.weights.dtype)
+    rows, known = z.reshape(lead.numel(), -1), codes.reshape(len(codes), -1)
+    index = nearest_rows(rows.double(), known.double())
+    return one_hot(index, len(codes)).unflatten(0, lead).to(found.weights.dtype)
 
 
 def _one_hot(found: Posterior) -> Tensor:
