@@ -90,8 +90,10 @@ def mutual_information(
         blind.append(_pointwise(q, permuted, g).mean())
     entropy = _pointwise(one_hot(f).to(q.dtype), f, g).mean()
     error = each.std() / len(each) ** 0.5 if len(each) > 1 else each.new_tensor(torch.nan)
-    found = (each.mean(), torch.stack(blind).mean(), error, entropy)
-    return MutualInformation(*map(float, found), len(q))
+    shuffled = torch.stack(blind).mean()
+    return MutualInformation(
+        float(each.mean()), float(shuffled), float(error), float(entropy), len(q)
+    )
 
 
 @torch.no_grad()
