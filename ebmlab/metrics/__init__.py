@@ -16,6 +16,7 @@ from ebmlab.metrics.energy_moves import ebfmi, potential_ebfmi
 from ebmlab.metrics.energy_score import energy_score
 from ebmlab.metrics.frechet import frechet_distance
 from ebmlab.metrics.information import gain, information
+from ebmlab.metrics.latent import Latent, LatentWarning
 from ebmlab.metrics.leak import Leak, leak
 from ebmlab.metrics.long_run import LongRun
 from ebmlab.metrics.manifolds import precision_recall
@@ -42,6 +43,8 @@ __all__ = [
     "CodeUse",
     "Collapse",
     "CollapseWarning",
+    "Latent",
+    "LatentWarning",
     "Leak",
     "LongRun",
     "Memorization",
