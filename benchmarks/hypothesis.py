@@ -30,9 +30,10 @@ from torch.nn import functional
 
 from ebmlab import data, fit
 from ebmlab.data.worlds import TurningDigits
+from ebmlab.training import falling_cosine
 
 TURNS = {3: (-85.0, 60.0, 175.0), 8: tuple(45.0 * k for k in range(8)), 0: None}
-SETTINGS = {"pairs": 20_000, "steps": 500, "batch": 256, "lr": 3e-3, "dim": DIM}
+SETTINGS = {"pairs": 20_000, "steps": 400, "batch": 256, "lr": 3e-3, "dim": DIM}
 
 
 def main() -> None:
@@ -98,6 +99,7 @@ def run(
             steps=steps,
             batch_size=SETTINGS["batch"],
             lr=SETTINGS["lr"],
+            schedule=falling_cosine,
             rng=torch.Generator().manual_seed(seed),
             progress=False,
             every=steps,
