@@ -8,6 +8,7 @@ from ebmlab.networks._backbones.regnet import RegNetY
 from ebmlab.networks._backbones.resnet import ResNet
 from ebmlab.networks._backbones.strided import StridedDecoder, StridedEncoder
 from ebmlab.networks._backbones.vit import ViT, vit_small, vit_tiny
+from ebmlab.networks._operators.affine import Operators
 from ebmlab.networks.codebook import Codebook
 from ebmlab.networks.denoiser import Denoiser
 from ebmlab.networks.dictionary import Dictionary
@@ -43,6 +44,7 @@ __all__ = [
     "Mean",
     "Memory",
     "Modulated",
+    "Operators",
     "Projector",
     "Prototypes",
     "RegNetY",

@@ -6,5 +6,6 @@ from ebmlab.regularizers.mean_entropy import MeanEntropy
 from ebmlab.regularizers.populations import Population
 from ebmlab.regularizers.variance import VICReg
 from ebmlab.regularizers.views import over_views
+from ebmlab.regularizers.within import Within
 
-__all__ = ["BarlowTwins", "MeanEntropy", "Population", "SIGReg", "VICReg", "over_views"]
+__all__ = ["BarlowTwins", "MeanEntropy", "Population", "SIGReg", "VICReg", "Within", "over_views"]

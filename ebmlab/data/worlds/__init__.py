@@ -3,6 +3,16 @@
 from ebmlab.data.worlds.balls import BouncingBalls
 from ebmlab.data.worlds.moving import MovingDigits
 from ebmlab.data.worlds.rooms import TwoRooms
+from ebmlab.data.worlds.turning import TurningDigits
 from ebmlab.data.worlds.world import Clips, Moves, World, stacked
 
-__all__ = ["BouncingBalls", "Clips", "Moves", "MovingDigits", "TwoRooms", "World", "stacked"]
+__all__ = [
+    "BouncingBalls",
+    "Clips",
+    "MovingDigits",
+    "Moves",
+    "TurningDigits",
+    "TwoRooms",
+    "World",
+    "stacked",
+]

@@ -1,0 +1,1 @@
+"""Predictors in which z chooses an operator that acts alike on every code."""
