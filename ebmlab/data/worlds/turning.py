@@ -52,9 +52,13 @@ class TurningDigits(World):
     ) -> None:
         require_floats("images", images)
         if images.ndim != 4 or len(images) == 0:
-            raise ShapeError(f"images have shape {tuple(images.shape)}; expected (n >= 1, c, h, w)")
+            raise ShapeError(
+                f"images have shape {tuple(images.shape)}; expected (n >= 1, c, h, w)"
+            )
         if turns is not None and len(turns) == 0:
-            raise ConfigurationError("turns is empty; name the degrees, or pass None for any angle")
+            raise ConfigurationError(
+                "turns is empty; name the degrees, or pass None for any angle"
+            )
         require_counts(0, padding=padding)
         self.images = functional.pad(images, (padding,) * 4)
         self.turns = turns
