@@ -20,7 +20,7 @@ from ebmlab.energies import (
 from ebmlab.errors import ShapeError
 from ebmlab.inference import Enumerate
 from ebmlab.networks import MLP as Network
-from ebmlab.networks import Choice, Denoiser, GaussianHead, Generator
+from ebmlab.networks import Choice, Denoiser, GaussianHead, Generator, Operators
 from ebmlab.partition import binary_states
 from ebmlab.protocols import Method
 from ebmlab.samplers import Langevin
@@ -106,6 +106,11 @@ def methods_patches(images):
     from ebmlab.data.views import Masked
 
     return Masked(2)(images, generator())
+
+
+def moments(n):
+    film = normal(n, 4, DIM, seed=1)
+    return film[:, :-1], film[:, 1:]
 
 
 def codes():
@@ -208,6 +213,10 @@ RECIPES = {
     "vicreg": (lambda: methods.vicreg(f(), 4), views),
     "vq_vae": (lambda: methods.vq_vae(f(), g(), normal(5, 4, seed=6)), y),
     "w_mse": (lambda: methods.w_mse(f(), 4, rows=None, **P), views),
+    "world_model": (
+        lambda: methods.world_model(f(), Operators(4, 2), Enumerate(torch.eye(2)), x_ndim=1),
+        moments,
+    ),
     "energy_matching": (lambda: methods.energy_matching(MLP(DIM, hidden=(8,)), 0.5), y),
     "equilibrium_matching": (lambda: methods.equilibrium_matching(MLP(DIM, hidden=(8,))), y),
     "exact_score": (lambda: methods.exact_score(MLP(DIM, hidden=(8,))), y),

@@ -9,8 +9,8 @@ from ebmlab.data.worlds.world import Clips, Moves, World, stacked
 __all__ = [
     "BouncingBalls",
     "Clips",
-    "MovingDigits",
     "Moves",
+    "MovingDigits",
     "TurningDigits",
     "TwoRooms",
     "World",
