@@ -1,16 +1,16 @@
 """`Collapse`: tells during training that codes no longer tell data apart."""
 
 import math
-import warnings
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import require_counts, require_positive
+from ebmlab._checks import require_positive
 from ebmlab._precise import precise
-from ebmlab.errors import CollapseError, ConfigurationError
+from ebmlab.errors import ConfigurationError
 from ebmlab.metrics.compared import compared
+from ebmlab.metrics.signs import Signs
 from ebmlab.metrics.spectrum import effective_rank
 from ebmlab.metrics.spread import code_std
 from ebmlab.protocols import Loss
@@ -86,14 +86,12 @@ class Collapse:
         shares = {"few": few, "spread": spread, "shrink": shrink, "tolerance": tolerance}
         for name, value in shares.items():
             require_positive(name, value)
-        require_counts(patience=patience)
         if rows < 2 or (outputs is not None and outputs < 2):
             raise ConfigurationError(f"rows is {rows}, outputs {outputs}; both must be at least 2")
         self.outputs, self.few, self.spread, self.shrink = outputs, few, spread, shrink
-        self.tolerance, self.patience, self.rows, self.stop = tolerance, patience, rows, stop
+        self.tolerance, self.rows = tolerance, rows
         self._widest = 0.0
-        self._streaks: dict[str, int] = {}
-        self._told: set[str] = set()
+        self._signs = Signs(patience, CollapseWarning, stop=stop)
 
     def __call__(
         self, method: nn.Module, batch: tuple[Tree, Tree], loss: Loss
@@ -126,7 +124,9 @@ class Collapse:
         if outputs is not None:
             signs["stuck"] = self._stuck(numbers or {}, outputs)
             metrics["stuck"] = float(bool(signs["stuck"]))
-        self._tell({kind: seen[0] for kind, seen in signs.items() if seen})
+        for kind, seen in signs.items():
+            if seen:
+                self._signs.tell(kind, f"{seen[0]}; {_MENDS[kind]}")
         return metrics
 
     def _measured(self, codes: Tensor) -> dict[str, float]:
@@ -140,20 +140,20 @@ class Collapse:
     def _of_codes(self, metrics: dict[str, float], most: int) -> list[str]:
         rank, std, spread = (metrics[k] for k in ("effective_rank", "code_std", "code_spread"))
         found: list[str] = []
-        if self._lasts("constant", spread < self.spread):
+        if self._signs.lasts("constant", spread < self.spread):
             found.append(f"codes are one constant vector: {spread:.2%} of their size varies")
-        if self._lasts("shrunk", std < self.shrink * self._widest):
+        if self._signs.lasts("shrunk", std < self.shrink * self._widest):
             found.append(
                 f"codes shrink to a point: their standard deviation is {std:.1e}, and was "
                 f"{self._widest:.1e}"
             )
-        if self._lasts("rank", most > 1 and rank < self._least(most)):
+        if self._signs.lasts("rank", most > 1 and rank < self._least(most)):
             found.append(f"codes vary in few directions: effective rank {rank:.2f} of {most}")
         # Only the first is told: of codes that do not vary no rank need be.
         return found
 
     def _of_clusters(self, used: float, most: int) -> list[str]:
-        found = self._lasts("clusters", most > 1 and used < self._least(most))
+        found = self._signs.lasts("clusters", most > 1 and used < self._least(most))
         seen = f"data fall into few clusters: {used:.2f} of {most} that there could be"
         return [seen] * found
 
@@ -164,23 +164,11 @@ class Collapse:
         level = math.log(outputs)
         values = {name: float(torch.as_tensor(v).detach()) for name, v in numbers.items()}
         near = {name: abs(v - level) <= self.tolerance * level for name, v in values.items()}
-        lasting = [name for name, is_near in near.items() if self._lasts(f"at {name}", is_near)]
+        lasting = [
+            name for name, is_near in near.items() if self._signs.lasts(f"at {name}", is_near)
+        ]
         place = f"ln {outputs} = {level:.3f}, as if all {outputs} outputs were equally likely"
         return [f"{name} stays at {place}" for name in lasting]
-
-    def _lasts(self, name: str, present: bool) -> bool:
-        self._streaks[name] = self._streaks.get(name, 0) + 1 if present else 0
-        return self._streaks[name] >= self.patience
-
-    def _tell(self, signs: dict[str, str]) -> None:
-        for kind, seen in signs.items():
-            if kind in self._told:
-                continue
-            self._told.add(kind)
-            told = f"{seen}; {_MENDS[kind]}"
-            if self.stop:
-                raise CollapseError(told)
-            warnings.warn(told, CollapseWarning, stacklevel=3)
 
 
 def _perplexity(index: Tensor) -> float:

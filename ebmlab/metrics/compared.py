@@ -15,7 +15,7 @@ from ebmlab.energies import ClusterEnergy
 from ebmlab.protocols import Method
 from ebmlab.types import Tree
 
-__all__ = ["Compared", "compared"]
+__all__ = ["Compared", "compared", "first_rows", "inner_method", "still"]
 
 
 class Compared(NamedTuple):
@@ -39,11 +39,11 @@ def compared(method: nn.Module, x: Tree, y: Tree, rows: int = 256) -> Compared:
         >>> compared(method, torch.zeros(8, 3), torch.zeros(8, 3), rows=4).codes.shape
         torch.Size([4, 2])
     """
-    inner = next((m for m in method.modules() if isinstance(m, Method)), None)
+    inner = inner_method(method)
     if inner is None:
         return Compared(None, None)
-    x, y = _first(x, y, rows)
-    with _still(inner, batch=len(leaves(y)[0]) > 1):
+    x, y = first_rows(x, y, rows)
+    with still(inner, batch=len(leaves(y)[0]) > 1):
         codes = inner.energy.codes(x, y)
         if codes.head is not inner.energy:
             return _read(codes)
@@ -65,7 +65,13 @@ def _flat(h: Tensor) -> Tensor | None:
     return h.flatten(1) if h.ndim > 1 and h.is_floating_point() else None
 
 
-def _first(x: Tree, y: Tree, rows: int) -> tuple[Tree, Tree]:
+def inner_method(module: nn.Module) -> Method | None:
+    """The method itself, which may sit within another module."""
+    return next((m for m in module.modules() if isinstance(m, Method)), None)
+
+
+def first_rows(x: Tree, y: Tree, rows: int) -> tuple[Tree, Tree]:
+    """The first rows of a batch."""
     # A view that is in both stays one tensor, so that it is encoded once.
     kept = {id(leaf): leaf[:rows] for leaf in (*leaves(x), *leaves(y))}
 
@@ -76,7 +82,7 @@ def _first(x: Tree, y: Tree, rows: int) -> tuple[Tree, Tree]:
 
 
 @contextmanager
-def _still(module: nn.Module, *, batch: bool) -> Iterator[None]:
+def still(module: nn.Module, *, batch: bool) -> Iterator[None]:
     """No dropout, no moving statistics; those of the batch where it trains and is one."""
     modes = {part: part.training for part in module.modules()}
     norms = [

@@ -9,7 +9,7 @@ from ebmlab._precise import precise
 from ebmlab.errors import DtypeError, NonFiniteError, ShapeError
 from ebmlab.types import Tree
 
-__all__ = ["labeled", "population"]
+__all__ = ["labeled", "population", "standardized"]
 
 
 def population(name: str, codes: Tensor, least: int = 1) -> Tensor:
@@ -44,3 +44,10 @@ def labeled(
         )
     kind = torch.promote_types(precise(codes).dtype, test_codes.dtype)
     return codes.detach().to(kind), test_codes.detach().to(kind)
+
+
+def standardized(codes: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+    """Both scaled by the mean and deviation of the first; what does not vary is not scaled."""
+    mean, std = codes.mean(0), codes.std(0, correction=0)
+    scale = torch.where(std > 0, std, 1.0)
+    return (codes - mean) / scale, (others - mean) / scale

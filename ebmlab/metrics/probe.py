@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ebmlab._checks import require_positive
 from ebmlab.errors import ConfigurationError
-from ebmlab.metrics.populations import labeled
+from ebmlab.metrics.populations import labeled, standardized
 
 __all__ = ["linear_probe"]
 
@@ -13,12 +14,14 @@ __all__ = ["linear_probe"]
 _BLOCK = 65536
 
 
-def linear_probe(codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels: Tensor) -> float:
+def linear_probe(
+    codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels: Tensor, *, penalty: float = 1.0
+) -> float:
     """The test accuracy of a logistic regression on standardized codes.
 
-    Minimizes ½ ‖W‖² + Σ cross-entropy: by scikit-learn, or on a GPU by L-BFGS over blocks of rows.
-    The statistics of `codes` (n, d) scale the test codes too. Arguments and errors are those of
-    `knn_accuracy`.
+    Minimizes ½ penalty ‖W‖² + Σ cross-entropy: by scikit-learn, or on a GPU by L-BFGS over blocks
+    of rows. The statistics of `codes` (n, d) scale the test codes too. Other arguments and errors
+    are those of `knn_accuracy`.
 
     Raises:
         ConfigurationError: the labels hold one class only.
@@ -29,33 +32,36 @@ def linear_probe(codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels:
         >>> linear_probe(codes, labels, codes, labels)
         1.0
     """
+    require_positive("penalty", penalty)
     codes, test_codes = labeled(codes, labels, test_codes, test_labels)
     if len(labels.unique()) < 2:
         raise ConfigurationError("labels hold one class only; a probe needs at least two")
     if codes.is_cuda:
-        return _on_device(codes, labels, test_codes, test_labels)
+        return _on_device(codes, labels, test_codes, test_labels, penalty)
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+    probe = make_pipeline(StandardScaler(), LogisticRegression(C=1 / penalty, max_iter=2000))
     probe.fit(codes.double().cpu().numpy(), labels.cpu().numpy())
     return float(probe.score(test_codes.double().cpu().numpy(), test_labels.cpu().numpy()))
 
 
-def _on_device(codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels: Tensor) -> float:
+def _on_device(
+    codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels: Tensor, penalty: float = 1.0
+) -> float:
     classes, index = labels.unique(return_inverse=True)
-    mean, std = codes.mean(0), codes.std(0, correction=0)
-    # As in scikit-learn, what does not vary is not scaled.
-    scale = torch.where(std > 0, std, 1.0)
-    weight, bias = fit_logistic((codes - mean) / scale, index, len(classes))
-    logits = (test_codes - mean) / scale @ weight.mT + bias
+    codes, test_codes = standardized(codes, test_codes)
+    weight, bias = fit_logistic(codes, index, len(classes), penalty)
+    logits = test_codes @ weight.mT + bias
     return (classes[logits.argmax(-1)] == test_labels).double().mean().item()
 
 
 @torch.enable_grad()
-def fit_logistic(codes: Tensor, index: Tensor, classes: int) -> tuple[Tensor, Tensor]:
-    """Weights (classes, d) and biases (classes,) that minimize ½ ‖W‖² + Σ cross-entropy."""
+def fit_logistic(
+    codes: Tensor, index: Tensor, classes: int, penalty: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """Weights (classes, d), biases (classes,) that minimize ½ penalty ‖W‖² + Σ cross-entropy."""
     weight = torch.zeros(classes, codes.shape[1], dtype=codes.dtype, device=codes.device)
     bias = torch.zeros(classes, dtype=codes.dtype, device=codes.device)
     parameters = [weight.requires_grad_(), bias.requires_grad_()]
@@ -66,7 +72,7 @@ def fit_logistic(codes: Tensor, index: Tensor, classes: int) -> tuple[Tensor, Te
     def loss() -> Tensor:
         optimizer.zero_grad()
         # The mean, whose scale suits the optimizer's tolerances.
-        value = 0.5 * weight.square().sum() / len(codes)
+        value = 0.5 * penalty * weight.square().sum() / len(codes)
         value.backward()
         total = value.detach()
         for h, label in zip(codes.split(_BLOCK), index.split(_BLOCK), strict=True):

@@ -14,6 +14,7 @@ from ebmlab.plot.images import images
 from ebmlab.plot.neighbors import nearest
 from ebmlab.plot.pairwise import pairs
 from ebmlab.plot.populations import energies
+from ebmlab.plot.rates import rate_distortion
 from ebmlab.plot.space import space
 from ebmlab.plot.strips import animate_images, strip
 from ebmlab.plot.style import style
@@ -38,6 +39,7 @@ __all__ = [
     "pairs",
     "path",
     "ranks",
+    "rate_distortion",
     "reliability",
     "space",
     "spectrum",
