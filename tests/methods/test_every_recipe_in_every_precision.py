@@ -19,7 +19,7 @@ from ebmlab.energies import (
 )
 from ebmlab.errors import ShapeError
 from ebmlab.networks import MLP as Network
-from ebmlab.networks import Choice, Denoiser, GaussianHead, Generator, Operators
+from ebmlab.networks import Choice, Denoiser, GaussianHead, Generator
 from ebmlab.partition import binary_states
 from ebmlab.protocols import Method
 from ebmlab.samplers import Langevin
@@ -213,7 +213,7 @@ RECIPES = {
     "vq_vae": (lambda: methods.vq_vae(f(), g(), normal(5, 4, seed=6)), y),
     "w_mse": (lambda: methods.w_mse(f(), 4, rows=None, **P), views),
     "world_model": (
-        lambda: methods.world_model(f(), Operators(4, 2), Enumerate(torch.eye(2)), x_ndim=1),
+        lambda: methods.world_model(f(), 4, 2, x_ndim=1),
         moments,
     ),
     "energy_matching": (lambda: methods.energy_matching(MLP(DIM, hidden=(8,)), 0.5), y),

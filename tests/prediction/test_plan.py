@@ -37,7 +37,8 @@ class Linear(nn.Module):
 def codes_of(dim: int = 2) -> Method:
     """A joint embedding whose encoder is not the identity, and whose predictor is nonlinear."""
     f, p = MLP(5, dim, (8,)).double(), Choice(MLP(dim, 3 * dim, (8,)), codes=3).double()
-    return methods.jepa(f, p, Enumerate(torch.eye(3, dtype=F64)))
+    infer = Enumerate(torch.eye(3, dtype=F64))
+    return methods.jepa(f, dim, 3, predictor=p, infer=infer)
 
 
 def test_a_rollout_is_the_predictor_again_and_again_on_codes_or_on_what_is_seen():
