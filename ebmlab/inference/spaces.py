@@ -84,6 +84,10 @@ class Smooth(Space):
         """The part of a step (*batch, dim) that leads along the space at z."""
         return step
 
+    def toward(self, z: Tensor, other: Tensor) -> Tensor:
+        """The step along the space from z that leads to another point, or near a far one."""
+        return self.along(z, other - z)
+
     def stationary(self, z: Tensor, grad: Tensor) -> Tensor:
         """A vector that is 0 where the slope leads nowhere lower; its length is the residual."""
         return self.along(z, grad)
@@ -127,6 +131,10 @@ class Circle(Smooth):
         wrapped = z.remainder(2 * math.pi)
         # Rounding takes the smallest negative angles to 2π itself.
         return torch.where(wrapped < 2 * math.pi, wrapped, 0.0)
+
+    def toward(self, z: Tensor, other: Tensor) -> Tensor:
+        """The shorter way round, in [-π, π)."""
+        return (other - z + math.pi).remainder(2 * math.pi) - math.pi
 
     def draw(self, n: int, rng: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
         """Uniform angles (n, 1)."""

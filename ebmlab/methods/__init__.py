@@ -38,5 +38,6 @@ from ebmlab.methods.sparse import *
 from ebmlab.methods.stored import *
 from ebmlab.methods.variational import *
 from ebmlab.methods.words import *
+from ebmlab.methods.worlds import *
 
 __all__ = [name for name, value in sorted(globals().items()) if is_recipe(value)]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -107,6 +107,11 @@ def methods_patches(images):
     return Masked(2)(images, generator())
 
 
+def moments(n):
+    film = normal(n, 4, DIM, seed=1)
+    return film[:, :-1], film[:, 1:]
+
+
 def texts(n):
     return torch.randint(5, (n, 4), generator=generator(1))
 
@@ -258,6 +263,10 @@ RECIPES = {
     "masked_words": (lambda: methods.masked_words(letters(), 5), masked),
     "next_word": (lambda: methods.next_word(letters(causal=True), 5), following),
     "skip_gram": (lambda: methods.skip_gram(torch.tensor([3, 1, 2, 1, 5]), 8), neighbors),
+    "world_model": (
+        lambda: methods.world_model(f(), 4, 2, x_ndim=1),
+        moments,
+    ),
 }  # fmt: skip
 
 KINDS = {

@@ -1,7 +1,7 @@
 """What a world is: a state that nobody sees, actions that change it, and pictures of it."""
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple, final
+from typing import NamedTuple, Self, final
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from ebmlab._checks import require_counts
 from ebmlab.data._random import require_draw
 from ebmlab.errors import ShapeError
 
-__all__ = ["Clips", "Moves", "World"]
+__all__ = ["Clips", "Moves", "World", "stacked"]
 
 
 class Moves(NamedTuple):
@@ -35,11 +35,62 @@ class Clips(NamedTuple):
         frames: (n, length, *event).
         actions: (n, length - 1) of whole numbers, or (n, length - 1, a).
         states: (n, length, d).
+
+    Example:
+        >>> from ebmlab.data.worlds import BouncingBalls
+        >>> film = BouncingBalls().clips(2, 6, torch.Generator().manual_seed(0))
+        >>> x, y = film.pairs()
+        >>> x.shape, film.stacked(2).frames.shape
+        (torch.Size([2, 5, 1, 16, 16]), torch.Size([2, 5, 2, 16, 16]))
     """
 
     frames: Tensor
     actions: Tensor
     states: Tensor
+
+    def pairs(self) -> tuple[Tensor, Tensor]:
+        """What methods train on: x, all moments but the last, and y, the moment after each.
+
+        Both are (n, length - 1, *event): things and their moments, which reach regularizers as
+        groups.
+
+        Raises:
+            ShapeError: there is one moment only.
+        """
+        if self.frames.shape[1] < 2:
+            raise ShapeError(f"frames have shape {tuple(self.frames.shape)}: one moment, no pair")
+        return self.frames[:, :-1], self.frames[:, 1:]
+
+    def stacked(self, k: int) -> Self:
+        """Films whose moments show k frames at once, as one frame tells no velocity.
+
+        Each moment is the last of its frames, so that k - 1 moments fewer are left: see `stacked`.
+        """
+        return type(self)(
+            stacked(self.frames, k), self.actions[:, k - 1 :], self.states[:, k - 1 :]
+        )
+
+
+def stacked(frames: Tensor, k: int) -> Tensor:
+    """Each k frames in a row as channels of one: (n, length, c, …) -> (n, length - k + 1, k c, …).
+
+    Raises:
+        ShapeError: there are no k frames, or frames are not (n, length, c, …).
+        ConfigurationError: k < 1.
+
+    Example:
+        >>> stacked(torch.arange(4.0).reshape(1, 4, 1), 2)
+        tensor([[[0., 1.],
+                 [1., 2.],
+                 [2., 3.]]])
+    """
+    require_counts(k=k)
+    if frames.ndim < 3 or frames.shape[1] < k:
+        raise ShapeError(
+            f"frames have shape {tuple(frames.shape)}; expected (n, length >= {k}, channels, …)"
+        )
+    rest = frames.shape[1] - k + 1
+    return torch.cat([frames[:, i : i + rest] for i in range(k)], dim=2)
 
 
 class World(ABC):
