@@ -8,10 +8,20 @@ from torch import Tensor
 
 from ebmlab._checks import Ndim, leading_shape, leaves, require_tensor
 from ebmlab._kinds import name_of, require_floats
+from ebmlab._rows import fingerprints
 from ebmlab.errors import ShapeError
 from ebmlab.types import Tree
 
-__all__ = ["facing", "per_datum", "require_alike", "require_vectors", "sound", "warn_of_bytes"]
+__all__ = [
+    "NOTHING",
+    "facing",
+    "identities",
+    "per_datum",
+    "require_alike",
+    "require_vectors",
+    "sound",
+    "warn_of_bytes",
+]
 
 # No image in [0, 1], standardized or augmented, holds such numbers; those in 0 … 255 do.
 BRIGHT = 32.0
@@ -56,6 +66,34 @@ def facing(x: Tree, values: Tensor, ndim: Ndim) -> tuple[Tree, Tensor]:
         for leaf, n in zip(parts, each, strict=x is not None)
     )
     return faced if isinstance(x, tuple) else next(iter(faced), None), values
+
+
+# The identity of data without anything that tells them apart.
+NOTHING = 0
+
+
+def identities(tree: Tree, n: int, device: torch.device, ndim: Ndim | None = None) -> Tensor:
+    """A number for each of n data, the same for the same data only; what has no batch is in none.
+
+    Example:
+        >>> same = identities(torch.tensor([[0.5], [2.0], [0.5]]), 3, torch.device("cpu"))
+        >>> same[0] == same[2], same[0] == same[1]
+        (tensor(True), tensor(False))
+    """
+    parts = leaves(tree, "x")
+    each = tuple(leaf.ndim - 1 for leaf in parts) if ndim is None else ndim
+    each = each if isinstance(each, tuple) else (each,) * len(parts)
+    flat = [
+        leaf.reshape(leaf.shape[: leaf.ndim - k].numel(), -1).double()
+        for leaf, k in zip(parts, each, strict=tree is not None)
+        if k is not None
+    ]
+    if not flat:
+        return torch.full((n,), NOTHING, device=device)
+    if any(len(part) not in (1, n) for part in flat):
+        shapes = ", ".join(str(tuple(leaf.shape)) for leaf in parts)
+        raise ShapeError(f"x has shape {shapes}; expected one x for each of {n} y")
+    return fingerprints(torch.cat([part.expand(n, -1) for part in flat], dim=1))
 
 
 def per_datum(loss: Callable[[Tensor, Tensor], Tensor], e_pos: Tensor, e_neg: Tensor) -> Tensor:
