@@ -7,6 +7,7 @@ from ebmlab.prediction.conformal import calibrate
 from ebmlab.prediction.predict import predict
 from ebmlab.prediction.retrieve import rank, retrieve
 from ebmlab.prediction.slopes import slope_norms
+from ebmlab.prediction.think import think
 from ebmlab.prediction.volume import low_energy_volume
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "rank",
     "retrieve",
     "slope_norms",
+    "think",
 ]
