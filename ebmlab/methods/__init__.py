@@ -36,6 +36,7 @@ from ebmlab.methods.regularized import *
 from ebmlab.methods.scores import *
 from ebmlab.methods.sparse import *
 from ebmlab.methods.stored import *
+from ebmlab.methods.unrolled import *
 from ebmlab.methods.variational import *
 
 __all__ = [name for name, value in sorted(globals().items()) if is_recipe(value)]  # pyright: ignore[reportUnsupportedDunderAll]

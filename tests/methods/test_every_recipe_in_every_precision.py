@@ -234,6 +234,7 @@ RECIPES = {
         y,
     ),
     "image_energy": (image_energy, pictures),
+    "ebt": (lambda: methods.ebt(MLP(DIM, DIM, hidden=(8,)), starts=2), pairs),
     "jem": (lambda: methods.jem(Classifier(f(), y_ndim=1)), turned_back),
 }  # fmt: skip
 
@@ -261,7 +262,7 @@ DRAW = {
     "conditional_nce", "most_offending", "nce",
     "cooperative", "ebgan", "gan", "vera", "wgan_gp",
     "image_energy",
-    "jem",
+    "jem", "ebt",
 }  # fmt: skip
 
 

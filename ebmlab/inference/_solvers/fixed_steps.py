@@ -59,26 +59,25 @@ class FixedSteps(PointInference):
         self.step_size, self.space = step_size, space
 
     def search(self, u: Potential, start: Tensor, *, unroll: bool) -> Found:
+        def grad_of(point: Tensor) -> tuple[Tensor, Tensor]:
+            return slope(u, point, create_graph=True) if unroll else u.value_and_grad(point)
+
         z = start if unroll else start.detach()
         if self.space is not None:
             self.space.require("start", z.detach())
-        floor = None
+        energy, grad = grad_of(z)
+        require_finite(z, energy, grad, "start: row")
+        floor = depth_limit(energy)
         for _ in range(self.steps):
-            energy, grad = slope(u, z, create_graph=True) if unroll else u.value_and_grad(z)
-            if floor is None:
-                require_finite(z, energy, grad, "start: row")
-                floor = depth_limit(energy)
             step = -self.step_size * grad
             z = z + step if self.space is None else self.space.retract(z, step)
-        energy, grad = u.value_and_grad(z.detach())
-        self._require_bounded(energy, grad, floor)
-        force = grad if self.space is None else self.space.stationary(z.detach(), grad)
-        reached = u(z) if unroll else energy
-        return Found(z, reached, norms(force), torch.ones_like(energy, dtype=torch.bool))
+            energy, grad = grad_of(z)
+        self._require_bounded(energy.detach(), grad, floor)
+        force = (grad if self.space is None else self.space.stationary(z, grad)).detach()
+        return Found(z, energy, norms(force), torch.ones_like(floor, dtype=torch.bool))
 
-    def _require_bounded(self, energy: Tensor, grad: Tensor, floor: Tensor | None) -> None:
-        lost = ~(energy.isfinite() & finite_rows(grad))
-        lost = lost if floor is None else lost | (energy < floor)
+    def _require_bounded(self, energy: Tensor, grad: Tensor, floor: Tensor) -> None:
+        lost = ~(energy.isfinite() & finite_rows(grad) & (energy >= floor))
         if bool(lost.any()):
             row = int(lost.nonzero()[0])
             raise DivergenceError(
