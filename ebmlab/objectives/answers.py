@@ -63,9 +63,7 @@ class Answers(Shown):
         events = (*(ndim if seen else ()), y.ndim - 1)
         return identities((*seen, y), len(y), y.device, events)
 
-    def recall(
-        self, pairs: Tensor, fresh: Tensor, rng: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
+    def recall(self, pairs: Tensor, fresh: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Starts like fresh (b, *event), and which of them are answers given before, (b,)."""
         place = self._places(pairs)
         coin = torch.rand(len(pairs), generator=rng, device=pairs.device) < self.share

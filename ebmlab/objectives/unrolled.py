@@ -5,16 +5,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ebmlab._checks import (
-    require_counts,
-    require_generator,
-    require_non_negative,
-    require_tensor,
-)
+from ebmlab._checks import require_counts, require_generator, require_non_negative, require_tensor
 from ebmlab._kinds import name_of, require_floats
 from ebmlab._precise import precise
 from ebmlab._randomness import fork, replayed
-from ebmlab._rows import row_sums, rows
+from ebmlab._rows import row_sums
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.inference import FixedSteps

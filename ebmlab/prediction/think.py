@@ -115,9 +115,7 @@ def think(
         way.append(y)
         heights.append(e)
     y, e = torch.stack(way), torch.stack(heights)
-    return Thoughts(
-        y.reshape(len(y), *start.shape), e.reshape(len(e), *many), taken.reshape(many)
-    )
+    return Thoughts(y.reshape(len(y), *start.shape), e.reshape(len(e), *many), taken.reshape(many))
 
 
 def _falls(first: Tensor, now: Tensor, new: Tensor, awake: Tensor, tolerance: float) -> Tensor:
