@@ -82,18 +82,13 @@ def think(
     arXiv:2206.15448 (a stop by the energy).
     """
     energy = method.energy if isinstance(method, Method) else method
-    require_apart(energy)
+    event = _event_of(energy)
     require_counts(steps=steps)
     if tolerance is not None:
         require_non_negative("tolerance", tolerance)
-    if energy.stochastic:
-        raise ConfigurationError(
-            f"{type(energy).__name__} draws random numbers, so that what a thought lowers is not "
-            "the energy of the next one; use an inference of z that draws none"
-        )
     solver = _solver_of(method) if solver is None else solver
     batch = leading_shape("x", x, energy.x_ndim) if energy.takes_x else torch.Size()
-    start = starts_of_each(require_floats("start", start), energy.y_ndim, batch, "think")
+    start = starts_of_each(require_floats("start", start), event, batch, "think")
     many = start.shape[: 1 + len(batch)]
     y = precise(start).reshape(-1, *start.shape[1 + len(batch) :])
     facing = _Facing(energy, x, many, start.dtype)
@@ -151,6 +146,18 @@ class _Facing(NamedTuple):
     def _laid(self, leaf: Tensor, ndim: int) -> Tensor:
         event = leaf.shape[leaf.ndim - ndim :]
         return leaf.expand(*self.many, *event).reshape(-1, *event)
+
+
+def _event_of(energy: Energy) -> int:
+    """The event dimensions of y, whose energy must be one function all the way."""
+    require_apart(energy)
+    if energy.stochastic or isinstance(energy.y_ndim, tuple):
+        why = "draws random numbers" if energy.stochastic else "takes several y at once"
+        raise ConfigurationError(
+            f"{type(energy).__name__} {why}, and thinking lowers one function of one y; use an "
+            "inference of z that draws none, and an energy of one tensor y"
+        )
+    return energy.y_ndim
 
 
 def _solver_of(method: Method | Energy) -> Solver:
