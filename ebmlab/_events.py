@@ -8,11 +8,14 @@ from torch import Tensor
 
 from ebmlab._checks import Ndim, leading_shape, leaves, require_tensor
 from ebmlab._kinds import name_of, require_floats
+from ebmlab._rows import fingerprints
 from ebmlab.errors import ShapeError
 from ebmlab.types import Tree
 
 __all__ = [
+    "NOTHING",
     "facing",
+    "identities",
     "numbered",
     "per_datum",
     "require_alike",
@@ -74,6 +77,34 @@ def numbered(name: str, tree: Tree, ndim: Ndim) -> dict[str, tuple[Tensor, int]]
     if len(parts) != len(ndim):
         raise ShapeError(f"{name} holds {len(parts)} tensors; expected {len(ndim)}")
     return {f"{name}[{i}]": (t, n or 0) for i, (t, n) in enumerate(zip(parts, ndim, strict=True))}
+
+
+# The identity of data without anything that tells them apart.
+NOTHING = 0
+
+
+def identities(tree: Tree, n: int, device: torch.device, ndim: Ndim | None = None) -> Tensor:
+    """A number for each of n data, the same for the same data only; what has no batch is in none.
+
+    Example:
+        >>> same = identities(torch.tensor([[0.5], [2.0], [0.5]]), 3, torch.device("cpu"))
+        >>> same[0] == same[2], same[0] == same[1]
+        (tensor(True), tensor(False))
+    """
+    parts = leaves(tree, "x")
+    each = tuple(leaf.ndim - 1 for leaf in parts) if ndim is None else ndim
+    each = each if isinstance(each, tuple) else (each,) * len(parts)
+    flat = [
+        leaf.reshape(leaf.shape[: leaf.ndim - k].numel(), -1).double()
+        for leaf, k in zip(parts, each, strict=tree is not None)
+        if k is not None
+    ]
+    if not flat:
+        return torch.full((n,), NOTHING, device=device)
+    if any(len(part) not in (1, n) for part in flat):
+        shapes = ", ".join(str(tuple(leaf.shape)) for leaf in parts)
+        raise ShapeError(f"x has shape {shapes}; expected one x for each of {n} y")
+    return fingerprints(torch.cat([part.expand(n, -1) for part in flat], dim=1))
 
 
 def per_datum(loss: Callable[[Tensor, Tensor], Tensor], e_pos: Tensor, e_neg: Tensor) -> Tensor:

@@ -101,8 +101,9 @@ def require_finite(y: Tensor, energy: Tensor, grad: Tensor, row: str) -> None:
     if bad.any():
         first = int(bad.nonzero()[0])
         raise NonFiniteError(
-            f"{row} {first} starts (step 0) with energy {float(energy[first])} or a gradient that "
-            f"is not finite, at {y[first].flatten()[:4].tolist()}; start where u is finite"
+            f"{row} {first} starts (step 0) with energy {float(energy.detach()[first])} or a "
+            f"gradient that is not finite, at {y[first].flatten()[:4].tolist()}; start where u is "
+            "finite"
         )
 
 

@@ -8,6 +8,7 @@ from ebmlab.inference._clusters.super_clustered import SuperClustered
 from ebmlab.inference._solvers.composite import Composite
 from ebmlab.inference._solvers.descent import Descent
 from ebmlab.inference._solvers.directions import AdaptiveMoments, HeavyBall, Steepest
+from ebmlab.inference._solvers.fixed_steps import FixedSteps
 from ebmlab.inference._solvers.implicit_function import Implicit, implicit
 from ebmlab.inference._solvers.lbfgs import LBFGS
 from ebmlab.inference._solvers.least_squares import LeastSquares
@@ -42,6 +43,7 @@ __all__ = [
     "Descent",
     "Enumerate",
     "Factorized",
+    "FixedSteps",
     "Group",
     "HeavyBall",
     "Hypercube",

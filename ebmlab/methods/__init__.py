@@ -36,6 +36,7 @@ from ebmlab.methods.regularized import *
 from ebmlab.methods.scores import *
 from ebmlab.methods.sparse import *
 from ebmlab.methods.stored import *
+from ebmlab.methods.unrolled import *
 from ebmlab.methods.variational import *
 from ebmlab.methods.words import *
 from ebmlab.methods.worlds import *

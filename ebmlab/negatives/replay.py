@@ -6,8 +6,6 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import (
-    Ndim,
-    leaves,
     require_counts,
     require_device,
     require_generator,
@@ -15,7 +13,8 @@ from ebmlab._checks import (
     require_shares,
     require_tensor,
 )
-from ebmlab._rows import fingerprints, rows
+from ebmlab._events import NOTHING, identities
+from ebmlab._rows import rows
 from ebmlab._shown import Shown
 from ebmlab.energy import Energy
 from ebmlab.errors import ShapeError
@@ -95,7 +94,7 @@ class Replay(Shown, Negatives):
         size = len(pool)
         self.register_buffer("pool", pool.detach().clone())
         self.register_buffer("first", pool.detach().clone())
-        self.register_buffer("owner", _owners(x, size, pool.device))
+        self.register_buffer("owner", identities(x, size, pool.device))
         self.register_buffer("age", torch.zeros(size, dtype=torch.long, device=pool.device))
         self.register_buffer("lineage", torch.arange(size, device=pool.device))
         self.register_buffer("born", torch.tensor(size, device=pool.device))
@@ -122,7 +121,7 @@ class Replay(Shown, Negatives):
                 f"y has shape {tuple(y.shape)}, the pool {tuple(self.pool.shape)}: the pool must "
                 "hold at least one batch of points like y"
             )
-        owners = _owners(x if energy.takes_x else None, n, y.device, energy.x_ndim)
+        owners = identities(x if energy.takes_x else None, n, y.device, energy.x_ndim)
         slots, lost = self._slots(owners, rng)
         anew = lost | (torch.rand(n, generator=rng, device=y.device) < self.rebirth)
         start = torch.where(rows(anew, y), self._births(n, rng), self.pool[slots])
@@ -153,7 +152,7 @@ class Replay(Shown, Negatives):
         lost = place >= torch.searchsorted(held, owners, right=True)
         found = order[place.clamp(max=len(order) - 1)]
         # For the others: slots of no x, then those of any x, and none that was just taken.
-        rank = (self.owner != NOBODY).long()
+        rank = (self.owner != NOTHING).long()
         rank.scatter_reduce_(0, found, torch.where(lost, 0, 2), "amax")
         spare = shuffled[rank[shuffled].argsort(stable=True)]
         return torch.where(lost, spare[lost.cumsum(0) - 1], found), lost
@@ -163,28 +162,6 @@ class Replay(Shown, Negatives):
             return self.birth(n, rng)
         index = torch.randint(len(self.first), (n,), generator=rng, device=self.first.device)
         return self.first[index]
-
-
-# The owner of slots that belong to no x, which is all of them where the energy takes none.
-NOBODY = 0
-
-
-def _owners(x: Tree, n: int, device: torch.device, ndim: Ndim | None = None) -> Tensor:
-    """A number for each of n x, the same for the same x only; what has no batch is in none."""
-    parts = leaves(x, "x")
-    each = tuple(leaf.ndim - 1 for leaf in parts) if ndim is None else ndim
-    each = each if isinstance(each, tuple) else (each,) * len(parts)
-    flat = [
-        leaf.reshape(leaf.shape[: leaf.ndim - k].numel(), -1).double()
-        for leaf, k in zip(parts, each, strict=x is not None)
-        if k is not None
-    ]
-    if not flat:
-        return torch.full((n,), NOBODY, device=device)
-    if any(len(part) not in (1, n) for part in flat):
-        shapes = ", ".join(str(tuple(leaf.shape)) for leaf in parts)
-        raise ShapeError(f"x has shape {shapes}; expected one x for each of {n} y")
-    return fingerprints(torch.cat([part.expand(n, -1) for part in flat], dim=1))
 
 
 def _occurrence(values: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ from ebmlab.objectives._scores.equilibrium import EquilibriumMatching
 from ebmlab.objectives._scores.exact import ExactScore
 from ebmlab.objectives._scores.multi_scale import MultiScaleScore
 from ebmlab.objectives._scores.sliced import SlicedScore
+from ebmlab.objectives.answers import Answers
 from ebmlab.objectives.contractive import Contractive
 from ebmlab.objectives.contrastive import Contrastive
 from ebmlab.objectives.denoising import Denoising
@@ -33,10 +34,12 @@ from ebmlab.objectives.matrix_free import NTXent
 from ebmlab.objectives.quantized import VectorQuantized
 from ebmlab.objectives.regularized import Regularized
 from ebmlab.objectives.unconditional import Unconditional
+from ebmlab.objectives.unrolled import Unrolled
 
 __all__ = [
     "NCE",
     "Adversarial",
+    "Answers",
     "ConcreteScore",
     "Contractive",
     "Contrastive",
@@ -68,5 +71,6 @@ __all__ = [
     "SlicedScore",
     "SquaredEnergies",
     "Unconditional",
+    "Unrolled",
     "VectorQuantized",
 ]

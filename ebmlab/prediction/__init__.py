@@ -15,6 +15,7 @@ from ebmlab.prediction.predict import predict
 from ebmlab.prediction.retrieve import rank, retrieve
 from ebmlab.prediction.rollout import inverse, rollout
 from ebmlab.prediction.slopes import slope_norms
+from ebmlab.prediction.think import think
 from ebmlab.prediction.volume import low_energy_volume
 
 __all__ = [
@@ -41,4 +42,5 @@ __all__ = [
     "retrieve",
     "rollout",
     "slope_norms",
+    "think",
 ]

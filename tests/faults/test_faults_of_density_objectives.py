@@ -42,6 +42,7 @@ from ebmlab.objectives import (
     SlicedScore,
     SquaredEnergies,
     Unconditional,
+    Unrolled,
 )
 from ebmlab.protocols import Method
 from ebmlab.samplers import MALA, Langevin
@@ -92,6 +93,7 @@ PLANE = {
     "denoising, a range": lambda: Unconditional(DenoisingScore((0.3, 0.6))),
     "equilibrium": EquilibriumMatching,
     "energy matching": lambda: EnergyMatching(DenoisingScore(0.5), 0.5),
+    "unrolled": lambda: Unrolled(start=perturbations.Gaussian(0.5)),
 }
 LEVELED = {"multi-scale score": MultiScaleScore}
 # ... and of bits.

@@ -94,6 +94,7 @@ from ebmlab.inference import (
     Centered,
     Enumerate,
     Factorized,
+    FixedSteps,
     Implicit,
     ImportanceWeighted,
     LevenbergMarquardt,
@@ -356,6 +357,11 @@ ENERGIES = {
     "FreeEnergy, Enumerate, T=0.5": lambda: (free(Enumerate(CODES), 0.5), X1, Y2),
     "FreeEnergy, learned codes": lambda: (free(Enumerate(nn.Parameter(CODES)), 0.5), X1, Y2),
     "FreeEnergy, Descent": lambda: (FreeEnergy(latent(unit_prior()), descent()), X1, Y2),
+    "FreeEnergy, FixedSteps": lambda: (
+        FreeEnergy(latent(unit_prior()), FixedSteps(0.3, torch.zeros(1, 1), steps=9, unroll=True)),
+        X1,
+        Y2,
+    ),
     "FreeEnergy, LBFGS": lambda: (
         FreeEnergy(latent(unit_prior()), LBFGS(torch.tensor([[-1.0], [1.0]]))),
         X1,

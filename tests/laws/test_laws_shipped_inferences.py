@@ -36,6 +36,7 @@ from ebmlab.inference import (
     Descent,
     Enumerate,
     Factorized,
+    FixedSteps,
     HeavyBall,
     Implicit,
     ImportanceWeighted,
@@ -125,6 +126,13 @@ INFERENCES = {
     "Enumerate, learned": lambda: (Enumerate(nn.Parameter(CODES)), latent(), X1, 0.0, None),
     "Enumerate, grid": lambda: (grid(), plane(), None, 0.5, Conjugate()),
     "Descent": lambda: (descent(), latent(unit_prior()), X1, 0.0, None),
+    "FixedSteps": lambda: (
+        FixedSteps(0.3, STARTS, steps=100),
+        latent(unit_prior()),
+        X1,
+        0.0,
+        None,
+    ),
     "Descent, linear": lambda: (descent(), plane(), None, 0.0, Conjugate()),
     "Descent, unconverged": lambda: (descent(8, 1.5), latent(unit_prior()), X1, 0.0, None),
     "Descent, momentum": lambda: (

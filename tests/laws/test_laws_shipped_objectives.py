@@ -36,7 +36,7 @@ from ebmlab.energies import (
     Whitened,
 )
 from ebmlab.free_energy import FreeEnergy
-from ebmlab.inference import Amortized, Descent, Enumerate, Nearest
+from ebmlab.inference import Amortized, Descent, Enumerate, FixedSteps, Nearest
 from ebmlab.losses import Hinge, InfoNCE
 from ebmlab.negatives import (
     Corrupted,
@@ -53,6 +53,7 @@ from ebmlab.networks import Generator, Transformer
 from ebmlab.objectives import (
     NCE,
     Adversarial,
+    Answers,
     ConcreteScore,
     Contractive,
     Contrastive,
@@ -81,6 +82,7 @@ from ebmlab.objectives import (
     SlicedScore,
     SquaredEnergies,
     Unconditional,
+    Unrolled,
     VectorQuantized,
 )
 from ebmlab.regularizers import BarlowTwins, MeanEntropy, SIGReg, VICReg, Within
@@ -408,6 +410,21 @@ OBJECTIVES = {
         None,
         Y2,
     ),
+    "Unrolled": lambda: (Unrolled(FixedSteps(0.3)), MLP(2, 1, hidden=(4,)), X1, Y2),
+    "Unrolled, answers": lambda: (
+        Unrolled(
+            Descent(steps=2), starts=2, noise=0.1, each=False, answers=Answers(50, 2, share=1.0)
+        ),
+        MLP(2, hidden=(4,)),
+        None,
+        Y2,
+    ),
+    "Unrolled, images": lambda: (
+        Unrolled(FixedSteps(0.3), thoughts=(2, 2), start=perturbations.Gaussian(0.3)),
+        ConvNet(1, 2, 1),
+        None,
+        PICTURES[0],
+    ),
     "LabelLikelihood": lambda: (
         LabelLikelihood() + 0.5 * Unconditional(DenoisingScore((0.2, 0.4))),
         Classifier(net(2, 3), y_ndim=1),
@@ -430,9 +447,11 @@ OBJECTIVE_EXEMPTIONS = {
                 "DenoisingScore", "DenoisingScore, x", "ExactScore, x", "SlicedScore, x",
                 "MultiScaleScore", "MultiScaleScore, x", "EquilibriumMatching, x",
                 "EnergyMatching", "GradientPenalty", "GradientPenalty, between",
+                "Unrolled", "Unrolled, answers",
             ),
             "network.6.bias": (
                 "DenoisingScore, images", "SlicedScore, images", "EnergyMatching, images",
+                "Unrolled, images",
             ),
         }.items()
         for name in names

@@ -259,6 +259,7 @@ RECIPES = {
         y,
     ),
     "image_energy": (image_energy, pictures),
+    "ebt": (lambda: methods.ebt(MLP(DIM, DIM, hidden=(8,)), starts=2), pairs),
     "jem": (lambda: methods.jem(Classifier(f(), y_ndim=1)), turned_back),
     "masked_words": (lambda: methods.masked_words(letters(), 5), masked),
     "next_word": (lambda: methods.next_word(letters(causal=True), 5), following),
@@ -293,7 +294,7 @@ DRAW = {
     "conditional_nce", "most_offending", "nce",
     "cooperative", "ebgan", "gan", "vera", "wgan_gp",
     "image_energy",
-    "jem",
+    "jem", "ebt",
 }  # fmt: skip
 
 
