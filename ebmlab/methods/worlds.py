@@ -14,9 +14,9 @@ __all__ = ["world_model"]
 
 @card(
     energy="‖p(f(x_t), z) - g(x_{t+1})‖² + R(z)",
-    z="what was done: one of k operators, or by any inference",
+    z="one of k operators",
     objective="mean + VICReg",
-    collapse="variance, within films too; little z",
+    collapse="variance, within films too",
 )
 def world_model(
     encoder: nn.Module,
