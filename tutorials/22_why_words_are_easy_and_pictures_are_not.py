@@ -19,8 +19,7 @@ from ebmlab.objectives import Likelihood
 from ebmlab.prediction import calibrate, calibrate_choices, predict
 from ebmlab.training import falling_cosine
 
-FIGURES = Path("tutorials/figures")
-FIGURES.mkdir(parents=True, exist_ok=True)
+(FIGURES := Path("tutorials/figures")).mkdir(parents=True, exist_ok=True)
 PLACES, GRAYS, CODES, rng = 7, 17, 16, torch.Generator().manual_seed(0)
 text, held = data.text().split(0.1)
 spare_text, test_text = (part.opened(part.windows(PLACES)[::PLACES]) for part in held.split(0.5))
@@ -77,12 +76,11 @@ pixels = Categorical(top, x_ndim=3, y_ndim=1)
 fit(ebmlab.Method(pixels, Likelihood(grays)), (x[train], levels[train]), 250)
 p = pixels.probabilities(x[test]).detach()
 mean = p @ (grays / (GRAYS - 1))
-drawn = p.flatten(0, 1).multinomial(CODES, replacement=True, generator=rng).T / (GRAYS - 1)
-drawn = drawn.view(CODES, *truth.shape)
+drawn = p.flatten(0, 1).multinomial(CODES, replacement=True, generator=rng)
+drawn = drawn.T.view(CODES, *truth.shape) / (GRAYS - 1)
 sizes = torch.tensor([30, 100, 300, 1000])
-miss = [torch.cdist(truth, y[:k].flatten(1)).square().amin(1) for k in sizes]
-error = torch.stack(miss).mean(1)
-power = float((error[-1] / error[0]).log() / (sizes[-1] / sizes[0]).log())
+miss = torch.stack([torch.cdist(truth, y[:k].flatten(1)).square().amin(1) for k in sizes])
+power = float(((error := miss.mean(1))[-1] / error[0]).log() / (sizes[-1] / sizes[0]).log())
 needed = 3 + math.log10(P / 12 / (GRAYS - 1) ** 2 / error[-1]) / power  # log10 of its size
 print(f"dictionary: error ~ K^{power:.2f}, as small as that of rounding at K = 10^{needed:.0f}")
 
@@ -109,8 +107,8 @@ for name, answers in {"pixels, mean": mean[None], "pixels, draws": drawn, "z": f
 print(f"pictures: {held_truth:.3f} of the sets F <= {float(sets.threshold):.2f} hold the truth")
 shown = [truth, mean, *drawn[:2], best, *found[:3]]
 sheet = torch.stack([torch.cat([x[test], t.view_as(y[test])], 2)[:6] for t in shown], 1)
-headings = ["data", "mean", "a draw", "a draw", "best z", "z = 1", "z = 2", "z = 3"]
-plot.images(sheet.flatten(0, 1), 8, headings=headings).figure.savefig(FIGURES / "22_halves.png")
+names = ["data", "mean", "a draw", "a draw", "best z", "z = 1", "z = 2", "z = 3"]
+plot.images(sheet.flatten(0, 1), 8, headings=names).figure.savefig(FIGURES / "22_halves.png")
 
 # %% The claim: both sets keep their promise; a softmax of pictures blurs, or knows no right answer
 assert size < 6
