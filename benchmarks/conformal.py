@@ -10,9 +10,9 @@ four-thousandth of the first. The other 5,000 training images and the
 10,000 test images are mixed, 5,000 of them calibrate and 10,000 judge, ten times, at 99 %.
 
 `words` is one hidden character of tinyshakespeare, by the network of `words.py`, trained as there
-or for `--steps`; rows of other steps are kept. The last tenth of the text is held out, in blocks of 2,000 characters. At 90 %, every second block
-calibrates and the others judge; or the first half calibrates and the second half judges, which are
-of different plays, so that nothing is exchangeable.
+or for `--steps`; rows of other steps are kept. The last tenth of the text is held out, in blocks of
+2,000 characters. At 90 %, every second block calibrates and the others judge; or the first half of
+all blocks calibrates and the second half judges.
 """
 
 import argparse
@@ -188,6 +188,7 @@ def report(record: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
     lines = [f"`{record['command']}`", "", f"{record['machine']}, {record['threads']} thread(s); "]
     lines[-1] += f"{versions}; commit {record['commit']}, {record['date']}."
+    lines += [f"\n{note}" for note in record.get("notes", [])]
     if "mnist" in record:
         rows = record["mnist"]
         seeds = {row["seed"]: row for row in rows}.values()
@@ -223,7 +224,7 @@ def main() -> None:
     record = circumstances(" ".join(["python", "benchmarks/conformal.py", *sys.argv[1:]]))
     if asked.out is not None and asked.out.exists():
         old = json.loads(asked.out.read_text())
-        record |= {part: old[part] for part in PARTS if part in old}
+        record |= {part: old[part] for part in (*PARTS, "notes") if part in old}
     for part in asked.only:
         new = mnist() if part == "mnist" else words(asked.steps)
         done = {row["split"] for row in new} if part == "words" else set()
