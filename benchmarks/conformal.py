@@ -10,9 +10,9 @@ four-thousandth of the first. The other 5,000 training images and the
 10,000 test images are mixed, 5,000 of them calibrate and 10,000 judge, ten times, at 99 %.
 
 `words` is one hidden character of tinyshakespeare, by the network of `words.py`, trained as there
-or for `--steps`; rows of other steps are kept. The last tenth of the text is held out, in blocks of
-2,000 characters. At 90 %, every second block calibrates and the others judge; or the first half of
-all blocks calibrates and the second half judges.
+or for `--steps`; rows of other steps are kept. The last tenth of the text is held out, in blocks
+of 2,000 characters. At 90 %, every second block calibrates and the others judge; or the first half
+of all blocks calibrates and the second half judges.
 """
 
 import argparse
