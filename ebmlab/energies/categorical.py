@@ -36,7 +36,7 @@ class Categorical(Energy):
         >>> from ebmlab.networks import Transformer
         >>> energy = Categorical(Transformer(5, 3, dim=4, depth=1, heads=1), y_ndim=1, hidden=5)
         >>> x, y = torch.tensor([[0, 5, 4]]), torch.tensor([[0, 2, 4]])
-        >>> bool(energy(x, y).allclose(-energy.encode(x)[:, 1, 2]))
+        >>> bool(energy(x, y).allclose(-energy.logits(x)[:, 1, 2]))
         True
 
     Source: LeCun et al. 2006, section 2.2.4; hidden tokens, Devlin et al. 2019, arXiv:1810.04805.
@@ -56,7 +56,7 @@ class Categorical(Energy):
         self.x_ndim = self.x_event = x_ndim
         self.y_ndim = self.y_event = y_ndim
 
-    def encode(self, x: Tree) -> Tensor:
+    def logits(self, x: Tree) -> Tensor:
         """The logits f(x), (*batch, *sites, K)."""
         return over_batch(self.network, (require_tensor("x", x), self.x_event), names="x")
 
@@ -70,7 +70,7 @@ class Categorical(Energy):
             raise ConfigurationError("no site of a text can be hidden: pass y_ndim=1 and hidden=K")
         x = y.clone()
         x[..., site] = self.hidden
-        return precise(self.encode(x))[..., site, :]
+        return precise(self.logits(x))[..., site, :]
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Minus the logits of y's tokens, summed over the sites that are open."""
@@ -88,7 +88,7 @@ class Categorical(Energy):
 
     def _costs(self, x: Tree) -> Tensor:
         """What each token costs at each site, (*batch, *sites, K)."""
-        logits = precise(self.encode(x))
+        logits = precise(self.logits(x))
         if self.hidden is None:
             return -logits
         shown = require_labels("x", require_tensor("x", x), self.hidden + 1)

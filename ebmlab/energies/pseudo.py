@@ -50,6 +50,6 @@ class PseudoEnergy(Energy):
         y = require_tensor("y", y)
         each = torch.eye(y.shape[-1], dtype=torch.bool, device=y.device)
         each = each.reshape(len(each), *[1] * (y.ndim - 1), -1)
-        logits = self.masked.encode(torch.where(each, self.hidden, y))
+        logits = self.masked.logits(torch.where(each, self.hidden, y))
         own = logits.diagonal(dim1=0, dim2=-2).mT
         return minus_logit(own.log_softmax(-1), y, ("y", "y")).sum(-1)

@@ -1,6 +1,7 @@
 """Sets of discrete answers: what may be the answer to each question, and how probable."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -69,7 +70,7 @@ def answers(
         inside = np.zeros(p.shape[1], bool) if held is None else held[i].astype(bool)
         for column, k in enumerate(row):
             own = truth is not None and int(truth[i]) == k
-            _cell(ax, (column, i), names[k], float(p[i, k]), inside=inside[k], own=own)
+            _cell(ax, (column, i), names[int(k)], float(p[i, k]), inside=bool(inside[k]), own=own)
         more = int(inside.sum() - inside[row].sum())
         if more:
             ax.text(columns + 0.05, i, f"+ {more}", va="center", color=_INSIDE, fontsize=8)
@@ -85,11 +86,14 @@ def _cell(
 ) -> None:
     column, row = place
     shade = _FAINT + (_STRONG - _FAINT) * p
-    box = {"facecolor": (*_rgb(_INSIDE), shade), "edgecolor": _INSIDE if inside else "none"}
+    box: dict[str, Any] = {
+        "facecolor": (*_rgb(_INSIDE), shade),
+        "edgecolor": _INSIDE if inside else "none",
+    }
     ax.add_patch(Rectangle((column - 0.45, row - 0.4), 0.9, 0.8, linewidth=1.1, **box))
     ink = _RIGHT if own else "black" if inside else _LEFT
     weight = "bold" if inside or own else "normal"
-    how = {"ha": "center", "va": "center", "color": ink}
+    how: dict[str, Any] = {"ha": "center", "va": "center", "color": ink}
     ax.text(column, row - 0.1, name, family="monospace", fontsize=9, weight=weight, **how)
     ax.text(column, row + 0.26, f"{100 * p:.0f} %", fontsize=5.5, **how)
     if own:

@@ -23,11 +23,11 @@ class Shares(NamedTuple):
 
     Attributes:
         share: of each group, NaN where it is empty.
-        count: how many data are in it.
+        number: how many data are in it.
     """
 
     share: Tensor
-    count: Tensor
+    number: Tensor
 
 
 class Judged(NamedTuple):
@@ -65,9 +65,9 @@ class Judged(NamedTuple):
         return self._grouped(self.right, self.sets.shape[1])
 
     def _grouped(self, group: Tensor, groups: int) -> Shares:
-        count = group.bincount(minlength=groups)
+        number = group.bincount(minlength=groups)
         held = group.bincount(self.held.double(), minlength=groups)
-        return Shares(held / count, count)
+        return Shares(held / number, number)
 
 
 @dataclass(frozen=True, eq=False)

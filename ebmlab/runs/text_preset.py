@@ -8,12 +8,13 @@ from torch import Tensor
 
 from ebmlab import methods
 from ebmlab.data import Text
+from ebmlab.energies import Categorical
 from ebmlab.methods.cards import Recipe
 from ebmlab.networks import Transformer
 from ebmlab.protocols import Method
 from ebmlab.samplers import MaskedGibbs, run
 
-__all__ = ["LENGTH", "TEXTS", "TextPreset"]
+__all__ = ["LENGTH", "TEXTS", "TextPreset", "transformer_of"]
 
 Pair = tuple[Tensor, Tensor]
 # Tokens that a model sees at once; blocks and heads of its transformer.
@@ -54,11 +55,17 @@ class TextPreset:
         how = {"dim": dim, "depth": DEPTH, "heads": HEADS, "causal": self.causal}
         return self.recipe(Transformer(vocabulary, LENGTH, **how), vocabulary)
 
-    def transformer(self, method: Method) -> Transformer:
-        """The network of such a method."""
-        network = method.energy.network
-        assert isinstance(network, Transformer)
-        return network
+
+def transformer_of(method: Method) -> Transformer:
+    """The network of such a method."""
+    network = _energy(method).network
+    assert isinstance(network, Transformer)
+    return network
+
+
+def _energy(method: Method) -> Categorical:
+    assert isinstance(method.energy, Categorical)
+    return method.energy
 
 
 def _gaps(text: Text, windows: Tensor) -> Pair:
@@ -74,8 +81,8 @@ def _ends(text: Text, windows: Tensor) -> Pair:
 
 @torch.no_grad()
 def _continued(method: Method, text: Text, n: int, rng: torch.Generator) -> Tensor:
-    """Token by token, after one that begins a line where there are lines."""
-    network = method.energy.network
+    """Token by token, after one of the text."""
+    network = transformer_of(method)
     tokens = text.draw(n, 1, rng)
     for _ in range(LONG):
         p = network.at(tokens[:, -LENGTH:], -1).softmax(-1)
@@ -86,7 +93,7 @@ def _continued(method: Method, text: Text, n: int, rng: torch.Generator) -> Tens
 def _swept(method: Method, text: Text, n: int, rng: torch.Generator) -> Tensor:
     """From tokens that know nothing of each other, each in turn given all others."""
     start = text.tokens[torch.randint(len(text), (n, LENGTH), generator=rng, device=rng.device)]
-    kernel = MaskedGibbs(method.energy.conditional)
+    kernel = MaskedGibbs(_energy(method).conditional)
     return run(kernel, lambda y: y.new_zeros(len(y)).float(), start, steps=SWEEPS, rng=rng).state.y
 
 

@@ -15,6 +15,7 @@ from ebmlab._ranks import averaged
 from ebmlab.energies import Assignment, Components, SuperClasses
 from ebmlab.inference import Centered, Enumerate, SuperClustered
 from ebmlab.networks import LISTA, Codebook, Dictionary, Memory
+from ebmlab.objectives import Likelihood
 from ebmlab.teachers import EMA
 
 HALVES = pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
@@ -247,3 +248,9 @@ def test_dictionaries_are_made_of_half_precision_atoms(half):
     # Squares of 600 leave float16.
     long = Dictionary(torch.full((1, 3), 600.0, dtype=half))
     torch.testing.assert_close(long.weight.float().norm(), torch.tensor(1.0), rtol=0, atol=4e-3)
+
+
+def test_whole_numbers_stay_whole():
+    values = Likelihood(torch.arange(3)).bfloat16().values
+    assert values.dtype == torch.long
+    assert Likelihood(torch.eye(3)).bfloat16().values.dtype == torch.float32

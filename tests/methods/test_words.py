@@ -57,7 +57,7 @@ def test_words_of_a_chain_are_told_as_well_as_can_be(recipe):
     def drawn(n, rng):
         return text.following(n, 3, rng) if causal else text.masked(n, 3, rng, share=0.0)
 
-    fit(method, drawn, steps=150, lr=0.02, schedule=falling_cosine, progress=False)
+    fit(method, drawn, steps=100, lr=0.02, schedule=falling_cosine, progress=False)
     # One hidden of three: the first, the last, or between two, each as often.
     law, two = JOINT.sum(1), GIVEN[:, :, None] * GIVEN[None]
     ahead = -(law[:, None] * GIVEN * GIVEN.log()).sum()

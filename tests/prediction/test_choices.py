@@ -162,7 +162,7 @@ def test_each_value_may_have_a_threshold_of_its_own():
         ).judge(x[2000:, None], values[y[2000:]])
         for own in (False, True)
     }
-    assert both[True].by_value().count.tolist() == y[2000:].bincount().tolist()
+    assert both[True].by_value().number.tolist() == y[2000:].bincount().tolist()
     # 4.9 standard errors of calibration and test: a rate of 1e-6 for each.
     for share, count, n in zip(*both[True].by_value(), y[:2000].bincount(), strict=True):
         assert abs(share - 0.9) < 4.9 * math.sqrt(0.09 * (1 / count + 1 / n))

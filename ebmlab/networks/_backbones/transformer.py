@@ -68,7 +68,8 @@ class Transformer(nn.Module):
         self.positions = nn.Parameter(torch.empty(length, dim))
         self.blocks = nn.Sequential(*(Block(dim, heads, causal=causal) for _ in range(depth)))
         self.norm = nn.LayerNorm(dim, eps=1e-6)
-        begin_small(self, self.embedding.weight, self.positions)
+        begin_small(self, self.positions)
+        nn.init.trunc_normal_(self.embedding.weight, std=0.02)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Logits (n, length, vocabulary); of one place alone where `site` was given."""

@@ -8,11 +8,12 @@ from torch import Tensor, nn
 from ebmlab.data import Text
 from ebmlab.energies import Categorical
 from ebmlab.errors import ConfigurationError
+from ebmlab.networks import Transformer
 from ebmlab.runs._texts.text_sets import TextSet, text_set
 from ebmlab.runs.config import Config
 from ebmlab.runs.kind import Built
 from ebmlab.runs.order import Order
-from ebmlab.runs.text_preset import LENGTH, TextPreset
+from ebmlab.runs.text_preset import LENGTH, TextPreset, transformer_of
 
 __all__ = ["TextRun", "text_run", "windows_in"]
 
@@ -20,12 +21,14 @@ __all__ = ["TextRun", "text_run", "windows_in"]
 class _At(nn.Module):
     """The logits of a transformer at one place."""
 
-    def __init__(self, network: nn.Module, site: int) -> None:
+    def __init__(self, network: Transformer, site: int) -> None:
         super().__init__()
         self.network, self.site = network, site
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return self.network.at(tokens, self.site)
+        network = self.network
+        assert isinstance(network, Transformer)
+        return network.at(tokens, self.site)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +41,7 @@ class TextRun(Built):
     @property
     def asked(self) -> Categorical:
         """E(x, y) of the one token y that is asked of x."""
-        return Categorical(_At(self.preset.transformer(self.method), self.preset.site))
+        return Categorical(_At(transformer_of(self.method), self.preset.site))
 
     @property
     def tokens(self) -> Tensor:
