@@ -16,10 +16,7 @@ from ebmlab.teachers import EMA
 __all__ = ["ijepa", "masked_autoencoder"]
 
 
-@card(
-    energy="‖p(f(x)) - f'(y)‖² of hidden blocks' codes",
-    collapse="slow teacher f', normalized codes, predictor p",
-)
+@card(energy="‖p(f(x)) - f'(y)‖² of blocks", collapse="slow teacher f', predictor p")
 def ijepa(
     size: int,
     patch: int,
