@@ -13,6 +13,7 @@ from ebmlab._kinds import require_a
 from ebmlab._shown import Shown
 from ebmlab.codes import Codes
 from ebmlab.energy import Energy
+from ebmlab.regularizer import Regularizer
 from ebmlab.types import Minimum, Potential, Rng, Tree
 
 __all__ = [
@@ -82,18 +83,6 @@ class Negatives(ABC):
     @abstractmethod
     def __call__(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> Draw:
         """Energies (b, k) of negatives for the pairs (x, y); x and y are codes after `embed`."""
-
-
-class Regularizer(ABC):
-    """A functional of a population of codes (batch, dim), batch >= 2, not an energy of any one."""
-
-    @abstractmethod
-    def __call__(self, hx: Tensor, hy: Tensor, *, groups: Tensor | None = None) -> Tensor:
-        """A scalar from two populations (batch, dim).
-
-        Row i of both is of one thing, and so are rows of one group: groups (batch,) are whole
-        numbers from 0, None where every row is another thing.
-        """
 
 
 class Stepped(Shown, ABC):

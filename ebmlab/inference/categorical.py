@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from ebmlab._checks import require_counts, require_generator, require_positive
 from ebmlab._limits import weighed
 from ebmlab.energy import Energy
-from ebmlab.errors import ShapeError
+from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.free_energy import Inference, Posterior
-from ebmlab.inference._atoms import data_batch, one_atom
+from ebmlab.inference._atoms import data_batch, in_front, one_atom, spread
 from ebmlab.inference._encoding import encoded
 from ebmlab.types import Rng, Tree
 
@@ -29,7 +29,8 @@ class AmortizedCategorical(Inference):
     Args:
         encoder: maps (x, y), or y alone where there is no x, to logits (n, K), or (n, parts, K)
             where the energy's z_ndim is 2.
-        samples: draws of z per datum at T > 0.
+        samples: draws of z per datum at T > 0; None: nothing is drawn, all K codes of one part
+            are weighed by softmax(a), and the encoder's gradient is exact whatever E is.
         relaxation: τ > 0: backwards z counts as softmax((a + g) / τ) instead, g the Gumbel noise
             of the draw: biased even where E is linear, but less where it bends, the less the
             smaller τ, at the price of noise.
@@ -47,20 +48,23 @@ class AmortizedCategorical(Inference):
     stochastic = True
 
     def __init__(
-        self, encoder: nn.Module, samples: int = 1, *, relaxation: float | None = None
+        self, encoder: nn.Module, samples: int | None = 1, *, relaxation: float | None = None
     ) -> None:
         super().__init__()
-        require_counts(samples=samples)
+        require_counts(samples=1 if samples is None else samples)
         if relaxation is not None:
             require_positive("relaxation", relaxation)
         self.encoder, self.samples, self.relaxation = encoder, samples, relaxation
+        self.stochastic = samples is not None
 
     def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
-        """The likeliest codes at T = 0, `samples` draws at T > 0; both with a gradient."""
+        """The likeliest codes at T = 0, `samples` draws or all codes at T > 0; with a gradient."""
         logits = self._logits(energy, x, y)
         lead = logits.shape[: logits.ndim - energy.z_ndim]
         if temperature == 0:
             return one_atom(_through(logits, logits.softmax(-1)), energy.z_ndim)
+        if self.samples is None:
+            return _weighed(logits, len(lead))
         rng = require_generator(rng, "AmortizedCategorical", logits.device)
         shape = (self.samples, *logits.shape)
         uniform = torch.rand(shape, generator=rng, dtype=logits.dtype, device=logits.device)
@@ -84,6 +88,19 @@ class AmortizedCategorical(Inference):
                 f"z_ndim 2, and z_ndim is {energy.z_ndim}"
             )
         return logits
+
+
+def _weighed(logits: Tensor, batch: int) -> Posterior:
+    """Every code, weighed by softmax(logits)."""
+    if logits.ndim > batch + 1:
+        raise ConfigurationError(
+            f"logits {tuple(logits.shape)} are of several parts, whose codes are too many to be "
+            "weighed one by one: draw some, samples=1"
+        )
+    codes = torch.eye(logits.shape[-1], dtype=logits.dtype, device=logits.device)
+    atoms = spread(in_front(codes, logits.shape[:-1]), logits.shape[:-1])
+    nats = _information(logits, batch)
+    return Posterior(atoms, logits.softmax(-1).movedim(-1, 0), nats, torch.zeros_like(nats))
 
 
 def _through(choose: Tensor, soft: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Recipes that predict y: one value of it, or one for each z."""
 
+import torch
 from torch import Tensor, nn
 
 from ebmlab.energies import JointEmbedding, Predicted, Reconstruction, SquaredDistance
@@ -8,9 +9,10 @@ from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import FreeEnergy, Inference
 from ebmlab.inference import Enumerate
 from ebmlab.methods.cards import card
+from ebmlab.networks import MLP, Operators
 from ebmlab.objectives import Regularized
 from ebmlab.protocols import Method, Regularizer
-from ebmlab.regularizers import VICReg
+from ebmlab.regularizers import VICReg, Within
 
 __all__ = ["jepa", "joint_embedding", "latent_prediction", "regression"]
 
@@ -61,21 +63,23 @@ def latent_prediction(
 
 @card(
     energy="‖p(f(x), z) - g(y)‖² + R(z)",
-    z="by any inference",
+    z="one of k operators, or by any inference",
     objective="mean + VICReg",
-    collapse="variance; little z",
+    collapse="variance, within things too; little z",
 )
 def jepa(
     encoder: nn.Module,
-    predictor: nn.Module,
-    infer: Inference | None = None,
+    dim: int,
+    codes: int = 8,
     *,
+    predictor: nn.Module | None = None,
+    infer: Inference | None = None,
     target: nn.Module | None = None,
-    temperature: float = 0.0,
+    temperature: float | None = None,
     prior: Energy | None = None,
     regularizer: Regularizer | None = None,
     weight: float = 1.0,
-    energy_weight: float = 1.0,
+    energy_weight: float = 0.3,
     x_ndim: int = 1,
     y_ndim: int | None = None,
 ) -> Method:
@@ -85,50 +89,66 @@ def jepa(
     from telling all of y by its few values, its prior or its noise. Without z a code keeps only
     what x says of y.
 
+    With z alone codes may still drop whatever only z could predict, and then z dies; or z may say
+    something else for each x. By default neither happens: what differs between x and y of one
+    thing keeps its spread (`Within`), and z chooses among operators that act alike on every x. A
+    warm posterior lets all operators learn from all pairs at first, and part as E falls.
+
     Args:
         encoder: f, (n, *event) -> (n, dim), the representation.
-        predictor: p(h, z), or p(h) without z, to codes of y.
-        infer: how z is chosen; None: there is no z.
+        dim: length of a code.
+        codes: length of z; 0: there is no z.
+        predictor: p(h, z), or p(h) without z, to codes of y; `Operators`, or an `MLP` without z.
+        infer: how z is chosen; None: all `codes` one-hot z are tried.
         target: g; None is f, `teachers.EMA(f)` a slow copy of it.
-        temperature: T >= 0 of the free energy over z.
+        temperature: T >= 0 of the free energy over z; None: dim / 10, where E is near 2 · dim at
+            first, or 0 where `infer` finds one z.
         prior: R, an energy of z; None where `infer` counts the prior as information.
-        regularizer: of the codes; VICReg by default, whose paper weighs the energy by 25 / dim.
+        regularizer: of the codes; VICReg() by default, with z VICReg() + Within(VICReg()).
         weight: of the regularizer.
-        energy_weight: of the mean energy.
+        energy_weight: of the mean energy; VICReg's paper has 25 / dim.
         x_ndim: event dimensions of x: 1 points, 3 images.
         y_ndim: of y; None: as x.
 
     Raises:
-        ConfigurationError: a temperature or a prior of z is given, but no way to choose z.
+        ConfigurationError: an inference, a temperature or a prior of z is given, but codes is 0.
 
     Example:
         >>> import torch
         >>> from ebmlab import data, fit
-        >>> from ebmlab.networks import MLP, Choice
         >>> x, y = data.relations.crossing_lines(512, torch.Generator().manual_seed(0))
         >>> with torch.random.fork_rng():
         ...     _ = torch.manual_seed(0)
-        ...     one = jepa(nn.Linear(1, 1), MLP(1, 1, (16,)))
-        ...     two = jepa(nn.Linear(1, 1), Choice(MLP(1, 2, (16,)), 2), Enumerate(torch.eye(2)))
+        ...     one, two = (jepa(nn.Linear(1, 1), 1, codes) for codes in (0, 2))
         >>> for method in (one, two):
-        ...     _ = fit(method, (x, y), steps=60, lr=0.05, progress=False)
+        ...     _ = fit(method, (x, y), steps=100, lr=0.05, progress=False)
         >>> [bool(method.energy(x, y).mean() > 0.5) for method in (one, two)]
         [True, False]
 
     Source: LeCun 2022, "A path towards autonomous machine intelligence".
     """
-    if infer is None and (temperature != 0 or prior is not None):
+    if codes == 0:
+        _require_no_z(infer, temperature, prior)
+        head: Energy = Predicted(predictor or MLP(dim, dim), SquaredDistance(), stopped=False)
+        energy: Energy = JointEmbedding(encoder, target, head, x_ndim=x_ndim, y_ndim=y_ndim)
+        kept: Regularizer = VICReg()
+    else:
+        infer = infer or Enumerate(torch.eye(codes))
+        warm = 0.0 if infer.point else dim / 10
+        head = Reconstruction(predictor or Operators(dim, codes), prior=prior)
+        pair = JointEmbedding(encoder, target, head, x_ndim=x_ndim, y_ndim=y_ndim)
+        energy = FreeEnergy(pair, infer, warm if temperature is None else temperature)
+        kept = VICReg() + Within(VICReg())
+    return Method(energy, Regularized(regularizer or kept, weight, energy_weight), encoder=encoder)
+
+
+def _require_no_z(
+    infer: Inference | None, temperature: float | None, prior: Energy | None
+) -> None:
+    given = {"infer": infer, "temperature": temperature, "prior": prior}
+    named = [name for name, value in given.items() if value is not None]
+    if named:
         raise ConfigurationError(
-            f"temperature is {temperature}, prior {type(prior).__name__}, but there is no z: pass "
-            "infer, such as Enumerate(torch.eye(k))"
+            f"{' and '.join(named)} given, but codes is 0: there is no z; pass codes=k for a z of "
+            "length k"
         )
-    distance = SquaredDistance()
-    head = (
-        Predicted(predictor, distance, stopped=False)
-        if infer is None
-        else Reconstruction(predictor, distance, prior)
-    )
-    pair = JointEmbedding(encoder, target, head, x_ndim=x_ndim, y_ndim=y_ndim)
-    energy = pair if infer is None else FreeEnergy(pair, infer, temperature)
-    kept = VICReg() if regularizer is None else regularizer
-    return Method(energy, Regularized(kept, weight, energy_weight), encoder=encoder)

@@ -62,10 +62,9 @@ class Latent:
 
     Example:
         >>> from ebmlab import methods
-        >>> from ebmlab.inference import Enumerate
         >>> from ebmlab.networks import Operators
         >>> p = Operators(2, 3, spread=0.0)  # all z do the same
-        >>> method = methods.jepa(nn.Identity(), p, Enumerate(torch.eye(3)))
+        >>> method = methods.jepa(nn.Identity(), 2, 3, predictor=p)
         >>> x, y = torch.randn(2, 64, 2, generator=torch.Generator().manual_seed(0))
         >>> round(Latent().look(method.energy, x, y)["latent_gain"], 6)
         0.0

@@ -10,6 +10,9 @@ from ebmlab.networks._backbones.resnet import ResNet
 from ebmlab.networks._backbones.strided import StridedDecoder, StridedEncoder
 from ebmlab.networks._backbones.vit import ViT, vit_small, vit_tiny
 from ebmlab.networks._operators.affine import Operators
+from ebmlab.networks._operators.generators import LieOperators
+from ebmlab.networks._operators.low_rank import LowRankOperators
+from ebmlab.networks._operators.rotations import Rotations
 from ebmlab.networks.codebook import Codebook
 from ebmlab.networks.denoiser import Denoiser
 from ebmlab.networks.dictionary import Dictionary
@@ -42,6 +45,8 @@ __all__ = [
     "GaussianHead",
     "Generator",
     "Horn",
+    "LieOperators",
+    "LowRankOperators",
     "MaskedAutoencoder",
     "Mean",
     "Memory",
@@ -52,6 +57,7 @@ __all__ = [
     "Prototypes",
     "RegNetY",
     "ResNet",
+    "Rotations",
     "SpectralNorm",
     "StridedDecoder",
     "StridedEncoder",

@@ -1,6 +1,7 @@
 """A regularizer over many views: the mean over pairs of different views, nothing done twice."""
 
 from collections import Counter
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -18,7 +19,8 @@ def over_views(regularizer: Regularizer, codes: Codes) -> Tensor:
 
     The rows that R sees are the moments of all things, those of one thing in one group.
     Regularizers are symmetric in their two populations: each pair of codes is looked at in one
-    order only, and what penalizes each population on its own looks at each view once.
+    order only, and what penalizes each population on its own looks at each view once. Of a sum
+    each term is looked at so.
 
     Example:
         >>> from ebmlab.codes import different
@@ -33,9 +35,15 @@ def over_views(regularizer: Regularizer, codes: Codes) -> Tensor:
     side = {id(h): h for pair in codes.each() for h in pair}
     rows = {key: _rows(require_tensor("codes", h)) for key, h in side.items()}
     pairs = [(rows[id(x)], rows[id(y)]) for x, y in codes.each()]
+    groups = _groups(require_tensor("codes", codes.x[0]))
+    terms = [weight * _over(term, pairs, groups) for weight, term in regularizer.weighted()]
+    return reduce(torch.add, terms)
+
+
+def _over(regularizer: Regularizer, pairs: list[tuple[Tensor, Tensor]], groups: Tensor) -> Tensor:
+    """The mean over pairs of rows, nothing done twice."""
     if isinstance(regularizer, Population):
         pairs = [(h, h) for pair in pairs for h in pair]
-    groups = _groups(require_tensor("codes", codes.x[0]))
     met = Counter(frozenset(map(id, pair)) for pair in pairs)
     once = {frozenset(map(id, pair)): pair for pair in pairs}
     parts = [count * regularizer(*once[pair], groups=groups) for pair, count in met.items()]

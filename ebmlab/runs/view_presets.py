@@ -7,7 +7,7 @@ import torch
 
 from ebmlab import methods
 from ebmlab.inference import Enumerate
-from ebmlab.networks import MLP, Choice, Expander
+from ebmlab.networks import Expander
 from ebmlab.runs._images.encoders import patch_of
 from ebmlab.runs._images.feeds import (
     BLOCKS,
@@ -38,10 +38,9 @@ def _projected(s: Setting, **more: Any) -> dict[str, Any]:
 
 
 def _jepa(s: Setting) -> dict[str, Any]:
-    """z says which of so many codes of the other view; the weights are VICReg's."""
-    predictor = Choice(MLP(s.width, s.dim * s.width, (HIDDEN,)), s.dim)
+    """z says which of so many operators leads from one view to the other."""
     infer = Enumerate(torch.eye(s.dim, device=s.rng.device))
-    return _encoded(s, predictor=predictor, infer=infer, energy_weight=25 / s.width)
+    return _encoded(s, dim=s.width, codes=s.dim, infer=infer)
 
 
 def _whitened(s: Setting) -> dict[str, Any]:

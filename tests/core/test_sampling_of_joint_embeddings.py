@@ -34,9 +34,13 @@ def test_codes_of_a_squared_distance_are_gaussian_about_the_code_of_x():
 def test_codes_with_z_are_drawn_about_every_prediction():
     # F_T at T = 1 is -log of the mean of exp(-‖p_k - h‖²): a mixture, one part for each z.
     method = methods.jepa(
-        nn.Identity(), Choice(nn.Linear(1, 2).double(), 2), Enumerate(torch.eye(2, dtype=F64)),
+        nn.Identity(),
+        1,
+        2,
+        predictor=Choice(nn.Linear(1, 2).double(), 2),
+        infer=Enumerate(torch.eye(2, dtype=F64)),
         temperature=1.0,
-    )  # fmt: skip
+    )
     with torch.no_grad():
         layer = method.energy.energy.head.decoder.network
         layer.weight.zero_()

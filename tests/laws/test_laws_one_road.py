@@ -35,6 +35,7 @@ from ebmlab.metrics import information
 from ebmlab.networks import Memory
 from ebmlab.objectives import DenoisingScore, Regularized
 from ebmlab.prediction import calibrate, predict, retrieve
+from ebmlab.regularizers import VICReg
 from ebmlab.testing import check_energy
 
 RAW_X, RAW_Y = normal(4, 7, seed=20), normal(4, 6, seed=21)
@@ -96,7 +97,8 @@ def jepa(infer, predictor=None, prior=None, **options):
     """Data of 7 and 6 numbers, codes of 3 and 2, z of 1."""
     predictor = Joined(net(4, 2)) if predictor is None else predictor
     f, g = net(7, 3), net(6, 2)
-    return methods.jepa(f, predictor, infer, target=g, prior=prior, **options)
+    more = {"predictor": predictor, "infer": infer, "target": g, "prior": prior, **options}
+    return methods.jepa(f, 2, 1, regularizer=VICReg(), temperature=0.0, **more)
 
 
 class OfZ(nn.Module):
@@ -133,7 +135,12 @@ def test_a_jepa_with_z_is_one_energy_in_training_and_outside(name):
 
 def test_a_jepa_answers_in_data_where_its_target_leaves_y_as_it_is():
     method = methods.jepa(
-        net(7, 3), Joined(net(4, 6)), Enumerate(normal(3, 1)), target=nn.Identity()
+        net(7, 3),
+        6,
+        1,
+        predictor=Joined(net(4, 6)),
+        infer=Enumerate(normal(3, 1)),
+        target=nn.Identity(),
     )
     found = predict(method, RAW_X, k=3)
     assert found.y.shape == (3, 4, 6)

@@ -228,6 +228,13 @@ INFERENCES = {
         0.0,
         Enumerate(torch.eye(3)),
     ),
+    "AmortizedCategorical, all codes": lambda: (
+        AmortizedCategorical(net(2, 3), samples=None),
+        Reconstruction(net(3, 2), takes_x=False),
+        None,
+        0.5,
+        Enumerate(torch.eye(3)),
+    ),
     "AmortizedCategorical, T=0.5": lambda: (
         AmortizedCategorical(Split(3, 2), samples=2, relaxation=0.7),
         pairs(),

@@ -83,7 +83,7 @@ from ebmlab.objectives import (
     Unconditional,
     VectorQuantized,
 )
-from ebmlab.regularizers import BarlowTwins, MeanEntropy, SIGReg, VICReg
+from ebmlab.regularizers import BarlowTwins, MeanEntropy, SIGReg, VICReg, Within
 from ebmlab.samplers import MALA, Categorical, Langevin
 from ebmlab.teachers import EMA, Detached
 from ebmlab.testing import check_objective
@@ -205,6 +205,17 @@ OBJECTIVES = {
     ),
     "Regularized, SIGReg": lambda: (
         Regularized(SIGReg(directions=8), weight=0.05),
+        embedding(SquaredDistance()),
+        *VIEWS,
+    ),
+    "Regularized, Within": lambda: (
+        Regularized(Within(VICReg())),
+        embedding(SquaredDistance()),
+        X3,
+        Y3,
+    ),
+    "Regularized, a sum": lambda: (
+        Regularized(VICReg() + 0.5 * Within(SIGReg(directions=8))),
         embedding(SquaredDistance()),
         *VIEWS,
     ),

@@ -19,7 +19,6 @@ from ebmlab.energies import (
     Uniform,
 )
 from ebmlab.errors import ShapeError
-from ebmlab.inference import Enumerate
 from ebmlab.networks import MLP as Network
 from ebmlab.networks import Choice, Denoiser, GaussianHead, Generator
 from ebmlab.partition import binary_states
@@ -183,7 +182,7 @@ RECIPES = {
     ),
     "iwae": (lambda: methods.iwae(GaussianHead(f(8)), g(), GaussianNLL(0.5), samples=3), y),
     "jepa": (
-        lambda: methods.jepa(f(), Choice(Network(4, 8, (8,)), 2), Enumerate(torch.eye(2))),
+        lambda: methods.jepa(f(), 4, 2),
         pairs,
     ),
     "joint_embedding": (lambda: methods.joint_embedding(f()), pairs),

@@ -42,7 +42,7 @@ def pair(n=8):
 
 def test_without_z_the_target_moves_too():
     f, p, (x, y) = encoder(), nn.Linear(3, 3).double(), pair()
-    method = methods.jepa(f, p, weight=0.3, energy_weight=2.0)
+    method = methods.jepa(f, 3, 0, predictor=p, weight=0.3, energy_weight=2.0)
     hx, hy = f(x), f(y)
     due = 2 * (p(hx) - hy).square().sum(1).mean() + 0.3 * VICReg()(hx, hy)
     same(method(x, y, generator()).value, due, method.parameters())
@@ -53,7 +53,10 @@ def test_with_z_it_is_the_least_or_the_free_energy_over_codes(temperature):
     f, g, (x, y) = encoder(), encoder(2), pair()
     p = Choice(seeded(lambda: MLP(3, 4 * 3, (6,)).double()), 4)
     infer = Enumerate(torch.eye(4, dtype=F64))
-    method = methods.jepa(f, p, infer, target=g, temperature=temperature, regularizer=SIGReg(8))
+    method = methods.jepa(
+        f, 3, 4, predictor=p, infer=infer, target=g, temperature=temperature,
+        regularizer=SIGReg(8), energy_weight=1.0,
+    )  # fmt: skip
     hx, hy = f(x), g(y)
     each = (p.network(hx).unflatten(1, (4, 3)) - hy[:, None]).square().sum(-1)
     free = -0.5 * ((-each / 0.5).logsumexp(1) - math.log(4)) if temperature else each.amin(1)
@@ -65,12 +68,14 @@ def test_with_z_it_is_the_least_or_the_free_energy_over_codes(temperature):
 def test_views_predict_each_other_both_ways(codes):
     f, (a, b) = encoder(), pair()
     p = seeded(lambda: MLP(3, max(codes, 1) * 3, (6,)).double())
-    z = (Choice(p, codes), Enumerate(torch.eye(codes, dtype=F64))) if codes else (p,)
-    method = methods.jepa(f, *z)
+    z = {"infer": Enumerate(torch.eye(codes, dtype=F64))} if codes else {}
+    method = methods.jepa(
+        f, 3, codes, predictor=Choice(p, codes) if codes else p, regularizer=VICReg(), **z
+    )
     both = 0.5 * (method.energy(a, b) + method.energy(b, a)).mean()
     views = (a, b)
     torch.testing.assert_close(method.energy(views, views).mean(), both)
-    due = both + VICReg()(f(a), f(b))
+    due = 0.3 * both + VICReg()(f(a), f(b))
     same(method(views, views, generator()).value, due, method.parameters())
 
 
@@ -78,14 +83,15 @@ def test_a_prior_of_z_is_a_term_of_the_energy():
     f, p = encoder(), Conditional(nn.Linear(5, 3)).double()
     prior = Gaussian(torch.zeros(2).double(), 0.5 * torch.eye(2).double())
     infer = Enumerate(randn(6, 2, seed=3))
-    method, (x, y) = methods.jepa(f, p, infer, prior=prior), pair()
+    z = {"infer": infer, "prior": prior, "temperature": 0.0}
+    method, (x, y) = methods.jepa(f, 3, 2, predictor=p, **z), pair()
     each = [(p(f(x), z.expand(8, 2)) - f(y)).square().sum(1) + prior(None, z) for z in infer.atoms]
     torch.testing.assert_close(method.energy(x, y), torch.stack(each).amin(0))
 
 
 def test_an_encoder_and_its_slow_copy():
     f = encoder()
-    method = methods.jepa(f, nn.Linear(3, 3).double(), target=EMA(f, 0.5))
+    method = methods.jepa(f, 3, 0, predictor=nn.Linear(3, 3).double(), target=EMA(f, 0.5))
     x, y = pair()
     loss = method(x, y, generator())
     loss.value.backward()
@@ -127,7 +133,8 @@ def test_every_way_to_choose_z_trains_and_state_moves_in_commit_only(name):
     f = encoder()
     p = nn.Linear(3, 3) if infer is None else Conditional(nn.Linear(5, 3))
     target = EMA(f, 0.9)
-    method = methods.jepa(f, p.double(), infer, target=target, temperature=temperature)
+    z = {} if infer is None else {"codes": 2, "infer": infer, "temperature": temperature}
+    method = methods.jepa(f, 3, **{"codes": 0, **z}, predictor=p.double(), target=target)
     assert isinstance(method.energy, JointEmbedding if infer is None else FreeEnergy)
     x, y = randn(32, 5), randn(32, 5, seed=1)
     optimizer = torch.optim.Adam([p for p in method.parameters() if p.requires_grad], lr=1e-2)
@@ -150,10 +157,8 @@ def trained(codes, energy_weight=1.0, seed=0):
     """x and y on two lines that cross, both through one affine encoder: code = a x + b."""
     x, y = relations.crossing_lines(512, generator())
     p = Choice(MLP(1, codes, (16,)), codes)
-    infer = Enumerate(torch.eye(codes))
-    method = seeded(
-        lambda: methods.jepa(nn.Linear(1, 1), p, infer, energy_weight=energy_weight), seed
-    )
+    more = {"temperature": 0.0, "regularizer": VICReg(), "energy_weight": energy_weight}
+    method = seeded(lambda: methods.jepa(nn.Linear(1, 1), 1, codes, predictor=p, **more), seed)
     fit(method, (x, y), steps=90, lr=0.05, rng=generator(seed), progress=False)
     return method
 
@@ -206,8 +211,8 @@ def test_an_encoder_forgets_without_z_what_x_cannot_tell_and_keeps_it_with_z():
 
         def build(codes=codes):
             f, g, p = MLP(1, 1, (32,)), MLP(1, 1, (32,)), Choice(MLP(1, codes, (32,)), codes)
-            infer = Enumerate(torch.eye(codes))
-            return methods.jepa(f, p, infer, target=g, energy_weight=25.0)
+            more = {"temperature": 0.0, "regularizer": VICReg(), "energy_weight": 25.0}
+            return methods.jepa(f, 1, codes, predictor=p, target=g, **more)
 
         method = seeded(build)
         fit(method, (x, y), steps=150, lr=1e-2, rng=generator(), progress=False)
@@ -230,6 +235,21 @@ def test_z_carries_at_most_the_log_of_how_many_codes_there_are(models):
 
 
 def test_a_temperature_or_a_prior_without_a_way_to_choose_z_is_refused():
-    for wrong in ({"temperature": 1.0}, {"prior": Gaussian(torch.zeros(1), torch.eye(1))}):
+    prior = Gaussian(torch.zeros(1), torch.eye(1))
+    for wrong in ({"temperature": 1.0}, {"prior": prior}, {"infer": Enumerate(torch.eye(2))}):
         with pytest.raises(ConfigurationError, match="there is no z"):
-            methods.jepa(nn.Linear(1, 1), nn.Linear(1, 1), **wrong)
+            methods.jepa(nn.Linear(1, 1), 1, 0, **wrong)
+
+
+def test_by_default_z_chooses_operators_warm_and_what_differs_within_a_pair_is_kept():
+    f, (x, y) = encoder(), pair()
+    method = methods.jepa(f, 3, 2).double()
+    p = method.energy.energy.head.decoder
+    hx, hy = f(x), f(y)
+    moved = torch.einsum("kij,nj->nki", p.maps, hx) + p.shifts
+    each = (moved - hy[:, None]).square().sum(-1)
+    free = -0.3 * ((-each / 0.3).logsumexp(1) - math.log(2))
+    within = VICReg().of(torch.cat([hx - hy, hy - hx]) / 2**0.5)
+    due = 0.3 * free.mean() + VICReg()(hx, hy) + within
+    same(method(x, y, generator()).value, due, method.parameters())
+    assert methods.jepa(f, 3, 2, infer=Descent(torch.zeros(1, 2))).energy.temperature == 0

@@ -124,7 +124,7 @@ def test_z_may_be_continuous_and_data_may_be_moments_of_things():
 def test_given_to_fit_it_looks_and_moves_nothing():
     free = Enumerate(torch.eye(3))
     predictor = Conditional(MLP(2 + 3, 2, (8,)))
-    method = methods.jepa(nn.Linear(2, 2), predictor, free)
+    method = methods.jepa(nn.Linear(2, 2), 2, 3, predictor=predictor, infer=free, temperature=0.0)
     data = (X.float(), Y.float())
     plain = {k: v.clone() for k, v in method.state_dict().items()}
     runs = []

@@ -47,7 +47,7 @@ def test_an_encoder_runs_once_for_all_temperatures():
     f = nn.Linear(2, 2).double()
     f.register_forward_hook(lambda *_: calls.append(1))
     predictor = nn.Bilinear(2, 3, 2).double()
-    method = methods.jepa(f, predictor, Enumerate(torch.eye(3).double()))
+    method = methods.jepa(f, 2, 3, predictor=predictor).double()
     found = rate_distortion(method.energy, randn(7, 2), randn(7, 2, seed=1), WARMTH)
     assert len(calls) == 2
     method.energy.temperature = WARMTH[1]

@@ -46,7 +46,7 @@ class TurningDigits(World):
     def __init__(
         self,
         images: Tensor,
-        turns: tuple[float, ...] | None = (-75.0, 30.0, 90.0),
+        turns: tuple[float, ...] | None = (-85.0, 60.0, 175.0),
         *,
         padding: int = 0,
     ) -> None:
