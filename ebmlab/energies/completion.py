@@ -9,7 +9,7 @@ from ebmlab.codes import Codes
 from ebmlab.energies._codes.codes import SquaredDistance
 from ebmlab.energies._codes.joint import Embedding
 from ebmlab.energy import Energy
-from ebmlab.errors import ShapeError
+from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.types import Tree
 
 __all__ = ["Completion", "PatchError"]
@@ -18,10 +18,18 @@ __all__ = ["Completion", "PatchError"]
 class Completion(Embedding):
     """E(x, y) = distance(f(x₁, x₂, …), y), where x is a tuple: visible parts, and where they lie.
 
+    With a target g, y is a tuple too, such as an image and the places that are asked for, and
+    E(x, y) = distance(f(x₁, x₂, …), g(y₁, y₂, …)).
+
     Args:
         network: f, of tensors with one batch dimension each.
         distance: energy of the prediction and of y; squared distance by default.
+        target: g, likewise, through which gradients pass unless it stops them; None is y itself.
         x_ndim: event dimensions of each part of x.
+        y_ndim: those of each part of y, where there is a target.
+
+    Raises:
+        ConfigurationError: one of target and y_ndim is given without the other.
 
     Example:
         >>> energy = Completion(nn.Bilinear(3, 2, 4), x_ndim=(1, 1))
@@ -34,23 +42,38 @@ class Completion(Embedding):
         network: nn.Module,
         distance: Energy | None = None,
         *,
+        target: nn.Module | None = None,
         x_ndim: tuple[int, ...] = (2, 1),
+        y_ndim: tuple[int, ...] | None = None,
     ) -> None:
         super().__init__()
-        self.network = network
+        if (target is None) != (y_ndim is None):
+            raise ConfigurationError(
+                f"target is {target}, y_ndim {y_ndim}; a target encodes the parts of y, whose "
+                "event dimensions y_ndim names: pass both, or neither"
+            )
+        self.network, self.target = network, target
         self.distance = SquaredDistance() if distance is None else distance
         self.x_ndim = self.x_events = x_ndim
-        self.y_ndim = self.distance.y_ndim
+        self.y_events = y_ndim
+        self.y_ndim = self.distance.y_ndim if y_ndim is None else y_ndim
 
     def predict(self, x: Tree) -> Tensor:
         """f(x₁, x₂, …), (*batch, *event)."""
-        if not isinstance(x, tuple):
-            raise ShapeError(f"x must be a tuple of {len(self.x_events)}, but {type(x)} arrived")
-        return over_batch(self.network, *zip(x, self.x_events, strict=True))
+        return _of_parts(self.network, "x", x, self.x_events)
 
     def codes(self, x: Tree, y: Tree) -> Codes:
-        """f(x) and y under the distance: the network runs once, however many y follow."""
+        """f(x) and y, or g(y), under the distance: f runs once, however many y follow."""
+        if self.target is not None and self.y_events is not None:
+            y = _of_parts(self.target, "y", y, self.y_events)
         return Codes(self.distance, (self.predict(x),), (y,))
+
+
+def _of_parts(network: nn.Module, name: str, tree: Tree, events: tuple[int, ...]) -> Tensor:
+    if not isinstance(tree, tuple) or len(tree) != len(events):
+        got = f"of {len(tree)}" if isinstance(tree, tuple) else f"but {type(tree)}"
+        raise ShapeError(f"{name} must be a tuple of {len(events)}, {got} arrived")
+    return over_batch(network, *zip(tree, events, strict=True))
 
 
 class PatchError(Energy):

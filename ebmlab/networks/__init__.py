@@ -4,6 +4,7 @@ from ebmlab.networks._backbones.conv_encoder import ConvEncoder
 from ebmlab.networks._backbones.convnet import ConvNet
 from ebmlab.networks._backbones.masked import MaskedAutoencoder
 from ebmlab.networks._backbones.patches import patched
+from ebmlab.networks._backbones.predictor import BlockPredictor, PatchCodes
 from ebmlab.networks._backbones.regnet import RegNetY
 from ebmlab.networks._backbones.resnet import ResNet
 from ebmlab.networks._backbones.strided import StridedDecoder, StridedEncoder
@@ -31,6 +32,7 @@ from ebmlab.networks.transposed import Transposed
 __all__ = [
     "LISTA",
     "MLP",
+    "BlockPredictor",
     "Choice",
     "Codebook",
     "Conditional",
@@ -51,6 +53,7 @@ __all__ = [
     "Memory",
     "Modulated",
     "Operators",
+    "PatchCodes",
     "Projector",
     "Prototypes",
     "RegNetY",

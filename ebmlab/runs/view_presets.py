@@ -9,7 +9,15 @@ from ebmlab import methods
 from ebmlab.inference import Enumerate
 from ebmlab.networks import Expander
 from ebmlab.runs._images.encoders import patch_of
-from ebmlab.runs._images.feeds import CROPS, PAIR, PATCHES, SUPPORTED, TEACHER_CROPS, TURNED
+from ebmlab.runs._images.feeds import (
+    BLOCKS,
+    CROPS,
+    PAIR,
+    PATCHES,
+    SUPPORTED,
+    TEACHER_CROPS,
+    TURNED,
+)
 from ebmlab.runs.preset import Preset, Setting
 
 __all__ = ["VIEW_PRESETS"]
@@ -54,6 +62,10 @@ VIEW_PRESETS = (
     Preset(methods.dino, TEACHER_CROPS, "conv", 128, lambda s: _encoded(
         s, dim=s.width, outputs=4 * CLUSTERS, hidden=HIDDEN, bottleneck=s.dim, decay=0.99,
         frozen_steps=s.epoch), several_sizes=True),
+    Preset(methods.ijepa, BLOCKS, None, 128, lambda s: {
+        "size": s.shape[-1], "patch": patch_of(s.shape[-1]), "channels": s.shape[0],
+        "dim": s.dim, "depth": 4, "heads": math.gcd(s.dim, HEADS), "predictor_dim": 64,
+        "predictor_depth": 2, "predictor_heads": HEADS, "decay": 0.99}),
     Preset(methods.jepa, PAIR, "conv", 8, _jepa),
     Preset(methods.joint_embedding, PAIR, "conv", None, _encoded),
     Preset(methods.lejepa, PAIR, "conv", 64, lambda s: _projected(s, hidden=HIDDEN)),

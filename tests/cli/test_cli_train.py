@@ -60,6 +60,7 @@ def weights(run):
         ("kmeans", {"encoder": None}),
         ("jepa", {"dim": 4}),
         ("masked_autoencoder", {"encoder": None}),
+        ("ijepa", {"encoder": None}),
         ("denoising_score", {"data": "two-moons", "encoder": None, "dim": None}),
         ("noise_contrastive", {"data": "digits", "encoder": None, "dim": None}),
     ],

@@ -212,3 +212,10 @@ def test_energies_without_scores_temperatures_and_lone_codes_raise():
         Sinkhorn()(Assignment(), y, y, 0.5)
     with pytest.raises(ShapeError, match=r"y has shape \(3,\)"):
         Sinkhorn()(Assignment(), y, y[0])
+
+
+def test_x_may_have_more_batch_dimensions_than_y():
+    x, y = randn(3, 20, 4), randn(20, 4, seed=1)
+    free = FreeEnergy(Assignment(Prototypes(4, 5).double()), Sinkhorn())
+    due = torch.stack([free(each, y) for each in x])
+    torch.testing.assert_close(free(x, y), due)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from ebmlab import methods
+from ebmlab.data.views import Blocks
 from ebmlab.energies import (
     MLP,
     RBM,
@@ -50,6 +51,10 @@ def y(n):
 def pairs(n):
     x = normal(n, DIM, seed=1)
     return x, x + 0.3 * normal(n, DIM, seed=2)
+
+
+def blocks(n):
+    return Blocks(2)(normal(n, 1, 8, 8), generator())
 
 
 def views(n):
@@ -193,6 +198,13 @@ RECIPES = {
     "igebm": (igebm, y),
     "image_prediction": (
         lambda: methods.image_prediction((1, 6, 3), (1, 6, 3), 3, width=8), halves
+    ),
+    "ijepa": (
+        lambda: methods.ijepa(
+            8, 2, channels=1, dim=8, depth=1, heads=2, predictor_dim=8, predictor_depth=1,
+            predictor_heads=2,
+        ),
+        blocks,
     ),
     "iwae": (lambda: methods.iwae(GaussianHead(f(8)), g(), GaussianNLL(0.5), samples=3), y),
     "jepa": (

@@ -1,5 +1,6 @@
 """Views: batched random transformations on the tensor's device, each sample with its own draws."""
 
+from ebmlab.data.views.blocks import Blocks
 from ebmlab.data.views.blur import Blur
 from ebmlab.data.views.colors import Brightness, Grey, Solarize
 from ebmlab.data.views.crop import Crop
@@ -17,6 +18,7 @@ from ebmlab.data.views.view import Augmentation, Compose, View
 
 __all__ = [
     "Augmentation",
+    "Blocks",
     "Blur",
     "Brightness",
     "ColorJitter",

@@ -13,7 +13,7 @@ __all__ = ["ViT", "vit_small", "vit_tiny"]
 
 
 class ViT(nn.Module):
-    """A vision transformer without its classifier: the code of [cls], (n, dim).
+    """A vision transformer without its classifier: the code of [cls], or the mean, (n, dim).
 
     Patches are embedded linearly, positions learned and added, then blocks h ← h + attention(norm
     h), h ← h + MLP(norm h), MLP with GELU and 4 dim hidden units, and a last norm. Images of other
@@ -27,6 +27,7 @@ class ViT(nn.Module):
         heads: of the attention.
         channels: of the images.
         fixed: whether positions are sines and cosines, 0 for [cls], and not learned.
+        pooled: whether the code is the mean of the patches' codes, and not that of [cls].
 
     Attributes:
         dim: length of the code.
@@ -57,11 +58,12 @@ class ViT(nn.Module):
         heads: int = 3,
         channels: int = 3,
         fixed: bool = False,
+        pooled: bool = False,
     ) -> None:
         super().__init__()
         if size % patch or size < patch:
             raise ConfigurationError(f"patch {patch} does not divide the size {size}")
-        self.dim, self.patch, self.channels = dim, patch, channels
+        self.dim, self.patch, self.channels, self.pooled = dim, patch, channels, pooled
         self.side = size // patch
         self.embedding = nn.Conv2d(channels, dim, patch, patch)
         self.cls = nn.Parameter(torch.empty(1, 1, dim))
@@ -75,8 +77,9 @@ class ViT(nn.Module):
         begin_small(self, *self.parameters(recurse=False))
 
     def forward(self, images: Tensor, visible: Tensor | None = None) -> Tensor:
-        """The code of [cls], (n, dim); see `tokens`."""
-        return self.tokens(images, visible)[:, 0]
+        """The code (n, dim), of [cls] or pooled; see `tokens`."""
+        h = self.tokens(images, visible)
+        return h[:, 1:].mean(1) if self.pooled else h[:, 0]
 
     def tokens(self, images: Tensor, visible: Tensor | None = None) -> Tensor:
         """Codes of [cls] and of the patches, (n, 1 + patches, dim).

@@ -5,12 +5,23 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ebmlab.data.views import Masked, MultiCrop, Pair, QuarterTurn, dino, grey_images, simclr, swav
+from ebmlab.data.views import (
+    Blocks,
+    Masked,
+    MultiCrop,
+    Pair,
+    QuarterTurn,
+    dino,
+    grey_images,
+    simclr,
+    swav,
+)
 from ebmlab.runs._images.encoders import patch_of
 from ebmlab.runs.preset import Feed, Setting
 from ebmlab.types import Tree
 
 __all__ = [
+    "BLOCKS",
     "CROPS",
     "HALVES",
     "IMAGES",
@@ -78,6 +89,11 @@ def _patches(setting: Setting, rows: Tensor, rng: torch.Generator) -> tuple[Tree
     return Masked(patch_of(setting.shape[-1]))(setting.images[rows], rng)
 
 
+def _blocks(setting: Setting, rows: Tensor, rng: torch.Generator) -> tuple[Tree, Tree]:
+    """The visible patches, their places, and the targets'; the images, and these again."""
+    return Blocks(patch_of(setting.shape[-1]))(setting.images[rows], rng)
+
+
 def _left(images: Tensor) -> Tensor:
     return images[..., : images.shape[-1] // 2]
 
@@ -95,7 +111,7 @@ def _vectors(images: Tensor) -> Tensor:
 
 PAIR, CROPS, TEACHER_CROPS = Feed(_pair), _cropped(swav), _cropped(dino)
 TURNED, SUPPORTED, PATCHES = Feed(_turned), Feed(_supported), Feed(_patches)
-HALVES = Feed(_halves, _left)
+BLOCKS, HALVES = Feed(_blocks), Feed(_halves, _left)
 # No x, or the number of the image.
 IMAGES = Feed(lambda setting, rows, rng: (None, setting.images[rows]))
 VECTORS = Feed(lambda setting, rows, rng: (None, _vectors(setting.images[rows])), _vectors)
