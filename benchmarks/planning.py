@@ -3,13 +3,13 @@
     EBMLAB_DATA=… python benchmarks/planning.py --out results/planning_cpu.json
 
 World models are trained on films without actions: scikit-learn's digits on an open canvas, a dot
-in two rooms with five moves or with any short way, and points on an ellipse. 300 of 5,000 films
+in two rooms with five moves or with any short way, and points on an ellipse. 300 of 20,000 films
 have their actions named afterwards, which gives each z a name (the commonest action, or a linear
 map); test films are new, and so are the digits. The goal is the picture after `horizon` actions by
 chance from the start. A plan succeeds where its actions, done in the world itself, end at the goal
 (within a pixel of it where actions are continuous; within three noises on the ellipse). Control:
-actions by chance. Calls are energies asked for, per start. Settings were
-chosen on films of the first 1,500 digits, which train, and on films of the rooms; the last 297 judge.
+actions by chance. Calls are energies asked for, per start. Settings were chosen on films of the
+first 1,500 digits, which train, and on films of the rooms; the last 297 digits judge.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from ebmlab.networks import MLP, Conditional
 from ebmlab.prediction import CEM, MPPI, Exhaustive, Gradient, Planner, inverse, plan
 from ebmlab.training import falling_cosine
 
-SETTINGS = {"films": 5000, "named": 300, "length": 5, "steps": 800, "batch": 128, "lr": 3e-3}
+SETTINGS = {"films": 20_000, "named": 300, "length": 5, "steps": 800, "batch": 128, "lr": 3e-3}
 STARTS, DIM = 200, 32
 
 

@@ -14,7 +14,7 @@ __all__ = ["world_model"]
 
 @card(
     energy="‖p(f(x_t), z) - g(x_{t+1})‖² + R(z)",
-    z="what was done: one of k operators, or by any inference",
+    z="what was done, as one of k",
     objective="mean + VICReg",
     collapse="variance, within films too; little z",
 )

@@ -111,7 +111,7 @@ class Quadratic:
 
 
 PLANNERS = [
-    (Gradient(), 1e-6),
+    (Gradient(LBFGS()), 1e-6),
     (Gradient(Descent(steps=60), starts=1), 1e-2),
     (CEM(samples=400, elites=40, rounds=20), 1e-3),
     (MPPI(samples=500, rounds=40, std=0.2, keep=0.0, temperature=0.05), 0.05),
@@ -155,8 +155,8 @@ ANGLES = f64([0.05, 2.0, math.pi, 6.2])
 @pytest.mark.parametrize(
     "planner",
     [
-        Gradient(),
-        Gradient(Descent(space=Circle())),
+        Gradient(LBFGS()),
+        Gradient(Descent(steps=50, space=Circle()), starts=3),
         CEM(std=2.0),
         MPPI(std=0.3, rounds=30, temperature=0.01),
     ],
