@@ -143,11 +143,13 @@ def encoder(world: Walk) -> nn.Module:
     return nn.Sequential(nn.Flatten(), MLP(pixels, DIM, (128, 128)))
 
 
-def five_moves(train: Walk, test: Walk, seed: int, steps: int, horizon: int) -> Task:
+def five_moves(
+    train: Walk, test: Walk, seed: int, steps: int, horizon: int, warmth: float, weight: float
+) -> Task:
     """A world of five moves, whose z are named by the commonest action of some films."""
     rng = torch.Generator().manual_seed(seed)
     film = train.clips(SETTINGS["films"], SETTINGS["length"], rng)
-    method = methods.world_model(encoder(train), DIM, 5)
+    method = methods.world_model(encoder(train), DIM, 5, temperature=warmth, energy_weight=weight)
     learned(method, film, steps, seed)
     some = Clips(*(part[: SETTINGS["named"]] for part in film))
     seen, done = inverse(method, some.frames).argmax(-1).flatten(), some.actions.flatten()
@@ -172,12 +174,12 @@ def digits(seed: int, steps: int) -> Task:
     """Digits that move on a canvas; those of test films are new."""
     images = data.digits()[0]
     train, test = MovingDigits(images[:1500], 12), MovingDigits(images[1500:], 12)
-    return five_moves(train, test, seed, steps, 4)
+    return five_moves(train, test, seed, steps, 4, DIM / 10, 0.3)
 
 
 def rooms(seed: int, steps: int) -> Task:
     """A dot in two rooms, five moves."""
-    return five_moves(TwoRooms(), TwoRooms(), seed, steps, 4)
+    return five_moves(TwoRooms(), TwoRooms(), seed, steps, 4, 0.5, 1.0)
 
 
 class Ways(nn.Module):
@@ -200,7 +202,13 @@ def ways(seed: int, steps: int) -> Task:
     film = world.clips(SETTINGS["films"], SETTINGS["length"], rng)
     predictor = Conditional(MLP(DIM + 2, DIM, (128,)))
     method = methods.world_model(
-        encoder(world), DIM, 2, predictor=predictor, infer=Amortized(Ways()), temperature=0.0
+        encoder(world),
+        DIM,
+        2,
+        predictor=predictor,
+        infer=Amortized(Ways()),
+        temperature=0.0,
+        energy_weight=1.0,
     )
     learned(method, film, steps, seed)
     some = Clips(*(part[: SETTINGS["named"]] for part in film))
