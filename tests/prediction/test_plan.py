@@ -8,6 +8,7 @@ from problems import F64, f64, generator, randn
 from torch import Tensor, nn
 
 from ebmlab import FreeEnergy, FunctionEnergy, methods
+from ebmlab.data.worlds import TurningDigits, TwoRooms, World
 from ebmlab.energies import JointEmbedding, Reconstruction, SquaredDistance
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.inference import LBFGS, Circle, Descent, Enumerate, OneHot, Vector
@@ -182,6 +183,38 @@ def test_atoms_of_an_angle_are_planned_by_trying_them():
     goal = method.energy.decoding()(None, Circle().atoms(36)[[7, 30]]).detach()
     found = plan(method, None, goal, Exhaustive(), 1)
     assert torch.equal(found.z[:, 0], Circle().atoms(36)[[7, 30]])
+
+
+class Known(nn.Module):
+    """What a world's actions do to its states."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        return self.world.step(x, z.argmax(-1))
+
+
+@pytest.mark.parametrize(
+    "world", [TwoRooms(), TurningDigits(torch.rand(3, 1, 8, 8, generator=generator()))]
+)
+def test_with_the_world_known_every_goal_is_reached_by_the_same_plan(world):
+    method = methods.latent_prediction(Known(world), torch.eye(world.codes))
+    states = world.clips(50, 5, generator()).states
+    found = plan(method, states[:, 0], states[:, -1], Exhaustive(), 4)
+    assert float(found.energies.max()) == 0
+    assert torch.equal(world.play(states[:, 0], found.z.argmax(-1))[:, -1], states[:, -1])
+
+
+def test_the_way_into_the_other_room_leads_through_the_door():
+    world = TwoRooms()
+    method = methods.latent_prediction(Known(world), torch.eye(5))
+    here, there = torch.tensor([[4.0, 6.0]]), torch.tensor([[4.0, 10.0]])
+    found = plan(method, here, there, CEM(samples=512), 6, rng=generator())
+    assert float(found.energies) == 0
+    path = world.play(here, found.z.argmax(-1))[0]
+    assert float((path[path[:, 1] == 8][:, 0] - 8).abs().max()) <= 2
 
 
 def test_rows_do_not_depend_on_the_batch_and_one_goal_serves_all():
