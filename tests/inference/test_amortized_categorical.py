@@ -170,3 +170,19 @@ def test_what_does_not_fit_is_refused():
     pair.forward = lambda y: (y, y)  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(ShapeError, match="pair"):
         AmortizedCategorical(pair)(images, None, Y)
+
+
+def test_all_codes_are_weighed_without_chance_and_the_gradient_is_exact_whatever_the_energy():
+    encoder, codes = Net(2, 4), torch.eye(4, dtype=F64)
+    bent = FunctionEnergy(lambda y, z: (y.sum(-1) * (z * COST).sum(-1)).exp(), ("y", "z"))
+    ours = FreeEnergy(bent, AmortizedCategorical(encoder, None), 0.5)(None, Y)
+    due = expected(encoder, bent, codes, 0.5)
+    torch.testing.assert_close(ours, due)
+    own = list(encoder.parameters())
+    exact = torch.autograd.grad(due.sum(), own)
+    torch.testing.assert_close(torch.autograd.grad(ours.sum(), own), exact)
+    # Control: straight through one draw it is not.
+    drawn = FreeEnergy(bent, AmortizedCategorical(encoder), 0.5)(None, Y, rng=generator())
+    assert (torch.autograd.grad(drawn.sum(), own)[0] - exact[0]).abs().max() > 0.1
+    with pytest.raises(ConfigurationError, match="several parts"):
+        AmortizedCategorical(Logits(randn(2, 3)), None)(interacting(), None, Y, 1.0)
