@@ -283,3 +283,9 @@ FLAT = Method(JointEmbedding(linear_of(5), head=SquaredDistance()), Regularized(
 HORN = methods.latent_prediction(Horn(nn.Linear(1, 2).double()), Circle().atoms(4, F64))
 ROUND = methods.latent_prediction(Ellipse().double(), Circle().atoms(4, F64), takes_x=False)
 OPEN = FreeEnergy(Reconstruction(Linear()), LBFGS())
+
+
+def test_the_way_between_two_angles_is_the_shorter_one():
+    way = Circle().toward(f64([[0.1], [6.2], [1.0]]), f64([[6.2], [0.1], [2.0]]))
+    turn = 2 * math.pi
+    torch.testing.assert_close(way, f64([[6.1 - turn], [turn - 6.1], [1.0]]))
