@@ -34,7 +34,7 @@ from ebmlab.data.worlds import TurningDigits
 from ebmlab.training import falling_cosine
 
 TURNS = {3: (-85.0, 60.0, 175.0), 8: tuple(45.0 * k for k in range(8)), 0: None}
-SETTINGS = {"pairs": 20_000, "steps": 400, "batch": 256, "lr": 3e-3, "dim": DIM}
+SETTINGS = {"pairs": 20_000, "steps": 1000, "batch": 128, "lr": 4e-3, "dim": DIM}
 
 
 def main() -> None:

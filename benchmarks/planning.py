@@ -3,13 +3,13 @@
     EBMLAB_DATA=… python benchmarks/planning.py --out results/planning_cpu.json
 
 World models are trained on films without actions: scikit-learn's digits on an open canvas, a dot
-in two rooms with five moves or with any short way, and points on an ellipse. 300 of 5,000 films
+in two rooms with five moves or with any short way, and points on an ellipse. 300 of 20,000 films
 have their actions named afterwards, which gives each z a name (the commonest action, or a linear
 map); test films are new, and so are the digits. The goal is the picture after `horizon` actions by
 chance from the start. A plan succeeds where its actions, done in the world itself, end at the goal
 (within a pixel of it where actions are continuous; within three noises on the ellipse). Control:
-actions by chance. Calls are energies asked for, per start. Settings were
-chosen on films of the first 1,500 digits, which train, and on films of the rooms; the last 297 judge.
+actions by chance. Calls are energies asked for, per start. Settings were chosen on films of the
+first 1,500 digits, which train, and on films of the rooms; the last 297 digits judge.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from ebmlab.networks import MLP, Conditional
 from ebmlab.prediction import CEM, MPPI, Exhaustive, Gradient, Planner, inverse, plan
 from ebmlab.training import falling_cosine
 
-SETTINGS = {"films": 5000, "named": 300, "length": 5, "steps": 800, "batch": 128, "lr": 3e-3}
+SETTINGS = {"films": 20_000, "named": 300, "length": 5, "steps": 800, "batch": 128, "lr": 3e-3}
 STARTS, DIM = 200, 32
 
 
@@ -143,11 +143,13 @@ def encoder(world: Walk) -> nn.Module:
     return nn.Sequential(nn.Flatten(), MLP(pixels, DIM, (128, 128)))
 
 
-def five_moves(train: Walk, test: Walk, seed: int, steps: int, horizon: int) -> Task:
+def five_moves(
+    train: Walk, test: Walk, seed: int, steps: int, horizon: int, warmth: float, weight: float
+) -> Task:
     """A world of five moves, whose z are named by the commonest action of some films."""
     rng = torch.Generator().manual_seed(seed)
     film = train.clips(SETTINGS["films"], SETTINGS["length"], rng)
-    method = methods.world_model(encoder(train), DIM, 5)
+    method = methods.world_model(encoder(train), DIM, 5, temperature=warmth, energy_weight=weight)
     learned(method, film, steps, seed)
     some = Clips(*(part[: SETTINGS["named"]] for part in film))
     seen, done = inverse(method, some.frames).argmax(-1).flatten(), some.actions.flatten()
@@ -172,12 +174,12 @@ def digits(seed: int, steps: int) -> Task:
     """Digits that move on a canvas; those of test films are new."""
     images = data.digits()[0]
     train, test = MovingDigits(images[:1500], 12), MovingDigits(images[1500:], 12)
-    return five_moves(train, test, seed, steps, 4)
+    return five_moves(train, test, seed, steps, 4, DIM / 10, 0.3)
 
 
 def rooms(seed: int, steps: int) -> Task:
     """A dot in two rooms, five moves."""
-    return five_moves(TwoRooms(), TwoRooms(), seed, steps, 4)
+    return five_moves(TwoRooms(), TwoRooms(), seed, steps, 4, 0.5, 1.0)
 
 
 class Ways(nn.Module):
@@ -200,7 +202,13 @@ def ways(seed: int, steps: int) -> Task:
     film = world.clips(SETTINGS["films"], SETTINGS["length"], rng)
     predictor = Conditional(MLP(DIM + 2, DIM, (128,)))
     method = methods.world_model(
-        encoder(world), DIM, 2, predictor=predictor, infer=Amortized(Ways()), temperature=0.0
+        encoder(world),
+        DIM,
+        2,
+        predictor=predictor,
+        infer=Amortized(Ways()),
+        temperature=0.0,
+        energy_weight=1.0,
     )
     learned(method, film, steps, seed)
     some = Clips(*(part[: SETTINGS["named"]] for part in film))
@@ -259,6 +267,8 @@ def report(record: dict[str, Any]) -> str:
     """The table: means and standard deviations over seeds."""
     lines = [
         "# Planning with learned energies", "", f"`{record['command']}`", "",
+        "In the rooms a move against a wall looks like none, so that 0.84 of the moves can be",
+        "named at most; z is far from that, and so are its plans. Digits are new ones.", "",
         "| world | planner | success | calls per start | ms per start | z named | training, s |",
         "|---|---|---|---|---|---|---|",
     ]  # fmt: skip

@@ -8,15 +8,16 @@ from ebmlab.free_energy import Inference
 from ebmlab.methods.cards import card
 from ebmlab.methods.predictive import jepa
 from ebmlab.protocols import Method, Regularizer
+from ebmlab.regularizers import VICReg
 
 __all__ = ["world_model"]
 
 
 @card(
     energy="‖p(f(x_t), z) - g(x_{t+1})‖² + R(z)",
-    z="one of k operators",
+    z="what was done, as one of k",
     objective="mean + VICReg",
-    collapse="variance, within films too",
+    collapse="variance; little z",
 )
 def world_model(
     encoder: nn.Module,
@@ -35,10 +36,11 @@ def world_model(
 ) -> Method:
     """A latent world model: a JEPA of films, in which z takes the place of actions unseen.
 
-    E = ‖p(f(x_t), z_t) - g(x_{t+1})‖² + R(z_t). The moments of one film are one group. Codes can
-    spread over all moments by telling films apart, and z then says nothing; to spread within films
-    too they must tell what changes there, which is for z to predict. Since z acts alike on every
-    code, it says what was done, and not what is seen.
+    E = ‖p(f(x_t), z_t) - g(x_{t+1})‖² + R(z_t). Since z acts alike on every code, it says what was
+    done, and not what is seen; a network of h and z side by side may let it say something else at
+    each code. Where films differ much and moves little, codes may spread by telling films apart,
+    and z then says nothing: the moments of one film are one group, and VICReg() +
+    Within(VICReg()) asks that codes spread within films too.
 
     `Clips.pairs` makes batches (things, moments, *event) of x and y. Of a trained method
     `prediction.inverse` says what was done in a film, `prediction.rollout` what would be seen, and
@@ -53,7 +55,7 @@ def world_model(
         target: g; None is f, `teachers.EMA(f)` a slow copy of it.
         temperature: T >= 0 of the free energy over z; None as in `jepa`: warm, dim / 10.
         prior: R, an energy of z; None where `infer` counts the prior as information.
-        regularizer: of the codes; VICReg() + Within(VICReg()) by default.
+        regularizer: of the codes; VICReg() by default.
         weight: of the regularizer.
         energy_weight: of the mean energy.
         x_ndim: event dimensions of a moment: 1 points, 3 images.
@@ -86,7 +88,7 @@ def world_model(
         target=target,
         temperature=temperature,
         prior=prior,
-        regularizer=regularizer,
+        regularizer=VICReg() if regularizer is None else regularizer,
         weight=weight,
         energy_weight=energy_weight,
         x_ndim=x_ndim,

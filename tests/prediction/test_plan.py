@@ -8,6 +8,7 @@ from problems import F64, f64, generator, randn
 from torch import Tensor, nn
 
 from ebmlab import FreeEnergy, FunctionEnergy, methods
+from ebmlab.data.worlds import TurningDigits, TwoRooms, World
 from ebmlab.energies import JointEmbedding, Reconstruction, SquaredDistance
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.inference import LBFGS, Circle, Descent, Enumerate, OneHot, Vector
@@ -111,7 +112,7 @@ class Quadratic:
 
 
 PLANNERS = [
-    (Gradient(), 1e-6),
+    (Gradient(LBFGS()), 1e-6),
     (Gradient(Descent(steps=60), starts=1), 1e-2),
     (CEM(samples=400, elites=40, rounds=20), 1e-3),
     (MPPI(samples=500, rounds=40, std=0.2, keep=0.0, temperature=0.05), 0.05),
@@ -155,8 +156,8 @@ ANGLES = f64([0.05, 2.0, math.pi, 6.2])
 @pytest.mark.parametrize(
     "planner",
     [
-        Gradient(),
-        Gradient(Descent(space=Circle())),
+        Gradient(LBFGS()),
+        Gradient(Descent(steps=50, space=Circle()), starts=3),
         CEM(std=2.0),
         MPPI(std=0.3, rounds=30, temperature=0.01),
     ],
@@ -182,6 +183,38 @@ def test_atoms_of_an_angle_are_planned_by_trying_them():
     goal = method.energy.decoding()(None, Circle().atoms(36)[[7, 30]]).detach()
     found = plan(method, None, goal, Exhaustive(), 1)
     assert torch.equal(found.z[:, 0], Circle().atoms(36)[[7, 30]])
+
+
+class Known(nn.Module):
+    """What a world's actions do to its states."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        return self.world.step(x, z.argmax(-1))
+
+
+@pytest.mark.parametrize(
+    "world", [TwoRooms(), TurningDigits(torch.rand(3, 1, 8, 8, generator=generator()))]
+)
+def test_with_the_world_known_every_goal_is_reached_by_the_same_plan(world):
+    method = methods.latent_prediction(Known(world), torch.eye(world.codes))
+    states = world.clips(50, 5, generator()).states
+    found = plan(method, states[:, 0], states[:, -1], Exhaustive(), 4)
+    assert float(found.energies.max()) == 0
+    assert torch.equal(world.play(states[:, 0], found.z.argmax(-1))[:, -1], states[:, -1])
+
+
+def test_the_way_into_the_other_room_leads_through_the_door():
+    world = TwoRooms()
+    method = methods.latent_prediction(Known(world), torch.eye(5))
+    here, there = torch.tensor([[4.0, 6.0]]), torch.tensor([[4.0, 10.0]])
+    found = plan(method, here, there, CEM(samples=512), 6, rng=generator())
+    assert float(found.energies) == 0
+    path = world.play(here, found.z.argmax(-1))[0]
+    assert float((path[path[:, 1] == 8][:, 0] - 8).abs().max()) <= 2
 
 
 def test_rows_do_not_depend_on_the_batch_and_one_goal_serves_all():
@@ -250,3 +283,9 @@ FLAT = Method(JointEmbedding(linear_of(5), head=SquaredDistance()), Regularized(
 HORN = methods.latent_prediction(Horn(nn.Linear(1, 2).double()), Circle().atoms(4, F64))
 ROUND = methods.latent_prediction(Ellipse().double(), Circle().atoms(4, F64), takes_x=False)
 OPEN = FreeEnergy(Reconstruction(Linear()), LBFGS())
+
+
+def test_the_way_between_two_angles_is_the_shorter_one():
+    way = Circle().toward(f64([[0.1], [6.2], [1.0]]), f64([[6.2], [0.1], [2.0]]))
+    turn = 2 * math.pi
+    torch.testing.assert_close(way, f64([[6.1 - turn], [turn - 6.1], [1.0]]))

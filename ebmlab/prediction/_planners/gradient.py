@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from ebmlab._checks import require_counts, require_generator
-from ebmlab.inference import LBFGS
+from ebmlab.inference import Descent
 from ebmlab.prediction._planners.planner import Course, Planner
 from ebmlab.protocols import Solver
 from ebmlab.types import Potential, Rng
@@ -21,7 +21,8 @@ class Gradient(Planner):
     and what it finds is brought back: an angle needs no more.
 
     Args:
-        solver: any minimizer: `inference.LBFGS()` as it is left out, or `inference.Descent(…)`.
+        solver: any minimizer, `inference.Descent()` by default; `LBFGS()` warns where it has not
+            converged.
         starts: how many draws of z's usual law each search begins from.
 
     Raises:
@@ -35,7 +36,7 @@ class Gradient(Planner):
     Source: LeCun 2022, "A path towards autonomous machine intelligence", section 3.1.
     """
 
-    solver: Solver = field(default_factory=LBFGS)
+    solver: Solver = field(default_factory=Descent)
     starts: int = 8
 
     def __post_init__(self) -> None:
