@@ -63,9 +63,9 @@ def latent_prediction(
 
 @card(
     energy="‖p(f(x), z) - g(y)‖² + R(z)",
-    z="one of k operators, or by any inference",
+    z="by any inference",
     objective="mean + VICReg",
-    collapse="variance, within things too; little z",
+    collapse="variance; little z",
 )
 def jepa(
     encoder: nn.Module,
