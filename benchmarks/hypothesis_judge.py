@@ -91,7 +91,7 @@ def numbered(z: Tensor, free: FreeEnergy, count: int) -> tuple[Tensor, Tensor]:
 
     angle = z.shape[1] == 1
     points = torch.cat([z.cos(), z.sin()], 1) if angle else z
-    found = KMeans(count, n_init=10, random_state=0).fit(points.numpy())
+    found = KMeans(count, n_init="auto", random_state=0).fit(points.numpy())
     centers = torch.as_tensor(found.cluster_centers_, dtype=z.dtype)
     atoms = torch.atan2(centers[:, 1], centers[:, 0])[:, None] if angle else centers
     return torch.as_tensor(found.labels_, dtype=torch.long), atoms

@@ -31,7 +31,7 @@ ax = plot.images(sheet, 8, sides=["x", "y"], title="what is seen; the turn is no
 ax.figure.savefig(FIGURES / "23_data.png")
 
 # %% [markdown]
-# ## The failure: z dies
+# ## The failure: z dies, or names something else for each x
 #
 # | | formula | in code |
 # |---|---|---|
@@ -113,10 +113,10 @@ warmth = torch.logspace(-1, 4, 26).tolist()
 curves = {n: metrics.rate_distortion(m.energy, x, y, warmth) for n, m in models.items()}
 plot.rate_distortion(curves).figure.savefig(FIGURES / "23_rates.png")
 
-# %% The claims: z dies, or means nothing, unless all hold; then it is the action
+# %% The claims: with a network z means another thing for each x; by default it is the action
 best, rate = table["operators, within"], curves["operators, within"].rate
-assert table["network"]["I(z; a)"] < 0.1 > table["network, within"]["I(z; a)"]
-assert table["network"]["spread within"] < 0.6 < best["spread within"]
+assert all(table[name]["I(z; a)"] < 0.3 for name in ("network", "network, within"))
+assert table["network"]["spread within"] < best["spread within"]
 assert best["I(z; a)"] > 1.0
 assert rate.diff().max() < 1e-6
 assert rate[-1] < 0.01

@@ -63,9 +63,9 @@ def latent_prediction(
 
 @card(
     energy="‖p(f(x), z) - g(y)‖² + R(z)",
-    z="one of k operators",
+    z="by any inference",
     objective="mean + VICReg",
-    collapse="variance, within things too",
+    collapse="variance; little z",
 )
 def jepa(
     encoder: nn.Module,

@@ -1,4 +1,4 @@
-"""A JEPA's z on digits turned by hidden actions: it is the action by default, and dies otherwise."""
+"""A JEPA's z on digits that hidden actions turn: by default it is the action; else it dies."""
 
 import itertools
 
