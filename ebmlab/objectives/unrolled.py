@@ -47,6 +47,7 @@ class Unrolled(Objective):
     starts only the nearest answer counts, and the starts are shared out among the right answers:
     each leads to one of them. The price is answers that spread over the noise of y too. A start
     near y, as `perturbations.Gaussian`, chooses one by itself: this is learning to denoise.
+    Starts must spread over where y is: standardize y, or give starts of its scale.
 
     Args:
         solver: of `ebmlab.inference`, one whose steps unroll; `FixedSteps(1.0)` if left out.
