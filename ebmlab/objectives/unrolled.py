@@ -190,8 +190,8 @@ class Unrolled(Objective):
         learns = any(p.requires_grad for p in energy.parameters())
         if torch.is_grad_enabled() and learns and not value.requires_grad:
             raise GradientError(
-                f"{type(self.solver).__name__} keeps no graph of its steps, so that no loss of its "
-                "answers reaches the energy: use FixedSteps, Descent or LBFGS, or a smooth loss"
+                f"{type(self.solver).__name__} keeps no graph of its steps, so that no loss "
+                "of its answers reaches the energy: use FixedSteps, Descent or LBFGS, or a smooth loss"
             )
 
     def _judged(self, answer: Tensor, target: Tensor) -> Tensor:
