@@ -191,7 +191,7 @@ class Unrolled(Objective):
         if torch.is_grad_enabled() and learns and not value.requires_grad:
             raise GradientError(
                 f"{type(self.solver).__name__} keeps no graph of its steps, so that no loss "
-                "of its answers reaches the energy: use FixedSteps, Descent or LBFGS, or a smooth loss"
+                "of its answers reaches the energy: use FixedSteps, Descent or LBFGS"
             )
 
     def _judged(self, answer: Tensor, target: Tensor) -> Tensor:
