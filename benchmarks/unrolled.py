@@ -145,18 +145,15 @@ def plans(seeds: int) -> Iterator[Plan]:
     for seed in range(seeds):
         yield "curve", "unrolled, 1 start", seed, 1
         yield "circle", first, seed, 1
-        for times in (1, 4):
-            yield "curve", "regression", seed, times
-        for name in TASKS:
-            yield from ((name, who, seed, 1) for who in ("latent z", "regression"))
-    yield from (("circle", who, 0, 1) for who in others)
-    yield from ((name, first, 0, 1) for name in TASKS)
-    yield "curve", first, 0, 1
+        yield from (("circle", who, seed, 1) for who in ("latent z", "regression"))
+        yield "curve", "regression", seed, 1
     for seed in range(seeds):
         yield "curve", "unrolled, 1 start", seed, 4
-    for seed in range(1, seeds):
-        yield from ((name, first, seed, 1) for name in TASKS)
+        yield "curve", "regression", seed, 4
+        for who in (first, "latent z", "regression"):
+            yield from ((name, who, seed, 1) for name in TASKS)
         yield from (("circle", who, seed, 1) for who in others)
+        yield "curve", first, seed, 1
 
 
 def judge(plan: Plan, setting: Setting) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from ebmlab._precise import precise
 from ebmlab._randomness import fork, replayed
 from ebmlab._rows import row_sums
 from ebmlab.energy import Energy
-from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.errors import ConfigurationError, GradientError, ShapeError
 from ebmlab.inference import FixedSteps
 from ebmlab.negatives.coupling import batch_norm
 from ebmlab.objectives.answers import Answers
@@ -47,6 +47,7 @@ class Unrolled(Objective):
     starts only the nearest answer counts, and the starts are shared out among the right answers:
     each leads to one of them. The price is answers that spread over the noise of y too. A start
     near y, as `perturbations.Gaussian`, chooses one by itself: this is learning to denoise.
+    Starts must spread over where y is: standardize y, or give starts of its scale.
 
     Args:
         solver: of `ebmlab.inference`, one whose steps unroll; `FixedSteps(1.0)` if left out.
@@ -125,9 +126,12 @@ class Unrolled(Objective):
         losses = losses.reshape(len(reached), self.starts, len(y))
         found = (losses.mean(0) if self.each else losses[-1]).min(0)
         value, best = found.values.mean(), found.indices
+        self._require_graph(value, energy)
 
         def of_best(each: Tensor) -> Tensor:
-            return each.detach().unflatten(0, (self.starts, -1))[best, torch.arange(len(best))]
+            return each.detach().unflatten(0, (self.starts, -1))[
+                best, torch.arange(len(best), device=best.device)
+            ]
 
         first, last = (of_best(losses[t].flatten()).mean() for t in (0, -1))
         e_first, e_last = (of_best(reached[t][1] / factor).mean() for t in (0, -1))
@@ -181,6 +185,14 @@ class Unrolled(Objective):
             answer = found.argmin
             reached.append((answer, found.energy))
         return reached
+
+    def _require_graph(self, value: Tensor, energy: Energy) -> None:
+        learns = any(p.requires_grad for p in energy.parameters())
+        if torch.is_grad_enabled() and learns and not value.requires_grad:
+            raise GradientError(
+                f"{type(self.solver).__name__} keeps no graph of its steps, so that no loss "
+                "of its answers reaches the energy: use FixedSteps, Descent or LBFGS"
+            )
 
     def _judged(self, answer: Tensor, target: Tensor) -> Tensor:
         losses = self.loss(answer, target)

@@ -53,7 +53,7 @@ def test_chains_of_two_x_whose_conditionals_do_not_overlap_do_not_mix(monkeypatc
     # 400 energies ½χ²₁, each about as its neighbors in time: their mean has an error near 0.1.
     assert abs(mean_energy() - 0.5) < 0.4
     # Slots of no x, as of a model without x: half of all chains stand in the other's well.
-    monkeypatch.setattr(replay, "_owners", lambda x, n, *_: torch.zeros(n, dtype=torch.long))
+    monkeypatch.setattr(replay, "identities", lambda x, n, *_: torch.zeros(n, dtype=torch.long))
     assert mean_energy() > 20
 
 
@@ -80,7 +80,7 @@ def labels(rng: torch.Generator) -> Tensor:
 @pytest.mark.parametrize("size", [8, 12, 60])
 def test_no_point_ever_runs_under_two_x(size, monkeypatch):
     assert all(len(under) == 1 for under in histories(labels, size).values())
-    monkeypatch.setattr(replay, "_owners", lambda x, n, *_: torch.zeros(n, dtype=torch.long))
+    monkeypatch.setattr(replay, "identities", lambda x, n, *_: torch.zeros(n, dtype=torch.long))
     assert any(len(under) > 1 for under in histories(labels, size).values())
 
 

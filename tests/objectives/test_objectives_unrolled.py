@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ebmlab import Energy
 from ebmlab.energies import MLP, CrossEntropy
-from ebmlab.errors import ConfigurationError, DivergenceError, ShapeError
+from ebmlab.errors import ConfigurationError, DivergenceError, GradientError, ShapeError
 from ebmlab.inference import FixedSteps, Simplex
 from ebmlab.objectives import Answers, Unrolled
 from ebmlab.prediction import think
@@ -77,12 +77,13 @@ def test_the_loss_and_its_gradient_are_those_of_the_iterates_in_closed_form(each
     torch.testing.assert_close(torch.stack(watched), torch.stack([*losses[[0, -1]], *ends]))
 
 
-def test_slopes_that_count_as_constants_teach_nothing_and_other_steps_something_else():
+def test_slopes_that_count_as_constants_are_told_and_other_steps_teach_something_else():
     energy = Bowl()
     right = judged(of(START), energy).value
-    control = judged(of(START, Detached(ETA)), energy).value
-    torch.testing.assert_close(control, right.detach())
-    assert not control.requires_grad
+    with torch.no_grad():
+        torch.testing.assert_close(judged(of(START, Detached(ETA)), energy).value, right.detach())
+    with pytest.raises(GradientError, match="Detached keeps no graph"):
+        judged(of(START, Detached(ETA)), energy)
     other = judged(of(START, FixedSteps(1.01 * ETA)), energy).value
     pairs = zip(gradients(other, energy), gradients(right, energy), strict=True)
     assert not any(torch.allclose(a, b, rtol=1e-3) for a, b in pairs)
