@@ -55,7 +55,7 @@ class Normalized(Energy, Precise):
         """log Z(x), (*batch); () where x plays no part."""
         each = (-self.energy.at_each(x, self.values, rng=rng)).logsumexp(-1)
         sites = self.y_ndim - self.values.ndim + 1 if isinstance(self.y_ndim, int) else 0
-        return each.flatten(each.ndim - sites).sum(-1) if sites else each
+        return each.flatten(each.ndim - sites).sum(-1) if sites > 0 else each
 
     def forward(self, x: Tree, y: Tree, z: Tree = None, rng: Rng = None) -> Tensor:
         """E(x, y) + log Z(x)."""

@@ -32,8 +32,8 @@ class Likelihood(Objective, Precise):
     Where the values are of one site of y, as `torch.arange(k)` of a text's tokens are, and the
     energy's sites are independent given x, as those of `energies.Categorical` are, log Z is a sum
     over the sites, and one pass through the network serves all. The loss is then the mean over
-    the sites that are open, which more than one value is possible at: neither the length of texts
-    nor the share that is hidden changes its scale.
+    all open sites of the batch, where more than one value is possible: neither the length of
+    texts nor the share that is hidden changes its scale.
 
     Args:
         values: v (m, *event); `torch.arange(k)` of labels, `torch.eye(k)` one-hot.
@@ -113,7 +113,7 @@ class Likelihood(Objective, Precise):
         coupled = batch_norm(energy, self.values, stacklevel=4)
         each = energy.at_each(x, self.values.to(y.dtype), rng=rng)
         sites = energy.y_ndim - ndim if isinstance(energy.y_ndim, int) else 0
-        if sites:
+        if sites > 0:
             e_pos, log_z, metrics = self._of_sites(each, y, sites)
         elif self.log_weights is None:
             e_pos, log_z, metrics = self._own(each, y).mean(), (-each).logsumexp(-1).mean(), {}
