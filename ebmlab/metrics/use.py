@@ -18,6 +18,8 @@ from ebmlab.types import Posterior, Rng, Tree
 
 __all__ = ["CodeUse", "assignments", "code_use"]
 
+_SINGLE = "of several parts, look at one"
+
 
 @torch.no_grad()
 def assignments(energy: Energy, x: Tree, y: Tree, rng: Rng = None) -> Tensor:
@@ -40,7 +42,8 @@ def assignments(energy: Energy, x: Tree, y: Tree, rng: Rng = None) -> Tensor:
     """
     mend = "one that infers z, such as method.energy"
     free = require_a(FreeEnergy, "energy", energy, mend)
-    found, codes = free.posterior(x, y, rng=rng), free.infer.possible()
+    found, listed = free.posterior(x, y, rng=rng), free.infer.possible()
+    codes = None if listed is None else require_a(Tensor, "z", listed, _SINGLE)
     each = _one_hot(found) if codes is None else _listed(found, codes)
     weights = found.weights.expand(each.shape[:-1])[..., None]
     return (weights * each).sum(0).flatten(0, -2)
@@ -48,7 +51,7 @@ def assignments(energy: Energy, x: Tree, y: Tree, rng: Rng = None) -> Tensor:
 
 def _listed(found: Posterior, codes: Tensor) -> Tensor:
     """Which of the listed codes each atom is: one-hot (k, *batch, K)."""
-    z = require_a(Tensor, "z", found.atoms, "of several parts, look at one")
+    z = require_a(Tensor, "z", found.atoms, _SINGLE)
     lead = z.shape[: z.ndim - codes.ndim + 1]
     # Straight-through atoms may be off by rounding; of equal codes the first one counts.
     rows, known = z.reshape(lead.numel(), -1), codes.reshape(len(codes), -1)
@@ -57,7 +60,7 @@ def _listed(found: Posterior, codes: Tensor) -> Tensor:
 
 
 def _one_hot(found: Posterior) -> Tensor:
-    z = require_a(Tensor, "z", found.atoms, "of several parts, look at one")
+    z = require_a(Tensor, "z", found.atoms, _SINGLE)
     corner = z.is_floating_point() and z.ndim > found.information.ndim + 1
     if not corner or not bool(((z.amax(-1) - 1).abs() + (z.sum(-1) - 1).abs() < 1e-4).all()):
         raise ConfigurationError(
