@@ -47,7 +47,7 @@ class Hidden:
 
     reach: int = 8
     width: int = 512
-    steps: int = 2800
+    steps: int = 8000
     batch: int = 512
     lr: float = 2e-3
 

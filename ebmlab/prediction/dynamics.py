@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ebmlab._parts import single_ndim
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.free_energy import FreeEnergy
@@ -29,12 +30,17 @@ class Dynamics:
     start: Tree
     goal: Tree
 
+    @property
+    def z_ndim(self) -> int:
+        """Event dimensions of z, which is one tensor."""
+        return single_ndim(self.energy)
+
     def states(self, z: Tensor, steps: int) -> list[Tree]:
         """The start and the states after each of the first `steps` z of (*batch, t, *event).
 
         The batch broadcasts with that of the start.
         """
-        time = z.ndim - self.energy.z_ndim - 1
+        time = z.ndim - self.z_ndim - 1
         states = [self.start]
         for i in range(steps):
             if i:
@@ -44,8 +50,8 @@ class Dynamics:
 
     def cost(self, z: Tensor) -> Tensor:
         """E(x_{t-1}, goal, z_t) at the last step, and R(z) of those before: (*batch)."""
-        length = z.shape[-self.energy.z_ndim - 1]
-        time = z.ndim - self.energy.z_ndim - 1
+        length = z.shape[-self.z_ndim - 1]
+        time = z.ndim - self.z_ndim - 1
         last = self.states(z, length - 1)[-1]
         if length > 1:
             self._require_next(last)

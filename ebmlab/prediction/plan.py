@@ -113,9 +113,9 @@ def _choices(energy: Energy, prior: Space | None) -> tuple[Tensor | None, Smooth
     if isinstance(prior, Smooth):
         return None, prior
     atoms = energy.infer.possible() if isinstance(energy, FreeEnergy) else None
-    if atoms is None:
+    if not isinstance(atoms, Tensor):
         raise ConfigurationError(
-            f"{type(energy).__name__} does not list the values of z: pass prior=…, such as "
+            f"{type(energy).__name__} does not list the values of one z: pass prior=…, such as "
             "inference.Vector(dim), Circle() or OneHot(k)"
         )
     return atoms, None

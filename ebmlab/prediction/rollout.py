@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_tensor
+from ebmlab._parts import single_ndim
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.free_energy import FreeEnergy
@@ -55,10 +56,10 @@ def rollout(method: Method | Energy, x: Tensor, z: Tensor) -> Tensor:
     course = dynamics(energy, x, x)
     if course.start is None:
         raise ConfigurationError(f"{type(energy).__name__} takes no x to roll out from")
-    if z.ndim != 2 + course.energy.z_ndim or len(z) != len(x):
+    if z.ndim != 2 + course.z_ndim or len(z) != len(x):
         raise ShapeError(
             f"z has shape {tuple(z.shape)} for x {tuple(x.shape)}; it must be (n, t, *event), "
-            f"with {course.energy.z_ndim} event dimensions and a row for each x"
+            f"with {course.z_ndim} event dimensions and a row for each x"
         )
     states = [require_tensor("state", h) for h in course.states(z, z.shape[1])]
     if states[-1].shape != states[0].shape:
@@ -106,6 +107,6 @@ def inverse(method: Method | Energy, frames: Tensor, *, rng: Rng = None) -> Tens
             f"films: frames have shape {tuple(frames.shape)}; expected (n, length >= 2, *event)"
         )
     q = energy.posterior(frames[:, :-1], frames[:, 1:], rng=rng)
-    z = require_tensor("z", q.atoms)
-    weights = q.weights.expand(z.shape[: z.ndim - energy.energy.z_ndim])
+    z = q.single()
+    weights = q.weights.expand(z.shape[: z.ndim - single_ndim(energy.energy)])
     return pick(z, weights.argmax(0, keepdim=True))[0]
