@@ -27,8 +27,7 @@ world = data.worlds.TurningDigits(pictures)
 rng = torch.Generator().manual_seed(0)
 moves = world.moves(20_000, rng)
 sheet = torch.cat([moves.x[:8], moves.y[:8]])
-ax = plot.images(sheet, 8, sides=["x", "y"], title="what is seen; the turn is not")
-ax.figure.savefig(FIGURES / "23_data.png")
+plot.images(sheet, 8, sides=["x", "y"]).figure.savefig(FIGURES / "23_data.png")
 
 # %% [markdown]
 # ## The failure: z dies, or names something else for each x
@@ -43,10 +42,9 @@ ax.figure.savefig(FIGURES / "23_data.png")
 # | *operators* | p = Σ_k z_k (A_k h + b_k) | `networks.Operators` |
 #
 # VICReg asks that codes spread. It does not ask *over what*: codes that tell digits apart and
-# forget the angle are predicted without z. So there are cures, and the first two are not enough
-# alone: keep what differs within a pair (else there is nothing for z to explain), let z do the
-# same to every x (else z names y and means something else for each x), and begin warm (else two
-# actions may share one z).
+# forget the angle are predicted without z. So there are cures: keep what differs within a pair
+# (else there is nothing for z to explain), let z do the same to every x (else z names y and means
+# something else for each x), and begin warm (else two actions may share one z).
 
 
 # %%

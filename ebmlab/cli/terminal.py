@@ -15,6 +15,7 @@ INTERRUPTED = 130
 _SPELLED = {"‖": "||", "²": "^2", "∇": "grad ", "∂": "d", "–": "-", "→": "->", "·": "*"}
 _SPELLED |= {"α": "alpha", "β": "beta", "ε": "epsilon", "λ": "lambda", "μ": "mu", "ξ": "xi"}
 _SPELLED |= {"π": "pi", "ρ": "rho", "σ": "sigma", "τ": "tau", "Σ": "sum ", "Δ": "Laplacian "}
+_SPELLED |= {"∝": "~"}
 
 
 def prepare() -> None:

@@ -54,7 +54,9 @@ def next_word(network: nn.Module, vocabulary: int) -> Method:
 
 
 @card(
-    energy="-u(x)·v(y) - log q(y)", objective="NCE, q ∝ counts^¾", collapse="draws of the noise q"
+    energy="-u(x)·v(y) - log q(y)",
+    objective="NCE, q ∝ counts^0.75",
+    collapse="draws of the noise q",
 )
 def skip_gram(counts: Tensor, dim: int = 64, *, k: int = 5, power: float = 0.75) -> Method:
     """word2vec: a token x and one nearby, y, against k draws of a noise q ∝ counts^power.

@@ -41,8 +41,9 @@ class Assigning(Inference):
         what = f"{type(self).__name__} assigns clusters by logits: the energy"
         mend = "make FreeEnergy(Assignment(…), …) the head of a joint embedding"
         h = target_codes(y)
-        # Where x has more batch dimensions than y, atoms stand in front of all of them.
-        h = h[(None,) * (len(data_batch(energy, x, y)) + 1 - h.ndim)]
+        if h.ndim > 1:
+            # Where x has more batch dimensions than y, atoms stand in front of all of them.
+            h = h[(None,) * (len(data_batch(energy, x, y)) + 1 - h.ndim)]
         z, residual = self.assign(require_a(ClusterEnergy, what, energy, mend).logits, h)
         found = None if residual is None else residual.to(h.dtype).expand(z.shape[:-1])
         return one_atom(z.to(h.dtype), residual=found)
