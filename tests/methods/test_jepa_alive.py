@@ -1,7 +1,5 @@
 """A JEPA's z on digits that hidden actions turn: by default it is the action; else it dies."""
 
-import itertools
-
 import pytest
 import torch
 from problems import generator
@@ -10,6 +8,7 @@ from torch.nn.functional import one_hot, pad
 
 from ebmlab import data, fit, methods, metrics
 from ebmlab.networks import MLP, Conditional
+from ebmlab.prediction import Exhaustive, plan
 from ebmlab.regularizers import VICReg
 from ebmlab.training import falling_cosine
 
@@ -41,13 +40,9 @@ def planned(method, world, action):
     """How often four z of lowest energy lead to the very angle; 0.097 by chance."""
     start = world.start(200, generator(4))
     goal = world.play(start, world.act(800, generator(5)).unflatten(0, (200, 4)))[:, -1]
-    every = torch.tensor(list(itertools.product(range(3), repeat=4)))
-    h, due = method.encode(world.render(start)), method.encode(world.render(goal))
-    h = h.repeat_interleave(81, 0)
-    for z in one_hot(every, 3).float().unbind(1):
-        h = method.energy.energy.head.decode(h, z.repeat(200, 1))
-    best = (h.unflatten(0, (200, 81)) - due[:, None]).square().sum(-1).argmin(1)
-    return float((world.play(start, action[every[best]])[:, -1] == goal).all(1).float().mean())
+    way = plan(method, world.render(start), world.render(goal), Exhaustive(), 4)
+    end = world.play(start, action[way.z.argmax(-1)])[:, -1]
+    return float((end == goal).all(1).float().mean())
 
 
 @pytest.mark.slow
