@@ -49,7 +49,7 @@ def train(
         decay: let it fall to 0 along a cosine.
         encoder: mlp, conv, resnet18, resnet50, vit-tiny or vit-small, where the method takes one.
         dim: length of the codes compared or decoded, or the number of clusters or atoms; of words,
-            the width of the transformer.
+            the length of an embedding.
         limit: images, points or characters at most, to train on and held out.
         out: the run's folder.
         resume: go on with the run in that folder, with the same arguments or with more epochs.

@@ -8,6 +8,7 @@ from ebmlab.networks._backbones.predictor import BlockPredictor, PatchCodes
 from ebmlab.networks._backbones.regnet import RegNetY
 from ebmlab.networks._backbones.resnet import ResNet
 from ebmlab.networks._backbones.strided import StridedDecoder, StridedEncoder
+from ebmlab.networks._backbones.token_convnet import TokenConvNet
 from ebmlab.networks._backbones.transformer import Transformer
 from ebmlab.networks._backbones.vit import ViT, vit_small, vit_tiny
 from ebmlab.networks._operators.affine import Operators
@@ -62,6 +63,7 @@ __all__ = [
     "SpectralNorm",
     "StridedDecoder",
     "StridedEncoder",
+    "TokenConvNet",
     "Transformer",
     "Transposed",
     "ViT",

@@ -10,15 +10,16 @@ from ebmlab import methods
 from ebmlab.data import Text
 from ebmlab.energies import Categorical
 from ebmlab.methods.cards import Recipe
-from ebmlab.networks import Transformer
+from ebmlab.networks import TokenConvNet, Transformer
 from ebmlab.protocols import Method
 from ebmlab.samplers import MaskedGibbs, run
 
-__all__ = ["LENGTH", "TEXTS", "TextPreset", "transformer_of"]
+__all__ = ["LENGTH", "TEXTS", "Reader", "TextPreset", "reader_of"]
 
 Pair = tuple[Tensor, Tensor]
-# Tokens that a model sees at once; blocks and heads of its transformer.
-LENGTH, DEPTH, HEADS = 32, 2, 4
+Reader = TokenConvNet | Transformer
+# Tokens that a model sees at once.
+LENGTH = 32
 # Characters of a text that is drawn token by token, and sweeps over one that is drawn in turn.
 LONG, SWEEPS = 300, 8
 
@@ -29,6 +30,7 @@ class TextPreset:
 
     Args:
         recipe: the function of `ebmlab.methods`; its name is the method's.
+        network: (vocabulary, dim) -> the network of logits.
         draw: (text, n, rng) -> (x, y), what a step sees.
         asks: windows (n, LENGTH + 1) -> x, of each of which one token is asked, and that token
             (n,).
@@ -41,6 +43,7 @@ class TextPreset:
     """
 
     recipe: Recipe
+    network: Callable[[int, int], Reader]
     draw: Callable[[Text, int, torch.Generator], Pair]
     asks: Callable[[Text, Tensor], Pair]
     site: int
@@ -52,14 +55,13 @@ class TextPreset:
 
     def build(self, vocabulary: int, dim: int) -> Method:
         """The method for so many tokens."""
-        how = {"dim": dim, "depth": DEPTH, "heads": HEADS, "causal": self.causal}
-        return self.recipe(Transformer(vocabulary, LENGTH, **how), vocabulary)
+        return self.recipe(self.network(vocabulary, dim), vocabulary)
 
 
-def transformer_of(method: Method) -> Transformer:
+def reader_of(method: Method) -> Reader:
     """The network of such a method."""
     network = _energy(method).network
-    assert isinstance(network, Transformer)
+    assert isinstance(network, TokenConvNet | Transformer)
     return network
 
 
@@ -82,7 +84,7 @@ def _ends(text: Text, windows: Tensor) -> Pair:
 @torch.no_grad()
 def _continued(method: Method, text: Text, n: int, rng: torch.Generator) -> Tensor:
     """Token by token, after one of the text."""
-    network = transformer_of(method)
+    network = reader_of(method)
     tokens = text.draw(n, 1, rng)
     for _ in range(LONG):
         p = network.at(tokens[:, -LENGTH:], -1).softmax(-1)
@@ -97,6 +99,14 @@ def _swept(method: Method, text: Text, n: int, rng: torch.Generator) -> Tensor:
     return run(kernel, lambda y: y.new_zeros(len(y)).float(), start, steps=SWEEPS, rng=rng).state.y
 
 
+def _neighbors(vocabulary: int, dim: int) -> Reader:
+    return TokenConvNet(vocabulary, dim=dim)
+
+
+def _past(vocabulary: int, dim: int) -> Reader:
+    return Transformer(vocabulary, LENGTH, dim=dim, depth=2, heads=4, causal=True)
+
+
 def _masked(text: Text, n: int, rng: torch.Generator) -> Pair:
     return text.masked(n, LENGTH, rng)
 
@@ -108,7 +118,9 @@ def _following(text: Text, n: int, rng: torch.Generator) -> Pair:
 TEXTS: Mapping[str, TextPreset] = {
     preset.recipe.__name__: preset
     for preset in (
-        TextPreset(methods.masked_words, _masked, _gaps, LENGTH // 2, _swept),
-        TextPreset(methods.next_word, _following, _ends, LENGTH - 1, _continued, causal=True),
+        TextPreset(methods.masked_words, _neighbors, _masked, _gaps, LENGTH // 2, _swept, dim=32),
+        TextPreset(
+            methods.next_word, _past, _following, _ends, LENGTH - 1, _continued, causal=True
+        ),
     )
 }

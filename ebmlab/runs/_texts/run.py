@@ -8,26 +8,26 @@ from torch import Tensor, nn
 from ebmlab.data import Text
 from ebmlab.energies import Categorical
 from ebmlab.errors import ConfigurationError
-from ebmlab.networks import Transformer
+from ebmlab.networks import TokenConvNet, Transformer
 from ebmlab.runs._texts.text_sets import TextSet, text_set
 from ebmlab.runs.config import Config
 from ebmlab.runs.kind import Built
 from ebmlab.runs.order import Order
-from ebmlab.runs.text_preset import LENGTH, TextPreset, transformer_of
+from ebmlab.runs.text_preset import LENGTH, Reader, TextPreset, reader_of
 
 __all__ = ["TextRun", "text_run", "windows_in"]
 
 
 class _At(nn.Module):
-    """The logits of a transformer at one place."""
+    """The logits of a network at one place."""
 
-    def __init__(self, network: Transformer, site: int) -> None:
+    def __init__(self, network: Reader, site: int) -> None:
         super().__init__()
         self.network, self.site = network, site
 
     def forward(self, tokens: Tensor) -> Tensor:
         network = self.network
-        assert isinstance(network, Transformer)
+        assert isinstance(network, TokenConvNet | Transformer)
         return network.at(tokens, self.site)
 
 
@@ -41,7 +41,7 @@ class TextRun(Built):
     @property
     def asked(self) -> Categorical:
         """E(x, y) of the one token y that is asked of x."""
-        return Categorical(_At(transformer_of(self.method), self.preset.site))
+        return Categorical(_At(reader_of(self.method), self.preset.site))
 
     @property
     def tokens(self) -> Tensor:
