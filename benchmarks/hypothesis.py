@@ -6,9 +6,9 @@ MNIST digits, averaged to 14 × 14, at any angle, are turned by a hidden action:
 (or of eight, or any angle). Models see pairs (before, after) and no action. All have the encoder
 196-128-128-32, the same 20,000 pairs, batches, steps and step size; three seeds. Pairs come from
 the last 40,000 training images, and judgment from the 10,000 test images. Settings were chosen
-with `--choose` and other seeds: pairs from the first 15,000 training images, judgment from the
-next 5,000. Runs that the file of `--out` holds are kept,
-and the others go on from there.
+with `--choose` and other seeds (10 to 12): pairs from the first 15,000 training images, judgment
+from the next 5,000; seeds 0 to 2 were looked at on the way, and are none of the table's. Runs that
+the file of `--out` holds are kept, and the others go on from there.
 """
 
 import argparse
@@ -26,11 +26,11 @@ from hypothesis_contenders import CONTENDERS, DIM, Contender, encoder
 from hypothesis_judge import judged
 from hypothesis_tables import report
 from measure import circumstances
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from ebmlab import data, fit
-from ebmlab.data.worlds import TurningDigits
+from ebmlab import Method, data, fit
+from ebmlab.data.worlds import Moves, TurningDigits
 from ebmlab.training import falling_cosine
 
 TURNS = {3: (-85.0, 60.0, 175.0), 8: tuple(45.0 * k for k in range(8)), 0: None}
@@ -42,7 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="z alive and meaningful, or not")
     parser.add_argument("--out", type=Path, help="JSON file; the table goes beside it as .md")
     parser.add_argument("--only", nargs="*", choices=list(CONTENDERS), default=list(CONTENDERS))
-    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
+    parser.add_argument("--seeds", type=int, nargs="*", default=[3, 4, 5])
     parser.add_argument("--choose", action="store_true", help="data to choose settings on")
     parser.add_argument("--quick", action="store_true", help="few steps: does it run?")
     options = parser.parse_args()
@@ -92,6 +92,18 @@ def run(
     pairs = TurningDigits(worlds["train"][0], turns).moves(
         SETTINGS["pairs"], torch.Generator().manual_seed(seed)
     )
+    each = [trained(contender, pairs, seed + 100 * i, steps) for i in range(contender.starts)]
+    f, method = min(each, key=lambda pair: height(pair[1], pairs)) if len(each) > 1 else each[0]
+    seconds = time.process_time() - began
+    world = TurningDigits(worlds["test"][0], turns)
+    found = judged(method, f, world, worlds["test"][1], seed)
+    return {"who": who, "seed": seed, "actions": contender.actions, "seconds": seconds} | found
+
+
+def trained(
+    contender: Contender, pairs: Moves, seed: int, steps: int
+) -> tuple[nn.Module, Method | None]:
+    """An encoder, and the method that trained it."""
     torch.manual_seed(seed)
     f = encoder()
     method = contender.build(f)
@@ -108,10 +120,14 @@ def run(
             progress=False,
             every=steps,
         )
-    seconds = time.process_time() - began
-    world = TurningDigits(worlds["test"][0], turns)
-    found = judged(method, f, world, worlds["test"][1], seed)
-    return {"who": who, "seed": seed, "actions": contender.actions, "seconds": seconds} | found
+    return f, method
+
+
+@torch.no_grad()
+def height(method: Method | None, pairs: Moves) -> float:
+    """The mean energy of some of the pairs that it was trained on."""
+    assert method is not None
+    return float(method.energy(pairs.x[:2000], pairs.y[:2000]).mean())
 
 
 if __name__ == "__main__":

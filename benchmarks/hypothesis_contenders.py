@@ -20,12 +20,14 @@ DIM = 32
 class Contender(NamedTuple):
     """A way to train the encoder; None trains nothing, and pixels are judged.
 
-    `actions` counts the world's, 0 for any angle; `views` for methods that take pairs as views.
+    `actions` counts the world's, 0 for any angle; `views` for methods that take pairs as views; of
+    several `starts` that of lowest energy on training pairs is kept.
     """
 
     build: Callable[[nn.Module], Method | None]
     actions: int = 3
     views: bool = False
+    starts: int = 1
 
 
 def encoder() -> nn.Module:
@@ -77,11 +79,11 @@ def teacher(f: nn.Module, within: bool) -> Method:
     return Method(energy, Regularized(kept, energy_weight=0.3), encoder=f)
 
 
-def circle(f: nn.Module, *, descend: bool) -> Method:
+def circle(f: nn.Module, frequencies: int, *, descend: bool = False) -> Method:
     """z an angle: on a grid of 24, or by L-BFGS from 4 starts."""
     infer = LBFGS(Circle().atoms(4), steps=8, tolerance=1.0) if descend else None
     atoms = Enumerate(Circle().atoms(24))
-    return jepa(f, 1, predictor=Rotations(DIM), infer=infer or atoms)
+    return jepa(f, 1, predictor=Rotations(DIM, frequencies), infer=infer or atoms)
 
 
 def warm(f: nn.Module, temperature: float) -> Method:
@@ -111,11 +113,13 @@ CONTENDERS = {
     "Gaussian z, MLP": Contender(
         lambda f: jepa(f, 2, predictor=mlp(2), infer=Amortized(Gaussian(2)))
     ),
-    "LBFGS on a circle": Contender(lambda f: circle(f, descend=True)),
+    "LBFGS on a circle": Contender(lambda f: circle(f, 4, descend=True)),
     "SimCLR": Contender(lambda f: methods.simclr(f, DIM, x_ndim=3), views=True),
     "pixels": Contender(lambda f: None),
     "eight actions": Contender(lambda f: jepa(f, 8), actions=8),
-    "any angle, a grid": Contender(lambda f: circle(f, descend=False), actions=0),
+    "any angle, 4 frequencies": Contender(lambda f: circle(f, 4), actions=0),
+    "any angle, 2 frequencies": Contender(lambda f: circle(f, 2), actions=0),
+    "any angle, 2 frequencies, best of 5": Contender(lambda f: circle(f, 2), actions=0, starts=5),
     "T = 0": Contender(lambda f: warm(f, 0.0)),
     "T = 10": Contender(lambda f: warm(f, 10.0)),
     "T = 30": Contender(lambda f: warm(f, 30.0)),

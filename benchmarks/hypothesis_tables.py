@@ -26,8 +26,11 @@ four z of lowest energy, read as the actions they most often stand for, lead to 
 the goal; by chance 0.097. "angle" is the mean cosine of what is left of the turn beside z. Probes
 are linear, of single pictures: digits by chance 0.1, eight sectors of the angle by chance 0.125.
 Mean ± deviation over seeds; seconds are of a processor that others used too. What was expected and
-did not come true: operators under VICReg alone revive z nearly as far as with spread within pairs
-(they keep less of the pose), and no code beats pixels where a probe asks for the pose.
+did not come true: z brings no better digit probe than a JEPA without z has; no code beats pixels
+where a probe asks for the pose; an angle z ends in another minimum in some seeds, of higher
+energy, and five starts do not always help; a Gaussian z with a network and a search on a circle mean
+little. Spread within pairs costs the probe of the digit where a network predicts, and
+neither it nor operators alone give z its meaning under VICReg.
 """
 
 

@@ -51,6 +51,7 @@ class Within(Regularizer, Shown):
         groups = torch.arange(len(hx), device=hx.device) if groups is None else groups
         with torch.autocast(hx.device.type, enabled=False):
             if hx is hy:
+                _require_pairs(groups)
                 return self.penalty.of(_differences(precise(hx), groups))
             both = torch.cat([precise(hx), precise(hy)])
             return self.penalty.of(_differences(both, groups.repeat(2)))
@@ -59,10 +60,15 @@ class Within(Regularizer, Shown):
 def _differences(h: Tensor, groups: Tensor) -> Tensor:
     """√(m / (m - 1)) (h - mean of its group) of rows h (n, dim), whose groups are below n."""
     counts = h.new_zeros(len(h)).index_add(0, groups, h.new_ones(len(h)))[groups, None]
-    if bool((counts < 2).any()):
-        raise ShapeError(
-            f"group {int(groups[(counts < 2)[:, 0]][0])} has one row; what differs within a group "
-            "needs two: hand over y beside x, views, or moments (things, moments, *event)"
-        )
     sums = torch.zeros_like(h).index_add(0, groups, h)[groups]
     return (counts / (counts - 1)).sqrt() * (h - sums / counts)
+
+
+def _require_pairs(groups: Tensor) -> None:
+    """Raise where a row is alone in its group; with hx and hy apart none is."""
+    lonely = groups.bincount()[groups] < 2
+    if bool(lonely.any()):
+        raise ShapeError(
+            f"group {int(groups[lonely][0])} has one row; what differs within a group needs two: "
+            "hand over y beside x, views, or moments (things, moments, *event)"
+        )

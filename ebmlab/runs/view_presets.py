@@ -65,7 +65,7 @@ VIEW_PRESETS = (
     Preset(methods.ijepa, BLOCKS, None, 128, lambda s: {
         "size": s.shape[-1], "patch": patch_of(s.shape[-1]), "channels": s.shape[0],
         "dim": s.dim, "depth": 4, "heads": math.gcd(s.dim, HEADS), "predictor_dim": 64,
-        "predictor_depth": 2, "predictor_heads": HEADS, "decay": 0.99}),
+        "predictor_depth": 2, "predictor_heads": HEADS, "decay": 0.996}),
     Preset(methods.jepa, PAIR, "conv", 8, _jepa),
     Preset(methods.joint_embedding, PAIR, "conv", None, _encoded),
     Preset(methods.lejepa, PAIR, "conv", 64, lambda s: _projected(s, hidden=HIDDEN)),
