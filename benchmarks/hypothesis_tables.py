@@ -28,9 +28,9 @@ are linear, of single pictures: digits by chance 0.1, eight sectors of the angle
 Mean ± deviation over seeds; seconds are of a processor that others used too. What was expected and
 did not come true: z brings no better digit probe than a JEPA without z has; no code beats pixels
 where a probe asks for the pose; an angle z ends in another minimum in some seeds, of higher
-energy, and five starts do not always help; a Gaussian z with a network and a search on a circle mean
-little. Spread within pairs costs the probe of the digit where a network predicts, and
-neither it nor operators alone give z its meaning under VICReg.
+energy, and five starts do not always help; a Gaussian z with a network and a search on a circle
+mean little. Spread within pairs costs the probe of the digit where a network predicts, and neither
+it nor operators alone give z its meaning under VICReg.
 """
 
 
