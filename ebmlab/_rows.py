@@ -13,6 +13,7 @@ __all__ = [
     "fingerprints",
     "finite_rows",
     "keys",
+    "located",
     "mapped",
     "norms",
     "require_finite",
@@ -50,6 +51,15 @@ def fingerprints(t: Tensor) -> Tensor:
     bits = (t.reshape(len(t), -1).double() + 0.0).view(torch.int64)
     column = torch.arange(1, bits.shape[1] + 1, device=t.device)
     return _scrambled(bits + column * STRIDE).sum(1)
+
+
+def located(prints: Tensor, known: Tensor, order: Tensor) -> tuple[Tensor, Tensor]:
+    """Which rows have these fingerprints, and where none has: (n,) both.
+
+    `known` are the fingerprints of the rows in ascending order, `order` the rows' own places.
+    """
+    place = torch.searchsorted(known, prints).clamp(max=len(known) - 1)
+    return order[place], known[place] != prints
 
 
 def keys(t: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import leading_shape, leaves, require_counts, require_tensor
-from ebmlab._rows import fingerprints
+from ebmlab._rows import fingerprints, located
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
 from ebmlab.prediction.chunked import require_uncoupled, rows_of
@@ -229,12 +229,10 @@ def _places(values: Tensor, y: Tree, ndim: object) -> Tensor:
     known, order = fingerprints(values).sort()
     if bool((known.diff() == 0).any()):
         raise ConfigurationError("a row of values occurs twice, and would be an answer twice")
-    prints = fingerprints(y)
-    place = torch.searchsorted(known, prints).clamp(max=len(known) - 1)
-    missing = known[place] != prints
+    place, missing = located(fingerprints(y), known, order)
     if bool(missing.any()):
         row = int(missing.nonzero()[0])
         raise ConfigurationError(
             f"y[{row}] is none of the {len(values)} values: pass all that y can be"
         )
-    return order[place]
+    return place

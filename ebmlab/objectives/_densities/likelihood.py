@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ebmlab._checks import require_tensor
 from ebmlab._precise import SINGLE, Precise
-from ebmlab._rows import fingerprints
+from ebmlab._rows import fingerprints, located
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.negatives.coupling import batch_norm
@@ -146,15 +146,14 @@ class Likelihood(Objective, Precise):
         """The energies of y itself among those of all values."""
         event = self.values.shape[1:]
         prints = fingerprints(y.detach().reshape(-1, *event))
-        place = torch.searchsorted(self.known, prints).clamp(max=len(self.known) - 1)
-        missing = self.known[place] != prints
+        place, missing = located(prints, self.known, self.order)
         if bool(missing.any()):
             row = int(missing.nonzero()[0])
             raise ConfigurationError(
                 f"y, row {row}, is none of the {len(self.values)} values that are summed over: "
                 "pass all that y can be, or log_weights where they are nodes of an integral"
             )
-        index = self.order[place].reshape(y.shape[: y.ndim - len(event)])
+        index = place.reshape(y.shape[: y.ndim - len(event)])
         batch = torch.broadcast_shapes(each.shape[:-1], index.shape)
         own = each.expand(*batch, -1).gather(-1, index.expand(batch)[..., None])
         return own.squeeze(-1)
