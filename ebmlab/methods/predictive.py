@@ -129,17 +129,20 @@ def jepa(
     """
     if codes == 0:
         _require_no_z(infer, temperature, prior)
-        head: Energy = Predicted(predictor or MLP(dim, dim), SquaredDistance(), stopped=False)
+        predict = MLP(dim, dim) if predictor is None else predictor
+        head: Energy = Predicted(predict, SquaredDistance(), stopped=False)
         energy: Energy = JointEmbedding(encoder, target, head, x_ndim=x_ndim, y_ndim=y_ndim)
         kept: Regularizer = VICReg()
     else:
-        infer = infer or Enumerate(torch.eye(codes))
+        infer = Enumerate(torch.eye(codes)) if infer is None else infer
         warm = 0.0 if infer.point else dim / 10
-        head = Reconstruction(predictor or Operators(dim, codes), prior=prior)
+        predict = Operators(dim, codes) if predictor is None else predictor
+        head = Reconstruction(predict, prior=prior)
         pair = JointEmbedding(encoder, target, head, x_ndim=x_ndim, y_ndim=y_ndim)
         energy = FreeEnergy(pair, infer, warm if temperature is None else temperature)
         kept = VICReg() + Within(VICReg())
-    return Method(energy, Regularized(regularizer or kept, weight, energy_weight), encoder=encoder)
+    kept = kept if regularizer is None else regularizer
+    return Method(energy, Regularized(kept, weight, energy_weight), encoder=encoder)
 
 
 def _require_no_z(

@@ -253,3 +253,9 @@ def test_by_default_z_chooses_operators_warm_and_what_differs_within_a_pair_is_k
     due = 0.3 * free.mean() + VICReg()(hx, hy) + within
     same(method(x, y, generator()).value, due, method.parameters())
     assert methods.jepa(f, 3, 2, infer=Descent(torch.zeros(1, 2))).energy.temperature == 0
+
+
+def test_a_predictor_that_is_an_empty_sequence_is_kept():
+    method = methods.jepa(nn.Identity(), 2, 0, predictor=nn.Sequential())
+    x = torch.ones(4, 2)
+    assert torch.equal(method.energy(x, 3 * x), torch.full((4,), 8.0))
