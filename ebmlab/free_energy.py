@@ -178,6 +178,11 @@ class FreeEnergy(Energy):
         """The energy of what is inferred, and y with the parts of z that are held."""
         if self.part is None:
             return energy, y
+        if len(leaves(z)) != (len(energy.z_ndim) if isinstance(energy.z_ndim, tuple) else 1) - 1:
+            raise ConfigurationError(
+                f"part {self.part} of z is inferred given the others, and {len(leaves(z))} came: "
+                "pass z=…, or reduce them by another FreeEnergy"
+            )
         return Held(energy, self.part, y), (*leaves(y), *leaves(z))
 
     def over(self, energy: Energy) -> "FreeEnergy":

@@ -281,6 +281,8 @@ def test_what_does_not_fit_is_refused():
             energy.given(x, y=y, z=held)
     with pytest.raises(ConfigurationError, match="both free"):
         energy.given(x, z=(z[0], None))
+    with pytest.raises(ConfigurationError, match="and 0 came"):
+        FreeEnergy(energy, Enumerate(SHIFTS), part=1).posterior(x, y)
     with pytest.raises(ConfigurationError, match="no entropy"):
         FreeEnergy(energy, Product(Enumerate(CODES), LBFGS(SHIFTS)), 0.5)(x, y)
 

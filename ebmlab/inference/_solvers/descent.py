@@ -6,11 +6,10 @@ from torch import Tensor
 from ebmlab._checks import require_positive
 from ebmlab._rows import depth_limit, finite_rows, norms, require_finite, rows, select
 from ebmlab._slopes import slope
-from ebmlab.errors import ConfigurationError
 from ebmlab.inference._solvers.convergence import Progress
 from ebmlab.inference._solvers.directions import Direction, Steepest
-from ebmlab.inference._solvers.point import Found, PointInference, require_bounded
-from ebmlab.inference.spaces import Smooth, Space
+from ebmlab.inference._solvers.point import Found, PointInference, require_bounded, require_smooth
+from ebmlab.inference.spaces import Space
 from ebmlab.types import Potential
 
 __all__ = ["Descent"]
@@ -59,11 +58,8 @@ class Descent(PointInference):
     ) -> None:
         super().__init__(starts, steps=steps, tolerance=tolerance, chunk=chunk, unroll=unroll)
         require_positive("step_size", step_size)
-        if space is not None and not isinstance(space, Smooth):
-            raise ConfigurationError(f"{space} is finite: try its atoms() with Enumerate")
-        if space is not None and starts is not None:
-            space.require("starts", starts)
-        self.step_size, self.space = step_size, space
+        smooth = require_smooth(space, starts)
+        self.step_size, self.space = step_size, smooth
         self.direction = Steepest() if direction is None else direction
 
     def search(self, u: Potential, start: Tensor, *, unroll: bool) -> Found:

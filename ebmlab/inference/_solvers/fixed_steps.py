@@ -6,9 +6,9 @@ from torch import Tensor
 from ebmlab._checks import require_positive
 from ebmlab._rows import depth_limit, finite_rows, norms, require_finite
 from ebmlab._slopes import slope
-from ebmlab.errors import ConfigurationError, DivergenceError
-from ebmlab.inference._solvers.point import Found, PointInference
-from ebmlab.inference.spaces import Smooth, Space
+from ebmlab.errors import DivergenceError
+from ebmlab.inference._solvers.point import Found, PointInference, require_smooth
+from ebmlab.inference.spaces import Space
 from ebmlab.types import Potential
 
 __all__ = ["FixedSteps"]
@@ -52,11 +52,8 @@ class FixedSteps(PointInference):
     ) -> None:
         super().__init__(starts, steps=steps, tolerance=None, chunk=chunk, unroll=unroll)
         require_positive("step_size", step_size)
-        if space is not None and not isinstance(space, Smooth):
-            raise ConfigurationError(f"{space} is finite: try its atoms() with Enumerate")
-        if space is not None and starts is not None:
-            space.require("starts", starts)
-        self.step_size, self.space = step_size, space
+        smooth = require_smooth(space, starts)
+        self.step_size, self.space = step_size, smooth
 
     def search(self, u: Potential, start: Tensor, *, unroll: bool) -> Found:
         def grad_of(point: Tensor) -> tuple[Tensor, Tensor]:

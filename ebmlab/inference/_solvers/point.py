@@ -15,9 +15,17 @@ from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, DivergenceError, ShapeError
 from ebmlab.free_energy import Inference, Posterior
 from ebmlab.inference._atoms import data_batch, pick, starts_of_each
+from ebmlab.inference.spaces import Smooth, Space
 from ebmlab.types import Minimum, Potential, Rng, Tree, as_potential
 
-__all__ = ["Found", "NotConvergedWarning", "PointInference", "clamped", "require_bounded"]
+__all__ = [
+    "Found",
+    "NotConvergedWarning",
+    "PointInference",
+    "clamped",
+    "require_bounded",
+    "require_smooth",
+]
 
 
 class NotConvergedWarning(UserWarning):
@@ -188,3 +196,14 @@ def require_bounded(energy: Tensor, floor: Tensor) -> None:
             f"row {row}: the energy falls without bound (now {float(energy[row])}); an energy "
             "must be bounded below: check its sign, or add a term that holds the variable"
         )
+
+
+def require_smooth(space: Space | None, starts: Tensor | None) -> Smooth | None:
+    """The space; raises where there is nothing to descend along, or starts lie outside it."""
+    if space is None:
+        return None
+    if not isinstance(space, Smooth):
+        raise ConfigurationError(f"{space} is finite: try its atoms() with Enumerate")
+    if starts is not None:
+        space.require("starts", starts)
+    return space
