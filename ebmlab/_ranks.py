@@ -8,7 +8,7 @@ from torch import Tensor, distributed
 from ebmlab._precise import precise
 from ebmlab.errors import ShapeError
 
-__all__ = ["averaged", "gathered", "rank_count", "rank_number", "totaled"]
+__all__ = ["averaged", "decided", "gathered", "rank_count", "rank_number", "summed", "totaled"]
 
 
 def rank_count() -> int:
@@ -74,6 +74,49 @@ class _Returned(torch.autograd.Function):
         return _Gathered.apply(*grads)
 
 
+def summed(value: Tensor) -> Tensor:
+    """The sum of numbers (…) of all ranks, with gradients; alone, they themselves.
+
+    A loss of the sum has the gradient of one process that holds all rows, once it is averaged
+    over the ranks as DDP does. Gradients of gradients pass too.
+
+    Example:
+        >>> summed(torch.tensor([1.0, 2.0]))
+        tensor([1., 2.])
+    """
+    return value if rank_count() == 1 else _Summed.apply(value)
+
+
+class _Summed(torch.autograd.Function):
+    """Numbers (…) of every rank, added; its transpose is itself."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor) -> Tensor:
+        # As the memory of a sum is sent as it lies, it must not lie transposed.
+        total = value.clone(memory_format=torch.contiguous_format)
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        return _Summed.apply(*grads)
+
+
+@torch.no_grad()
+def decided(flag: Tensor | bool) -> bool:
+    """Whether a flag is true on all ranks; every rank asks, and all hear the same.
+
+    Example:
+        >>> decided(torch.tensor(2.0).isfinite())
+        True
+    """
+    if rank_count() == 1:
+        return bool(flag)
+    agreed = torch.as_tensor(flag, device=_device(flag)).int()
+    distributed.all_reduce(agreed, distributed.ReduceOp.MIN)
+    return bool(agreed)
+
+
 @torch.no_grad()
 def totaled(value: Tensor) -> Tensor:
     """The sum of numbers of all ranks, detached, in float32 or better; alone, they themselves."""
@@ -102,6 +145,13 @@ def averaged(rows: Tensor) -> tuple[Tensor, Tensor]:
 
 def _joined() -> bool:
     return distributed.is_available() and distributed.is_initialized()
+
+
+def _device(flag: Tensor | bool) -> torch.device:
+    """Where a flag can be sent from: NCCL takes nothing from the CPU."""
+    if isinstance(flag, Tensor) and flag.device.type != "cpu":
+        return flag.device
+    return torch.device("cuda" if distributed.get_backend() == "nccl" else "cpu")
 
 
 def _require_equal(name: str, rows: Tensor) -> None:
