@@ -1,5 +1,6 @@
 """Ranks of a distributed run: the rows of all of them together, gradients included."""
 
+import sys
 from typing import Any
 
 import torch
@@ -8,7 +9,17 @@ from torch import Tensor, distributed
 from ebmlab._precise import precise
 from ebmlab.errors import ShapeError
 
-__all__ = ["averaged", "decided", "gathered", "rank_count", "rank_number", "summed", "totaled"]
+__all__ = [
+    "alike",
+    "averaged",
+    "decided",
+    "gathered",
+    "local",
+    "rank_count",
+    "rank_number",
+    "summed",
+    "totaled",
+]
 
 
 def rank_count() -> int:
@@ -141,6 +152,26 @@ def averaged(rows: Tensor) -> tuple[Tensor, Tensor]:
     rows = precise(rows)
     count = totaled(rows.new_full((), len(rows)))
     return totaled(rows.sum(0)) / count, count
+
+
+def alike(number: int, device: torch.device) -> bool:
+    """Whether a number in 0 … 2⁶⁴ - 1 is the same on all ranks."""
+    if rank_count() == 1:
+        return True
+    halves = torch.tensor([number >> 32, number & 0xFFFFFFFF], device=device)
+    least, most = halves.clone(), halves.clone()
+    distributed.all_reduce(least, distributed.ReduceOp.MIN)
+    distributed.all_reduce(most, distributed.ReduceOp.MAX)
+    return bool((least == most).all())
+
+
+def local(tensor: Tensor) -> Tensor:
+    """What this rank holds of a tensor that ranks share out; else the tensor itself."""
+    # Only a program that has loaded them can hold some, and loading takes long.
+    shared = sys.modules.get("torch.distributed.tensor")
+    if shared is not None and isinstance(tensor, shared.DTensor):
+        return tensor.to_local()
+    return tensor
 
 
 def _joined() -> bool:
