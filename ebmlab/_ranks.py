@@ -14,6 +14,7 @@ __all__ = [
     "averaged",
     "decided",
     "gathered",
+    "means",
     "rank_count",
     "rank_number",
     "require_equal_rows",
@@ -156,6 +157,20 @@ def averaged(rows: Tensor) -> tuple[Tensor, Tensor]:
     rows = precise(rows)
     count = totaled(rows.new_full((), len(rows)))
     return totaled(rows.sum(0)) / count, count
+
+
+def means(numbers: Mapping[str, float]) -> dict[str, float]:
+    """The mean over ranks of each number, the same on all; alone, they themselves.
+
+    Example:
+        >>> means({"loss": 0.5})
+        {'loss': 0.5}
+    """
+    if rank_count() == 1:
+        return dict(numbers)
+    total = torch.tensor(list(numbers.values()), dtype=torch.float64, device=_host())
+    distributed.all_reduce(total)
+    return dict(zip(numbers, (total / rank_count()).tolist(), strict=True))
 
 
 def _joined() -> bool:
