@@ -1,7 +1,9 @@
 """Ranks of a distributed run: the rows of all of them together, gradients included."""
 
+import itertools
 import sys
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed
@@ -15,11 +17,18 @@ __all__ = [
     "decided",
     "gathered",
     "local",
+    "means",
     "rank_count",
     "rank_number",
+    "require_equal_rows",
     "summed",
     "totaled",
 ]
+
+Key = TypeVar("Key")
+
+# Numbers that ranks tell each other at once: what batches of up to a dozen views need.
+_PACKET = 16
 
 
 def rank_count() -> int:
@@ -53,7 +62,7 @@ def gathered(name: str, rows: Tensor, *, batch_dim: int = 0) -> Tensor:
     """
     if rank_count() == 1:
         return rows
-    _require_equal(name, rows)
+    _require_alike(name, {"": rows.shape})
     parts = _Gathered.apply(rows)
     return parts.movedim(0, batch_dim).flatten(batch_dim, batch_dim + 1)
 
@@ -123,7 +132,8 @@ def decided(flag: Tensor | bool) -> bool:
     """
     if rank_count() == 1:
         return bool(flag)
-    agreed = torch.as_tensor(flag, device=_device(flag)).int()
+    device = flag.device if isinstance(flag, Tensor) else torch.device("cpu")
+    agreed = torch.as_tensor(flag, device=_host() if device.type == "cpu" else device).int()
     distributed.all_reduce(agreed, distributed.ReduceOp.MIN)
     return bool(agreed)
 
@@ -174,25 +184,71 @@ def local(tensor: Tensor) -> Tensor:
     return tensor
 
 
+def means(numbers: Mapping[Key, float]) -> dict[Key, float]:
+    """The mean over ranks of each number, the same on all; alone, they themselves.
+
+    Example:
+        >>> means({"loss": 0.5})
+        {'loss': 0.5}
+    """
+    if rank_count() == 1:
+        return dict(numbers)
+    total = torch.tensor(list(numbers.values()), dtype=torch.float64, device=_host())
+    distributed.all_reduce(total)
+    return dict(zip(numbers, (total / rank_count()).tolist(), strict=True))
+
+
 def _joined() -> bool:
     return distributed.is_available() and distributed.is_initialized()
 
 
-def _device(flag: Tensor | bool) -> torch.device:
-    """Where a flag can be sent from: NCCL takes nothing from the CPU."""
-    if isinstance(flag, Tensor) and flag.device.type != "cpu":
-        return flag.device
-    return torch.device("cuda" if distributed.get_backend() == "nccl" else "cpu")
+def require_equal_rows(**sides: Sequence[Tensor]) -> None:
+    """Raise on all ranks unless all hold as many tensors of each side, and as many rows of each.
+
+    What a loss of several ranks is, the mean over their rows, holds for equal batches only.
+    """
+    if rank_count() > 1:
+        rows = {side: [t.shape[0] for t in parts if t.ndim] for side, parts in sides.items()}
+        _require_alike("the batch", rows)
 
 
-def _require_equal(name: str, rows: Tensor) -> None:
-    mine = torch.tensor([rows.ndim, *rows.shape, *[0] * (7 - rows.ndim)], device=rows.device)
-    theirs = [torch.empty_like(mine) for _ in range(rank_count())]
-    distributed.all_gather(theirs, mine)
-    shapes = [tuple(shape[1 : 1 + shape[0]]) for shape in torch.stack(theirs).tolist()]
-    if len(set(shapes)) > 1:
-        listed = ", ".join(f"rank {rank} {shape}" for rank, shape in enumerate(shapes))
-        raise ShapeError(
-            f"{name} differs between ranks: {listed}; give every rank equal batches (drop the "
-            "last one that is not full, as DistributedSampler(drop_last=True) does)"
-        )
+def _require_alike(name: str, sizes: Mapping[str, Sequence[int]]) -> None:
+    # How many there are of each comes first, so that what is missing is seen too.
+    flat = [*map(len, sizes.values()), *itertools.chain.from_iterable(sizes.values())]
+    theirs = _told(flat)
+    if all(each == flat for each in theirs):
+        return
+    listed = "; ".join(f"rank {i} {_named(list(sizes), own)}" for i, own in enumerate(theirs))
+    raise ShapeError(
+        f"{name} differs between ranks: {listed}; give every rank equal batches (drop the "
+        "last one that is not full, as DistributedSampler(drop_last=True) does)"
+    )
+
+
+def _named(names: list[str], flat: list[int]) -> str:
+    counts, rest = flat[: len(names)], iter(flat[len(names) :])
+    parts = {n: tuple(itertools.islice(rest, k)) for n, k in zip(names, counts, strict=True)}
+    return ", ".join(f"{name} {part}".strip() for name, part in parts.items())
+
+
+def _told(numbers: list[int]) -> list[list[int]]:
+    """The whole numbers of every rank, of whatever count, the same on each."""
+    packet = [len(numbers), *numbers]
+    parts = _sent(packet, _PACKET)
+    longest = 1 + max(part[0] for part in parts)
+    if longest > _PACKET:
+        parts = _sent(packet, longest)
+    return [part[1 : 1 + part[0]] for part in parts]
+
+
+def _sent(packet: list[int], width: int) -> list[list[int]]:
+    mine = torch.tensor([*packet, *[0] * width][:width], device=_host())
+    theirs = mine.new_empty(rank_count(), width)
+    distributed.all_gather(list(theirs), mine)
+    return theirs.tolist()
+
+
+def _host() -> torch.device:
+    """Where numbers of the host are sent from: from there without waiting for the device."""
+    backends = distributed.get_backend_config(None)
+    return torch.device("cpu" if "cpu:" in backends else "cuda")

@@ -27,6 +27,7 @@ from ebmlab.training import (
 )
 from ebmlab.training.checkpoints import CHECKPOINT
 from ebmlab.training.fit import Fit
+from ebmlab.training.ranks import require_ranks
 from ebmlab.training.record import RECORD
 
 __all__ = ["Trained", "train"]
@@ -73,6 +74,9 @@ def train(config: Config, out: Path, *, resume: bool = False, every: int | None 
     built, kind = build(config), kind_of(config.method)
     method, epoch = built.method, max(1, built.order.epoch // config.accumulate)
     steps = max(1, config.epochs * built.order.epoch // config.accumulate)
+    make, stepping = optimizing(config), _stepping(config)
+    scale = Scale(config.shard, config.recompute, config.compile)
+    require_ranks(scale)
     keep = Checkpoints(out, every=min(epoch, KEEP), resume=resume)
     fresh = not (resume and keep.path.exists())
     if rank_number() == 0:
@@ -94,9 +98,9 @@ def train(config: Config, out: Path, *, resume: bool = False, every: int | None 
             batches,
             steps=steps,
             rng=rng,
-            optimizer=optimizing(config) if _trains(built) else None,
-            stepping=_stepping(config),
-            scale=Scale(config.shard, config.recompute, config.compile),
+            optimizer=make if _trains(built) else None,
+            stepping=stepping,
+            scale=scale,
             record=Recording(
                 out,
                 every or kind.every(built),

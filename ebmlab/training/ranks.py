@@ -5,11 +5,13 @@ import atexit
 import torch
 from torch import distributed, nn
 
+from ebmlab._batch_norms import batch_norms
 from ebmlab._ranks import alike, rank_count
 from ebmlab.errors import ConfigurationError
+from ebmlab.networks import BatchNorm
 from ebmlab.training.scale import Scale
 
-__all__ = ["join", "require_alike", "spread"]
+__all__ = ["join", "require_alike", "require_ranks", "spread"]
 
 
 def join() -> None:
@@ -36,21 +38,28 @@ def require_alike(rng: torch.Generator) -> None:
         )
 
 
+def require_ranks(scale: Scale) -> None:
+    """Raise where there are no ranks to shard over."""
+    if scale.shard and rank_count() == 1:
+        raise ConfigurationError(
+            "shard is set, but there is one process; start several: torchrun --nproc-per-node N "
+            "script.py, or -m ebmlab train …"
+        )
+
+
 def spread(method: nn.Module, scale: Scale) -> nn.Module:
     """What is called in place of the method, so that ranks together train what one would.
 
     Every rank begins with the parameters and buffers of the first.
 
     Raises:
-        ConfigurationError: there are no ranks to shard over.
+        ConfigurationError: there are no ranks to shard over, or a batch normalization knows
+            nothing of the others' rows.
     """
+    require_ranks(scale)
     if rank_count() == 1:
-        if scale.shard:
-            raise ConfigurationError(
-                "shard is set, but there is one process; start several: torchrun "
-                "--nproc-per-node N script.py"
-            )
         return method
+    _require_synchronized(method)
     trained = any(parameter.requires_grad for parameter in method.parameters())
     if isinstance(method, nn.parallel.DistributedDataParallel) or not trained:
         return method
@@ -65,3 +74,14 @@ def spread(method: nn.Module, scale: Scale) -> nn.Module:
     return nn.parallel.DistributedDataParallel(
         method, broadcast_buffers=False, find_unused_parameters=True
     )
+
+
+def _require_synchronized(method: nn.Module) -> None:
+    parts = dict(method.named_modules())
+    alone = [name for name in batch_norms(method) if not isinstance(parts[name], BatchNorm)]
+    if alone:
+        listed = ", ".join(alone[:5]) + f" and {len(alone) - 5} more" * (len(alone) > 5)
+        raise ConfigurationError(
+            f"{listed} normalize over the rows of each rank alone; "
+            "ebmlab.networks.synchronized(method) makes them normalize over all"
+        )

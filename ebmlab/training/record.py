@@ -11,7 +11,7 @@ from typing import Any, TextIO
 import torch
 from torch import Tensor
 
-from ebmlab._ranks import rank_count, totaled
+from ebmlab._ranks import means, rank_count
 from ebmlab.errors import FileError, ShapeError
 from ebmlab.protocols import Loss
 
@@ -88,15 +88,13 @@ def recording(
 
 def over_ranks(loss: Loss) -> Loss:
     """The loss with the mean over the ranks of its value, and of each term and metric."""
-    ranks = rank_count()
-    if ranks == 1:
+    if rank_count() == 1:
         return loss
-    named = [("value", loss.value), *loss.terms.items(), *loss.metrics.items()]
-    numbers = torch.stack([torch.as_tensor(_number(*pair), dtype=torch.float64) for pair in named])
-    value, *rest = (totaled(numbers.to(loss.value.device)) / ranks).unbind()
-    terms = dict(zip(loss.terms, rest, strict=False))
-    metrics = dict(zip(loss.metrics, rest[len(terms) :], strict=True))
-    return loss._replace(value=value, terms=terms, metrics=metrics)
+    parts = {"": {"value": loss.value}, "term": loss.terms, "metric": loss.metrics}
+    own = {(part, n): _number(n, t) for part, each in parts.items() for n, t in each.items()}
+    found = {key: torch.tensor(mean) for key, mean in means(own).items()}
+    terms, metrics = ({n: found[part, n] for n in parts[part]} for part in ("term", "metric"))
+    return loss._replace(value=found["", "value"], terms=terms, metrics=metrics)
 
 
 def read_record(path: Path, start: int | None = None) -> list[dict[str, Any]]:

@@ -158,7 +158,7 @@ def test_without_the_gradient_of_the_gather_the_result_is_another():
 
 def test_unequal_batches_are_named_on_every_rank_before_anything_moves(both):
     for part in both:
-        assert "hx differs between ranks: rank 0 (2, 3), rank 1 (3, 3)" in part[2]
+        assert "hx differs between ranks: rank 0 (2, 3); rank 1 (3, 3)" in part[2]
 
 
 def test_totals_and_other_batch_dimensions(both):
