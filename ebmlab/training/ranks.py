@@ -5,7 +5,6 @@ import atexit
 import torch
 from torch import distributed, nn
 
-from ebmlab._batch_norms import batch_norms
 from ebmlab._ranks import alike, rank_count
 from ebmlab.errors import ConfigurationError
 from ebmlab.networks import BatchNorm
@@ -77,8 +76,11 @@ def spread(method: nn.Module, scale: Scale) -> nn.Module:
 
 
 def _require_synchronized(method: nn.Module) -> None:
-    parts = dict(method.named_modules())
-    alone = [name for name in batch_norms(method) if not isinstance(parts[name], BatchNorm)]
+    alone = [
+        name
+        for name, part in method.named_modules()
+        if isinstance(part, nn.modules.batchnorm._BatchNorm) and not isinstance(part, BatchNorm)
+    ]
     if alone:
         listed = ", ".join(alone[:5]) + f" and {len(alone) - 5} more" * (len(alone) > 5)
         raise ConfigurationError(
