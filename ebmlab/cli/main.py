@@ -1,5 +1,6 @@
 """The commands together, and how they end."""
 
+import os
 import sys
 import warnings
 
@@ -26,17 +27,31 @@ def _warned(message: Warning | str, *where: object) -> None:
     from tqdm import tqdm
 
     try:
-        tqdm.write(f"ebmlab: warning: {message}", file=sys.stderr)
+        tqdm.write(f"{_who()}: warning: {message}", file=sys.stderr)
     except OSError:
         # A warning that nobody can read must not end a run.
         abandon()
+
+
+def _who() -> str:
+    """What speaks: of several ranks, which one."""
+    several = os.environ.get("WORLD_SIZE", "1") != "1" and "RANK" in os.environ
+    return f"ebmlab: rank {os.environ['RANK']}" if several else "ebmlab"
+
+
+def _lost(error: RuntimeError) -> bool:
+    """Whether what ranks talk through says that one of them has ended."""
+    told = str(error).lower()
+    return "RANK" in os.environ and any(
+        word in told for word in ("gloo", "nccl", "closed by peer")
+    )
 
 
 def _ended() -> None:
     try:
         _commanded()
     except EbmlabError as error:
-        sys.exit(f"ebmlab: {error}")
+        sys.exit(f"{_who()}: {error}")
     except BrokenPipeError:
         # The reader of a pipe, such as `head`, has what it wants.
         abandon()
@@ -44,9 +59,13 @@ def _ended() -> None:
         # A full disk, or a folder that may not be written.
         abandon()
         about = [str(part) for part in (error.filename, error.strerror or error) if part]
-        sys.exit(": ".join(["ebmlab", *about]))
+        sys.exit(": ".join([_who(), *about]))
+    except RuntimeError as error:
+        if not _lost(error):
+            raise
+        sys.exit(f"{_who()}: another rank is gone ({str(error).splitlines()[0]})")
     except KeyboardInterrupt:
-        sys.stderr.write("ebmlab: interrupted\n")
+        sys.stderr.write(f"{_who()}: interrupted\n")
         sys.exit(INTERRUPTED)
 
 

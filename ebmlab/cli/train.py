@@ -2,13 +2,16 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
 from ebmlab.cli.arguments import either
 from ebmlab.cli.table import number
 from ebmlab.cli.terminal import INTERRUPTED
+
+if TYPE_CHECKING:
+    from ebmlab.runs import Trained
 
 __all__ = ["train"]
 
@@ -75,6 +78,7 @@ def train(
         recompute: compute blocks of the encoder again in backward, to save memory.
         compile: run the encoder by torch.compile.
     """
+    from ebmlab._ranks import rank_number
     from ebmlab.runs import configured
     from ebmlab.runs import train as trained
 
@@ -102,6 +106,13 @@ def train(
     )
     run = out or Path("runs") / f"{method}-{Path(config.data).stem}"
     done = trained(config, run, resume=resume)
+    if rank_number() == 0:
+        _tell(done, run)
+    if not done.complete:
+        sys.exit(INTERRUPTED)
+
+
+def _tell(done: "Trained", run: Path) -> None:
     if done.fit is None:
         sys.stdout.write(f"{run} is complete already; --epochs asks for more\n")
         return
@@ -111,5 +122,5 @@ def train(
     sys.stdout.write(f"{run}: {done.fit.steps} steps, {loss}{skipped}\n")
     if not done.complete:
         sys.stdout.write("interrupted: the same command with --resume goes on from here\n")
-        sys.exit(INTERRUPTED)
+        return
     sys.stdout.write(f"next: ebmlab evaluate {run}; ebmlab plot {run}\n")

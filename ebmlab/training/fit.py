@@ -117,9 +117,10 @@ def fit(
     join()
     rng = generator_for(method, rng)
     require_alike(rng)
-    called = spread(method, scale)
+    spread(method, scale)
     optimizer = _optimizer(method, optimizer, lr)
-    passes = Passes(method, data, batch_size, rng, optimizer, stepping, called)
+    averages = not scale.shard
+    passes = Passes(method, data, batch_size, rng, optimizer, stepping, averages=averages)
     run = _Run(method, optimizer, rng, keep, _course(passes, stepping, record))
     start = run.resumed(stepping)
     first = rank_number() == 0

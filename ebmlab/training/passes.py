@@ -17,6 +17,7 @@ from ebmlab.errors import ConfigurationError, GradientError, ShapeError
 from ebmlab.protocols import Loss, committed
 from ebmlab.training.batches import Batch, Data, Draws, source_of
 from ebmlab.training.guard import Guard
+from ebmlab.training.ranks import average_gradients
 from ebmlab.training.stepping import Stepping
 from ebmlab.types import Rng
 
@@ -28,11 +29,8 @@ PLAIN = Stepping(patience=1)
 class Passes:
     """Batch after batch through a method, each one committed where the guard lets it pass.
 
-    Arguments are as `fit` takes them, but without an optimizer no weight moves.
-
-    Args:
-        method: whose state moves.
-        spread: what is called: the method, or what wraps it for ranks.
+    Arguments are as `fit` takes them, but without an optimizer no weight moves. Ranks average
+    their gradients, unless what wraps the method does so, or shards it.
     """
 
     def __init__(
@@ -43,13 +41,14 @@ class Passes:
         rng: torch.Generator,
         optimizer: torch.optim.Optimizer | None = None,
         stepping: Stepping = PLAIN,
-        spread: nn.Module | None = None,
+        *,
+        averages: bool = True,
     ) -> None:
         self.method, self.optimizer, self.rng = method, optimizer, rng
         self.source = source_of(data, batch_size)
         self.guard = Guard(method, stepping.patience)
         self._stepping = stepping
-        self._called = method if spread is None else spread
+        self._averages = averages and not isinstance(method, nn.parallel.DistributedDataParallel)
         self._looked = False
 
     def step(self, number: int) -> tuple[Batch, Loss]:
@@ -64,6 +63,8 @@ class Passes:
                 (loss.value / parts).backward()
         assert batch is not None
         loss = _mean(losses)
+        if self.optimizer is not None and self._averages:
+            average_gradients(list(self.method.parameters()))
         if self.guard.passes(loss.value, number):
             if self.optimizer is not None:
                 self._stepping.clipped(list(self.method.parameters()))
@@ -79,7 +80,7 @@ class Passes:
             self._looked = True
             warn_of_bytes(dict(zip("xy", batch, strict=True)), stacklevel=4)
         with self._stepping.autocast(self.rng.device):
-            loss = self._called(*batch, draws.own)
+            loss = self.method(*batch, draws.own)
         return batch, self._checked(loss)
 
     def _draws(self, turn: int) -> Draws:

@@ -1,26 +1,38 @@
-"""The ranks of `torchrun`: joining them, and spreading a method over them."""
+"""The ranks of `torchrun`: joining them, beginning alike, and one gradient for all."""
 
 import atexit
+import os
+from collections.abc import Iterator
 
 import torch
-from torch import distributed, nn
+from torch import Tensor, distributed, nn
 
 from ebmlab._ranks import alike, rank_count
 from ebmlab.errors import ConfigurationError
 from ebmlab.networks import BatchNorm
 from ebmlab.training.scale import Scale
 
-__all__ = ["join", "require_alike", "require_ranks", "spread"]
+__all__ = ["average_gradients", "join", "require_alike", "require_ranks", "spread"]
+
+# Gradients travel together, up to this many numbers at once.
+BUCKET = 1 << 23
 
 
 def join() -> None:
-    """Join the ranks that `torchrun` started, if it did; they part as the program ends."""
+    """Join the ranks that `torchrun` started, if it did; they part as the program ends.
+
+    Each takes the GPU of its number on its machine, where there are some.
+    """
     if not distributed.is_available() or distributed.is_initialized():
         return
-    if distributed.is_torchelastic_launched():
-        both = "cpu:gloo,cuda:nccl"
-        distributed.init_process_group(both if torch.cuda.is_available() else "gloo")
-        atexit.register(_part)
+    if not distributed.is_torchelastic_launched():
+        return
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        distributed.init_process_group("cpu:gloo,cuda:nccl")
+    else:
+        distributed.init_process_group("gloo")
+    atexit.register(_part)
 
 
 def _part() -> None:
@@ -46,10 +58,8 @@ def require_ranks(scale: Scale) -> None:
         )
 
 
-def spread(method: nn.Module, scale: Scale) -> nn.Module:
-    """What is called in place of the method, so that ranks together train what one would.
-
-    Every rank begins with the parameters and buffers of the first.
+def spread(method: nn.Module, scale: Scale) -> None:
+    """Let every rank begin with the parameters and buffers of the first, or with its share.
 
     Raises:
         ConfigurationError: there are no ranks to shard over, or a batch normalization knows
@@ -57,11 +67,8 @@ def spread(method: nn.Module, scale: Scale) -> nn.Module:
     """
     require_ranks(scale)
     if rank_count() == 1:
-        return method
+        return
     _require_synchronized(method)
-    trained = any(parameter.requires_grad for parameter in method.parameters())
-    if isinstance(method, nn.parallel.DistributedDataParallel) or not trained:
-        return method
     with torch.no_grad():
         for tensor in (*method.parameters(), *method.buffers()):
             distributed.broadcast(tensor, 0)
@@ -69,10 +76,7 @@ def spread(method: nn.Module, scale: Scale) -> nn.Module:
         from torch.distributed.fsdp import fully_shard
 
         # At the root alone, so that second derivatives find all parameters whole.
-        return fully_shard(method)
-    return nn.parallel.DistributedDataParallel(
-        method, broadcast_buffers=False, find_unused_parameters=True
-    )
+        fully_shard(method)
 
 
 def _require_synchronized(method: nn.Module) -> None:
@@ -87,3 +91,48 @@ def _require_synchronized(method: nn.Module) -> None:
             f"{listed} normalize over the rows of each rank alone; "
             "ebmlab.networks.synchronized(method) makes them normalize over all"
         )
+
+
+def average_gradients(parameters: list[nn.Parameter]) -> None:
+    """Give all ranks the mean of their gradients; where only some have one, others count as 0.
+
+    It comes after backward, in the parameters' own order, so that a parameter that takes part on
+    one rank alone, or in a second derivative, is no exception.
+    """
+    if rank_count() == 1:
+        return
+    trained = [p for p in parameters if p.requires_grad]
+    if not trained:
+        return
+    there = torch.tensor([p.grad is not None for p in trained], device=trained[0].device).int()
+    distributed.all_reduce(there, distributed.ReduceOp.MAX)
+    shared = [p for p, some in zip(trained, there.tolist(), strict=True) if some]
+    for bucket in _buckets(shared):
+        grads = [_dense(p) for p in bucket]
+        whole = torch.cat([grad.flatten() for grad in grads])
+        distributed.all_reduce(whole)
+        parts = (whole / rank_count()).split([grad.numel() for grad in grads])
+        for p, part in zip(bucket, parts, strict=True):
+            p.grad = part.view_as(p)
+
+
+def _dense(parameter: nn.Parameter) -> Tensor:
+    grad = parameter.grad
+    if grad is None:
+        return torch.zeros_like(parameter)
+    return grad.to_dense() if grad.is_sparse else grad
+
+
+def _buckets(parameters: list[nn.Parameter]) -> Iterator[list[nn.Parameter]]:
+    """Neighbors of one type and device, no more numbers than travel together."""
+    bucket: list[nn.Parameter] = []
+    count = 0
+    for p in parameters:
+        other = bucket and (p.dtype, p.device) != (bucket[0].dtype, bucket[0].device)
+        if bucket and (other or count + p.numel() > BUCKET):
+            yield bucket
+            bucket, count = [], 0
+        bucket.append(p)
+        count += p.numel()
+    if bucket:
+        yield bucket
