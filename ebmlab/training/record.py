@@ -1,17 +1,19 @@
 """What a training run leaves: a history in memory, and a line of JSON for each record."""
 
-import json
 import math
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import takewhile
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from torch import Tensor
 
 from ebmlab.errors import FileError, ShapeError
 from ebmlab.protocols import Loss
+from ebmlab.training.folder import Folder
+from ebmlab.training.lines import Line
 
 __all__ = ["RECORD", "Record", "read_record", "recording"]
 
@@ -26,9 +28,9 @@ class Record:
     long: NaN stands where a step did not have the number. JSON has null for what is not finite.
     """
 
-    def __init__(self, file: TextIO | None = None, seconds: float = 0.0) -> None:
+    def __init__(self, folder: Folder | None = None, seconds: float = 0.0) -> None:
         self.history: dict[str, list[float]] = {}
-        self._file = file
+        self._folder = folder
         self._start = time.perf_counter() - seconds
 
     def add(self, step: int, loss: Loss, skipped: int) -> None:
@@ -45,7 +47,7 @@ class Record:
         count = len(self.history.get("step", ()))
         for name in [*self.history, *(name for name in row if name not in self.history)]:
             self.history.setdefault(name, [math.nan] * count).append(row.get(name, math.nan))
-        if self._file is not None:
+        if self._folder is not None:
             line = {
                 "step": step,
                 "seconds": round(time.perf_counter() - self._start, 3),
@@ -53,40 +55,64 @@ class Record:
                 **{g: {name: _json(v) for name, v in each.items()} for g, each in groups.items()},
                 "skipped": skipped,
             }
-            self._file.write(json.dumps(line, allow_nan=False) + "\n")
+            self._folder.append(RECORD, line)
 
 
 @contextmanager
 def recording(out: str | Path | None, start: int = 0) -> Iterator[Record]:
     """A record that also writes `out`/metrics.jsonl, whole after every line; None: no file.
 
-    Lines of an earlier run stay up to its step `start`, and the seconds go on from there.
+    Lines of an earlier run stay up to its step `start`, and the seconds go on from there. No other
+    run can go on in the folder meanwhile.
     """
     if out is None:
         yield Record()
         return
-    path = Path(out) / RECORD
-    path.parent.mkdir(parents=True, exist_ok=True)
-    kept = read_record(path, start) if start and path.exists() else []
-    with path.open("w", buffering=1, encoding="utf-8") as file:
-        file.writelines(f"{json.dumps(line)}\n" for line in kept)
-        yield Record(file, kept[-1]["seconds"] if kept else 0.0)
+    with Folder(out).locked() as folder:
+        kept = _lines(folder, start) if start and folder.holds(RECORD) else []
+        folder.cut(RECORD, kept)
+        try:
+            yield Record(folder, kept[-1].values["seconds"] if kept else 0.0)
+        except BaseException:
+            # What ended the run is worth more than what the full disk says of the record.
+            with suppress(FileError):
+                folder.seal()
+            raise
+        folder.seal()
 
 
 def read_record(path: Path, start: int | None = None) -> list[dict[str, Any]]:
     """The lines of a metrics.jsonl, up to step `start`; an unfinished last line is left out.
 
     Raises:
-        FileError: the file is missing, or holds something else.
+        FileError: the file is missing, damaged, or holds something else.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
-        records = [json.loads(line) for line in lines]
-        return [line for line in records if start is None or line["step"] <= start]
-    except OSError as error:
-        raise FileError(f"{path} cannot be read: {error}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise FileError(f"{path} is no record of a training run: {error!r}") from error
+    return [line.values for line in _lines(Folder(path.parent), start)]
+
+
+def _lines(folder: Folder, start: int | None) -> list[Line]:
+    lines = folder.lines(RECORD)
+    for number, line in enumerate(lines, 1):
+        if not _sound(line.values):
+            raise FileError(
+                f"{folder.path / RECORD} is no record of a training run: its line {number} lacks "
+                "a step, seconds, a value, terms or metrics, or has something else for them"
+            )
+    return list(takewhile(lambda line: start is None or line.values["step"] <= start, lines))
+
+
+def _sound(line: dict[str, Any]) -> bool:
+    counts = [line.get(name) for name in ("step", "skipped")]
+    seconds, numbers = line.get("seconds"), [line.get("value", "")]
+    for group in (line.get("terms"), line.get("metrics")):
+        if not isinstance(group, dict):
+            return False
+        numbers += group.values()
+    return (
+        all(type(count) is int and count >= 0 for count in counts)
+        and type(seconds) in (int, float)
+        and all(number is None or type(number) in (int, float) for number in numbers)
+    )
 
 
 def _number(name: str, tensor: Tensor) -> float:
