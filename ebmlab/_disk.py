@@ -8,7 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["TEMPORARY", "append_line", "cut_at", "placing", "read_regular", "sync", "write_whole"]
+__all__ = [
+    "TEMPORARY",
+    "append_line",
+    "cut_at",
+    "lines_of",
+    "placing",
+    "read_regular",
+    "sync",
+    "write_whole",
+]
 
 # The names that files have until they are whole: ".<name>.<8 digits>.tmp".
 TEMPORARY = ".*.????????.tmp"
@@ -32,7 +41,20 @@ def read_regular(
             raise OSError(f"it has {size:,} bytes, of at most {most:,} expected")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             file.seek(size - min(last or size, size))
-            return file.read(size if first is None else first)
+            return file.read(size if first is None else min(first, size))
+
+
+def lines_of(path: Path, most: int) -> Iterator[bytes]:
+    """The lines of a file as they stand there, read one by one.
+
+    Raises:
+        OSError: there is no such file, it is none, or a line has more than `most` bytes.
+    """
+    with _opened(path, os.O_RDONLY) as descriptor, os.fdopen(descriptor, "rb", closefd=False) as f:
+        while line := f.readline(most + 1):
+            if len(line) > most:
+                raise OSError(f"a line has more than {most:,} bytes")
+            yield line
 
 
 def sync(path: Path) -> None:

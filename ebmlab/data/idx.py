@@ -32,10 +32,10 @@ def read_idx(path: str | Path) -> Tensor:
     """
     path = Path(path)
     try:
-        content = read_regular(path)
+        content = _content(path)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error}") from error
-    return decode_idx(_unzipped_idx(content, str(path)), str(path))
+    return decode_idx(content, str(path))
 
 
 def gunzip(content: bytes, name: str, most: int) -> bytes:
@@ -86,18 +86,21 @@ def _member(content: bytes, at: int, name: str, room: int) -> tuple[bytes, int]:
     return bytes(plain), at - len(stream.unused_data)
 
 
-def _unzipped_idx(content: bytes, name: str) -> bytes:
-    """What an IDX file holds, of which no more is decompressed than its sizes ask for."""
-    if not content.startswith(_GZIP):
-        return content
+def _content(path: Path) -> bytes:
+    """What an IDX file holds, of which no more is read or unpacked than its sizes ask for."""
+    name, start = str(path), read_regular(path, first=_PIECE)
+    if not start.startswith(_GZIP):
+        size = _header(start, name)[2]
+        return read_regular(path, first=size + 1)
     try:
-        start = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16).decompress(content, _HEADER)
+        header = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16).decompress(start, _HEADER)
     except zlib.error as error:
         raise DataError(f"{name} is damaged: {error}; get the file anew") from error
-    if len(start) < _HEADER:
-        # It is short, or a member of its own holds the header.
-        return gunzip(content, name, max(_FREE, _RATIO * len(content)))
-    size = _header(start, name)[2]
+    if len(header) < _HEADER:
+        # It is short, or parts of their own hold the header.
+        return gunzip(read_regular(path, _FREE), name, _FREE)
+    size = _header(header, name)[2]
+    content = read_regular(path, size + _FREE)
     if size > max(_FREE, _RATIO * len(content)):
         raise DataError(
             f"{name} asks for {size:,} bytes, of which {len(content):,} are compressed: no data "
@@ -141,4 +144,6 @@ def _header(content: bytes, name: str) -> tuple[list[int], np.dtype, int]:
         raise DataError(f"{name} is truncated within its {header} bytes of header")
     shape = [int(size) for size in np.frombuffer(content[4:header], ">u4")]
     dtype = np.dtype(_DTYPES[kind])
+    if 0 in shape and math.prod(size or 1 for size in shape) >= 2**60:
+        raise DataError(f"{name} asks for the sizes {shape}, more than any memory holds")
     return shape, dtype, header + math.prod(shape) * dtype.itemsize

@@ -102,7 +102,7 @@ class Folder:
     def lines(self, name: str) -> list[Line]:
         """The lines of a file; raises as `read`."""
         with self.reading(name):
-            lines = unchained(self.path / name, read_regular(self.path / name))
+            lines = unchained(self.path / name)
             self._require(name, BLANK, *(line.digest for line in lines))
             return lines
 

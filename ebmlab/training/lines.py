@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ebmlab._disk import read_regular
+from ebmlab._disk import lines_of, read_regular
 from ebmlab.errors import FileError
 from ebmlab.training.sealed import BLANK
 from ebmlab.training.strict import parsed
@@ -15,6 +15,8 @@ from ebmlab.training.strict import parsed
 __all__ = ["Line", "chained", "last_digest", "unchained"]
 
 _END = re.compile(rb', "sha256": "([0-9a-f]{64})"}')
+# Bytes of a line.
+_MOST = 2**24
 _TAIL = len(', "sha256": "') + 64 + len('"}\n')
 
 
@@ -57,30 +59,29 @@ def last_digest(path: Path) -> str:
     return found[1].decode()
 
 
-def unchained(path: Path, content: bytes) -> list[Line]:
+def unchained(path: Path) -> list[Line]:
     """The lines of a file; one that a killed process left unfinished at its end is left out.
 
     Raises:
         FileError: a line is altered, missing among the others, or no object of JSON.
+        OSError: the file cannot be read.
     """
-    *whole, rest = content.split(b"\n")
     lines: list[Line] = []
     digest, end = BLANK, 0
-    for number, raw in enumerate(whole, 1):
-        end += len(raw) + 1
-        tail = _END.search(raw, max(0, len(raw) - _TAIL + 1))
-        body = b"" if tail is None else raw[: tail.start()] + b"}"
-        stored = None if tail is None or tail.end() < len(raw) else tail[1].decode()
-        digest = _digest(digest, body)
-        if stored != digest:
+    for number, raw in enumerate(lines_of(path, _MOST), 1):
+        text = raw.removesuffix(b"\n")
+        tail = _END.search(text, max(0, len(text) - _TAIL))
+        if len(text) == len(raw) and (tail is None or tail.end() == len(text)):
+            # What a killed process wrote of a line has nothing behind its digest.
+            break
+        body = b"" if tail is None or tail.end() < len(text) else text[: tail.start()] + b"}"
+        digest, end = _digest(digest, body), end + len(raw)
+        if not body or digest != text[-66:-2].decode():
             raise FileError(
                 f"{path} is damaged: the digest in line {number} is not that of it and the lines "
                 "before it; take an earlier copy"
             )
         lines.append(Line(_object(path, number, body), digest, end))
-    # What a killed process wrote of a line has nothing behind its digest.
-    if (tail := _END.search(rest)) is not None and tail.end() < len(rest):
-        raise FileError(f"{path} is damaged: its last line does not end; take an earlier copy")
     return lines
 
 

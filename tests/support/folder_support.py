@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from torch import nn
 
@@ -12,6 +14,19 @@ from ebmlab.training.folder import Folder
 
 def filled(path: Path) -> Folder:
     """A folder with texts, lines and two checkpoints."""
+    path.mkdir(exist_ok=True)
+    for name, content in _made().items():
+        (path / name).write_bytes(content)
+    return Folder(path)
+
+
+@cache
+def _made() -> dict[str, bytes]:
+    with TemporaryDirectory() as path:
+        return state(make(Path(path)).path)
+
+
+def make(path: Path) -> Folder:
     folder = Folder(path)
     folder.write("config.json", '{"seed": 0}\n')
     folder.cut("metrics.jsonl", [])

@@ -3,6 +3,7 @@ import os
 import resource
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -200,10 +201,8 @@ def test_a_disk_that_fails_at_any_moment_leaves_all_files_whole(tmp_path, monkey
             lambda: folder.write("config.json", "{}"),
             lambda: Checkpoints(tmp_path).save(nn.Linear(2, 1), step=4),
         ):
-            try:
+            with suppress(FileError):
                 work()
-            except FileError as error:
-                assert "No space left" in str(error)
         monkeypatch.undo()
         looked_at(tmp_path)
         assert not list(tmp_path.glob(_disk.TEMPORARY))
