@@ -9,7 +9,7 @@ from typing import Any, get_args, get_type_hints
 import torch
 
 import ebmlab
-from ebmlab._checks import require_counts, require_positive
+from ebmlab._checks import require_counts, require_non_negative, require_positive
 from ebmlab.errors import ConfigurationError, FileError
 from ebmlab.training.folder import Folder
 from ebmlab.training.strict import parsed
@@ -19,8 +19,9 @@ __all__ = ["CONFIG", "Config", "read_config", "require_same", "write_config"]
 CONFIG = "config.json"
 # Of counts, and of seeds of torch's generators.
 MOST, SEEDS = 2**31, range(-(2**63), 2**64)
-# What may change from one part of a run to the next.
-FREE = {"epochs", "device"}
+# What a run may go on with otherwise: how long, where, and how it fits there.
+FREE = {"epochs", "device", "shard", "recompute", "compile"}
+PRECISIONS = ("fp32", "bf16")
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,20 @@ class Config:
         method, data: names of the method and of its images or points.
         epochs: visits of each training datum.
         batch_size: data in a step.
-        lr: the first step size of AdamW.
+        lr: the first step size of the optimizer.
         decay: whether step sizes fall to 0 along a cosine.
         encoder: a backbone's name; None where there is none.
         dim: length of the codes, clusters or atoms; None where they are the encoder's.
         limit: training data at most; None takes all.
         seed: of weights, order and views.
         device: where it was started.
+        optimizer: its name.
+        weight_decay: of weights; biases and normalizations do not decay.
+        warmup: steps in which step sizes rise.
+        clip: the largest norm of the gradient; None: any.
+        accumulate: batches in a step.
+        precision: fp32 or bf16.
+        shard, recompute, compile: as in `training.Scale`.
 
     Raises:
         ConfigurationError: a number is out of range.
@@ -54,21 +62,39 @@ class Config:
     limit: int | None
     seed: int
     device: str
+    optimizer: str = "adamw"
+    weight_decay: float = 0.0
+    warmup: int = 0
+    clip: float | None = None
+    accumulate: int = 1
+    precision: str = "fp32"
+    shard: bool = False
+    recompute: bool = False
+    compile: bool = False
 
     def __post_init__(self) -> None:
         require_positive("lr", self.lr)
-        counts = {name: getattr(self, name) for name in ("epochs", "batch_size", "dim", "limit")}
+        require_non_negative("weight_decay", self.weight_decay)
+        names = ("epochs", "batch_size", "dim", "limit", "accumulate")
+        counts = {name: getattr(self, name) for name in names}
         counts = {name: n for name, n in counts.items() if n is not None}
         require_counts(**counts)
-        for name, count in counts.items():
+        require_counts(0, warmup=self.warmup)
+        for name, count in {**counts, "warmup": self.warmup}.items():
             if count > MOST:
                 raise ConfigurationError(f"{name} is {count}; it must be at most {MOST}")
         if self.seed not in SEEDS:
             raise ConfigurationError(f"seed is {self.seed}; it must lie in -2^63 … 2^64 - 1")
+        if self.clip is not None:
+            require_positive("clip", self.clip)
+        if self.precision not in PRECISIONS:
+            raise ConfigurationError(
+                f"precision is {self.precision!r}; there are {', '.join(PRECISIONS)}"
+            )
 
     @property
     def fixed(self) -> dict[str, Any]:
-        """What a run keeps when it goes on: epochs and device alone may differ."""
+        """What a run keeps when it goes on."""
         return {name: value for name, value in asdict(self).items() if name not in FREE}
 
 
@@ -111,7 +137,7 @@ def _of_kinds(stored: dict[str, Any]) -> dict[str, Any]:
 
 
 def require_same(run: Path, stored: Config, asked: Config) -> None:
-    """Raise unless a run may go on with what is asked: epochs and device alone may differ."""
+    """Raise unless a run may go on with what is asked: what is free may differ."""
     ours, theirs = asked.fixed, stored.fixed
     lines = [f"{k} {theirs[k]}, not {ours[k]}" for k in ours if ours[k] != theirs[k]]
     if lines:

@@ -1,7 +1,8 @@
 """`Checkpoints`: the last two of a run, so that one that is damaged loses little."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import torch
 from torch import nn
 
 from ebmlab._checks import require_counts
-from ebmlab.errors import FileError
+from ebmlab._ranks import rank_number
+from ebmlab.errors import ConfigurationError, FileError
 from ebmlab.training.checkpoint import Restored, restored
 from ebmlab.training.contents import packed, unpacked
 from ebmlab.training.folder import Folder
@@ -44,6 +46,27 @@ class Checkpoints:
     def __post_init__(self) -> None:
         require_counts(every=self.every)
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is a checkpoint."""
+        return any((Path(self.folder) / name).exists() for name in (NEWEST, BEFORE))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other runs out of the folder.
+
+        Raises:
+            ConfigurationError: there is a checkpoint, from which this run does not go on.
+            FileError: another run goes on there, or the folder cannot be written.
+        """
+        with Folder(self.folder).locked():
+            if self.begun and not self.resume:
+                raise ConfigurationError(
+                    f"{self.folder} holds checkpoints already; go on from them by resume=True, or "
+                    "choose another folder"
+                )
+            yield
+
     def save(
         self,
         method: nn.Module,
@@ -53,9 +76,13 @@ class Checkpoints:
         step: int = 0,
         extra: Mapping[str, Any] | None = None,
     ) -> None:
-        """Write the newest checkpoint; arguments and errors are those of `save`."""
+        """Keep a run as it is after a step; arguments and errors are those of `training.save`.
+
+        Of several ranks, which hold the same, the first one writes.
+        """
         content = packed(method, optimizer, rngs, step, extra, self.run)
-        Folder(self.folder).put(NEWEST, content, before=BEFORE)
+        if rank_number() == 0:
+            Folder(self.folder).put(NEWEST, content, before=BEFORE)
 
     def latest(
         self,
@@ -94,6 +121,6 @@ class Checkpoints:
     def _tell(self, wrong: list[str], step: int) -> None:
         if wrong:
             warnings.warn(f"{wrong[0]}; step {step} is taken instead", stacklevel=4)
-        if wrong and self.resume:
+        if wrong and self.resume and rank_number() == 0:
             # Else the next one would take the place of the last that is whole.
             Folder(self.folder).back(NEWEST, BEFORE)

@@ -2,20 +2,22 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from ebmlab._ranks import means, rank_count
 from ebmlab.errors import FileError, ShapeError
 from ebmlab.protocols import Loss
 from ebmlab.training.folder import Folder
 from ebmlab.training.lines import Line
 
-__all__ = ["RECORD", "Record", "read_record", "recording"]
+__all__ = ["RECORD", "Record", "over_ranks", "read_record", "recording"]
 
 RECORD = "metrics.jsonl"
 
@@ -28,9 +30,14 @@ class Record:
     long: NaN stands where a step did not have the number. JSON has null for what is not finite.
     """
 
-    def __init__(self, folder: Folder | None = None, seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        folder: Folder | None = None,
+        seconds: float = 0.0,
+        loggers: Iterable[Callable[[int, Mapping[str, float]], object]] = (),
+    ) -> None:
         self.history: dict[str, list[float]] = {}
-        self._folder = folder
+        self._folder, self._loggers = folder, tuple(loggers)
         self._start = time.perf_counter() - seconds
 
     def add(self, step: int, loss: Loss, skipped: int) -> None:
@@ -56,29 +63,50 @@ class Record:
                 "skipped": skipped,
             }
             self._folder.append(RECORD, line)
+        for log in self._loggers:
+            log(step, {name: number for name, number in row.items() if name != "step"})
 
 
 @contextmanager
-def recording(out: str | Path | None, start: int = 0) -> Iterator[Record]:
+def recording(
+    out: str | Path | None,
+    start: int = 0,
+    loggers: Iterable[Callable[[int, Mapping[str, float]], object]] = (),
+    due: Callable[[int], bool] = lambda step: True,
+) -> Iterator[Record]:
     """A record that also writes `out`/metrics.jsonl, whole after every line; None: no file.
 
-    Lines of an earlier run stay up to its step `start`, and the seconds go on from there. No other
-    run can go on in the folder meanwhile.
+    Lines of an earlier run stay up to its step `start`, the last of those that are `due`, and the
+    seconds go on from there. No other run can go on in the folder meanwhile.
     """
     if out is None:
-        yield Record()
+        yield Record(loggers=loggers)
         return
     with Folder(out).locked() as folder:
         kept = _lines(folder, start) if start and folder.holds(RECORD) else []
+        # What was recorded only as a run was stopped is not as if it had not been.
+        while kept and not due(kept[-1].values["step"]):
+            kept.pop()
         folder.cut(RECORD, kept)
         try:
-            yield Record(folder, kept[-1].values["seconds"] if kept else 0.0)
+            yield Record(folder, kept[-1].values["seconds"] if kept else 0.0, loggers)
         except BaseException:
             # What ended the run is worth more than what the full disk says of the record.
             with suppress(FileError):
                 folder.seal()
             raise
         folder.seal()
+
+
+def over_ranks(loss: Loss) -> Loss:
+    """The loss with the mean over the ranks of its value, and of each term and metric."""
+    if rank_count() == 1:
+        return loss
+    parts = {"": {"value": loss.value}, "term": loss.terms, "metric": loss.metrics}
+    own = {(part, n): _number(n, t) for part, each in parts.items() for n, t in each.items()}
+    found = {key: torch.tensor(mean) for key, mean in means(own).items()}
+    terms, metrics = ({n: found[part, n] for n in parts[part]} for part in ("term", "metric"))
+    return loss._replace(value=found["", "value"], terms=terms, metrics=metrics)
 
 
 def read_record(path: Path, start: int | None = None) -> list[dict[str, Any]]:
