@@ -203,6 +203,11 @@ class Folder:
     def _told(self, path: Path) -> Iterator[None]:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileError(
+                f"{self.path} cannot hold a run ({error.strerror}); choose another folder"
+            ) from error
+        try:
             yield
         except OSError as error:
             raise FileError(

@@ -83,7 +83,7 @@ def recording(
         yield Record(loggers=loggers)
         return
     with Folder(out).locked() as folder:
-        kept = _lines(folder, start) if start and folder.holds(RECORD) else []
+        kept = _lines(folder, RECORD, start) if start and folder.holds(RECORD) else []
         # What was recorded only as a run was stopped is not as if it had not been.
         while kept and not due(kept[-1].values["step"]):
             kept.pop()
@@ -115,15 +115,15 @@ def read_record(path: Path, start: int | None = None) -> list[dict[str, Any]]:
     Raises:
         FileError: the file is missing, damaged, or holds something else.
     """
-    return [line.values for line in _lines(Folder(path.parent), start)]
+    return [line.values for line in _lines(Folder(path.parent), path.name, start)]
 
 
-def _lines(folder: Folder, start: int | None) -> list[Line]:
-    lines = folder.lines(RECORD)
+def _lines(folder: Folder, name: str, start: int | None) -> list[Line]:
+    lines = folder.lines(name)
     for number, line in enumerate(lines, 1):
         if not _sound(line.values):
             raise FileError(
-                f"{folder.path / RECORD} is no record of a training run: its line {number} lacks "
+                f"{folder.path / name} is no record of a training run: its line {number} lacks "
                 "a step, seconds, a value, terms or metrics, or has something else for them"
             )
     return list(takewhile(lambda line: start is None or line.values["step"] <= start, lines))
