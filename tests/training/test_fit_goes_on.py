@@ -128,7 +128,7 @@ def test_without_resume_a_run_is_not_overwritten(tmp_path):
     fit(method, (X, 2 * X), steps=6, keep=Checkpoints(tmp_path))
     before = (tmp_path / "checkpoint.safetensors").read_bytes()
     with pytest.raises(
-        ConfigurationError, match="holds checkpoints already; go on .* resume=True"
+        ConfigurationError, match=r"holds checkpoints already; go on .* resume=True"
     ):
         fit(method, (X, 2 * X), steps=10, keep=Checkpoints(tmp_path))
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
