@@ -6,12 +6,15 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from ebmlab._disk import read_regular, write_whole
 from ebmlab.data.idx import gunzip
 from ebmlab.errors import DataError
 
 __all__ = ["DataFile"]
 
 _TIMEOUT = 60.0
+# Bytes of a file, compressed or not; the largest, the images of MNIST, has 47 million.
+MOST = 2**26
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class DataFile:
         )
 
     def _checked(self, raw: bytes, name: str) -> bytes:
-        content = gunzip(raw, name)
+        content = gunzip(raw, name, MOST)
         digest = hashlib.sha256(content).hexdigest()
         if digest != self.sha256:
             raise DataError(
@@ -101,7 +104,7 @@ class DataFile:
 
         try:
             with urlopen(url, timeout=_TIMEOUT) as response:
-                return response.read()
+                return response.read(MOST)
         except (OSError, HTTPException) as error:
             raise DataError(f"{url} cannot be downloaded ({error}); {self._help}") from error
 
@@ -117,7 +120,7 @@ def _cache() -> Path:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path, MOST)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error}") from error
 
@@ -135,15 +138,9 @@ def _require_writable(folder: Path) -> None:
 
 def _write(path: Path, raw: bytes) -> None:
     """Write so that the file is whole or not there at all."""
-    partial = path.parent / f".{path.name}.{secrets.token_hex(8)}.tmp"
     try:
-        with partial.open("xb") as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        write_whole(path, raw)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise _unwritable(path.parent, error) from error
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_counts, require_labels, require_shares
+from ebmlab._disk import read_regular
 from ebmlab.data._files import DataFile
 from ebmlab.data.vocabularies import Characters, Vocabulary
 from ebmlab.errors import ConfigurationError, DataError, ShapeError
@@ -172,7 +173,7 @@ def _raw(source: str | Path | None) -> str:
             )
         return source
     try:
-        return source.read_text(encoding="utf-8")
+        return read_regular(source).decode().replace("\r\n", "\n").replace("\r", "\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{source} cannot be read as text in UTF-8: {error}") from error
 

@@ -2,18 +2,23 @@
 
 import json
 import platform
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 import torch
 
 import ebmlab
 from ebmlab._checks import require_counts, require_non_negative, require_positive
 from ebmlab.errors import ConfigurationError, FileError
+from ebmlab.training.folder import Folder
+from ebmlab.training.strict import parsed
 
 __all__ = ["CONFIG", "Config", "read_config", "require_same", "write_config"]
 
 CONFIG = "config.json"
+# Of counts, and of seeds of torch's generators.
+MOST, SEEDS = 2**31, range(-(2**63), 2**64)
 # What a run may go on with otherwise: how long, where, and how it fits there.
 FREE = {"epochs", "device", "shard", "recompute", "compile"}
 PRECISIONS = ("fp32", "bf16")
@@ -72,14 +77,25 @@ class Config:
         require_non_negative("weight_decay", self.weight_decay)
         names = ("epochs", "batch_size", "dim", "limit", "accumulate")
         counts = {name: getattr(self, name) for name in names}
-        require_counts(**{name: n for name, n in counts.items() if n is not None})
+        counts = {name: n for name, n in counts.items() if n is not None}
+        require_counts(**counts)
         require_counts(0, warmup=self.warmup)
+        for name, count in {**counts, "warmup": self.warmup}.items():
+            if count > MOST:
+                raise ConfigurationError(f"{name} is {count}; it must be at most {MOST}")
+        if self.seed not in SEEDS:
+            raise ConfigurationError(f"seed is {self.seed}; it must lie in -2^63 … 2^64 - 1")
         if self.clip is not None:
             require_positive("clip", self.clip)
         if self.precision not in PRECISIONS:
             raise ConfigurationError(
                 f"precision is {self.precision!r}; there are {', '.join(PRECISIONS)}"
             )
+
+    @property
+    def fixed(self) -> dict[str, Any]:
+        """What a run keeps when it goes on."""
+        return {name: value for name, value in asdict(self).items() if name not in FREE}
 
 
 def write_config(out: Path, config: Config) -> None:
@@ -90,31 +106,40 @@ def write_config(out: Path, config: Config) -> None:
         "python": platform.python_version(),
         "machine": platform.machine(),
     }
-    text = json.dumps({**asdict(config), "versions": versions}, indent=2)
-    (out / CONFIG).write_text(text + "\n", encoding="utf-8")
+    text = json.dumps({**asdict(config), "versions": versions}, indent=2, allow_nan=False)
+    Folder(out).write(CONFIG, f"{text}\n")
 
 
 def read_config(run: Path) -> Config:
     """The arguments of a run.
 
     Raises:
-        FileError: the folder holds no run, or its config.json is not one.
+        FileError: the folder holds no run, or its config.json is damaged or none.
     """
     path = run / CONFIG
+    if not path.exists():
+        raise FileError(f"{run} holds no run: there is no {path}")
+    text = Folder(run).read(CONFIG)
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        return Config(**{field.name: stored[field.name] for field in fields(Config)})
-    except OSError as error:
-        raise FileError(f"{run} holds no run: {path} cannot be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise FileError(f"{path} is not the config of a run: {error!r}") from error
+        return Config(**_of_kinds(parsed(text)))
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise FileError(f"{path} is not the config of a run: {error}") from error
+
+
+def _of_kinds(stored: dict[str, Any]) -> dict[str, Any]:
+    """The arguments in a config, each of the type that it must have."""
+    given = {name: value for name, value in stored.items() if name != "versions"}
+    for name, kind in get_type_hints(Config).items():
+        value, kinds = given.get(name), get_args(kind) or (kind,)
+        if type(value) not in kinds and not (type(value) is int and float in kinds):
+            raise ValueError(f"{name} is {value!r:.60}")
+    return given
 
 
 def require_same(run: Path, stored: Config, asked: Config) -> None:
     """Raise unless a run may go on with what is asked: what is free may differ."""
-    ours, theirs = asdict(asked), asdict(stored)
-    fixed = [k for k in ours if ours[k] != theirs[k] and k not in FREE]
-    lines = [f"{k} {theirs[k]}, not {ours[k]}" for k in fixed]
+    ours, theirs = asked.fixed, stored.fixed
+    lines = [f"{k} {theirs[k]}, not {ours[k]}" for k in ours if ours[k] != theirs[k]]
     if lines:
         raise ConfigurationError(
             f"{run} was started with {'; '.join(lines)}; go on with the same arguments, or choose "

@@ -8,6 +8,7 @@ from ebmlab.errors import ConfigurationError
 from ebmlab.runs.kind import Findings
 from ebmlab.runs.kinds import kind_of
 from ebmlab.runs.restore import restore
+from ebmlab.training.folder import Folder
 
 __all__ = ["EVALUATION", "Evaluation", "evaluate"]
 
@@ -33,7 +34,8 @@ def evaluate(
         device: None takes the run's.
 
     Raises:
-        FileError: the folder holds no run, no checkpoint, or (to be drawn) no recorded step.
+        FileError: the folder holds no run, no checkpoint, or (to be drawn) no recorded step; or a
+            file in it is damaged.
         ConfigurationError: the data are not of the run's shape, or limit < 2.
         DataError: the data are missing.
     """
@@ -46,5 +48,5 @@ def evaluate(
     settings = {"method": config.method, "data": data or config.data, **sizes}
     whole = {"settings": settings, "numbers": found.numbers, **found.lists}
     text = json.dumps({**whole, "advice": found.advice}, indent=2, ensure_ascii=False)
-    (run / EVALUATION).write_text(text + "\n", encoding="utf-8")
+    Folder(run).write(EVALUATION, f"{text}\n")
     return Evaluation(settings, found)

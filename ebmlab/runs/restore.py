@@ -10,8 +10,8 @@ from ebmlab.runs.build import build
 from ebmlab.runs.config import Config, read_config
 from ebmlab.runs.follow import frames_of
 from ebmlab.runs.kind import Built
-from ebmlab.training import load
-from ebmlab.training.checkpoints import CHECKPOINT
+from ebmlab.training.checkpoints import Checkpoints
+from ebmlab.training.folder import Folder
 
 __all__ = ["Kept", "restore"]
 
@@ -27,13 +27,14 @@ def restore(run: Path, device: str | None = None) -> tuple[Config, Built, Kept]:
     """The config, the trained parts in `eval` mode on the run's device or this, what else is kept.
 
     Raises:
-        FileError: the folder holds no run, or no checkpoint yet.
+        FileError: the folder holds no run, or no checkpoint yet, or a file in it is damaged.
         ConfigurationError: no such device.
     """
     config = read_config(run)
-    if not (run / CHECKPOINT).exists():
-        raise FileError(f"{run} has no checkpoint yet; go on with `ebmlab train … --resume`")
+    Folder(run).check()
     built = build(config, device)
-    restored = load(run / CHECKPOINT, built.method)
+    restored = Checkpoints(run, run=config.fixed).latest(built.method)
+    if restored is None:
+        raise FileError(f"{run} has no checkpoint yet; go on with `ebmlab train … --resume`")
     built.method.eval()
     return config, built, Kept(restored.step, frames_of(restored))

@@ -1,12 +1,14 @@
 """Start a run or go on with it: `fit` with a folder of its own."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
 from ebmlab._ranks import rank_number
-from ebmlab.errors import ConfigurationError, FileError
+from ebmlab.errors import ConfigurationError
 from ebmlab.runs.batches import Batches
 from ebmlab.runs.build import build
 from ebmlab.runs.config import CONFIG, Config, read_config, require_same, write_config
@@ -25,8 +27,9 @@ from ebmlab.training import (
     join,
     settle,
 )
-from ebmlab.training.checkpoints import CHECKPOINT
+from ebmlab.training.checkpoints import BEFORE, NEWEST
 from ebmlab.training.fit import Fit
+from ebmlab.training.folder import Folder
 from ebmlab.training.ranks import require_ranks
 from ebmlab.training.record import RECORD
 
@@ -77,13 +80,11 @@ def train(config: Config, out: Path, *, resume: bool = False, every: int | None 
     make, stepping = optimizing(config), _stepping(config)
     scale = Scale(config.shard, config.recompute, config.compile)
     require_ranks(scale)
-    keep = Checkpoints(out, every=min(epoch, KEEP), resume=resume)
-    fresh = not (resume and keep.path.exists())
-    if rank_number() == 0:
-        _claimed(out, config, resume)
+    keep = Checkpoints(out, every=min(epoch, KEEP), resume=resume, run=config.fixed)
+    fresh = not (resume and keep.begun)
     rng = torch.Generator(built.device).manual_seed(config.seed)
     follow, batches = Follow(kind, built), Batches(built)
-    with noticed() as pressed:
+    with _claimed(out, config, resume), noticed() as pressed:
         if fresh:
             follow.begin()
         if fresh and kind.settles(built):
@@ -128,19 +129,29 @@ def _stepping(config: Config) -> Stepping:
     )
 
 
-def _claimed(out: Path, config: Config, resume: bool) -> None:
-    """Write the config, where the folder is free or holds this run."""
+@contextmanager
+def _claimed(out: Path, config: Config, resume: bool) -> Iterator[None]:
+    """Have the folder, which is free or holds this run, for this process alone."""
+    if rank_number() != 0:
+        yield
+        return
+    _require_free(out, config, resume)
+    with Folder(out).locked() as folder:
+        # Another process may have been there meanwhile.
+        _require_free(out, config, resume)
+        if folder.holds(CONFIG) and resume:
+            folder.check()
+        write_config(out, config)
+        yield
+
+
+def _require_free(out: Path, config: Config, resume: bool) -> None:
     if resume and (out / CONFIG).exists():
         require_same(out, read_config(out), config)
     elif not resume:
         # A run that failed at its first step left nothing that could be lost.
-        left = [path for path in (out / CHECKPOINT, out / RECORD) if path.exists()]
+        left = [path for path in (out / NEWEST, out / BEFORE, out / RECORD) if path.exists()]
         if (out / CONFIG).exists() and any(path.stat().st_size for path in left):
             raise ConfigurationError(
                 f"{out} holds a run already; go on with it by --resume, or choose another --out"
             )
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        write_config(out, config)
-    except OSError as error:
-        raise FileError(f"{out} cannot hold a run ({error.strerror}); choose another") from error

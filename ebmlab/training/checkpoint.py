@@ -1,18 +1,19 @@
 """`save` and `load`: a method, its optimizer and its generators in one safetensors file."""
 
-import json
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
-from ebmlab.errors import ConfigurationError, FileError
+from ebmlab._disk import write_whole
+from ebmlab.errors import FileError
 from ebmlab.training import differences
-from ebmlab.training.packing import Packer, unpack
-from ebmlab.training.sealed import read_sealed, write_sealed
+from ebmlab.training.contents import Contents, packed, trained, unpacked, versions
 
-__all__ = ["Restored", "load", "save"]
+__all__ = ["Restored", "load", "restored", "save"]
 
 
 class Restored(NamedTuple):
@@ -29,7 +30,8 @@ def save(
     *,
     rngs: dict[str, torch.Generator] | None = None,
     step: int = 0,
-    extra: dict[str, Any] | None = None,
+    extra: Mapping[str, Any] | None = None,
+    run: Mapping[str, Any] | None = None,
 ) -> None:
     """Write all that training needs to go on, bit for bit, to one file, or leave all as it was.
 
@@ -43,6 +45,8 @@ def save(
         rngs: generators by name.
         step: how far training is.
         extra: numbers, strings, None, tensors, and tuples, lists and dicts of them.
+        run: what the run was started with, such as its seed, so that `load` refuses the file of
+            another.
 
     Raises:
         FileError: the file could not be written.
@@ -58,22 +62,14 @@ def save(
         ...     load(Path(folder) / "net.safetensors", nn.Linear(2, 2))
         Restored(step=7, extra={'seed': 0})
     """
-    whole = {
-        "method": dict(method.state_dict()),
-        "optimizer": None,
-        "rngs": {name: (rng.device.type, rng.get_state()) for name, rng in (rngs or {}).items()},
-        "step": step,
-        "extra": extra or {},
-    }
-    if optimizer is not None:
-        whole["optimizer"] = {
-            "class": type(optimizer).__name__,
-            "trained": _trained(method, optimizer),
-            "state": optimizer.state_dict(),
-        }
-    packer = Packer()
-    manifest = {name: packer.pack(part, name) for name, part in whole.items()}
-    write_sealed(Path(path), packer.tensors, json.dumps(manifest))
+    path, content = Path(path), packed(method, optimizer, rngs, step, extra, run)
+    try:
+        write_whole(path, *content.pieces)
+    except OSError as error:
+        raise FileError(
+            f"{path} was not written ({error}); what was there before is whole: make room, or "
+            "save elsewhere"
+        ) from error
 
 
 def load(
@@ -82,64 +78,78 @@ def load(
     optimizer: torch.optim.Optimizer | None = None,
     *,
     rngs: dict[str, torch.Generator] | None = None,
+    run: Mapping[str, Any] | None = None,
 ) -> Restored:
     """Restore in place what `save` wrote; everything is checked before anything changes.
 
     The file must fit: the same names, shapes, types and sharing of tensors, the same class of
     optimizer over the same parameters in the same order, the same generators. Only a buffer may be
     of a wider type here. Hyperparameters of the optimizer come from the file. Nothing in the file
-    is ever executed.
+    is ever executed, and its SHA-256 finds damage; but that is no signature: who alters a file on
+    purpose can seal it again, so take files only from those whom you trust with your numbers.
 
     Args:
         path: the file.
         method: built as the saved one was; it keeps its device.
         optimizer: built as the saved one was; None leaves a saved optimizer aside.
         rngs: generators by name, all that were saved; None leaves them aside.
+        run: what this run is started with, as it was when the file was saved; None leaves it
+            aside.
 
     Raises:
-        FileError: the file is missing, damaged, or holds another configuration; then the
-            differences are listed and nothing has changed.
+        FileError: the file is missing, damaged, malformed, or holds another configuration; then
+            the differences are listed and nothing has changed.
+
+    Warns where other versions wrote the file.
     """
-    path = Path(path)
+    contents = unpacked(Path(path), method)
+    return restored(Path(path), contents, method, optimizer, rngs=rngs, run=run)
+
+
+def restored(
+    path: Path,
+    contents: Contents,
+    method: nn.Module,
+    optimizer: torch.optim.Optimizer | None = None,
+    *,
+    rngs: dict[str, torch.Generator] | None = None,
+    run: Mapping[str, Any] | None = None,
+) -> Restored:
+    """Restore in place what was read from a file; arguments and errors are those of `load`."""
     own, buffers = method.state_dict(), dict(method.named_buffers(remove_duplicate=False))
-    trained = _trained(method, optimizer)
-    tensors, text = read_sealed(path)
+    names = trained(method, optimizer)
     try:
-        saved = {name: unpack(part, tensors) for name, part in json.loads(text).items()}
         found = [
-            *differences.of_methods(saved["method"], own, buffers),
-            *differences.of_optimizers(saved["optimizer"], optimizer, trained),
-            *differences.of_generators(saved["rngs"], rngs),
+            *differences.of_runs(contents.run, run),
+            *differences.of_methods(contents.method, own, buffers),
+            *differences.of_optimizers(contents.optimizer, optimizer, names),
+            *differences.of_generators(contents.rngs, rngs),
         ]
-        restored = Restored(saved["step"], saved["extra"])
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise FileError(f"{path} is malformed: {error!r}") from error
     if found:
         raise FileError(
             f"{path} holds another configuration; build everything as it was when it was saved:"
             + "".join(f"\n  {difference}" for difference in found)
         )
+    _tell_of_versions(path, contents.versions)
     # First what may still refuse.
-    if optimizer is not None:
-        optimizer.load_state_dict(saved["optimizer"]["state"])
+    if optimizer is not None and contents.optimizer is not None:
+        optimizer.load_state_dict(contents.optimizer["state"])
     # The method's own dictionary carries the versions of its modules, which the file does not.
-    own.update(saved["method"])
+    own.update(contents.method)
     method.load_state_dict(own)
     for name, rng in (rngs or {}).items():
-        rng.set_state(saved["rngs"][name][1])
-    return restored
+        rng.set_state(contents.rngs[name][1])
+    return Restored(contents.step, contents.extra)
 
 
-def _trained(method: nn.Module, optimizer: torch.optim.Optimizer | None) -> list[list[str]]:
-    """The names of the optimizer's parameters, group by group."""
-    if optimizer is None:
-        return []
-    names = {id(parameter): name for name, parameter in method.named_parameters()}
-    groups = [group["params"] for group in optimizer.param_groups]
-    foreign = [tuple(p.shape) for group in groups for p in group if id(p) not in names]
-    if foreign:
-        raise ConfigurationError(
-            f"optimizer holds parameters of shapes {foreign} that are not the method's, so that "
-            "their values would not be saved; make them part of the method"
+def _tell_of_versions(path: Path, saved: Mapping[str, str]) -> None:
+    other = [f"{name} {saved.get(name)}" for name, v in versions().items() if saved.get(name) != v]
+    if other:
+        here = ", ".join(f"{name} {version}" for name, version in versions().items())
+        warnings.warn(
+            f"{path} was written by {', '.join(other)}, and is read by {here}: numbers may differ "
+            "in their last digits",
+            stacklevel=4,
         )
-    return [[names[id(parameter)] for parameter in group] for group in groups]

@@ -1,5 +1,8 @@
-"""`Checkpoints`: where a run is kept, how often, and whether it goes on from there."""
+"""`Checkpoints`: the last two of a run, so that one that is damaged loses little."""
 
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,58 +11,116 @@ import torch
 from torch import nn
 
 from ebmlab._checks import require_counts
-from ebmlab.training.checkpoint import Restored, load, save
+from ebmlab._ranks import rank_number
+from ebmlab.errors import ConfigurationError, FileError
+from ebmlab.training.checkpoint import Restored, restored
+from ebmlab.training.contents import packed, unpacked
+from ebmlab.training.folder import Folder
 
-__all__ = ["CHECKPOINT", "Checkpoints"]
+__all__ = ["BEFORE", "NEWEST", "Checkpoints"]
 
-CHECKPOINT = "checkpoint.safetensors"
+NEWEST, BEFORE = "checkpoint.safetensors", "checkpoint.before.safetensors"
 
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """A folder that holds `checkpoint.safetensors`: all that a run needs to go on, bit for bit.
+    """Where and how often a run is saved, and whether it goes on from there.
+
+    checkpoint.safetensors is the newest; the one before it stays beside it.
 
     Args:
-        folder: made where it is missing.
-        every: steps from one checkpoint to the next; the last step is always kept.
-        resume: go on from what the folder holds; where it holds nothing yet, begin.
+        folder: theirs, and of the run's other files.
+        every: steps from one to the next.
+        resume: go on from the newest that is whole, or begin where there is none.
+        run: what the run was started with, such as its seed; checkpoints of another are refused.
 
     Raises:
-        ConfigurationError: `every` is not a positive integer.
+        ConfigurationError: every is no count.
     """
 
     folder: str | Path
     every: int = 1000
     resume: bool = False
+    run: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         require_counts(every=self.every)
 
     @property
-    def path(self) -> Path:
-        """The file of the newest checkpoint."""
-        return Path(self.folder) / CHECKPOINT
+    def begun(self) -> bool:
+        """Whether there is a checkpoint."""
+        return any((Path(self.folder) / name).exists() for name in (NEWEST, BEFORE))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other runs out of the folder.
+
+        Raises:
+            ConfigurationError: there is a checkpoint, from which this run does not go on.
+            FileError: another run goes on there, or the folder cannot be written.
+        """
+        with Folder(self.folder).locked():
+            if self.begun and not self.resume:
+                raise ConfigurationError(
+                    f"{self.folder} holds checkpoints already; go on from them by resume=True, or "
+                    "choose another folder"
+                )
+            yield
 
     def save(
         self,
         method: nn.Module,
-        optimizer: torch.optim.Optimizer | None,
+        optimizer: torch.optim.Optimizer | None = None,
         *,
-        rngs: dict[str, torch.Generator],
-        step: int,
-        extra: dict[str, Any],
+        rngs: dict[str, torch.Generator] | None = None,
+        step: int = 0,
+        extra: Mapping[str, Any] | None = None,
     ) -> None:
-        """Keep a run as it is after a step. Raises as `training.save`."""
-        save(self.path, method, optimizer, rngs=rngs, step=step, extra=extra)
+        """Keep a run as it is after a step; arguments and errors are those of `training.save`.
+
+        Of several ranks, which hold the same, the first one writes.
+        """
+        content = packed(method, optimizer, rngs, step, extra, self.run)
+        if rank_number() == 0:
+            Folder(self.folder).put(NEWEST, content, before=BEFORE)
 
     def latest(
         self,
         method: nn.Module,
-        optimizer: torch.optim.Optimizer | None,
+        optimizer: torch.optim.Optimizer | None = None,
         *,
-        rngs: dict[str, torch.Generator],
+        rngs: dict[str, torch.Generator] | None = None,
     ) -> Restored | None:
-        """Restore the newest checkpoint in place; None where there is none. Raises as `load`."""
-        if not self.path.exists():
-            return None
-        return load(self.path, method, optimizer, rngs=rngs)
+        """Restore the newest checkpoint that is whole; None where there is none at all.
+
+        Warns of one that is damaged, and takes the one before.
+
+        Raises:
+            FileError: no checkpoint is whole, or it is of another run or configuration.
+        """
+        folder, wrong = Folder(self.folder), []
+        names = [name for name in (NEWEST, BEFORE) if (folder.path / name).exists()]
+        if names == [BEFORE]:
+            wrong.append(f"{folder.path / NEWEST} is missing")
+        for name in names:
+            path = folder.path / name
+            with folder.reading(name):
+                try:
+                    contents = unpacked(path, method)
+                except FileError as error:
+                    wrong.append(str(error))
+                    continue
+                folder.require(name, contents.digest)
+            found = restored(path, contents, method, optimizer, rngs=rngs, run=self.run)
+            self._tell(wrong, found.step)
+            return found
+        if wrong:
+            raise FileError("; ".join(wrong))
+        return None
+
+    def _tell(self, wrong: list[str], step: int) -> None:
+        if wrong:
+            warnings.warn(f"{wrong[0]}; step {step} is taken instead", stacklevel=4)
+        if wrong and self.resume and rank_number() == 0:
+            # Else the next one would take the place of the last that is whole.
+            Folder(self.folder).back(NEWEST, BEFORE)

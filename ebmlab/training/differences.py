@@ -1,20 +1,35 @@
 """In what a saved run differs from the one that it should be loaded into, one line for each."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ebmlab.training.moments import of_groups, of_states
 from ebmlab.training.packing import identity
 
-__all__ = ["of_generators", "of_methods", "of_optimizers"]
+__all__ = ["of_generators", "of_methods", "of_optimizers", "of_runs"]
 
 
 def _names(what: str, saved: Collection[str], own: Collection[str]) -> list[str]:
     return [
         *(f"missing in the file: {what} {name}" for name in own if name not in saved),
         *(f"only in the file: {what} {name}" for name in saved if name not in own),
+    ]
+
+
+def of_runs(saved: Mapping[str, Any] | None, own: Mapping[str, Any] | None) -> list[str]:
+    """What two runs were started with, as far as both say so."""
+    if saved is None or own is None:
+        return []
+    return [
+        *_names("argument", saved, own),
+        *(
+            f"{name}: {saved[name]!r} in the file, {value!r} here"
+            for name, value in own.items()
+            if name in saved and saved[name] != value
+        ),
     ]
 
 
@@ -86,7 +101,8 @@ def of_optimizers(
         lines += _names(f"parameter of the optimizer's group {i}:", there, here)
         if there != here and set(there) == set(here):
             lines.append(f"optimizer's group {i}: {there} in the file, another order here: {here}")
-    return lines
+    state = saved["state"]
+    return lines or [*of_groups(state, optimizer), *of_states(state, optimizer)]
 
 
 def of_generators(saved: dict[str, Any], rngs: dict[str, torch.Generator] | None) -> list[str]:
@@ -101,6 +117,6 @@ def of_generators(saved: dict[str, Any], rngs: dict[str, torch.Generator] | None
             continue
         try:
             torch.Generator(rngs[name].device).set_state(state)
-        except RuntimeError as error:
+        except (RuntimeError, TypeError) as error:
             lines.append(f"generator {name}: its state does not fit here ({error})")
     return lines

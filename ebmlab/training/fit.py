@@ -1,6 +1,7 @@
 """`fit`: the plain training loop with a bar, metrics, checkpoints, and a guard against NaN."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import torch
@@ -126,9 +127,16 @@ def fit(
     first = rank_number() == 0
     shown = progress_bar(record.title, steps, record.progress and first, start=start)
     step, guard = start, passes.guard
+
+    def due(step: int) -> bool:
+        return step % record.every == 0 or step >= steps
+
     with (
         passing(method),
-        recording(record.out if first else None, start, record.loggers if first else ()) as seen,
+        keep.locked() if keep is not None and first else nullcontext(),
+        recording(
+            record.out if first else None, start, record.loggers if first else (), due
+        ) as seen,
         scheduled(optimizer, stepping.schedule, steps, stepping.warmup) as (resize, resized),
         shown as bar,
     ):
@@ -137,7 +145,7 @@ def fit(
             batch, loss = passes.step(step)
             resized()
             last = _ended(record, step) or step == steps
-            if last or step % record.every == 0:
+            if last or due(step):
                 seen.add(
                     step, over_ranks(watched(record.watch, method, batch, loss)), guard.skipped
                 )

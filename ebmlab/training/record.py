@@ -1,12 +1,12 @@
 """What a training run leaves: a history in memory, and a line of JSON for each record."""
 
-import json
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import takewhile
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,6 +14,8 @@ from torch import Tensor
 from ebmlab._ranks import means, rank_count
 from ebmlab.errors import FileError, ShapeError
 from ebmlab.protocols import Loss
+from ebmlab.training.folder import Folder
+from ebmlab.training.lines import Line
 
 __all__ = ["RECORD", "Record", "over_ranks", "read_record", "recording"]
 
@@ -30,12 +32,12 @@ class Record:
 
     def __init__(
         self,
-        file: TextIO | None = None,
+        folder: Folder | None = None,
         seconds: float = 0.0,
         loggers: Iterable[Callable[[int, Mapping[str, float]], object]] = (),
     ) -> None:
         self.history: dict[str, list[float]] = {}
-        self._file, self._loggers = file, tuple(loggers)
+        self._folder, self._loggers = folder, tuple(loggers)
         self._start = time.perf_counter() - seconds
 
     def add(self, step: int, loss: Loss, skipped: int) -> None:
@@ -52,7 +54,7 @@ class Record:
         count = len(self.history.get("step", ()))
         for name in [*self.history, *(name for name in row if name not in self.history)]:
             self.history.setdefault(name, [math.nan] * count).append(row.get(name, math.nan))
-        if self._file is not None:
+        if self._folder is not None:
             line = {
                 "step": step,
                 "seconds": round(time.perf_counter() - self._start, 3),
@@ -60,7 +62,7 @@ class Record:
                 **{g: {name: _json(v) for name, v in each.items()} for g, each in groups.items()},
                 "skipped": skipped,
             }
-            self._file.write(json.dumps(line, allow_nan=False) + "\n")
+            self._folder.append(RECORD, line)
         for log in self._loggers:
             log(step, {name: number for name, number in row.items() if name != "step"})
 
@@ -70,20 +72,30 @@ def recording(
     out: str | Path | None,
     start: int = 0,
     loggers: Iterable[Callable[[int, Mapping[str, float]], object]] = (),
+    due: Callable[[int], bool] = lambda step: True,
 ) -> Iterator[Record]:
     """A record that also writes `out`/metrics.jsonl, whole after every line; None: no file.
 
-    Lines of an earlier run stay up to its step `start`, and the seconds go on from there.
+    Lines of an earlier run stay up to its step `start`, the last of those that are `due`, and the
+    seconds go on from there. No other run can go on in the folder meanwhile.
     """
     if out is None:
         yield Record(loggers=loggers)
         return
-    path = Path(out) / RECORD
-    path.parent.mkdir(parents=True, exist_ok=True)
-    kept = read_record(path, start) if start and path.exists() else []
-    with path.open("w", buffering=1, encoding="utf-8") as file:
-        file.writelines(f"{json.dumps(line)}\n" for line in kept)
-        yield Record(file, kept[-1]["seconds"] if kept else 0.0, loggers)
+    with Folder(out).locked() as folder:
+        kept = _lines(folder, RECORD, start) if start and folder.holds(RECORD) else []
+        # What was recorded only as a run was stopped is not as if it had not been.
+        while kept and not due(kept[-1].values["step"]):
+            kept.pop()
+        folder.cut(RECORD, kept)
+        try:
+            yield Record(folder, kept[-1].values["seconds"] if kept else 0.0, loggers)
+        except BaseException:
+            # What ended the run is worth more than what the full disk says of the record.
+            with suppress(FileError):
+                folder.seal()
+            raise
+        folder.seal()
 
 
 def over_ranks(loss: Loss) -> Loss:
@@ -101,16 +113,34 @@ def read_record(path: Path, start: int | None = None) -> list[dict[str, Any]]:
     """The lines of a metrics.jsonl, up to step `start`; an unfinished last line is left out.
 
     Raises:
-        FileError: the file is missing, or holds something else.
+        FileError: the file is missing, damaged, or holds something else.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
-        records = [json.loads(line) for line in lines]
-        return [line for line in records if start is None or line["step"] <= start]
-    except OSError as error:
-        raise FileError(f"{path} cannot be read: {error}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise FileError(f"{path} is no record of a training run: {error!r}") from error
+    return [line.values for line in _lines(Folder(path.parent), path.name, start)]
+
+
+def _lines(folder: Folder, name: str, start: int | None) -> list[Line]:
+    lines = folder.lines(name)
+    for number, line in enumerate(lines, 1):
+        if not _sound(line.values):
+            raise FileError(
+                f"{folder.path / name} is no record of a training run: its line {number} lacks "
+                "a step, seconds, a value, terms or metrics, or has something else for them"
+            )
+    return list(takewhile(lambda line: start is None or line.values["step"] <= start, lines))
+
+
+def _sound(line: dict[str, Any]) -> bool:
+    counts = [line.get(name) for name in ("step", "skipped")]
+    seconds, numbers = line.get("seconds"), [line.get("value", "")]
+    for group in (line.get("terms"), line.get("metrics")):
+        if not isinstance(group, dict):
+            return False
+        numbers += group.values()
+    return (
+        all(type(count) is int and count >= 0 for count in counts)
+        and type(seconds) in (int, float)
+        and all(number is None or type(number) in (int, float) for number in numbers)
+    )
 
 
 def _number(name: str, tensor: Tensor) -> float:

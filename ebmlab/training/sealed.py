@@ -1,109 +1,133 @@
-"""Sealed files: safetensors whose every bit is covered by one SHA-256, written all or nothing."""
+"""Sealed files: every bit is covered by one SHA-256 that the file itself carries.
 
-import contextlib
+The field `sha256` holds the digest of the whole content, itself read as zeros: safetensors keep it
+in their header, so that any reader opens them, texts of JSON in a field of their own. A digest
+finds damage; it is no signature, for who alters a file on purpose can seal it again.
+"""
+
 import hashlib
-import json
-import os
 import re
-import secrets
 from pathlib import Path
+from typing import NamedTuple
 
 from safetensors import SafetensorError
 from safetensors.torch import load as parse
 from safetensors.torch import save as serialize
 from torch import Tensor
 
+from ebmlab._disk import read_regular
 from ebmlab.errors import FileError
+from ebmlab.training.strict import parsed
 
-__all__ = ["read_sealed", "write_sealed"]
+__all__ = ["BLANK", "Sealed", "named", "read_tensors", "seal", "seal_tensors", "verified"]
 
 FORMAT = "ebmlab.checkpoint"
 VERSION = "1"
 BLANK = "0" * 64
-# Inside a string of the header each quotation mark is escaped, so this occurs only as a key.
-SEAL = re.compile(rb'"sha256":"([0-9a-f]{64})"')
+# Inside a string of JSON each quotation mark is escaped, so this occurs only as a key.
+SEAL = re.compile(rb'"sha256": ?"([0-9a-f]{64})"')
+# Of a header: names, shapes and places of tensors, and what else there is as text.
+MOST_HEADER = 2**24
 
 
-def write_sealed(path: Path, tensors: dict[str, Tensor], manifest: str) -> None:
-    """Write tensors and a text; on any failure the old file stays and nothing new is left.
+class Sealed(NamedTuple):
+    """The content of a file, in pieces, and the digest that it carries."""
 
-    The header's field `sha256` holds the digest of the whole file, itself read as zeros, so that
-    any safetensors reader opens the file and no bit of it can change unseen.
+    pieces: tuple[bytes | memoryview, ...]
+    digest: str
+
+
+def seal(content: bytes | memoryview, start: int = 0, stop: int | None = None) -> Sealed:
+    """Content whose field `sha256`, blank as yet, lies between `start` and `stop`."""
+    content = memoryview(content)
+    place = SEAL.search(content[start:stop])
+    assert place is not None
+    first, last = start + place.start(1), start + place.end(1)
+    digest = _digest(content, first, last)
+    return Sealed((content[:first], digest.encode(), content[last:]), digest)
+
+
+def verified(path: Path, content: bytes, start: int = 0, stop: int | None = None) -> str:
+    """The digest of content that was read from `path`.
 
     Raises:
-        FileError: the file could not be written.
+        FileError: it was cut short or altered, or carries no digest.
     """
-    metadata = {"format": FORMAT, "version": VERSION, "sha256": BLANK, "manifest": manifest}
-    content = memoryview(serialize(tensors, metadata))
-    start, stop = _seal(path, content)
-    digest = _digest(content, start, stop).encode()
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
-            for piece in (content[:start], digest, content[stop:]):
-                file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
+    view = memoryview(content)
+    place = SEAL.search(view[start:stop])
+    if place is None:
         raise FileError(
-            f"{path} was not written ({error}); what was there before is whole: make room, or "
-            "save elsewhere"
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
-def read_sealed(path: Path) -> tuple[dict[str, Tensor], str]:
-    """The tensors and the text of a sealed file, after its digest was checked.
-
-    Raises:
-        FileError: the file is missing, empty, cut short, altered, or of another kind.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise FileError(f"{path} cannot be read: {error}") from error
-    start, stop = _seal(path, memoryview(content))
-    stored, found = content[start:stop].decode(), _digest(memoryview(content), start, stop)
+            f"{path} carries no SHA-256: it is damaged, or was not written by ebmlab.training"
+        )
+    first, last = start + place.start(1), start + place.end(1)
+    stored, found = content[first:last].decode(), _digest(view, first, last)
     if stored != found:
         raise FileError(
             f"{path} is damaged: its SHA-256 should be {stored[:12]}… and is {found[:12]}…; it "
             "was cut short or altered: take an earlier copy"
         )
+    return stored
+
+
+def seal_tensors(tensors: dict[str, Tensor], text: str) -> Sealed:
+    """A file of safetensors that holds tensors and a text."""
+    metadata = {"format": FORMAT, "version": VERSION, "sha256": BLANK, "manifest": text}
+    content = serialize(tensors, metadata)
+    header = _header_size(content)
+    if header > MOST_HEADER:
+        raise FileError(
+            f"the header takes {header:,} bytes, of at most {MOST_HEADER:,}; keep long texts and "
+            "many small tensors elsewhere"
+        )
+    return seal(content, 8, 8 + header)
+
+
+def read_tensors(path: Path, most: int | None = None) -> tuple[dict[str, Tensor], str, str]:
+    """The tensors, the text and the digest of a sealed file, of at most so many bytes.
+
+    Raises:
+        FileError: the file is missing, no file, too large, cut short, altered, or of another kind.
+    """
     try:
-        metadata = json.loads(content[8 : 8 + _header_size(content)])["__metadata__"]
-        if (metadata["format"], metadata["version"]) != (FORMAT, VERSION):
-            raise FileError(
-                f"{path} is {metadata['format']} version {metadata['version']}; this release "
-                f"reads {FORMAT} version {VERSION}: load it with the release that wrote it"
-            )
-        return parse(content), metadata["manifest"]
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise FileError(f"{path} is no checkpoint: {error!r}") from error
-
-
-def _header_size(content: bytes | memoryview) -> int:
-    return int.from_bytes(content[:8], "little")
-
-
-def _seal(path: Path, content: memoryview) -> tuple[int, int]:
-    """Where in the header the digest stands."""
-    size = _header_size(content)
-    if len(content) < 8 or 8 + size > len(content):
+        header = _header_size(read_regular(path, most, first=8))
+        # What is no such file is not read whole to find that out.
+        content = read_regular(path, most, first=8 + min(header, MOST_HEADER))
+        if len(content) == 8 + header:
+            content = read_regular(path, most)
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error}") from error
+    if len(content) < 8 + header:
         raise FileError(
             f"{path} is empty, cut short or no checkpoint: it has {len(content)} bytes, its "
-            f"header asks for {8 + size}; take an earlier copy"
+            f"header asks for {8 + header}; take an earlier copy"
         )
-    seal = SEAL.search(content[8 : 8 + size])
-    if seal is None:
+    digest = verified(path, content, 8, 8 + header)
+    try:
+        metadata = parsed(content[8 : 8 + header].decode())["__metadata__"]
+        kind, text = (metadata["format"], metadata["version"]), str(metadata["manifest"])
+        tensors = parse(content) if kind == (FORMAT, VERSION) else {}
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise FileError(f"{path} is no checkpoint: {error!r}") from error
+    if kind != (FORMAT, VERSION):
         raise FileError(
-            f"{path} carries no SHA-256: it is damaged, or was not written by ebmlab.training.save"
+            f"{path} is {kind[0]} version {kind[1]}; this release reads {FORMAT} version "
+            f"{VERSION}: load it with the release that wrote it"
         )
-    return 8 + seal.start(1), 8 + seal.end(1)
+    return tensors, text, digest
+
+
+def named(path: Path) -> str | None:
+    """The digest that a file of tensors says it has, whole or not; None where it says none."""
+    try:
+        header = _header_size(read_regular(path, first=8))
+        place = SEAL.search(read_regular(path, first=8 + min(header, MOST_HEADER)))
+    except OSError:
+        return None
+    return None if place is None else place[1].decode()
+
+
+def _header_size(content: bytes) -> int:
+    return int.from_bytes(content[:8], "little")
 
 
 def _digest(content: memoryview, start: int, stop: int) -> str:
@@ -111,13 +135,3 @@ def _digest(content: memoryview, start: int, stop: int) -> str:
     sha.update(BLANK.encode())
     sha.update(content[stop:])
     return sha.hexdigest()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a power failure, where the system can."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

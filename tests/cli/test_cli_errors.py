@@ -1,6 +1,8 @@
 import pytest
 from cli_support import TINY, ebmlab
 
+from ebmlab.training.folder import Folder
+
 # A run of each kind.
 KINDS = [("pca",), ("denoising_score", "--data", "two-moons")]
 both_kinds = pytest.mark.parametrize("method", KINDS, ids=lambda method: method[0])
@@ -91,7 +93,8 @@ def test_arguments_that_cannot_be_read_end_with_2(monkeypatch, capsys):
 
 def test_a_damaged_config_is_named(tmp_path, monkeypatch):
     (tmp_path / "config.json").write_text('{"method": "vae"}')
-    assert "is not the config of a run" in ebmlab(monkeypatch, "evaluate", tmp_path)
+    said = ebmlab(monkeypatch, "evaluate", tmp_path)
+    assert f"{tmp_path / 'config.json'} is not listed in {tmp_path / 'manifest.json'}" in said
 
 
 @both_kinds
@@ -105,7 +108,10 @@ def test_a_run_without_a_checkpoint_is_named(tmp_path, monkeypatch, method):
 def test_a_folder_that_cannot_be_made_is_named(tmp_path, monkeypatch, method):
     (tmp_path / "file").touch()
     said = ebmlab(monkeypatch, "train", *method, *TINY, "--out", tmp_path / "file")
-    assert said == f"ebmlab: {tmp_path / 'file'} cannot hold a run (File exists); choose another"
+    assert (
+        said
+        == f"ebmlab: {tmp_path / 'file'} cannot hold a run (File exists); choose another folder"
+    )
 
 
 @both_kinds
@@ -113,12 +119,13 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path, monkeypatch, method):
     assert ebmlab(monkeypatch, "train", *method, *TINY, "--out", tmp_path) == 0
     (tmp_path / "evaluation.json").mkdir()
     said = ebmlab(monkeypatch, "evaluate", tmp_path)
-    assert said == f"ebmlab: {tmp_path / 'evaluation.json'}: Is a directory"
+    assert f"{tmp_path / 'evaluation.json'} was not written" in said
+    assert "Is a directory" in said
 
 
 @both_kinds
 def test_a_run_without_a_step_is_not_drawn(tmp_path, monkeypatch, method):
     assert ebmlab(monkeypatch, "train", *method, *TINY, "--out", tmp_path) == 0
-    (tmp_path / "metrics.jsonl").write_text("")
+    Folder(tmp_path).cut("metrics.jsonl", [])
     assert "metrics.jsonl holds no step" in ebmlab(monkeypatch, "plot", tmp_path)
     assert not list(tmp_path.glob("*.png"))

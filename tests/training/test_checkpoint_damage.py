@@ -70,7 +70,7 @@ def test_files_of_another_kind_are_refused(tmp_path):
         (b'"version":"1"', b'"version":"2"', "version 2; this release reads"),
         (b'"format":"ebm', b'"format":"abm', "is abmlab.checkpoint"),
         (b'"version":"1"', b'"venison":"1"', "no checkpoint: KeyError"),
-        (b'\\"step\\": 0', b'\\"slip\\": 0', "malformed: KeyError"),
+        (b'\\"step\\": 0', b'\\"slip\\": 0', "malformed: TypeError"),
         (b'\\"dict\\": [', b'\\"fict\\": [', "malformed: ValueError"),
         (b'\\"method\\": {', b'\\"method\\": [', "malformed: JSONDecodeError"),
         (b'"dtype":"F32"', b'"dtype":"F99"', "no checkpoint"),

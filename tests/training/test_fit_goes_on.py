@@ -6,7 +6,7 @@ from fit_support import Pull, Scripted, line, pairs
 from torch import nn
 
 from ebmlab import fit
-from ebmlab.errors import FileError
+from ebmlab.errors import ConfigurationError, FileError
 from ebmlab.methods import regression
 from ebmlab.training import Checkpoints, Recording, Stepping
 from ebmlab.training.record import read_record
@@ -123,18 +123,39 @@ def test_nothing_is_left_to_do_at_the_last_step(tmp_path):
     assert (run.steps, run.history) == (6, {})
 
 
-def test_without_resume_a_run_begins_anew(tmp_path):
+def test_without_resume_a_run_is_not_overwritten(tmp_path):
     method = line_fit()
     fit(method, (X, 2 * X), steps=6, keep=Checkpoints(tmp_path))
-    assert fit(method, (X, 2 * X), steps=10, keep=Checkpoints(tmp_path)).history["step"] == [10]
+    before = (tmp_path / "checkpoint.safetensors").read_bytes()
+    with pytest.raises(
+        ConfigurationError, match=r"holds checkpoints already; go on .* resume=True"
+    ):
+        fit(method, (X, 2 * X), steps=10, keep=Checkpoints(tmp_path))
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
 
 
 def test_a_half_written_line_is_left_out_and_other_files_are_refused(tmp_path):
+    fit(line_fit(), (X, 2 * X), steps=2, record=Recording(tmp_path, every=1))
     path = tmp_path / "metrics.jsonl"
-    path.write_text('{"step": 1}\n{"step": 2}\n{"ste')
+    with path.open("a") as file:
+        file.write('{"step": 3')
     assert [line["step"] for line in read_record(path)] == [1, 2]
     path.write_text("loss\n")
-    with pytest.raises(FileError, match="no record"):
+    with pytest.raises(FileError, match=r"metrics\.jsonl is damaged: .* line 1"):
         read_record(path)
     with pytest.raises(FileError, match="cannot be read"):
         read_record(tmp_path / "none.jsonl")
+
+
+def test_what_was_recorded_only_as_a_run_stopped_is_not_in_the_record_of_the_whole(tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    kept = []
+    for out, stops in ((whole, [99]), (parts, [7, 8, 99])):
+        for stop in stops:
+            fit(
+                line_fit(), (X, 2 * X), steps=12, keep=Checkpoints(out, resume=True),
+                record=Recording(out, every=5, after=lambda step, stop=stop: step == stop),
+            )  # fmt: skip
+        kept.append([(line["step"], line["value"]) for line in read_record(out / "metrics.jsonl")])
+    assert [step for step, _ in kept[0]] == [5, 10, 12]
+    assert kept[1] == kept[0]

@@ -47,7 +47,8 @@ def test_metrics_are_lines_of_strict_json(tmp_path):
     lines = strict(out / "metrics.jsonl")
     assert [row["step"] for row in lines] == [1, 2, 3, 4]
     assert [row["skipped"] for row in lines] == [0, 1, 1, 1]
-    assert set(lines[0]) == {"step", "seconds", "value", "terms", "metrics", "skipped"}
+    names = {"step", "seconds", "value", "terms", "metrics", "skipped", "sha256"}
+    assert set(lines[0]) == names
     assert lines[1]["value"] is None
     assert math.isnan(run.history["value"][1])
     assert lines[3]["terms"] == {"energy": run.history["energy"][3]}
