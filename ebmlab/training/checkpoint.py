@@ -12,6 +12,7 @@ from ebmlab._disk import write_whole
 from ebmlab.errors import FileError
 from ebmlab.training import differences
 from ebmlab.training.contents import Contents, packed, trained, unpacked, versions
+from ebmlab.training.shards import as_here, is_shared
 
 __all__ = ["Restored", "load", "restored", "save"]
 
@@ -135,13 +136,26 @@ def restored(
     _tell_of_versions(path, contents.versions)
     # First what may still refuse.
     if optimizer is not None and contents.optimizer is not None:
-        optimizer.load_state_dict(contents.optimizer["state"])
+        optimizer.load_state_dict(_placed(contents.optimizer["state"], names, method))
     # The method's own dictionary carries the versions of its modules, which the file does not.
-    own.update(contents.method)
+    own.update({name: as_here(own[name], saved) for name, saved in contents.method.items()})
     method.load_state_dict(own)
     for name, rng in (rngs or {}).items():
         rng.set_state(contents.rngs[name][1])
     return Restored(contents.step, contents.extra)
+
+
+def _placed(state: dict[str, Any], names: list[list[str]], method: nn.Module) -> dict[str, Any]:
+    """An optimizer's state, shared out as its parameters are here."""
+    here = dict(method.named_parameters())
+    order = [here[name] for group in names for name in group]
+    if "state" not in state or not any(map(is_shared, order)):
+        return state
+    moved = {
+        i: {k: as_here(order[i], v) if isinstance(v, torch.Tensor) else v for k, v in each.items()}
+        for i, each in state["state"].items()
+    }
+    return {**state, "state": moved}
 
 
 def _tell_of_versions(path: Path, saved: Mapping[str, str]) -> None:

@@ -16,6 +16,7 @@ from ebmlab.errors import ConfigurationError, FileError
 from ebmlab.training.checkpoint import Restored, restored
 from ebmlab.training.contents import packed, unpacked
 from ebmlab.training.folder import Folder
+from ebmlab.training.shards import drop_shards, shards_at
 
 __all__ = ["BEFORE", "NEWEST", "Checkpoints"]
 
@@ -78,11 +79,15 @@ class Checkpoints:
     ) -> None:
         """Keep a run as it is after a step; arguments and errors are those of `training.save`.
 
-        Of several ranks, which hold the same, the first one writes.
+        Of several ranks, which hold the same, the first one writes; what they share out they
+        write together, into a folder of safetensors beside the checkpoint.
         """
-        content = packed(method, optimizer, rngs, step, extra, self.run)
+        folder = Folder(self.folder)
+        at = shards_at(folder.path, step)
+        content = packed(method, optimizer, rngs, step, extra, self.run, at)
         if rank_number() == 0:
-            Folder(self.folder).put(NEWEST, content, before=BEFORE)
+            folder.put(NEWEST, content, before=BEFORE)
+            drop_shards(folder.path, keep=2)
 
     def latest(
         self,
@@ -113,6 +118,8 @@ class Checkpoints:
                 folder.require(name, contents.digest)
             found = restored(path, contents, method, optimizer, rngs=rngs, run=self.run)
             self._tell(wrong, found.step)
+            if self.resume:
+                drop_shards(folder.path, after=found.step)
             return found
         if wrong:
             raise FileError("; ".join(wrong))

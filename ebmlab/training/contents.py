@@ -1,6 +1,7 @@
 """What a checkpoint holds: packed into a sealed file, and read from one, every part checked."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,12 +13,14 @@ import ebmlab
 from ebmlab.errors import ConfigurationError, FileError
 from ebmlab.training.packing import Packer, unpack
 from ebmlab.training.sealed import Sealed, read_tensors, seal_tensors
+from ebmlab.training.shards import read_shards, write_shards
 from ebmlab.training.strict import parsed
 
 __all__ = ["Contents", "packed", "trained", "unpacked", "versions"]
 
 # Bytes of a file besides many times those of the method: films, and whatever else is kept.
 SLACK, TIMES = 2**28, 1024
+SHARDS, FOLDER, FILE = "shards", re.compile(r"shards-\d{9}"), re.compile(r"[\w-]+\.safetensors")
 
 
 class Contents(NamedTuple):
@@ -56,8 +59,12 @@ def packed(
     step: int,
     extra: Mapping[str, Any] | None,
     run: Mapping[str, Any] | None,
+    shards: Path | None = None,
 ) -> Sealed:
-    """The content of a checkpoint; raises as `save`."""
+    """The content of a checkpoint, but what ranks share out, which goes into a folder of its own.
+
+    Raises as `save`; and ConfigurationError where there is such and no folder.
+    """
     whole = {
         "method": dict(method.state_dict()),
         "optimizer": None,
@@ -74,8 +81,16 @@ def packed(
             "state": optimizer.state_dict(),
         }
     packer = Packer()
-    text = json.dumps({name: packer.pack(part, name) for name, part in whole.items()})
-    return seal_tensors(packer.tensors, text)
+    parts = {name: packer.pack(part, name) for name, part in whole.items()}
+    if packer.shared:
+        if shards is None:
+            raise ConfigurationError(
+                "ranks share out the method's parameters, which one file cannot hold; keep the "
+                "run by fit(…, keep=Checkpoints(folder))"
+            )
+        files = write_shards(shards, packer.shared)
+        parts[SHARDS] = {"folder": shards.name, "files": files, "names": list(packer.shared)}
+    return seal_tensors(packer.tensors, json.dumps(parts))
 
 
 def unpacked(path: Path, method: nn.Module) -> Contents:
@@ -87,12 +102,25 @@ def unpacked(path: Path, method: nn.Module) -> Contents:
     own = sum(t.nbytes for t in method.state_dict().values() if isinstance(t, Tensor))
     tensors, text, digest = read_tensors(path, SLACK + TIMES * own)
     try:
-        whole = {k: unpack(part, tensors) for k, part in parsed(text, finite=False).items()}
+        parts = parsed(text, finite=False)
+        tensors |= _shared(path, parts.pop(SHARDS, None), method)
+        whole = {k: unpack(part, tensors) for k, part in parts.items()}
         contents = Contents(**whole, digest=digest)
         _require_kinds(contents)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise FileError(f"{path} is malformed: {error!r}") from error
     return contents
+
+
+def _shared(path: Path, shards: dict[str, Any] | None, method: nn.Module) -> dict[str, Tensor]:
+    """The tensors that ranks shared out, from the folder beside a checkpoint."""
+    if shards is None:
+        return {}
+    folder, files, names = shards["folder"], _named("files", shards["files"]), shards["names"]
+    plain = all(FILE.fullmatch(name) for name in files)
+    if not (FOLDER.fullmatch(folder) and plain and all(isinstance(n, str) for n in names)):
+        raise ValueError("shares lie elsewhere than beside the checkpoint")
+    return read_shards(path.parent / folder, files, names, method)
 
 
 def trained(method: nn.Module, optimizer: torch.optim.Optimizer | None) -> list[list[str]]:
@@ -131,17 +159,24 @@ def _require_kinds(contents: Contents) -> None:
 
 
 def _require_optimizer(saved: dict[str, Any]) -> None:
-    state = _named("the optimizer's state", saved["state"])
-    groups, names = state["param_groups"], saved["trained"]
-    if not isinstance(groups, list) or not isinstance(names, list) or len(groups) != len(names):
+    groups, names = _groups(_named("the optimizer's state", saved["state"])), saved["trained"]
+    if not isinstance(names, list) or len(groups) != len(names):
         raise ValueError("the optimizer has no groups, or they have no names")
     for group, each in zip(groups, names, strict=True):
         if not all(isinstance(name, str) for name in each):
             raise ValueError("parameters of the optimizer have no names")
         if len(_named("a group", group)["params"]) != len(each):
             raise ValueError("a group of the optimizer has as many names as parameters")
-    if not isinstance(state["state"], dict):
-        raise ValueError("the optimizer's state is no dictionary")
+
+
+def _groups(state: dict[str, Any]) -> list[Any]:
+    """The groups of an optimizer, or those of its players in a row."""
+    if "players" in state:
+        return [group for each in state["players"] for group in _groups(each["state"])]
+    groups = state["param_groups"]
+    if not isinstance(groups, list) or not isinstance(state["state"], dict):
+        raise ValueError("the optimizer's state is no dictionary, or it has no groups")
+    return groups
 
 
 def _named(what: str, value: Any) -> dict[str, Any]:

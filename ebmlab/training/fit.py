@@ -16,6 +16,7 @@ from ebmlab.errors import ConfigurationError
 from ebmlab.training.batches import Data
 from ebmlab.training.checkpoints import Checkpoints
 from ebmlab.training.course import Course
+from ebmlab.training.own import own_buffers, take_own
 from ebmlab.training.passes import Passes, generator_for, passing
 from ebmlab.training.ranks import join, require_alike, spread
 from ebmlab.training.record import over_ranks, recording
@@ -28,6 +29,7 @@ from ebmlab.types import Rng
 
 __all__ = ["Fit", "Optimizing", "fit"]
 
+RANKS = "ranks"
 Optimizing = torch.optim.Optimizer | Callable[[list[nn.Parameter]], torch.optim.Optimizer]
 
 
@@ -189,6 +191,7 @@ class _Run(NamedTuple):
         if restored is None:
             return 0
         self.course.load_state_dict(restored.extra)
+        take_own(self.method, restored.extra.get(RANKS, {}))
         if not isinstance(stepping.schedule, LRScheduler):
             # What was saved is the step size of that moment, which a schedule may have lowered.
             for group, lr in zip(
@@ -205,7 +208,7 @@ class _Run(NamedTuple):
                 self.optimizer,
                 rngs={"rng": self.rng},
                 step=step,
-                extra=self.course.state_dict(),
+                extra={**self.course.state_dict(), RANKS: own_buffers(self.method)},
             )
 
 

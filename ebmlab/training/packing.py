@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ebmlab._ranks import local
 from ebmlab.errors import ConfigurationError, DtypeError
 
 __all__ = ["Packer", "identity", "unpack"]
@@ -12,9 +13,11 @@ __all__ = ["Packer", "identity", "unpack"]
 
 def identity(tensor: Tensor) -> tuple:
     """What two names of one tensor have in common: the same numbers in the same memory."""
-    if tensor.numel() == 0:
-        return (id(tensor),)
-    where = (tensor.device, tensor.data_ptr())
+    own = local(tensor)
+    if own.numel() == 0:
+        # Of a tensor shared out, this rank may hold nothing: its memory still has a name.
+        return (own.untyped_storage()._cdata, tensor.dtype, tuple(tensor.shape))
+    where = (tensor.device, own.data_ptr())
     return (*where, tensor.dtype, tuple(tensor.shape), tensor.stride())
 
 
@@ -23,6 +26,7 @@ class Packer:
 
     Attributes:
         tensors: name -> contiguous CPU tensor; no two share memory.
+        shared: name -> tensor of which every rank holds a share.
 
     Example:
         >>> packer = Packer()
@@ -36,6 +40,7 @@ class Packer:
 
     def __init__(self) -> None:
         self.tensors: dict[str, Tensor] = {}
+        self.shared: dict[str, Tensor] = {}
         # The tensors themselves are kept too: freed memory would lend its address to others.
         self._names: dict[tuple, tuple[str, Tensor]] = {}
         self._storages: set[int] = set()
@@ -74,10 +79,13 @@ class Packer:
             )
         key = identity(tensor)
         if key not in self._names:
-            while name in self.tensors:
+            while name in self.tensors or name in self.shared:
                 name += "'"
             self._names[key] = name, tensor
-            self.tensors[name] = self._own(tensor)
+            if local(tensor) is tensor:
+                self.tensors[name] = self._own(tensor)
+            else:
+                self.shared[name] = tensor.detach()
         return self._names[key][0]
 
     def _own(self, tensor: Tensor) -> Tensor:
