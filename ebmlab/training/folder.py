@@ -154,8 +154,8 @@ class Folder:
         if not any(digest in known for digest in digests):
             raise FileError(
                 f"{self.path / name} is damaged, or of another run: {self.path / MANIFEST} lists "
-                f"the SHA-256 {known[-1][:12]}…, which it has not; take an earlier copy of both, or "
-                "remove it where it can be made anew"
+                f"the SHA-256 {known[-1][:12]}…, which it has not; take an earlier copy of both, "
+                "or remove it where it can be made anew"
             )
 
     def _seen(self) -> Digests:
