@@ -196,5 +196,5 @@ def test_a_run_killed_at_forty_random_moments_ends_as_if_it_had_not_been(tmp_pat
         [sys.executable, str(script), *arguments], capture_output=True, text=True, check=True
     )
     assert json.loads(done.stdout.splitlines()[-1])["kills"] == times
-    train(config(epochs), tmp_path / "whole", every=2)
+    train(config(epochs), tmp_path / "whole", every=10)
     same(tmp_path / "killed", tmp_path / "whole")
