@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from ebmlab._checks import require_non_negative, require_positive
+from ebmlab._disk import write_whole
 from ebmlab.errors import ConfigurationError
 from ebmlab.plot.fields import contour
 from ebmlab.plot.style import DATA, ENERGY, points, style
@@ -89,14 +90,17 @@ def animate(
     else:
         listed = ",".join(f'"{_png(frame)}"' for frame in frames)
         page = {"frames": listed, "last": len(places) - 1, "pause": round(1000 / fps)}
-        path.write_text(_PAGE % page, encoding="utf-8")
+        write_whole(path, (_PAGE % page).encode())
     return path
 
 
 def save_gif(path: Path, frames: Iterator[Image.Image], fps: float) -> None:
     """Write a GIF that repeats, each frame shown for two or more whole hundredths of a second."""
     pause = 10 * max(2, round(100 / fps))
-    next(frames).save(path, save_all=True, append_images=frames, duration=pause, loop=0)
+    film = {"save_all": True, "append_images": frames, "duration": pause, "loop": 0}
+    content = io.BytesIO()
+    next(frames).save(content, format="GIF", **film)
+    write_whole(path, content.getvalue())
 
 
 def _frames(

@@ -3,12 +3,14 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
+from ebmlab._disk import write_whole
 from ebmlab.methods.cards import Recipe
 from ebmlab.protocols import Method
 from ebmlab.runs.config import Config
@@ -187,5 +189,7 @@ def saved(out: Path, figures: Mapping[str, Any]) -> list[Path]:
     """Write each figure as a PNG of its name; their paths."""
     paths = [out / f"{stem}.png" for stem in figures]
     for path, figure in zip(paths, figures.values(), strict=True):
-        figure.savefig(path)
+        content = BytesIO()
+        figure.savefig(content, format="png")
+        write_whole(path, content.getvalue())
     return paths

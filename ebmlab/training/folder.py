@@ -71,7 +71,7 @@ class Folder:
     def append(self, name: str, values: Mapping[str, Any]) -> None:
         """Add a line of JSON; raises as `write`, and nothing of the line is left then."""
         path = self.path / name
-        with self._writing(path, shared=True):
+        with self._told(path):
             append_line(path, chained(values, last_digest(path)))
 
     def cut(self, name: str, kept: list[Line]) -> None:
@@ -196,8 +196,8 @@ class Folder:
         between.unlink(missing_ok=True)
 
     @contextmanager
-    def _writing(self, path: Path, *, shared: bool = False) -> Iterator[None]:
-        with self._told(path), alone(self.path, shared=shared):
+    def _writing(self, path: Path) -> Iterator[None]:
+        with self._told(path), alone(self.path):
             yield
 
     @contextmanager

@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Callable
 from typing import Any
 
 __all__ = ["parsed"]
@@ -30,11 +29,9 @@ def parsed(text: str, *, finite: bool = True) -> Any:
     """
     if text.count("[") + text.count("{") > MOST:
         raise ValueError(f"more than {MOST:,} lists and dicts")
-    hooks: dict[str, Callable[[str], float]] = {}
-    if finite:
-        hooks = {"parse_constant": _finite, "parse_float": _finite}
+    number = _finite if finite else float
     try:
-        return json.loads(text, object_pairs_hook=_once, **hooks)
+        return json.loads(text, object_pairs_hook=_once, parse_constant=number, parse_float=number)
     except RecursionError as error:
         raise ValueError("lists and dicts are nested too deeply") from error
 

@@ -18,7 +18,7 @@ from ebmlab.training.record import read_record
 
 
 def config(epochs: int, seed: int = 0) -> Config:
-    """A run whose steps take about a millisecond, kept and recorded at each second one."""
+    """A run whose steps take about a millisecond, kept at each second one."""
     return Config(
         method="denoising_score", data="two-moons", epochs=epochs, batch_size=32, lr=1e-3,
         decay=True, encoder=None, dim=None, limit=64, seed=seed, device="cpu",
@@ -49,7 +49,7 @@ def killed(asked: Config, out: Path, times: int, seed: int) -> None:
     rng = random.Random(seed)
     kills = 0
     while kills < times:
-        child = forked(lambda: train(asked, out, resume=True, every=2))
+        child = forked(lambda: train(asked, out, resume=True, every=10))
         time.sleep(rng.uniform(0.0, 0.4))
         os.kill(child, signal.SIGKILL)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -62,7 +62,7 @@ def killed(asked: Config, out: Path, times: int, seed: int) -> None:
         if (out / "checkpoint.safetensors").exists():
             restore(out)
             read_record(out / "metrics.jsonl")
-    train(asked, out, resume=True, every=2)
+    train(asked, out, resume=True, every=10)
     told(json.dumps({"kills": kills, "left": sorted(p.name for p in out.iterdir())}))
 
 

@@ -125,3 +125,33 @@ def test_the_state_of_a_generator_that_does_not_fit_is_refused(tmp_path):
     save(tmp_path / "run", net, rngs={"main": rng})
     reseal(tmp_path / "run", lambda content: content[:-5056] + bytes(5056))
     assert "its state does not fit" in refused(tmp_path / "run", net, None, rngs={"main": rng})
+
+
+def test_what_a_run_was_started_with_is_compared_where_both_sides_say_so(tmp_path):
+    net = nn.Linear(1, 1)
+    save(tmp_path / "run", net, run={"seed": 0, "data": "digits", "old": None})
+    load(tmp_path / "run", net)
+    load(tmp_path / "run", net, run={"seed": 0, "data": "digits", "old": None})
+    text = refused(tmp_path / "run", net, None, run={"seed": 1, "data": "digits", "new": 2})
+    assert text.splitlines()[1:] == [
+        "  missing in the file: argument new",
+        "  only in the file: argument old",
+        "  seed: 0 in the file, 1 here",
+    ]
+    save(tmp_path / "run", net)
+    load(tmp_path / "run", net, run={"seed": 1})
+
+
+def test_versions_that_differ_are_told_in_one_line(tmp_path, monkeypatch):
+    net = nn.Linear(1, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "__version__", "2.11.0")
+        save(tmp_path / "run", net)
+    with pytest.warns(
+        UserWarning, match=r"run was written by torch 2\.11\.0, and is read"
+    ) as told:
+        load(tmp_path / "run", net)
+    assert len(told) == 1
+    assert told[0].filename == __file__
+    save(tmp_path / "run", net)
+    load(tmp_path / "run", net)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ebmlab import plot
+from ebmlab._disk import write_whole
 from ebmlab.runs._texts.numbers import KINDS, LEVEL, Asked, shown_text
 from ebmlab.runs._texts.run import TextRun
 from ebmlab.runs.kind import Sketch, saved
@@ -47,7 +48,7 @@ def write_samples(built: TextRun, out: Path, n: int, seed: int) -> list[Path]:
     rng = torch.Generator(built.device).manual_seed(seed)
     drawn = built.preset.makes(built.method, built.texts.train, n, rng)
     texts = [built.texts.train.decode(row) for row in drawn]
-    out.write_text(f"\n{'-' * 40}\n".join(texts) + "\n", encoding="utf-8")
+    write_whole(out, (f"\n{'-' * 40}\n".join(texts) + "\n").encode())
     return [out]
 
 
