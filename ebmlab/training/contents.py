@@ -159,24 +159,17 @@ def _require_kinds(contents: Contents) -> None:
 
 
 def _require_optimizer(saved: dict[str, Any]) -> None:
-    groups, names = _groups(_named("the optimizer's state", saved["state"])), saved["trained"]
-    if not isinstance(names, list) or len(groups) != len(names):
+    state = _named("the optimizer's state", saved["state"])
+    groups, names = state["param_groups"], saved["trained"]
+    if not isinstance(groups, list) or not isinstance(names, list) or len(groups) != len(names):
         raise ValueError("the optimizer has no groups, or they have no names")
     for group, each in zip(groups, names, strict=True):
         if not all(isinstance(name, str) for name in each):
             raise ValueError("parameters of the optimizer have no names")
         if len(_named("a group", group)["params"]) != len(each):
             raise ValueError("a group of the optimizer has as many names as parameters")
-
-
-def _groups(state: dict[str, Any]) -> list[Any]:
-    """The groups of an optimizer, or those of its players in a row."""
-    if "players" in state:
-        return [group for each in state["players"] for group in _groups(each["state"])]
-    groups = state["param_groups"]
-    if not isinstance(groups, list) or not isinstance(state["state"], dict):
-        raise ValueError("the optimizer's state is no dictionary, or it has no groups")
-    return groups
+    if not isinstance(state["state"], dict):
+        raise ValueError("the optimizer's state is no dictionary")
 
 
 def _named(what: str, value: Any) -> dict[str, Any]:

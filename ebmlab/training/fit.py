@@ -18,7 +18,7 @@ from ebmlab.training.checkpoints import Checkpoints
 from ebmlab.training.course import Course
 from ebmlab.training.own import own_buffers, take_own
 from ebmlab.training.passes import Passes, generator_for, passing
-from ebmlab.training.ranks import join, require_alike, spread
+from ebmlab.training.ranks import join, require_alike, spread, whole
 from ebmlab.training.record import over_ranks, recording
 from ebmlab.training.recording import Recording
 from ebmlab.training.scale import Scale
@@ -148,9 +148,9 @@ def fit(
             resized()
             last = _ended(record, step) or step == steps
             if last or due(step):
-                seen.add(
-                    step, over_ranks(watched(record.watch, method, batch, loss)), guard.skipped
-                )
+                with whole(method):
+                    loss = watched(record.watch, method, batch, loss)
+                seen.add(step, over_ranks(loss), guard.skipped)
                 value = seen.history["value"][-1]
                 bar.set_postfix(value=value, skipped=guard.skipped, refresh=False)
             run.kept(step, last)

@@ -1,7 +1,7 @@
 """One optimizer for each of several players, stepped as one."""
 
 from collections import ChainMap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ class Players(torch.optim.Optimizer):
     """Several optimizers, each of its own parameters, that step together.
 
     `fit`, schedules and checkpoints take it as any other: its parameter groups are theirs, in
-    order, and its state is the list of their states. Two players with one kind of optimizer are
+    order, and its state is theirs side by side. Two players with one kind of optimizer are
     two parameter groups of it as well.
 
     Args:
@@ -78,13 +78,14 @@ class Players(torch.optim.Optimizer):
         return loss
 
     def state_dict(self) -> dict[str, Any]:
-        """The players' own, and what they are."""
-        return {
-            "players": [
-                {"class": type(part).__name__, "state": part.state_dict()}
-                for part in self.optimizers
-            ]
-        }
+        """As that of one optimizer with the parameters of all in a row, and what players are."""
+        state: dict[int, Any] = {}
+        groups: list[dict[str, Any]] = []
+        for part, first in self._numbered():
+            own = part.state_dict()
+            state |= {first + i: kept for i, kept in own["state"].items()}
+            groups += [_shifted(group, first) for group in own["param_groups"]]
+        return {"state": state, "param_groups": groups, "players": self._names()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore each player.
@@ -92,12 +93,28 @@ class Players(torch.optim.Optimizer):
         Raises:
             ConfigurationError: there were other players.
         """
-        there, here = (
-            [part["class"] for part in state_dict["players"]],
-            [type(part).__name__ for part in self.optimizers],
-        )
-        if there != here:
-            raise ConfigurationError(f"the state is of players {there}; these are {here}")
-        for part, saved in zip(self.optimizers, state_dict["players"], strict=True):
-            part.load_state_dict(saved["state"])
+        if state_dict.get("players") != self._names():
+            raise ConfigurationError(
+                f"the state is of players {state_dict.get('players')}; these are {self._names()}"
+            )
+        groups = iter(state_dict["param_groups"])
+        for part, first in self._numbered():
+            count = sum(len(group["params"]) for group in part.param_groups)
+            own = {i - first: s for i, s in state_dict["state"].items() if 0 <= i - first < count}
+            mine = [_shifted(next(groups), -first) for _ in part.param_groups]
+            part.load_state_dict({"state": own, "param_groups": mine})
         self._gather()
+
+    def _names(self) -> list[str]:
+        return [type(part).__name__ for part in self.optimizers]
+
+    def _numbered(self) -> Iterator[tuple[torch.optim.Optimizer, int]]:
+        """Each player, and how many parameters those before it have."""
+        first = 0
+        for part in self.optimizers:
+            yield part, first
+            first += sum(len(group["params"]) for group in part.param_groups)
+
+
+def _shifted(group: dict[str, Any], by: int) -> dict[str, Any]:
+    return {**group, "params": [number + by for number in group["params"]]}

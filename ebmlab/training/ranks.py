@@ -3,6 +3,7 @@
 import atexit
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, distributed, nn
@@ -11,8 +12,9 @@ from ebmlab._ranks import alike, rank_count
 from ebmlab.errors import ConfigurationError
 from ebmlab.networks import BatchNorm
 from ebmlab.training.scale import Scale
+from ebmlab.training.shards import is_shared
 
-__all__ = ["average_gradients", "join", "require_alike", "require_ranks", "spread"]
+__all__ = ["average_gradients", "join", "require_alike", "require_ranks", "spread", "whole"]
 
 # Gradients travel together, up to this many numbers at once.
 BUCKET = 1 << 23
@@ -91,6 +93,22 @@ def _require_synchronized(method: nn.Module) -> None:
             f"{listed} normalize over the rows of each rank alone; "
             "ebmlab.networks.synchronized(method) makes them normalize over all"
         )
+
+
+@contextmanager
+def whole(method: nn.Module) -> Iterator[None]:
+    """Have all parameters on each rank meanwhile, where ranks share them out."""
+    if not any(is_shared(parameter) for parameter in method.parameters()):
+        yield
+        return
+    from torch.distributed.fsdp import FSDPModule
+
+    assert isinstance(method, FSDPModule)
+    method.unshard()
+    try:
+        yield
+    finally:
+        method.reshard()
 
 
 def average_gradients(parameters: list[nn.Parameter]) -> None:
