@@ -135,7 +135,10 @@ class _Normalized(torch.autograd.Function):
         grad, dims, scale = precise(grads[0]), _dims(y), (variance + ctx.eps).rsqrt()
         h = (precise(y) - _wide(mean, y)) * _wide(scale, y)
         first, second = grad.sum(dims), (grad * h).sum(dims)
-        parameters = (None if weight is None else second, first)
+        parameters = tuple(
+            total if needed else None
+            for total, needed in zip((second, first), ctx.needs_input_grad[1:3], strict=True)
+        )
         means = summed(torch.stack([first, second])) / count
         inner = grad - _wide(means[0], y) - h * _wide(means[1], y)
         scale = scale if weight is None else scale * weight
