@@ -20,7 +20,8 @@ class BatchNorm(Precise, _BatchNorm):
     (y - mean) / √(variance + ε) · weight + bias for each of c channels. In training mode the
     moments are those of the rows of all ranks, of whatever numbers, and the running ones equal on
     each: training on ranks is training on one. Gradients of gradients pass. Otherwise, and where
-    there are no other ranks, it is torch's own, with the same parameters and buffers. Moments are
+    there are no other ranks, it is torch's own, with the same parameters and buffers (whose third
+    derivatives, which `SlicedScore` and `ExactScore` descend, torch 2.13 has wrong). Moments are
     taken and kept in float32 or better.
 
     Args:

@@ -1,13 +1,13 @@
-"""Random numbers of ranks that are those of one process: each keeps its rows of one common draw."""
+"""Random numbers of ranks that are those of one process: its rows of one common draw."""
 
-import itertools
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Size, Tensor
 from torch._C import DisableTorchFunction
-from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack as _modes
+from torch.overrides import TorchFunctionMode
+from torch.overrides import _get_current_function_mode_stack as _modes
 
 # Functions of a size, and how many arguments stand before it.
 SIZED = {torch.randn: 0, torch.rand: 0, torch.randint: None}
@@ -48,9 +48,11 @@ class Dealt(TorchFunctionMode):
         if func in SIZED:
             return self._sized(func, args, kwargs)
         if func in INPLACE:
-            return args[0].copy_(self._own(args[0].shape, lambda size: func(
-                args[0].new_empty(size), *args[1:], **kwargs
-            )))
+            return args[0].copy_(
+                self._own(
+                    args[0].shape, lambda size: func(args[0].new_empty(size), *args[1:], **kwargs)
+                )
+            )
         if func in (torch.multinomial, Tensor.multinomial):
             return self._multinomial(func, *args, **kwargs)
         return func(*args, **kwargs)
