@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 import torch
-from as_one_support import CASES, farthest, refused, train_all, trained
+from as_one_support import CASES, farthest, recipes, refused, train_all, trained
 from ranks_support import on_ranks
 
 # What no rank can do as one process does: the part of the state it is about, and why.
@@ -34,15 +34,18 @@ NOT_SHARDED = {
     "Likelihood, codes": OUTSIDE,
     "deepcluster": WHOLE,
 }
-SHARDED = ["simclr", "swav", "ExactScore, normalized", "gan", "nce"]
-ON_FOUR = [
-    "simclr", "byol", "swav", "paws", "vae", "igebm", "improved_cd", "energy_matching",
-    "masked_words", "SlicedScore, normalized", "MultiScaleScore, x", "Unrolled, answers",
-    "RegNetY",
-]  # fmt: skip
-SINGLE = ["simclr", "vicreg", "denoising_score"]
+# By default every recipe that takes less than half a second, and all else with `-m slow`.
+LONG = {"energy_matching", "nnclr", "deepercluster"}
+DEFAULT = [
+    *(name for name in recipes.RECIPES if name not in LONG),
+    "SlicedScore, normalized",
+    "DenoisingScore, normalized",
+    "ConvEncoder",
+]
+SHARDED, ON_FOUR = ["simclr", "ExactScore, normalized", "nce"], ["simclr", "improved_cd"]
+SINGLE = ["simclr", "denoising_score"]
 # What has batch normalization, or draws numbers.
-NORMALIZED, RANDOM = ["simclr", "ExactScore, normalized", "ConvEncoder"], "vae"
+NORMALIZED, RANDOM = ["simclr", "ConvEncoder"], "vae"
 
 
 # torch's own batch normalization has other third derivatives than its formula.
@@ -62,10 +65,10 @@ def undealt(rank, ranks):
 
 def on_two(rank, ranks):
     return {
-        "ddp": train_all(rank, ranks, list(CASES), "ddp"),
+        "ddp": train_all(rank, ranks, DEFAULT, "ddp"),
         "shard": train_all(rank, ranks, SHARDED, "shard"),
         "single": train_all(rank, ranks, SINGLE, "ddp", torch.float32),
-        "refused": {name: refused(rank, name) for name in CASES},
+        "refused": {name: refused(rank, name) for name in DEFAULT},
         "unsynchronized": {name: unsynchronized(rank, ranks, name) for name in NORMALIZED},
         "undealt": {RANDOM: undealt(rank, ranks)},
     }
@@ -104,7 +107,7 @@ def require_one(name, alone, parts, within=1e-12):
     assert farthest((steps, kept), parts) < (within, "")
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", DEFAULT)
 def test_two_ranks_train_as_one(two, alone, name):
     require_one(name, alone(name), [part["ddp"][name] for part in two])
 
@@ -132,7 +135,7 @@ def require_shards(name, alone, parts):
         require_one(name, alone(name), parts)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", DEFAULT)
 def test_unequal_batches_are_refused_on_all_ranks(two, name):
     for part in two:
         assert "the batch differs between ranks: rank 0 x (" in part["refused"][name]
@@ -155,16 +158,27 @@ def test_with_numbers_of_their_own_the_ranks_are_not_one(two, alone):
     assert farthest(alone(RANDOM), [part["undealt"][RANDOM] for part in two]) > (1e-4, "")
 
 
+def refused_all(rank):
+    return [refused(rank, name) for name in CASES]
+
+
 @pytest.mark.slow
-def test_four_ranks_train_all_as_one(alone):
-    parts = on_ranks(4, train_all, 4, list(CASES), "ddp")
+def test_unequal_batches_are_refused_by_all():
+    for part in on_ranks(2, refused_all):
+        assert all("the batch differs between ranks: rank 0 x (" in said for said in part)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_all_train_as_one(alone, ranks):
+    parts = on_ranks(ranks, train_all, ranks, list(CASES), "ddp")
     for name in CASES:
         require_one(name, alone(name), [part[name] for part in parts])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ranks", [2, 4])
-def test_shards_train_all_as_one(alone, ranks):
+def test_shards_of_all_train_as_one(alone, ranks):
     parts = on_ranks(ranks, train_all, ranks, list(CASES), "shard")
     for name in CASES:
         require_shards(name, alone, [part[name] for part in parts])

@@ -198,16 +198,15 @@ def trained(name: str, rank: int = 0, ranks: int = 1, wrap: str = "alone", dtype
     return found, {n: whole(t) for n, t in method.state_dict().items()}
 
 
-def attempted(function, *arguments):
-    """What a function returns, or what it says it cannot do."""
-    try:
-        return function(*arguments)
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
-
-
 def train_all(rank: int, ranks: int, names: list[str], wrap: str, dtype=torch.float64) -> dict:
-    return {name: attempted(trained, name, rank, ranks, wrap, dtype) for name in names}
+    """What is trained, or the error of what cannot be, by name."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = trained(name, rank, ranks, wrap, dtype)
+        except (RuntimeError, ValueError) as error:
+            found[name] = f"{type(error).__name__}: {error}"
+    return found
 
 
 def refused(rank: int, name: str) -> str:
