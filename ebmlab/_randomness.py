@@ -1,7 +1,6 @@
 """Generators out of generators, or of a seed and a rank: replayed, forked, or each a stream."""
 
 import hashlib
-import sys
 from collections.abc import Callable
 from functools import partial
 
@@ -9,9 +8,10 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_generator
+from ebmlab._ranks import gathered, rank_count, rank_number
 from ebmlab.types import Rng
 
-__all__ = ["fork", "replayed", "stream"]
+__all__ = ["fork", "replayed", "shared", "stream"]
 
 
 def replayed(rng: Rng, who: str) -> Callable[[], torch.Generator]:
@@ -28,6 +28,14 @@ def fork(rng: torch.Generator) -> torch.Generator:
     """A generator of its own stream, seeded by one draw from rng."""
     seed = torch.randint(2**63 - 1, (), generator=rng, device=rng.device)
     return torch.Generator(rng.device).manual_seed(int(seed))
+
+
+def shared(rng: torch.Generator) -> torch.Generator:
+    """A generator of one stream for all ranks, seeded by the first one's; alone, rng itself."""
+    if rank_count() == 1:
+        return rng
+    seed = torch.randint(2**63 - 1, (1,), generator=rng, device=rng.device)
+    return torch.Generator(rng.device).manual_seed(int(gathered("seed", seed)[0]))
 
 
 def stream(
@@ -49,10 +57,6 @@ def stream(
         >>> torch.equal(a, b)
         False
     """
-    if rank is None:
-        # Only a program that has loaded it can be running it.
-        distributed = sys.modules.get("torch.distributed")
-        running = distributed and distributed.is_available() and distributed.is_initialized()
-        rank = distributed.get_rank() if distributed and running else 0
+    rank = rank_number() if rank is None else rank
     digest = hashlib.sha256(repr((seed, rank, *path)).encode()).digest()
     return torch.Generator(device).manual_seed(int.from_bytes(digest[:8]) >> 1)

@@ -14,6 +14,8 @@ from ebmlab._checks import (
     require_tensor,
 )
 from ebmlab._events import NOTHING, identities
+from ebmlab._randomness import shared
+from ebmlab._ranks import gathered, rank_count, rank_number
 from ebmlab._rows import rows
 from ebmlab._shown import Shown
 from ebmlab.energy import Energy
@@ -30,7 +32,8 @@ class Replay(Shown, Negatives):
 
     A draw takes a slot of its own for each datum, starts some of them anew, runs the chains, and
     writes them back to the same slots when the loss is committed. Each slot carries the number of
-    its lineage (new at every birth) and its age in steps. All state is in buffers.
+    its lineage (new at every birth) and its age in steps. All state is in buffers. Several ranks
+    have one pool, the same on each: they share its slots out, and write back the chains of all.
 
     Where the energy takes x, a chain is one of p(y | x), and its slot belongs to that x: only a
     datum with exactly the same x goes on from it, so that row i of the energies is E(x_i, y_i) of
@@ -116,23 +119,25 @@ class Replay(Shown, Negatives):
         energy.check(x, y)
         require_device("the pool", self.pool.device, {"y": y})
         n = len(y)
-        if n > len(self.pool) or y.shape[1:] != self.pool.shape[1:]:
+        if n * rank_count() > len(self.pool) or y.shape[1:] != self.pool.shape[1:]:
             raise ShapeError(
                 f"y has shape {tuple(y.shape)}, the pool {tuple(self.pool.shape)}: the pool must "
-                "hold at least one batch of points like y"
+                "hold at least one batch (of all ranks) of points like y"
             )
         owners = identities(x if energy.takes_x else None, n, y.device, energy.x_ndim)
-        slots, lost = self._slots(owners, rng)
-        anew = lost | (torch.rand(n, generator=rng, device=y.device) < self.rebirth)
-        start = torch.where(rows(anew, y), self._births(n, rng), self.pool[slots])
-        done = walk(energy, x, y, start.to(y.dtype), self.sampler, self.steps, rng)
+        owners, common = gathered("x", owners), shared(rng)
+        slots, lost = self._slots(owners, common)
+        anew = lost | (torch.rand(len(slots), generator=common, device=y.device) < self.rebirth)
+        start = torch.where(rows(anew, y), self._births(len(slots), common), self.pool[slots])
+        start = start[rank_number() * n :][:n].to(y.dtype)
+        done = walk(energy, x, y, start, self.sampler, self.steps, rng)
         went_on = anew.logical_not().float().mean()
         metrics = done.metrics | {"age": self.age.float().mean(), "continued": went_on}
         # Other draws may be committed first: what this one continues is noted now.
         age, lineage = torch.where(anew, 0, self.age[slots]) + self.steps, self.lineage[slots]
 
         def keep(points: Tensor) -> None:
-            self.pool[slots] = points.to(self.pool.dtype)
+            self.pool[slots] = gathered("chains", points.detach()).to(self.pool.dtype)
             self.owner[slots] = owners
             self.age[slots] = age
             self.lineage[slots] = torch.where(anew, self.born + anew.cumsum(0) - 1, lineage)

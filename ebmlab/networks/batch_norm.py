@@ -20,7 +20,8 @@ class BatchNorm(Precise, _BatchNorm):
     (y - mean) / √(variance + ε) · weight + bias for each of c channels. In training mode the
     moments are those of the rows of all ranks, of whatever numbers, and the running ones equal on
     each: training on ranks is training on one. Gradients of gradients pass. Otherwise, and where
-    there are no other ranks, it is torch's own, with the same parameters and buffers. Moments are
+    there are no other ranks, it is torch's own, with the same parameters and buffers (whose third
+    derivatives, which `SlicedScore` and `ExactScore` descend, torch 2.13 has wrong). Moments are
     taken and kept in float32 or better.
 
     Args:
@@ -135,7 +136,10 @@ class _Normalized(torch.autograd.Function):
         grad, dims, scale = precise(grads[0]), _dims(y), (variance + ctx.eps).rsqrt()
         h = (precise(y) - _wide(mean, y)) * _wide(scale, y)
         first, second = grad.sum(dims), (grad * h).sum(dims)
-        parameters = (None if weight is None else second, first)
+        parameters = tuple(
+            total if needed else None
+            for total, needed in zip((second, first), ctx.needs_input_grad[1:3], strict=True)
+        )
         means = summed(torch.stack([first, second])) / count
         inner = grad - _wide(means[0], y) - h * _wide(means[1], y)
         scale = scale if weight is None else scale * weight

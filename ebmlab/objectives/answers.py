@@ -5,6 +5,7 @@ from torch import Tensor
 
 from ebmlab._checks import leaves, require_counts, require_device, require_shares
 from ebmlab._events import identities
+from ebmlab._ranks import gathered
 from ebmlab._rows import rows
 from ebmlab._shown import Shown
 from ebmlab.energy import Energy
@@ -71,7 +72,8 @@ class Answers(Shown):
         return torch.where(rows(known, fresh), self.pool[place].to(fresh.dtype), fresh), known
 
     def keep(self, pairs: Tensor, answers: Tensor) -> None:
-        """Write the answers to these pairs; of two for one place the last one stays."""
+        """Write the answers of all ranks to these pairs; of two for one place the last stays."""
+        pairs, answers = gathered("pairs", pairs), gathered("answers", answers.detach())
         place, order = self._places(pairs), torch.arange(len(pairs), device=pairs.device)
         last = torch.full_like(self.owner, -1).scatter_reduce(0, place, order, "amax")
         place, stays = place[last[place] == order], last[place] == order

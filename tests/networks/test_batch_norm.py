@@ -1,5 +1,7 @@
 """`BatchNorm` alone is torch's; `synchronized` puts it in place of torch's."""
 
+from unittest import mock
+
 import pytest
 import torch
 from problems import randn
@@ -30,6 +32,26 @@ def test_alone_it_is_torch_s(shape, options):
     for got, due in zip(ours.buffers(), theirs.buffers(), strict=True):
         assert torch.equal(got, due)
     assert torch.equal(ours.eval()(y), theirs.eval()(y))
+
+
+def third(norm):
+    """The third derivatives of a normalization along one way."""
+    y, way = randn(5, 3).requires_grad_(), randn(5, 3, seed=1)
+    (found,) = torch.autograd.grad(norm(y).pow(3).sum(), y, create_graph=True)
+    for _ in range(2):
+        (found,) = torch.autograd.grad((found * way).sum(), y, create_graph=True)
+    return found
+
+
+def formula(y):
+    return (y - y.mean(0)) / (y.var(0, correction=0) + 1e-5).sqrt()
+
+
+def test_on_ranks_third_derivatives_are_those_of_the_formula_and_torch_s_are_not():
+    norm = BatchNorm(3).double()
+    with mock.patch("ebmlab.networks.batch_norm.rank_count", return_value=2):
+        torch.testing.assert_close(third(norm), third(formula))
+    assert (third(norm) - third(formula)).abs().max() > 0.01
 
 
 def test_a_momentum_of_zero_does_not_move_even_for_infinite_data():

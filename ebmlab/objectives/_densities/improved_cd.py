@@ -7,6 +7,7 @@ from ebmlab._checks import require_counts, require_generator, require_non_negati
 from ebmlab._kinds import require_a, require_floats
 from ebmlab._precise import precise
 from ebmlab._randomness import fork
+from ebmlab._ranks import gathered, rank_count, rank_number
 from ebmlab._rows import row_sums
 from ebmlab._slopes import slope, through
 from ebmlab.energy import Energy
@@ -85,7 +86,7 @@ class ImprovedCD(Objective):
         """The loss; its graph holds the second derivatives of the energy on the last steps."""
         y = require_floats("y", require_tensor("y", y))
         rng = require_generator(rng, "ImprovedCD", y.device)
-        if len(y) < 2:
+        if len(y) * rank_count() < 2:
             raise ShapeError(f"y has a batch of {len(y)}; an entropy of chains takes two rows")
         walk, keep = self.negatives.advance(energy, x, y, rng)
         end = self._led(energy, x, walk.end, rng)
@@ -121,7 +122,7 @@ class ImprovedCD(Objective):
 
 
 def log_nearest(points: Tensor) -> Tensor:
-    """log of the distance of each of the points (n, *event) to the nearest other one, (n,).
+    """log of the distance of each of the points (n, *event) to the nearest other of all ranks.
 
     Points that coincide count as 1e-15 apart and are not driven apart: no direction is theirs.
 
@@ -130,7 +131,9 @@ def log_nearest(points: Tensor) -> Tensor:
         tensor([1., 1., 4.])
     """
     flat = precise(points.flatten(1))
+    every, first = gathered("chains", flat), rank_number() * len(flat)
     with torch.no_grad():
-        apart = torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist")
-        nearest = apart.fill_diagonal_(torch.inf).argmin(1)
-    return 0.5 * row_sums((flat - flat[nearest]).square()).clamp(min=TINY).log()
+        apart = torch.cdist(flat, every, compute_mode="donot_use_mm_for_euclid_dist")
+        apart[:, first : first + len(flat)].fill_diagonal_(torch.inf)
+        nearest = apart.argmin(1)
+    return 0.5 * row_sums((flat - every[nearest]).square()).clamp(min=TINY).log()

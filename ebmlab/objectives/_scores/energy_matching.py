@@ -11,6 +11,7 @@ from ebmlab._checks import (
 )
 from ebmlab._kinds import require_floats
 from ebmlab._precise import precise
+from ebmlab._ranks import gathered, rank_number
 from ebmlab._rows import row_sums, rows
 from ebmlab.energy import Energy
 from ebmlab.objectives._scores.decay import falling, require_decay
@@ -79,10 +80,12 @@ class EnergyMatching(Objective):
 
 
 def _paired(y0: Tensor, y: Tensor) -> Tensor:
-    """y0 in the order in which Σ ‖y0 - y‖² is least."""
+    """The y0 of all ranks in the order in which Σ ‖y0 - y‖² is least, those of the own y."""
     # Loading scipy takes longer than all the rest of the library.
     from scipy.optimize import linear_sum_assignment
 
-    cost = torch.cdist(precise(y.detach()).flatten(1), precise(y0).flatten(1)).square()
+    first = rank_number() * len(y)
+    y0, every = gathered("noise", y0), gathered("y", y.detach())
+    cost = torch.cdist(precise(every).flatten(1), precise(y0).flatten(1)).square()
     _, order = linear_sum_assignment(cost.cpu().numpy())
-    return y0[torch.as_tensor(order, device=y0.device)]
+    return y0[torch.as_tensor(order[first : first + len(y)], device=y0.device)]

@@ -14,6 +14,7 @@ from ebmlab._checks import (
 )
 from ebmlab._kinds import require_floats
 from ebmlab._precise import precise
+from ebmlab._ranks import rank_count, rank_number
 from ebmlab._rows import row_sums, rows
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
@@ -96,10 +97,13 @@ class MultiScaleScore(Objective):
         return Loss(in_y + in_sigma, terms, metrics)
 
     def _levels(self, y: Tensor, rng: torch.Generator) -> Tensor:
-        """log σ (n, 1), spread over the range: one u in each of n equal parts."""
+        """log σ (n, 1), spread over the range: one u in each part, as many as all ranks' rows."""
         share = torch.rand(len(y), 1, generator=rng, dtype=y.dtype, device=y.device)
         part = torch.arange(len(y), device=y.device)[:, None]
-        along = ((part + share) / len(y)).square()
+        # Copy by copy, the rows of this rank among those of all.
+        rows, ranks = len(y) // self.draws, rank_count()
+        part = part + rows * (part // rows * (ranks - 1) + rank_number())
+        along = ((part + share) / (len(y) * ranks)).square()
         return math.log(self.low) + math.log(self.high / self.low) * along
 
 
