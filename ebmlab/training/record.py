@@ -104,7 +104,7 @@ def over_ranks(loss: Loss) -> Loss:
         return loss
     parts = {"": {"value": loss.value}, "term": loss.terms, "metric": loss.metrics}
     own = {(part, n): _number(n, t) for part, each in parts.items() for n, t in each.items()}
-    found = {key: torch.tensor(mean) for key, mean in means(own).items()}
+    found = {key: torch.tensor(mean, dtype=torch.float64) for key, mean in means(own).items()}
     terms, metrics = ({n: found[part, n] for n in parts[part]} for part in ("term", "metric"))
     return loss._replace(value=found["", "value"], terms=terms, metrics=metrics)
 
