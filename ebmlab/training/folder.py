@@ -64,7 +64,7 @@ class Folder:
     def back(self, name: str, before: str) -> None:
         """Put the file `before` in the place of one that is damaged; raises as `write`."""
         with self._writing(self.path / name):
-            files = self._seen()
+            files = read_manifest(self.path)
             self._promise({**files, name: [*files.get(name, []), *files.get(before, [])]})
             self._link(self.path / before, self.path / name)
 

@@ -96,7 +96,7 @@ def test_a_manifest_that_is_missing_or_lists_too_little_is_said(tmp_path):
 # After which call, how often called before, the process ends as if by kill -9. To rename is the
 # only way in which a file comes into its place, so that these are all states that others see.
 RENAMED = [("replace", count) for count in range(8)]
-OTHERS = [(call, count) for call in ("fsync", "hardlink_to", "write") for count in range(12)]
+OTHERS = [*(("fsync", count) for count in range(12)), ("hardlink_to", 0), ("write", 0)]
 
 
 def dying(call: str, count: int, path: Path) -> None:

@@ -82,7 +82,9 @@ def test_each_ends_within_two_seconds_and_200_megabytes_of_address_space(tmp_pat
 import pathlib, resource, sys, time
 sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(Path(__file__).parents[1] / "support")!r}]
 from ebmlab.errors import EbmlabError
+from hostile_support import parts
 from test_hostile_files import ROWS
+parts()
 for i, (name, make, read) in enumerate(ROWS):
     path = pathlib.Path({str(tmp_path)!r}) / str(i)
     make(path)
@@ -94,6 +96,8 @@ for i, (name, make, read) in enumerate(ROWS):
         read(path)
     except EbmlabError:
         print(f"{{time.process_time() - start:.3f}} {{name}}", flush=True)
+    except BaseException as error:
+        print(f"9 {{name}}: {{error!r}}", flush=True)
     resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
 """
     done = subprocess.run(
@@ -101,4 +105,4 @@ for i, (name, make, read) in enumerate(ROWS):
     )
     lines = done.stdout.splitlines()
     assert len(lines) == len(ROWS) >= 40
-    assert max(float(line.split()[0]) for line in lines) < SECONDS
+    assert [line for line in lines if float(line.split()[0]) >= SECONDS] == []
