@@ -2,7 +2,10 @@
 
 from ebmlab.data import posteriors, relations, toys, views, worlds
 from ebmlab.data.cifar import cifar10
+from ebmlab.data.folders import folder
+from ebmlab.data.galleries import Gallery
 from ebmlab.data.images import digits, fashion_mnist, mnist
+from ebmlab.data.lazy_images import LazyImages
 from ebmlab.data.manifolds import ellipse, horn
 from ebmlab.data.standardizer import Standardizer
 from ebmlab.data.texts import Text, text
@@ -11,6 +14,8 @@ from ebmlab.data.vocabularies import BytePairs, Characters, Vocabulary
 __all__ = [
     "BytePairs",
     "Characters",
+    "Gallery",
+    "LazyImages",
     "Standardizer",
     "Text",
     "Vocabulary",
@@ -18,6 +23,7 @@ __all__ = [
     "digits",
     "ellipse",
     "fashion_mnist",
+    "folder",
     "horn",
     "mnist",
     "posteriors",
