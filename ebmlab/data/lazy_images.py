@@ -1,19 +1,19 @@
 """Images that stay where they are until they are asked for."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from ebmlab._checks import require_index
 
-__all__ = ["LazyImages"]
+__all__ = ["Indexed", "LazyImages"]
 
 
 @dataclass(frozen=True, eq=False)
 class LazyImages:
-    """n images of which only those in use are in memory; indexed as a tensor (n, c, h, w) would be.
+    """Images (n, c, h, w) of which only those in use are in memory, indexed as a tensor is.
 
     `images[rows]` is a float tensor in [0, 1], for rows that are a tensor, a slice or a number.
 
@@ -33,7 +33,7 @@ class LazyImages:
     read: Callable[[Tensor], Tensor]
     rows: Tensor
     event: tuple[int, int, int]
-    device: torch.device = torch.device("cpu")
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -58,3 +58,7 @@ class LazyImages:
 
     def _index(self, rows: Tensor | slice | int) -> Tensor:
         return self.rows[require_index("rows", rows).cpu() if isinstance(rows, Tensor) else rows]
+
+
+# What `images[rows]` can be asked of.
+Indexed = Tensor | LazyImages

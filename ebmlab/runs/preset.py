@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ebmlab.data.lazy_images import Indexed
+from ebmlab.errors import ConfigurationError
 from ebmlab.methods.cards import Recipe
 from ebmlab.protocols import Method
 from ebmlab.types import Tree
@@ -19,7 +21,7 @@ class Setting:
     """The images and sizes of one run.
 
     Args:
-        images, labels: to train on, (n, c, h, w) and (n,).
+        images, labels: to train on, (n, c, h, w) and (n,); labels are None where there are none.
         flip: whether mirror images mean the same.
         batch_size, epoch: images in a step, steps in an epoch.
         dim: length of the codes.
@@ -27,8 +29,8 @@ class Setting:
         rng: for what the recipe draws at the start.
     """
 
-    images: Tensor
-    labels: Tensor
+    images: Indexed
+    labels: Tensor | None
     flip: bool
     batch_size: int
     epoch: int
@@ -41,6 +43,20 @@ class Setting:
     def shape(self) -> torch.Size:
         """Of one image, (c, h, w)."""
         return self.images.shape[1:]
+
+    @property
+    def classes(self) -> Tensor:
+        """The labels, for methods that cannot do without.
+
+        Raises:
+            ConfigurationError: there are none.
+        """
+        if self.labels is None:
+            raise ConfigurationError(
+                "this method needs labels, and these images have none: put each class into a "
+                "subfolder of its own"
+            )
+        return self.labels
 
     @property
     def pixels(self) -> int:

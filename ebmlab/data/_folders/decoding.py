@@ -29,7 +29,7 @@ def is_gray(image: "Image") -> bool:
 
 
 def decoded(image: "Image", size: int, channels: int) -> np.ndarray:
-    """Pixels (channels, size, size), uint8: upright, the middle square, on white where seen through.
+    """Pixels (channels, size, size), uint8: upright, the middle square, white where transparent.
 
     Sixteen bits are cut to eight. What does not fit into 0 … 65535, or has no bounds at all, is
     refused: no one scale would suit every such picture. Of a film the first picture is taken.

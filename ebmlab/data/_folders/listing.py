@@ -11,25 +11,9 @@ from ebmlab.errors import DataError
 
 __all__ = ["Entry", "Listing", "listed"]
 
-_SUFFIXES = frozenset(
-    [
-        ".avif",
-        ".bmp",
-        ".gif",
-        ".jfif",
-        ".jp2",
-        ".jpeg",
-        ".jpg",
-        ".pbm",
-        ".pgm",
-        ".png",
-        ".pnm",
-        ".ppm",
-        ".tga",
-        ".tif",
-        ".tiff",
-        ".webp",
-    ]
+_SUFFIXES = (
+    *(".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png"),
+    *(".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
 )
 
 
@@ -80,7 +64,7 @@ def listed(root: Path) -> Listing:
     if not entries:
         raise DataError(
             f"{root} holds no images: no file in it or below it ends in one of "
-            f"{', '.join(sorted(_SUFFIXES))}"
+            f"{', '.join(_SUFFIXES)}"
         )
     tops = [_top(entry) for entry in entries if "/" in entry.name]
     classes = tuple(sorted(set(tops)))
