@@ -7,9 +7,9 @@ from torch import Tensor
 
 from ebmlab._checks import require_shares
 from ebmlab.data.lazy_images import LazyImages
-from ebmlab.errors import DataError
+from ebmlab.errors import ConfigurationError, DataError
 
-__all__ = ["Gallery"]
+__all__ = ["Gallery", "required_labels"]
 
 
 class Gallery(NamedTuple):
@@ -45,3 +45,17 @@ class Gallery(NamedTuple):
             raise DataError(f"{n} images are too few to hold out {held}; at least 4 are needed")
         order = torch.randperm(n, generator=rng, device=rng.device).cpu()
         return self.part(order[held:]), self.part(order[:held])
+
+
+def required_labels(labels: Tensor | None) -> Tensor:
+    """The labels, for what cannot do without.
+
+    Raises:
+        ConfigurationError: there are none.
+    """
+    if labels is None:
+        raise ConfigurationError(
+            "labels are needed, and these images have none: put the images of each class into a "
+            "subfolder of its own"
+        )
+    return labels

@@ -9,7 +9,7 @@ from ebmlab._checks import require_counts
 from ebmlab.errors import ConfigurationError
 from ebmlab.runs._image_energies.kind import ImageEnergies
 from ebmlab.runs._images.brought import placed
-from ebmlab.runs._images.image_sets import image_size, is_folder
+from ebmlab.runs._images.image_sets import image_set, image_size, is_folder
 from ebmlab.runs._images.kind import Images
 from ebmlab.runs._points.kind import Densities
 from ebmlab.runs._texts.kind import Texts
@@ -21,7 +21,7 @@ from ebmlab.runs.names import named
 from ebmlab.runs.presets import PRESETS
 from ebmlab.runs.text_preset import TEXTS
 
-__all__ = ["KINDS", "OFFERED", "configured", "kind_of", "require_fit"]
+__all__ = ["KINDS", "OFFERED", "about", "configured", "kind_of", "require_fit"]
 
 KINDS: tuple[Kind[Any, Any], ...] = (
     Images(PRESETS),
@@ -112,3 +112,8 @@ def configured(
         device,
         size,
     )
+
+
+def about(config: Config) -> str | None:
+    """Where the images of a folder are from, how they are read, and which are held out."""
+    return image_set(config.data, config.size).about if is_folder(config.data) else None

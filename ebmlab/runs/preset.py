@@ -7,13 +7,15 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ebmlab.data.galleries import required_labels
 from ebmlab.data.lazy_images import Indexed
-from ebmlab.errors import ConfigurationError
 from ebmlab.methods.cards import Recipe
 from ebmlab.protocols import Method
 from ebmlab.types import Tree
 
 __all__ = ["Feed", "Preset", "Setting"]
+
+NUMBERS = 2**28
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,18 +47,14 @@ class Setting:
         return self.images.shape[1:]
 
     @property
-    def classes(self) -> Tensor:
-        """The labels, for methods that cannot do without.
+    def known(self) -> Tensor:
+        """The labels, as in `required_labels`."""
+        return required_labels(self.labels)
 
-        Raises:
-            ConfigurationError: there are none.
-        """
-        if self.labels is None:
-            raise ConfigurationError(
-                "this method needs labels, and these images have none: put each class into a "
-                "subfolder of its own"
-            )
-        return self.labels
+    @property
+    def vectors(self) -> Tensor:
+        """Images side by side, (n, pixels): all, or the first so many that fill a gigabyte."""
+        return self.images[: max(1, NUMBERS // self.pixels)].flatten(1)
 
     @property
     def pixels(self) -> int:

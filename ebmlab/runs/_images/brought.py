@@ -29,12 +29,8 @@ def placed(name: str) -> str:
         >>> placed("timm:resnet10t")
         'timm:resnet10t'
     """
-    where, colon, function = name.rpartition(":")
-    return (
-        f"{Path(where).absolute()}:{function}"
-        if where.endswith(".py")
-        else where + colon + function
-    )
+    where, _, function = name.rpartition(":")
+    return f"{Path(where).absolute()}:{function}" if where.endswith(".py") else name
 
 
 def brought(name: str, channels: int, sizes: Sequence[int]) -> tuple[nn.Module, int]:
@@ -59,7 +55,7 @@ def brought(name: str, channels: int, sizes: Sequence[int]) -> tuple[nn.Module, 
         network = _called(name, _found(name), {"channels": channels, "size": sizes[0]})
         if not isinstance(network, nn.Module):
             raise ConfigurationError(
-                f"encoder {name} returns a {type(network).__name__}; it must return a torch.nn.Module"
+                f"encoder {name} returns a {type(network).__name__}; it must return an nn.Module"
             )
         codes = [_tried(name, network, torch.full((2, channels, s, s), 0.5)) for s in sizes]
     if any(code.ndim == 4 for code in codes):
@@ -174,16 +170,10 @@ def _tried(name: str, network: nn.Module, images: Tensor) -> Tensor:
     finally:
         for module, training in modes.items():
             module.training = training
-    got = f"a {type(codes).__name__}"
-    if isinstance(codes, Tensor):
-        got = f"{codes.dtype} {tuple(codes.shape)}"
-        if (
-            codes.is_floating_point()
-            and len(codes) == 2
-            and codes.ndim in (2, 4)
-            and codes.numel()
-        ):
-            return codes
+    is_tensor = isinstance(codes, Tensor)
+    if is_tensor and codes.is_floating_point() and codes.ndim in (2, 4) and codes.numel():
+        return codes
+    got = f"{codes.dtype} {tuple(codes.shape)}" if is_tensor else f"a {type(codes).__name__}"
     raise ConfigurationError(
         f"encoder {name} makes {got} of images {shape}; it must make codes (n, width) or maps "
         "(n, width, h, w) of floats"

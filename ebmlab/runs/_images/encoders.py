@@ -49,7 +49,8 @@ def encoder(name: str, channels: int, size: int, *, several_sizes: bool = False)
 
     Args:
         name: one of `ENCODERS`, or of a user's own, as in `brought`.
-        channels, size: of the images.
+        channels: of the images.
+        size: their height and width.
         several_sizes: whether it sees smaller crops too.
 
     Raises:

@@ -76,7 +76,7 @@ def _turned(setting: Setting, rows: Tensor, rng: torch.Generator) -> tuple[Tree,
 def _supported(setting: Setting, rows: Tensor, rng: torch.Generator) -> tuple[Tree, Tree]:
     """Two views, and a labeled support with as many images of each class."""
     views = two_views(setting)(setting.images[rows], rng)
-    labels = setting.classes
+    labels = setting.known
     chance = (labels == labels.unique()[:, None]).float()
     support = torch.multinomial(chance, PER_CLASS, replacement=True, generator=rng).flatten()
     shown = two_views(setting).first(setting.images[support], rng)

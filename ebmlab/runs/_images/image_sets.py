@@ -114,7 +114,8 @@ def image_set(name: str, size: int | None = None, channels: int | None = None) -
 
     Args:
         name: of a set, or a folder.
-        size, channels: as in `data.folder`, for images in a folder.
+        size: height and width of images from a folder, as in `data.folder`.
+        channels: theirs, 1 or 3; None looks.
 
     Raises:
         ConfigurationError: there is none.
