@@ -17,9 +17,9 @@ from ebmlab.errors import DataError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["Pictures", "Streamed", "in_threads", "named", "pixels"]
+__all__ = ["Pictures", "Streamed", "in_threads", "listed", "named", "pixels"]
 
-_NAMED = 5
+NAMED = 5
 _T = TypeVar("_T")
 
 # Opens the picture of a row.
@@ -60,10 +60,14 @@ def named(broken: Mapping[str, str], of: int, where: str) -> str:
         >>> named({"a.jpg": "image file is truncated"}, 10, "photos")
         'photos: 1 of 10 images cannot be read: a.jpg (image file is truncated)'
     """
-    listed = [f"{name} ({why})" for name, why in list(broken.items())[:_NAMED]]
-    more = [f"and {len(broken) - _NAMED} more"] if len(broken) > _NAMED else []
-    each = "; ".join([*listed, *more])
-    return f"{where}: {len(broken):,} of {of:,} images cannot be read: {each}"
+    return f"{where}: {len(broken):,} of {of:,} images cannot be read: {listed(broken)}"
+
+
+def listed(broken: Mapping[str, str]) -> str:
+    """The first of those that cannot be read, and why."""
+    each = [f"{name} ({why})" for name, why in list(broken.items())[:NAMED]]
+    more = [f"and {len(broken) - NAMED} more"] if len(broken) > NAMED else []
+    return "; ".join([*each, *more])
 
 
 class Streamed:
