@@ -284,7 +284,7 @@ def test_a_share_is_held_out_at_random_and_nothing_is_in_both(tmp_path):
     parts = data.folder(tmp_path).split(0.25, rng)
     levels = [(part.images[:,][:, 0, 0, 0] * 25.5).round().tolist() for part in parts]
     assert [len(each) for each in levels] == [15, 5]
-    assert sorted(sum(levels, [])) == list(range(20))
+    assert sorted([*levels[0], *levels[1]]) == list(range(20))
     assert levels[0] != sorted(levels[0])
     with pytest.raises(DataError, match="at least 4"):
         data.folder(tmp_path).part(slice(3)).split(0.5, rng)
