@@ -114,7 +114,7 @@ WRONG = {
     "mynets:listed": r"makes a list of images \(2, 1, 8, 8\); it must make codes",
     "mynets:tokens": r"makes torch.float32 \(2, 1, 64\) of images",
     "mynets:whole": r"makes torch.int64 \(2, 64\) of images",
-    "os:abort": "Python's own os has no networks",
+    "os:abort": "os is Python's own and has no networks",
     "my nets:plain": "expected PACKAGE.MODULE:FUNCTION",
     ":plain": "expected PACKAGE.MODULE:FUNCTION",
     "timm:hf-hub:some/one": "expected PACKAGE.MODULE:FUNCTION",
@@ -140,9 +140,9 @@ def test_a_run_with_ones_own_encoder_can_be_gone_on_with_and_evaluated(tmp_path,
     train = ("train", "simclr", "--encoder", name, "--limit", 32, "--batch-size", 16, "--out", run)
     assert ebmlab(monkeypatch, *train, "--epochs", 1) == 0
     assert ebmlab(monkeypatch, *train, "--epochs", 2, "--resume") == 0
-    # A file is found again from elsewhere; a module only where it is on the path.
+    # A file is found again from elsewhere, with what it imports from beside it.
     monkeypatch.chdir("/")
-    monkeypatch.syspath_prepend(tmp_path)
+    sys.modules.pop("parts")
     config, built, _ = restore(run)
     assert config.encoder == placed(str(tmp_path / "mynets.py:Maps"))
     assert built.setting.width == 9

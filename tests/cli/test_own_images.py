@@ -70,9 +70,8 @@ def test_images_of_one_run_are_shown_to_another_in_its_size_and_colors(tmp_path,
                for i in range(6)}  # fmt: skip
     put(tmp_path / "colors", colored)
     run = tmp_path / "run"
-    assert (
-        ebmlab(monkeypatch, "train", "vae", "--data", tmp_path / "shades", "--out", run, *FEW) == 0
-    )
+    train = ("train", "vae", "--data", tmp_path / "shades", "--out", run)
+    assert ebmlab(monkeypatch, *train, *FEW) == 0
     assert ebmlab(monkeypatch, "evaluate", run, "--data", tmp_path / "colors") == 0
     found = json.loads((run / "evaluation.json").read_text())
     assert found["settings"]["test"] == 2
@@ -88,9 +87,8 @@ def test_what_is_held_out_is_a_tenth_always_the_same_or_a_folder_of_its_own(tmp_
     assert set(first.limited(20).labels.tolist()) == {0, 1}
     put(tmp_path / "two/train", {f"{c}/{i}.png": gray(i) for c in "abc" for i in range(4)})
     assert len(image_set(str(tmp_path / "two")).test_images) == 2
-    put(
-        tmp_path / "two/val", {f"{c}/{i}.jpg": gray(200, (30, 30)) for c in "bc" for i in range(2)}
-    )
+    bright = gray(200, (30, 30))
+    put(tmp_path / "two/val", {f"{c}/{i}.jpg": bright for c in "bc" for i in range(2)})
     parts = image_set(str(tmp_path / "two"))
     assert (parts.images.shape, parts.test_images.shape) == ((12, 1, 8, 8), (4, 1, 8, 8))
     assert parts.test_labels is not None
