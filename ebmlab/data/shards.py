@@ -1,6 +1,7 @@
 """Images in tar files, which are read from beginning to end."""
 
 import io
+import tarfile
 import warnings
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -129,7 +130,7 @@ def _read(urls: list[str]) -> Iterator[Sample]:
     web = loaded("webdataset", "data").WebDataset
     try:
         yield from web(urls, shardshuffle=False, nodesplitter=None, workersplitter=None)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, tarfile.TarError) as error:
         raise DataError(f"tar files cannot be read: {error}") from error
 
 

@@ -11,6 +11,12 @@ from picture_support import gray, painted
 from ebmlab import _ranks, data
 from ebmlab.errors import ConfigurationError, DataError
 
+# webdataset leaves the files that it has read to the garbage collector.
+pytestmark = [
+    pytest.mark.filterwarnings(f"ignore::{each}")
+    for each in ("ResourceWarning", "pytest.PytestUnraisableExceptionWarning")
+]
+
 
 def png(picture):
     file = io.BytesIO()
@@ -77,9 +83,11 @@ def test_what_cannot_be_read_is_named_once_an_epoch_and_batches_stay_full(tmp_pa
     pytest.importorskip("webdataset")
     path = tmp_path / "a.tar"
     members = {f"{i}.png": png(gray(10 * i)) for i in range(6)}
-    tar(path, members | {"2.png": b"torn", "4.json": b"{}", "7.json": b"{}"})
+    tar(path, members | {"2.png": b"torn", "7.json": b"{}"})
     source = data.shards([str(path)], size=8, batch_size=4)
-    with pytest.warns(UserWarning, match="2 images in tar files") as told:
+    with pytest.warns(
+        UserWarning, match=r"2 images in tar files.*: 2 \(no known format\); 7"
+    ) as told:
         batches = list(source)
     assert len(told) == 1
     assert "7 (no image among" in str(told[0].message)

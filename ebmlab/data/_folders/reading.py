@@ -37,8 +37,12 @@ def in_threads(work: Callable[[int], _T], rows: Sequence[int]) -> list[_T | str]
 
 
 def _tried(work: Callable[[int], _T], row: int) -> _T | str:
+    from PIL import UnidentifiedImageError
+
     try:
         return work(row)
+    except UnidentifiedImageError:
+        return "no known format"
     except Exception as error:
         return " ".join(str(error).split()) or type(error).__name__
 
