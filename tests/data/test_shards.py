@@ -85,12 +85,10 @@ def test_what_cannot_be_read_is_named_once_an_epoch_and_batches_stay_full(tmp_pa
     members = {f"{i}.png": png(gray(10 * i)) for i in range(6)}
     tar(path, members | {"2.png": b"torn", "7.json": b"{}"})
     source = data.shards([str(path)], size=8, batch_size=4)
-    with pytest.warns(
-        UserWarning, match=r"2 images in tar files.*: 2 \(no known format\); 7"
-    ) as told:
+    told = r"2 images in tar files .*: 2 \(no known format\); 7 \(no image among json\)"
+    with pytest.warns(UserWarning, match=told) as warned:
         batches = list(source)
-    assert len(told) == 1
-    assert "7 (no image among" in str(told[0].message)
+    assert len([each for each in warned if each.category is UserWarning]) == 1
     assert [(x, tuple(y.shape)) for x, y in batches] == [
         (None, (4, 3, 8, 8)),
         (None, (1, 3, 8, 8)),
