@@ -65,7 +65,7 @@ def folder(
         how = "read anew each time"
     if broken:
         said = named(broken, len(listing.entries), str(path))
-        warnings.warn(f"{said}; they are left out", stacklevel=2)
+        warnings.warn(f"{said}; they are left out until the folder changes", stacklevel=2)
     labels = listing.labels(rows)
     return Gallery(
         LazyImages(read, places, event),

@@ -42,6 +42,7 @@ class Config:
         precision: fp32 or bf16.
         shard, recompute, compile: as in `training.Scale`.
         size: height and width of images from a folder; None where images have their own.
+        images: what the images in a folder are known by; None where data are no folder.
 
     Raises:
         ConfigurationError: a number is out of range.
@@ -68,6 +69,7 @@ class Config:
     recompute: bool = False
     compile: bool = False
     size: int | None = None
+    images: str | None = None
 
     def __post_init__(self) -> None:
         require_positive("lr", self.lr)

@@ -9,7 +9,7 @@ from ebmlab._checks import require_counts
 from ebmlab.errors import ConfigurationError
 from ebmlab.runs._image_energies.kind import ImageEnergies
 from ebmlab.runs._images.brought import placed
-from ebmlab.runs._images.image_sets import image_set, image_size, is_folder
+from ebmlab.runs._images.image_sets import image_set, image_size, images_in, is_folder
 from ebmlab.runs._images.kind import Images
 from ebmlab.runs._points.kind import Densities
 from ebmlab.runs._texts.kind import Texts
@@ -114,6 +114,7 @@ def configured(
         seed,
         device,
         size=size,
+        images=images_in(data),
         **training,
     )
 

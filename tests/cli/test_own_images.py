@@ -143,3 +143,21 @@ def test_pixels_are_not_copied_into_a_run(tmp_path, monkeypatch):
     held = [x for x in vars(built.setting).values() if isinstance(x, torch.Tensor)]
     assert all(x.ndim == 1 for x in held)
     assert not isinstance(built.images.images, torch.Tensor)
+
+
+def test_a_folder_that_has_changed_since_is_told_of_and_not_gone_on_with(
+    tmp_path, monkeypatch, capsys
+):
+    classes(tmp_path / "shades")
+    run = tmp_path / "run"
+    train = ("train", "kmeans", "--data", tmp_path / "shades", "--dim", 2, "--out", run, *FEW)
+    assert ebmlab(monkeypatch, *train) == 0
+    # A copy of the same files is the same.
+    for path in (tmp_path / "shades").rglob("*.png"):
+        os.utime(path, (1, 1))
+    assert ebmlab(monkeypatch, *train, "--resume", "--epochs", 2) == 0
+    capsys.readouterr()
+    put(tmp_path / "shades", {"dark/new.png": gray(3)})
+    assert ebmlab(monkeypatch, "evaluate", run) == 0
+    assert "may have been trained on" in capsys.readouterr().err
+    assert "was started with images" in ebmlab(monkeypatch, *train, "--resume")

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from picture_support import classes, gray, painted, put
 from PIL import Image
 
 from ebmlab import data
+from ebmlab.data._folders import keeping
 from ebmlab.data._folders.decoding import decoded
+from ebmlab.data._folders.sealed import alone
 from ebmlab.data.folders import usual_size
 from ebmlab.data.galleries import required_labels
 from ebmlab.errors import ConfigurationError, DataError
@@ -288,3 +291,21 @@ def test_a_share_is_held_out_at_random_and_nothing_is_in_both(tmp_path):
     assert levels[0] != sorted(levels[0])
     with pytest.raises(DataError, match="at least 4"):
         data.folder(tmp_path).part(slice(3)).split(0.5, rng)
+
+
+def test_of_several_that_open_a_folder_at_once_one_reads_it(tmp_path, cache, monkeypatch):
+    put(tmp_path, {"a.png": gray(9)})
+    usual_size(tmp_path)
+    (place,) = (cache / "folders").iterdir()
+    made, real = [], keeping._made
+    monkeypatch.setattr(keeping, "_made", lambda *it: made.append(it) or real(*it))
+    threads = [Thread(target=data.folder, args=(tmp_path,)) for _ in range(2)]
+    with alone(place):
+        for thread in threads:
+            thread.start()
+        threads[0].join(0.2)
+        assert all(thread.is_alive() for thread in threads)
+        assert kept(cache) == []
+    for thread in threads:
+        thread.join(20)
+    assert len(made) == len(kept(cache)) == 1

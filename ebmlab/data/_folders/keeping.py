@@ -1,7 +1,6 @@
 """What was read of a folder, kept in the cache, and made again where it is stale or damaged."""
 
 import hashlib
-import json
 import math
 import os
 import secrets
@@ -19,16 +18,15 @@ import torch
 from torch import Tensor
 
 from ebmlab._progress import progress_bar
-from ebmlab.data._files import cache_folder, require_writable, unwritable, write_whole
+from ebmlab.data._files import cache_folder, require_writable, unwritable
 from ebmlab.data._folders.decoding import is_gray, opened
 from ebmlab.data._folders.listing import Listing
 from ebmlab.data._folders.reading import in_threads, named, pixels
+from ebmlab.data._folders.sealed import alone, seal, unsealed
 from ebmlab.errors import DataError
 
 __all__ = ["Kept", "Mapped", "Survey", "fits", "mapped", "surveyed"]
 
-# Raised where pixels of the same files would come out otherwise.
-FORMAT = 1
 BLOCK = 256
 # After so many seconds without a byte nobody is writing any more.
 LEFT_BEHIND = 3600.0
@@ -80,9 +78,16 @@ def surveyed(listing: Listing) -> Survey:
         DataError: none can be opened, or the cache cannot be written.
     """
     path = _place(listing) / "survey.json"
-    if (known := _unsealed(path)) is not None:
-        return Survey(known["channels"], known["side"], known["broken"])
-    require_writable(path.parent)
+    known = unsealed(path)
+    if known is None:
+        require_writable(path.parent)
+        with alone(path.parent):
+            known = unsealed(path) or _looked(listing, path)
+    return Survey(known["channels"], known["side"], known["broken"])
+
+
+def _looked(listing: Listing, path: Path) -> dict[str, Any]:
+    """Look at all headers, and write down what they say."""
 
     def header(row: int) -> tuple[bool, int]:
         with opened(listing.path(row)) as image:
@@ -99,8 +104,9 @@ def surveyed(listing: Listing) -> Survey:
         raise DataError(named(broken, len(listing.entries), str(listing.root)))
     gray = all(gray for gray, _ in seen)
     survey = Survey(1 if gray else 3, median_low(side for _, side in seen), broken)
-    _seal(path, {"root": _root(listing), **survey._asdict()})
-    return survey
+    known = {"root": _root(listing), **survey._asdict()}
+    seal(path, known)
+    return known
 
 
 def fits(listing: Listing, event: tuple[int, int, int], most: int) -> bool:
@@ -120,18 +126,25 @@ def mapped(listing: Listing, event: tuple[int, int, int]) -> Kept:
         DataError: none can be read, or the cache cannot be written.
     """
     path = _file(listing, event)
-    known = _unsealed(path.with_suffix(".json"))
-    if known is None or _digest(path) != known["sha256"]:
-        if path.exists():
-            warnings.warn(f"{path} is damaged; it is made again", stacklevel=4)
-        known = _made(listing, event, path)
+    known = _whole(path)
+    if known is None:
+        with alone(path.parent):
+            known = _whole(path) or _made(listing, event, path)
     broken = known["broken"]
     rows = [i for i, entry in enumerate(listing.entries) if entry.name not in broken]
     return Kept(Mapped(path, (len(rows), *event)), rows, broken)
 
 
+def _whole(path: Path) -> dict[str, Any] | None:
+    """What is known of the pixels there, if they are as they were written."""
+    known = unsealed(path.with_suffix(".json"))
+    return known if known is not None and _digest(path) == known["sha256"] else None
+
+
 def _made(listing: Listing, event: tuple[int, int, int], path: Path) -> dict[str, Any]:
     """Write the pixels and what is known of them, each whole or not at all."""
+    if path.exists():
+        warnings.warn(f"{path} is damaged; it is made again", stacklevel=5)
     _swept(listing, path.parent)
     partial = path.parent / f".{path.name}.{secrets.token_hex(8)}.tmp"
     try:
@@ -144,7 +157,7 @@ def _made(listing: Listing, event: tuple[int, int, int], path: Path) -> dict[str
         raise unwritable(path.parent, error) from error
     finally:
         partial.unlink(missing_ok=True)
-    _seal(path.with_suffix(".json"), known)
+    seal(path.with_suffix(".json"), known)
     return known
 
 
@@ -206,25 +219,6 @@ def _swept(listing: Listing, place: Path) -> None:
         if time.time() - path.stat().st_mtime > LEFT_BEHIND:
             path.unlink(missing_ok=True)
     for path in place.parent.glob("*/survey.json"):
-        known = _unsealed(path)
+        known = unsealed(path)
         if path.parent != place and known is not None and known["root"] == _root(listing):
             shutil.rmtree(path.parent, ignore_errors=True)
-
-
-def _seal(path: Path, known: dict[str, Any]) -> None:
-    text = json.dumps(known, sort_keys=True)
-    write_whole(path, json.dumps({"known": known, "seal": _of(text)}, sort_keys=True).encode())
-
-
-def _unsealed(path: Path) -> dict[str, Any] | None:
-    """What was kept there; None if there is nothing, or it is not as it was written."""
-    try:
-        stored = json.loads(path.read_bytes())
-        known = stored["known"]
-        return known if _of(json.dumps(known, sort_keys=True)) == stored["seal"] else None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
-
-
-def _of(text: str) -> str:
-    return hashlib.sha256(f"{FORMAT} {text}".encode()).hexdigest()

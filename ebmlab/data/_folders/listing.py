@@ -33,12 +33,14 @@ class Listing(NamedTuple):
         entries: the files.
         classes: names of subfolders; empty where they are no classes.
         digest: what these files are known by: names, sizes and times, wherever the folder lies.
+        contents: the same without times, which copies of the files share.
     """
 
     root: Path
     entries: tuple[Entry, ...]
     classes: tuple[str, ...]
     digest: str
+    contents: str
 
     def path(self, row: int) -> Path:
         """Where an image is."""
@@ -69,9 +71,13 @@ def listed(root: Path) -> Listing:
     tops = [_top(entry) for entry in entries if "/" in entry.name]
     classes = tuple(sorted(set(tops)))
     known = len(tops) == len(entries) and len(classes) > 1
-    lines = "".join(f"{name}\0{size}\0{changed}\n" for name, size, changed in entries)
-    digest = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()[:32]
-    return Listing(root, entries, classes if known else (), digest)
+    digests = (_digest(entries), _digest([(name, size) for name, size, _ in entries]))
+    return Listing(root, entries, classes if known else (), *digests)
+
+
+def _digest(rows: Sequence[tuple[object, ...]]) -> str:
+    text = "\n".join("\0".join(map(str, row)) for row in rows)
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 def _top(entry: Entry) -> str:

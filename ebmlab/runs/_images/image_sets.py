@@ -9,13 +9,22 @@ from torch import Tensor
 
 from ebmlab import data
 from ebmlab.data import Gallery, LazyImages
+from ebmlab.data._folders.listing import listed
 from ebmlab.data.folders import usual_size
 from ebmlab.data.lazy_images import Indexed
 from ebmlab.errors import ConfigurationError, DataError
 from ebmlab.runs.kind import Elsewhere
 from ebmlab.runs.names import named
 
-__all__ = ["FOLDERS", "IMAGE_SETS", "ImageSet", "image_set", "image_size", "is_folder"]
+__all__ = [
+    "FOLDERS",
+    "IMAGE_SETS",
+    "ImageSet",
+    "image_set",
+    "image_size",
+    "images_in",
+    "is_folder",
+]
 
 _DIGITS = 1200
 SHARE, HELD_OUT = 0.1, ("val", "valid", "validation", "test")
@@ -104,6 +113,13 @@ def image_size(name: str, size: int | None) -> int | None:
             f"size is {size}, but {name} is no folder of images; leave --size out"
         )
     return None
+
+
+def images_in(name: str) -> str | None:
+    """What the images in a folder are known by: their names and sizes; None of a set."""
+    if not is_folder(name):
+        return None
+    return " ".join(listed(part).contents for part in _parts(Path(name)) if part is not None)
 
 
 def image_set(name: str, size: int | None = None, channels: int | None = None) -> ImageSet:
