@@ -39,8 +39,8 @@ def image_run(config: Config, preset: Preset, device: torch.device) -> ImageRun:
         )
     if config.images != images_in(config.data):
         warnings.warn(
-            f"{config.data} holds other images than those that the run started with; some that are "
-            "held out now may have been trained on",
+            f"{config.data} holds other images than those that the run started with; some that "
+            "are held out now may have been trained on",
             stacklevel=2,
         )
     images = image_set(config.data, config.size).limited(config.limit).to(device)
