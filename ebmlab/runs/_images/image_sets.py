@@ -38,6 +38,7 @@ class ImageSet(NamedTuple):
         test_images, test_labels: held out.
         flip: whether a mirror image means the same.
         about: where they are from, where that is not plain from their name.
+        classes: names of classes; empty where they have none but numbers.
     """
 
     images: Indexed
@@ -46,6 +47,7 @@ class ImageSet(NamedTuple):
     test_labels: Tensor | None
     flip: bool
     about: str | None = None
+    classes: tuple[str, ...] = ()
 
     def limited(self, limit: int | None) -> "ImageSet":
         """The first `limit` of each, or all."""
@@ -184,4 +186,5 @@ def _shuffled(gallery: Gallery, rng: torch.Generator) -> Gallery:
 
 
 def _joined(train: Gallery, test: Gallery, about: str) -> ImageSet:
-    return ImageSet(train.images, train.labels, test.images, test.labels, flip=True, about=about)
+    parts = (train.images, train.labels, test.images, test.labels)
+    return ImageSet(*parts, flip=True, about=about, classes=train.classes)
