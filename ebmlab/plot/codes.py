@@ -1,6 +1,6 @@
 """Codes by their classes, and how many directions they vary in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ def codes(
     labels: Tensor | None,
     ax: Axes | None = None,
     *,
-    classes: Sequence[str] | None = None,
+    classes: tuple[str, ...] | None = None,
     names: tuple[str, str] = ("first principal direction", "second"),
     title: str | None = None,
 ) -> Axes:
