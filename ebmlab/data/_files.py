@@ -10,7 +10,7 @@ from ebmlab._disk import read_regular, write_whole
 from ebmlab.data.idx import gunzip
 from ebmlab.errors import DataError
 
-__all__ = ["DataFile"]
+__all__ = ["DataFile", "cache_folder", "put_whole", "require_writable", "unwritable"]
 
 _TIMEOUT = 60.0
 # Bytes of a file, compressed or not; the largest, the images of MNIST, has 47 million.
@@ -77,7 +77,7 @@ class DataFile:
         return content
 
     def _cached(self) -> bytes:
-        path = _cache() / self.folder / self.name
+        path = cache_folder() / self.folder / self.name
         try:
             return self._checked(_read(path), str(path))
         except DataError:
@@ -87,7 +87,7 @@ class DataFile:
         """Fetch, check and keep the file; what arrives damaged is fetched again once."""
         if self.url is None:
             raise DataError(f"{self.name} is nowhere to be found; {self._help}")
-        _require_writable(path.parent)
+        require_writable(path.parent)
         source = self.url + self.name
         raw = self._fetched(source)
         try:
@@ -95,7 +95,7 @@ class DataFile:
         except DataError:
             raw = self._fetched(source)
             content = self._checked(raw, source)
-        _write(path, raw)
+        put_whole(path, raw)
         return content
 
     def _fetched(self, url: str) -> bytes:
@@ -109,7 +109,8 @@ class DataFile:
             raise DataError(f"{url} cannot be downloaded ({error}); {self._help}") from error
 
 
-def _cache() -> Path:
+def cache_folder() -> Path:
+    """Where what can be made again is kept: `EBMLAB_CACHE`, by default ~/.cache/ebmlab."""
     try:
         return Path(os.environ.get("EBMLAB_CACHE") or "~/.cache/ebmlab").expanduser()
     except RuntimeError as error:
@@ -125,7 +126,7 @@ def _read(path: Path) -> bytes:
         raise DataError(f"{path} cannot be read: {error}") from error
 
 
-def _require_writable(folder: Path) -> None:
+def require_writable(folder: Path) -> None:
     """Find out before a download whether its result can be kept."""
     probe = folder / f".{secrets.token_hex(8)}.tmp"
     try:
@@ -133,18 +134,19 @@ def _require_writable(folder: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise unwritable(folder, error) from error
 
 
-def _write(path: Path, raw: bytes) -> None:
+def put_whole(path: Path, raw: bytes) -> None:
     """Write so that the file is whole or not there at all."""
     try:
         write_whole(path, raw)
     except OSError as error:
-        raise _unwritable(path.parent, error) from error
+        raise unwritable(path.parent, error) from error
 
 
-def _unwritable(folder: Path, error: OSError) -> DataError:
+def unwritable(folder: Path, error: OSError) -> DataError:
+    """What to raise where the cache takes nothing."""
     return DataError(
         f"the cache {folder} cannot be written ({error}); set EBMLAB_CACHE to a writable folder, "
         "or EBMLAB_DATA to one that holds the data"

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 from torch import Tensor
 
+from ebmlab._checks import require_labels
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.metrics.populations import population
 from ebmlab.plot.style import PALETTE, numbers, opened, points, prepared, style
@@ -24,9 +25,10 @@ _LEAST = 0.05
 @style()
 def codes(
     places: Tensor,
-    labels: Tensor,
+    labels: Tensor | None,
     ax: Axes | None = None,
     *,
+    classes: tuple[str, ...] | None = None,
     names: tuple[str, str] = ("first principal direction", "second"),
     title: str | None = None,
 ) -> Axes:
@@ -36,13 +38,15 @@ def codes(
 
     Args:
         places: (n, 2), as `Plane.pca(codes).coordinates(codes)` gives them.
-        labels: classes, (n,) integers.
+        labels: classes, (n,) integers; None where they are not known.
         ax: where to draw; None makes a new figure.
+        classes: what they are called; None shows their numbers.
         names: of the two directions.
         title: above the axes.
 
     Raises:
         ShapeError: places is not (n, 2), or labels not (n,).
+        ConfigurationError: a label has no name among the classes.
 
     Example:
         >>> ax = codes(torch.eye(2), torch.tensor([0, 1]))
@@ -50,22 +54,28 @@ def codes(
         ['0', '1']
     """
     where = points("places", places)
-    if labels.shape != places.shape[:1]:
+    if labels is not None and labels.shape != places.shape[:1]:
         raise ShapeError(
             f"labels has shape {tuple(labels.shape)}; {len(places)} places need ({len(places)},)"
         )
+    if labels is not None and classes:
+        require_labels("labels", labels, len(classes))
     ax = prepared(ax, (4.6, 4.4), title)
-    classes = labels.detach().cpu().numpy()
+    ax.set(xlabel=names[0], ylabel=names[1])
     size = float(np.clip(6000 / len(where), 5, 18))
-    names_of = np.unique(classes)
-    medians = np.stack([np.median(where[classes == name], axis=0) for name in names_of])
+    if labels is None:
+        ax.scatter(*where.T, s=size, c=_COLORS[0], linewidths=0, alpha=0.7)
+        return ax
+    own_class = labels.detach().cpu().numpy()
+    names_of = np.unique(own_class)
+    medians = np.stack([np.median(where[own_class == name], axis=0) for name in names_of])
     written = _apart(medians, np.ptp(where, axis=0))
     for i, name in enumerate(names_of):
-        own = where[classes == name]
+        own = where[own_class == name]
         color, mark = _COLORS[i % len(_COLORS)], _MARKS[i // len(_COLORS) % len(_MARKS)]
         ax.scatter(*own.T, s=size, c=color, marker=mark, linewidths=0, alpha=0.7)
         ax.annotate(
-            str(name),
+            classes[name] if classes else str(name),
             tuple(medians[i]),
             tuple(written[i]),
             ha="center",
@@ -75,7 +85,6 @@ def codes(
             fontsize=11,
             path_effects=[withStroke(linewidth=2.5, foreground="white")],
         )
-    ax.set(xlabel=names[0], ylabel=names[1])
     return ax
 
 

@@ -46,6 +46,8 @@ class Config:
         accumulate: batches in a step.
         precision: fp32 or bf16.
         shard, recompute, compile: as in `training.Scale`.
+        size: height and width of images from a folder; None where images have their own.
+        images: what the images in a folder are known by; None where data are no folder.
 
     Raises:
         ConfigurationError: a number is out of range.
@@ -71,11 +73,13 @@ class Config:
     shard: bool = False
     recompute: bool = False
     compile: bool = False
+    size: int | None = None
+    images: str | None = None
 
     def __post_init__(self) -> None:
         require_positive("lr", self.lr)
         require_non_negative("weight_decay", self.weight_decay)
-        names = ("epochs", "batch_size", "dim", "limit", "accumulate")
+        names = ("epochs", "batch_size", "dim", "limit", "accumulate", "size")
         counts = {name: getattr(self, name) for name in names}
         counts = {name: n for name, n in counts.items() if n is not None}
         require_counts(**counts)

@@ -25,7 +25,7 @@ def draw(run: Path, *, data: str | None = None, device: str | None = None) -> li
     records = read_record(run / RECORD)
     if not records:
         raise FileError(f"{run / RECORD} holds no step; go on with `ebmlab train … --resume`")
-    title = f"{config.method} on {data or config.data}, step {kept.step}"
+    title = f"{config.method} on {Path(data or config.data).name}, step {kept.step}"
     sketch = Sketch(title, kept.frames, data)
     pictures = kind_of(config.method).draw(built, run, sketch)
     curves = plot.history(*_columns(records), title=title)

@@ -80,7 +80,7 @@ VIEW_PRESETS = (
     Preset(methods.nnclr, PAIR, "conv", 128, lambda s: _projected(
         s, hidden=HIDDEN, bottleneck=HIDDEN, memory=_past(s))),
     Preset(methods.paws, SUPPORTED, "conv", 128, lambda s: _projected(
-        s, classes=int(s.labels.max()) + 1, hidden=HIDDEN)),
+        s, classes=int(s.known.max()) + 1, hidden=HIDDEN)),
     Preset(methods.siamese, PAIR, "conv", None, _encoded),
     Preset(methods.simclr, PAIR, "conv", 128, _projected),
     Preset(methods.simsiam, PAIR, "conv", 512, lambda s: _projected(

@@ -36,6 +36,17 @@ def test_names_do_not_lie_on_each_other():
     assert np.abs(shares[:3]).max() < 0.06
 
 
+def test_classes_have_their_names_and_codes_without_labels_one_color():
+    places, labels = torch.eye(2).repeat(3, 1), torch.tensor([2, 0]).repeat(3)
+    ax = drawn(plot.codes(places, labels, classes=("cat", "cow", "dog")))
+    assert [text.get_text() for text in ax.texts] == ["cat", "dog"]
+    with pytest.raises(ConfigurationError, match="label 2"):
+        plot.codes(places, labels, classes=("cat", "cow"))
+    plain = drawn(plot.codes(places, None))
+    assert (len(plain.collections), len(plain.texts)) == (1, 0)
+    np.testing.assert_allclose(plain.collections[0].get_offsets(), places)
+
+
 def test_codes_that_do_not_fit_their_labels_are_refused():
     with pytest.raises(ShapeError, match="labels"):
         plot.codes(torch.zeros(4, 2), torch.zeros(3, dtype=torch.long))

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ebmlab import plot
+from ebmlab.runs._images.image_sets import ImageSet
 from ebmlab.runs._images.numbers import codes_of, shown_images
 from ebmlab.runs._images.reconstructions import reconstructed
 from ebmlab.runs._images.run import ImageRun
@@ -22,10 +23,10 @@ MOST, SHOWN = 2000, 10
 def draw_images(built: ImageRun, out: Path, sketch: Sketch) -> list[Path]:
     """Write codes.png, spectrum.png, and where y is decoded reconstructions.png."""
     images = shown_images(built, sketch.data, MOST)
-    codes, labels = codes_of(built, images.test_images), images.test_labels
+    codes = codes_of(built, images.test_images)
     name = built.preset.recipe.__name__
     pictures: dict[str, Any] = {
-        "codes": _codes(codes, labels, sketch.title),
+        "codes": _codes(codes, images, sketch.title),
         "spectrum": plot.spectrum({name: codes}, title=sketch.title).figure,
     }
     shown = images.test_images[:SHOWN]
@@ -36,7 +37,7 @@ def draw_images(built: ImageRun, out: Path, sketch: Sketch) -> list[Path]:
     return saved(out, pictures)
 
 
-def _codes(codes: Tensor, labels: Tensor, title: str) -> Any:
+def _codes(codes: Tensor, images: ImageSet, title: str) -> Any:
     """Codes in the plane that they vary most in, with a unit that is the same in both ways.
 
     Collapsed codes have their place too, on a line or in a point.
@@ -48,6 +49,7 @@ def _codes(codes: Tensor, labels: Tensor, title: str) -> Any:
     shares = (spread.square() / total).tolist()[:2]
     first, second = (f"{share:.0%} of the variance" for share in shares)
     names = f"first principal direction, {first}", f"second principal direction, {second}"
-    ax = plot.codes(flat @ ways[:2].mT, labels, names=names, title=title)
+    labels, classes = images.test_labels, images.classes
+    ax = plot.codes(flat @ ways[:2].mT, labels, classes=classes, names=names, title=title)
     ax.set_aspect("equal", adjustable="datalim")
     return ax.figure

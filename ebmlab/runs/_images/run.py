@@ -1,5 +1,6 @@
 """The parts of a run on images."""
 
+import warnings
 from dataclasses import dataclass
 
 import torch
@@ -7,7 +8,7 @@ import torch
 from ebmlab._batch_norms import batch_norms
 from ebmlab.errors import ConfigurationError
 from ebmlab.runs._images.encoders import Encoder, encoder
-from ebmlab.runs._images.image_sets import ImageSet, image_set
+from ebmlab.runs._images.image_sets import ImageSet, image_set, images_in
 from ebmlab.runs.config import Config
 from ebmlab.runs.kind import Built
 from ebmlab.runs.order import Order
@@ -36,7 +37,13 @@ def image_run(config: Config, preset: Preset, device: torch.device) -> ImageRun:
         raise ConfigurationError(
             f"dim is {config.dim}, but codes of {config.method} are the encoder's; leave --dim out"
         )
-    images = image_set(config.data).limited(config.limit).to(device)
+    if config.images != images_in(config.data):
+        warnings.warn(
+            f"{config.data} holds other images than those that the run started with; some that "
+            "are held out now may have been trained on",
+            stacklevel=2,
+        )
+    images = image_set(config.data, config.size).limited(config.limit).to(device)
     order = Order(len(images.images), config.batch_size, config.seed)
     backbone = _backbone(preset, config, images)
     network = None if backbone is None else backbone.network.to(device)
@@ -75,4 +82,4 @@ def _backbone(preset: Preset, config: Config, images: ImageSet) -> Encoder | Non
             "another, such as conv"
         )
     channels, _, size = images.images.shape[1:]
-    return encoder(config.encoder, channels, size)
+    return encoder(config.encoder, channels, size, several_sizes=preset.several_sizes)
