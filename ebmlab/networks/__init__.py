@@ -27,6 +27,7 @@ from ebmlab.networks.memory import Memory
 from ebmlab.networks.mlp import MLP, Choice, Conditional, Projector
 from ebmlab.networks.modulated import Modulated
 from ebmlab.networks.prototypes import Directions, Prototypes
+from ebmlab.networks.recomputed import recomputed
 from ebmlab.networks.spectral import SpectralNorm, spectral_norm
 from ebmlab.networks.transposed import Transposed
 
@@ -68,6 +69,7 @@ __all__ = [
     "Transposed",
     "ViT",
     "patched",
+    "recomputed",
     "spectral_norm",
     "vit_small",
     "vit_tiny",

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab.networks._backbones.images import require_channels
+from ebmlab.networks.recomputed import Recomputable
 
 __all__ = ["RegNetY", "stages_of"]
 
@@ -94,7 +95,7 @@ class RegNetY(nn.Module):
         return self.pool(self.stages(self.stem(images)))
 
 
-class _Block(nn.Module):
+class _Block(Recomputable):
     """ReLU(branch(h) + shortcut(h))."""
 
     def __init__(self, inputs: int, width: int, group: int, stride: int) -> None:
