@@ -6,6 +6,7 @@ from ebmlab.networks._backbones.masked import MaskedAutoencoder
 from ebmlab.networks._backbones.patches import patched
 from ebmlab.networks._backbones.predictor import BlockPredictor, PatchCodes
 from ebmlab.networks._backbones.regnet import RegNetY
+from ebmlab.networks._backbones.regnets import regnety
 from ebmlab.networks._backbones.resnet import ResNet
 from ebmlab.networks._backbones.strided import StridedDecoder, StridedEncoder
 from ebmlab.networks._backbones.token_convnet import TokenConvNet
@@ -70,6 +71,7 @@ __all__ = [
     "ViT",
     "patched",
     "recomputed",
+    "regnety",
     "spectral_norm",
     "vit_small",
     "vit_tiny",

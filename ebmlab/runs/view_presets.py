@@ -81,6 +81,8 @@ VIEW_PRESETS = (
         s, hidden=HIDDEN, bottleneck=HIDDEN, memory=_past(s))),
     Preset(methods.paws, SUPPORTED, "conv", 128, lambda s: _projected(
         s, classes=int(s.labels.max()) + 1, hidden=HIDDEN)),
+    Preset(methods.seer, CROPS, "regnety-400mf", 128, lambda s: _projected(
+        s, prototypes=CLUSTERS, hidden=HIDDEN, frozen_steps=s.epoch), several_sizes=True),
     Preset(methods.siamese, PAIR, "conv", None, _encoded),
     Preset(methods.simclr, PAIR, "conv", 128, _projected),
     Preset(methods.simsiam, PAIR, "conv", 512, lambda s: _projected(

@@ -1,11 +1,13 @@
 """The backbones that runs know by name."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from torch import nn
 
-from ebmlab.networks import MLP, ConvEncoder, ResNet, vit_small, vit_tiny
+from ebmlab.networks import MLP, ConvEncoder, ResNet, regnety, vit_small, vit_tiny
+from ebmlab.networks._backbones.regnets import REGNETYS
 from ebmlab.runs.names import named
 
 __all__ = ["ENCODERS", "Encoder", "encoder", "patch_of"]
@@ -27,6 +29,10 @@ def _mlp(channels: int, size: int) -> nn.Module:
     return nn.Sequential(nn.Flatten(), MLP(channels * size**2, 256, (256,)), nn.SiLU())
 
 
+def _regnety(name: str, channels: int, size: int) -> nn.Module:
+    return regnety(name, channels)
+
+
 # Each with the length of its codes.
 ENCODERS: Mapping[str, tuple[Callable[[int, int], nn.Module], int]] = {
     "mlp": (_mlp, 256),
@@ -35,6 +41,7 @@ ENCODERS: Mapping[str, tuple[Callable[[int, int], nn.Module], int]] = {
     "resnet50": (lambda channels, size: ResNet(50, channels, small=size <= 64), 2048),
     "vit-tiny": (lambda channels, size: vit_tiny(size, patch_of(size), channels), 192),
     "vit-small": (lambda channels, size: vit_small(size, patch_of(size), channels), 384),
+    **{f"regnety-{name}": (partial(_regnety, name), g.dim) for name, g in REGNETYS.items()},
 }
 
 
