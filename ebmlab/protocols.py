@@ -9,7 +9,9 @@ from typing import Any, NamedTuple, Protocol, final, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from ebmlab._checks import leaves
 from ebmlab._kinds import require_a
+from ebmlab._ranks import require_equal_rows
 from ebmlab._shown import Shown
 from ebmlab.codes import Codes
 from ebmlab.energy import Energy
@@ -116,8 +118,13 @@ class Objective(Shown, ABC):
     Calling the objective also makes `Loss.commit` run `update` of the energy's head on the codes
     and step every `Stepped` module of the energy and of the objective, once.
 
+    On several ranks the loss of each is the mean over its own rows, negatives and populations
+    being those of all: the mean of the losses, and of the gradients, is that of one process. For
+    this the ranks need equal batches, and all raise where these are not.
+
     Raises:
         ConfigurationError: `forward` returns no `Loss`.
+        ShapeError: ranks hold unequal numbers of rows, or of views.
 
     Example:
         >>> from ebmlab.energies import SquaredDistance
@@ -136,6 +143,7 @@ class Objective(Shown, ABC):
 
     def __call__(self, energy: Energy, x: Tree, y: Tree, rng: Rng = None) -> Loss:
         """The loss, with a commit that moves every state once."""
+        require_equal_rows(x=leaves(x, "x"), y=leaves(y, "y"))
         energy.check(x, y)
         shared = _Shared(energy, x, y)
         loss = self.judged(shared, rng)
