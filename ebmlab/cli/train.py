@@ -23,6 +23,7 @@ def train(
     encoder: Annotated[str | None, either("NAME", "the method's")] = None,
     dim: Annotated[int | None, either("INT", "the method's")] = None,
     limit: Annotated[int | None, either("INT", "all")] = None,
+    size: Annotated[int | None, either("INT", "64, or less for smaller images")] = None,
     out: Annotated[Path | None, either("FOLDER", "runs/METHOD-DATA")] = None,
     resume: bool = False,
     seed: int = 0,
@@ -42,15 +43,19 @@ def train(
         data: digits, mnist, fashion-mnist or cifar10, in EBMLAB_DATA or (not cifar10) downloaded;
             for densities eight-gaussians, two-moons, checkerboard, spirals, pinwheel, rings,
             grid-gaussians, or digits as vectors of 64 pixels; for words a file of text in UTF-8,
-            or text: tinyshakespeare in EBMLAB_DATA, else the reference of Python's language.
+            or text: tinyshakespeare in EBMLAB_DATA, else the reference of Python's language. Or a
+            folder of images, one subfolder a class or none; train/ and val/, or a tenth held out.
         epochs: visits of each image or point, or of as many windows as lie in a text side by side.
         batch_size: images, points, or windows of 32 characters in a step.
         lr: step size of AdamW at the start.
         decay: let it fall to 0 along a cosine.
-        encoder: mlp, conv, resnet18, resnet50, vit-tiny or vit-small, where the method takes one.
+        encoder: mlp, conv, resnet18, resnet50, vit-tiny or vit-small, where the method takes one;
+            or your own: MODULE:FUNCTION or FILE.py:FUNCTION, called with channels and size if it
+            has such parameters; or timm:MODEL.
         dim: length of the codes compared or decoded, or the number of clusters or atoms; of words,
             the length of an embedding.
         limit: images, points or characters at most, to train on and held out.
+        size: height and width that images from a folder are brought to.
         out: the run's folder.
         resume: go on with the run in that folder, with the same arguments or with more epochs.
         seed: of weights, order, views and noise.
@@ -58,6 +63,7 @@ def train(
     """
     from ebmlab.runs import configured
     from ebmlab.runs import train as trained
+    from ebmlab.runs.kinds import about
 
     config = configured(
         method,
@@ -69,10 +75,14 @@ def train(
         encoder=encoder,
         dim=dim,
         limit=limit,
+        size=size,
         seed=seed,
         device=device,
     )
     run = out or Path("runs") / f"{method}-{Path(config.data).stem}"
+    if (said := about(config)) is not None:
+        sys.stdout.write(f"{said}\n")
+        sys.stdout.flush()
     done = trained(config, run, resume=resume)
     if done.fit is None:
         sys.stdout.write(f"{run} is complete already; --epochs asks for more\n")

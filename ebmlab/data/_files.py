@@ -9,7 +9,7 @@ from pathlib import Path
 from ebmlab.data.idx import gunzip
 from ebmlab.errors import DataError
 
-__all__ = ["DataFile"]
+__all__ = ["DataFile", "cache_folder", "require_writable", "unwritable", "write_whole"]
 
 _TIMEOUT = 60.0
 
@@ -74,7 +74,7 @@ class DataFile:
         return content
 
     def _cached(self) -> bytes:
-        path = _cache() / self.folder / self.name
+        path = cache_folder() / self.folder / self.name
         try:
             return self._checked(_read(path), str(path))
         except DataError:
@@ -84,7 +84,7 @@ class DataFile:
         """Fetch, check and keep the file; what arrives damaged is fetched again once."""
         if self.url is None:
             raise DataError(f"{self.name} is nowhere to be found; {self._help}")
-        _require_writable(path.parent)
+        require_writable(path.parent)
         source = self.url + self.name
         raw = self._fetched(source)
         try:
@@ -92,7 +92,7 @@ class DataFile:
         except DataError:
             raw = self._fetched(source)
             content = self._checked(raw, source)
-        _write(path, raw)
+        write_whole(path, raw)
         return content
 
     def _fetched(self, url: str) -> bytes:
@@ -106,7 +106,8 @@ class DataFile:
             raise DataError(f"{url} cannot be downloaded ({error}); {self._help}") from error
 
 
-def _cache() -> Path:
+def cache_folder() -> Path:
+    """Where what can be made again is kept: `EBMLAB_CACHE`, by default ~/.cache/ebmlab."""
     try:
         return Path(os.environ.get("EBMLAB_CACHE") or "~/.cache/ebmlab").expanduser()
     except RuntimeError as error:
@@ -122,7 +123,7 @@ def _read(path: Path) -> bytes:
         raise DataError(f"{path} cannot be read: {error}") from error
 
 
-def _require_writable(folder: Path) -> None:
+def require_writable(folder: Path) -> None:
     """Find out before a download whether its result can be kept."""
     probe = folder / f".{secrets.token_hex(8)}.tmp"
     try:
@@ -130,10 +131,10 @@ def _require_writable(folder: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise _unwritable(folder, error) from error
+        raise unwritable(folder, error) from error
 
 
-def _write(path: Path, raw: bytes) -> None:
+def write_whole(path: Path, raw: bytes) -> None:
     """Write so that the file is whole or not there at all."""
     partial = path.parent / f".{path.name}.{secrets.token_hex(8)}.tmp"
     try:
@@ -144,10 +145,11 @@ def _write(path: Path, raw: bytes) -> None:
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise _unwritable(path.parent, error) from error
+        raise unwritable(path.parent, error) from error
 
 
-def _unwritable(folder: Path, error: OSError) -> DataError:
+def unwritable(folder: Path, error: OSError) -> DataError:
+    """What to raise where the cache takes nothing."""
     return DataError(
         f"the cache {folder} cannot be written ({error}); set EBMLAB_CACHE to a writable folder, "
         "or EBMLAB_DATA to one that holds the data"

@@ -24,7 +24,7 @@ _LEAST = 0.05
 @style()
 def codes(
     places: Tensor,
-    labels: Tensor,
+    labels: Tensor | None,
     ax: Axes | None = None,
     *,
     names: tuple[str, str] = ("first principal direction", "second"),
@@ -36,7 +36,7 @@ def codes(
 
     Args:
         places: (n, 2), as `Plane.pca(codes).coordinates(codes)` gives them.
-        labels: classes, (n,) integers.
+        labels: classes, (n,) integers; None where they are not known.
         ax: where to draw; None makes a new figure.
         names: of the two directions.
         title: above the axes.
@@ -50,13 +50,18 @@ def codes(
         ['0', '1']
     """
     where = points("places", places)
+    if labels is None:
+        ax = prepared(ax, (4.6, 4.4), title)
+        ax.scatter(*where.T, s=_mark(len(where)), c=_COLORS[0], linewidths=0, alpha=0.7)
+        ax.set(xlabel=names[0], ylabel=names[1])
+        return ax
     if labels.shape != places.shape[:1]:
         raise ShapeError(
             f"labels has shape {tuple(labels.shape)}; {len(places)} places need ({len(places)},)"
         )
     ax = prepared(ax, (4.6, 4.4), title)
     classes = labels.detach().cpu().numpy()
-    size = float(np.clip(6000 / len(where), 5, 18))
+    size = _mark(len(where))
     names_of = np.unique(classes)
     medians = np.stack([np.median(where[classes == name], axis=0) for name in names_of])
     written = _apart(medians, np.ptp(where, axis=0))
@@ -77,6 +82,11 @@ def codes(
         )
     ax.set(xlabel=names[0], ylabel=names[1])
     return ax
+
+
+def _mark(n: int) -> float:
+    """The size of one of n marks."""
+    return float(np.clip(6000 / n, 5, 18))
 
 
 def _apart(places: np.ndarray, spans: np.ndarray) -> np.ndarray:

@@ -31,6 +31,7 @@ class Config:
         limit: training data at most; None takes all.
         seed: of weights, order and views.
         device: where it was started.
+        size: height and width of images from a folder; None where images have their own.
 
     Raises:
         ConfigurationError: a number is out of range.
@@ -47,10 +48,13 @@ class Config:
     limit: int | None
     seed: int
     device: str
+    size: int | None = None
 
     def __post_init__(self) -> None:
         require_positive("lr", self.lr)
-        counts = {name: getattr(self, name) for name in ("epochs", "batch_size", "dim", "limit")}
+        counts = {
+            name: getattr(self, name) for name in ("epochs", "batch_size", "dim", "limit", "size")
+        }
         require_counts(**{name: n for name, n in counts.items() if n is not None})
 
 

@@ -18,6 +18,7 @@ from ebmlab.training.watch import Watch
 
 __all__ = [
     "Built",
+    "Elsewhere",
     "Findings",
     "Inpaints",
     "Kind",
@@ -101,6 +102,13 @@ class Sketch(NamedTuple):
     data: str | None
 
 
+class Elsewhere(NamedTuple):
+    """Data that are in no table: what they are called, and which names they go by."""
+
+    noun: str
+    names: Callable[[str], bool]
+
+
 class Kind(ABC, Generic[B, P]):
     """A sort of data, with all methods that learn it.
 
@@ -110,19 +118,20 @@ class Kind(ABC, Generic[B, P]):
     Attributes:
         noun: what data of this kind are called.
         sets: the data by name; the first are taken where none are asked for.
-        files: whether a file is data too: a name with a dot or a slash.
+        elsewhere: which others there are: files, folders.
     """
 
     noun: ClassVar[str]
     sets: ClassVar[Mapping[str, Callable[[], Any]]]
-    files: ClassVar[bool] = False
+    elsewhere: ClassVar[Elsewhere | None] = None
 
     def __init__(self, presets: Mapping[str, P]) -> None:
         self.presets = presets
 
     def takes(self, data: str) -> bool:
         """Whether data of this name are of this kind."""
-        return data in self.sets or (self.files and any(mark in data for mark in "./\\"))
+        others = self.elsewhere is not None and self.elsewhere.names(data)
+        return data in self.sets or others
 
     @abstractmethod
     def usual(self, method: str, data: str, batch_size: int, limit: int | None) -> Usual:

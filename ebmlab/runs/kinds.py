@@ -1,12 +1,15 @@
 """The kinds of runs there are, and which one a method is of."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ebmlab import methods
 from ebmlab._checks import require_counts
 from ebmlab.errors import ConfigurationError
 from ebmlab.runs._image_energies.kind import ImageEnergies
+from ebmlab.runs._images.brought import placed
+from ebmlab.runs._images.image_sets import image_set, image_size, is_folder
 from ebmlab.runs._images.kind import Images
 from ebmlab.runs._points.kind import Densities
 from ebmlab.runs._texts.kind import Texts
@@ -18,7 +21,7 @@ from ebmlab.runs.names import named
 from ebmlab.runs.presets import PRESETS
 from ebmlab.runs.text_preset import TEXTS
 
-__all__ = ["KINDS", "OFFERED", "configured", "kind_of", "require_fit"]
+__all__ = ["KINDS", "OFFERED", "about", "configured", "kind_of", "require_fit"]
 
 KINDS: tuple[Kind[Any, Any], ...] = (
     Images(PRESETS),
@@ -52,9 +55,11 @@ def require_fit(method: str, data: str) -> None:
         return
     for other in KINDS:
         if other.takes(data):
-            known = [*kind.sets, *["a file"] * kind.files]
+            known = [*kind.sets, *([kind.elsewhere.noun] if kind.elsewhere else [])]
+            there = None if data in other.sets else other.elsewhere
+            are = f"are {other.noun}" if there is None else f"is {there.noun}"
             raise ConfigurationError(
-                f"{method} learns {kind.noun}, and {data} are {other.noun}: choose --data "
+                f"{method} learns {kind.noun}, and {data} {are}: choose --data "
                 f"{', '.join(known)}; or a method of {other.noun}, such as "
                 f"{' or '.join(list(other.presets)[:3])}"
             )
@@ -72,6 +77,7 @@ def configured(
     encoder: str | None = None,
     dim: int | None = None,
     limit: int | None = None,
+    size: int | None = None,
     seed: int = 0,
     device: str = "cpu",
 ) -> Config:
@@ -88,8 +94,10 @@ def configured(
     kind = kind_of(method)
     data = next(iter(kind.sets)) if data is None else data
     require_fit(method, data)
+    size, data = image_size(data, size), str(Path(data).absolute()) if is_folder(data) else data
     require_counts(batch_size=batch_size, **({} if limit is None else {"limit": limit}))
     usual = kind.usual(method, data, batch_size, limit)
+    encoder = usual.encoder if encoder is None else placed(encoder)
     return Config(
         method,
         data,
@@ -97,9 +105,15 @@ def configured(
         batch_size,
         usual.lr if lr is None else lr,
         decay,
-        usual.encoder if encoder is None else encoder,
+        encoder,
         usual.dim if dim is None else dim,
         limit,
         seed,
         device,
+        size,
     )
+
+
+def about(config: Config) -> str | None:
+    """Where the images of a folder are from, how they are read, and which are held out."""
+    return image_set(config.data, config.size).about if is_folder(config.data) else None

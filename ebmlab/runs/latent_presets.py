@@ -56,21 +56,20 @@ def _halved(s: Setting) -> dict[str, Any]:
 
 
 def _starts(s: Setting) -> Tensor:
-    return kmeans_plus_plus(s.images.flatten(1), s.dim, s.rng)
+    return kmeans_plus_plus(s.vectors, s.dim, s.rng)
 
 
 def _mixed(s: Setting) -> dict[str, Any]:
-    means, variance = _starts(s), s.images.flatten(1).var(0) + 0.01
+    means, variance = _starts(s), s.vectors.var(0) + 0.01
     covariances = variance.expand_as(means)
     return {"means": means, "covariances": covariances, "decay": 0.9, "regularization": 0.01}
 
 
 def _sparse(s: Setting, **more: Any) -> dict[str, Any]:
     """Atoms that are different images, a little noise added so that none is zero."""
-    images = s.images.flatten(1)
-    rows = torch.randint(len(images), (s.dim,), generator=s.rng, device=s.rng.device)
+    rows = torch.randint(len(s.images), (s.dim,), generator=s.rng, device=s.rng.device)
     noise = torch.randn(s.dim, s.pixels, generator=s.rng, device=s.rng.device)
-    return {"atoms": images[rows] + 0.1 * noise, "weight": 0.5, **more}
+    return {"atoms": s.images[rows].flatten(1) + 0.1 * noise, "weight": 0.5, **more}
 
 
 def _searched(s: Setting, **more: Any) -> dict[str, Any]:

@@ -7,11 +7,15 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ebmlab.data.galleries import required_labels
+from ebmlab.data.lazy_images import Indexed
 from ebmlab.methods.cards import Recipe
 from ebmlab.protocols import Method
 from ebmlab.types import Tree
 
 __all__ = ["Feed", "Preset", "Setting"]
+
+NUMBERS = 2**28
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +23,7 @@ class Setting:
     """The images and sizes of one run.
 
     Args:
-        images, labels: to train on, (n, c, h, w) and (n,).
+        images, labels: to train on, (n, c, h, w) and (n,); labels are None where there are none.
         flip: whether mirror images mean the same.
         batch_size, epoch: images in a step, steps in an epoch.
         dim: length of the codes.
@@ -27,8 +31,8 @@ class Setting:
         rng: for what the recipe draws at the start.
     """
 
-    images: Tensor
-    labels: Tensor
+    images: Indexed
+    labels: Tensor | None
     flip: bool
     batch_size: int
     epoch: int
@@ -41,6 +45,16 @@ class Setting:
     def shape(self) -> torch.Size:
         """Of one image, (c, h, w)."""
         return self.images.shape[1:]
+
+    @property
+    def known(self) -> Tensor:
+        """The labels, as in `required_labels`."""
+        return required_labels(self.labels)
+
+    @property
+    def vectors(self) -> Tensor:
+        """Images side by side, (n, pixels): all, or the first so many that fill a gigabyte."""
+        return self.images[: max(1, NUMBERS // self.pixels)].flatten(1)
 
     @property
     def pixels(self) -> int:

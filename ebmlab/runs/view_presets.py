@@ -80,7 +80,7 @@ VIEW_PRESETS = (
     Preset(methods.nnclr, PAIR, "conv", 128, lambda s: _projected(
         s, hidden=HIDDEN, bottleneck=HIDDEN, memory=_past(s))),
     Preset(methods.paws, SUPPORTED, "conv", 128, lambda s: _projected(
-        s, classes=int(s.labels.max()) + 1, hidden=HIDDEN)),
+        s, classes=int(s.known.max()) + 1, hidden=HIDDEN)),
     Preset(methods.seer, CROPS, "regnety-400mf", 128, lambda s: _projected(
         s, prototypes=CLUSTERS, hidden=HIDDEN, frozen_steps=s.epoch), several_sizes=True),
     Preset(methods.siamese, PAIR, "conv", None, _encoded),

@@ -89,7 +89,7 @@ def test_images_of_another_shape_are_refused(tmp_path, monkeypatch):
     assert ebmlab(monkeypatch, "train", "pca", *TINY, "--out", tmp_path) == 0
     larger = image_set("digits")
     wide = larger._replace(images=torch.zeros(9, 1, 28, 28))
-    monkeypatch.setattr("ebmlab.runs._images.numbers.image_set", lambda name: wide)
+    monkeypatch.setattr("ebmlab.runs._images.numbers.image_set", lambda name, *size: wide)
     said = ebmlab(monkeypatch, "evaluate", tmp_path, "--data", "mnist")
     assert "images (1, 28, 28), but the run saw (1, 8, 8)" in said
 

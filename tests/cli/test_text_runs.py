@@ -78,7 +78,7 @@ WRONG = {
     "images": (("masked_words", "--data", "mnist"), "learns texts, and mnist are images: choose"),
     "text for images": (
         ("simclr", "--data", "book.txt"),
-        "simclr learns images, and book.txt are",
+        "simclr learns images, and book.txt is a file of text",
     ),
     "misspelt": (("next_word", "--data", "txet"), "did you mean text?"),
     "encoder": (("next_word", "--data", "book.txt", "--encoder", "mlp"), "leave --encoder out"),

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from ebmlab import metrics
+from ebmlab.data.galleries import required_labels
 from ebmlab.errors import ConfigurationError
 from ebmlab.runs._image_energies.chains import TIMES, decoded, from_noise, longer
 from ebmlab.runs._image_energies.features import class_features
@@ -30,11 +31,11 @@ def image_energy_findings(built: ImageEnergyRun, data: str | None, limit: int | 
     rng = torch.Generator(built.device).manual_seed(0)
     codes = from_noise(built, n, rng).state.y
     made, held = decoded(built, codes), images.test_images[:n]
-    features = class_features(images.images, images.labels)
+    features = class_features(images.images[:], required_labels(images.labels))
     numbers = {
         **_pictures(features(made), features(held), features(images.images[:n])),
         **_energies(built, codes, held, rng),
-        **_memory(made, held, images.images),
+        **_memory(made, held, images.images[:]),
     }
     return Findings(len(images.images), len(images.test_images), numbers, {}, None)
 

@@ -25,7 +25,7 @@ def draw_image_energy(built: ImageEnergyRun, out: Path, sketch: Sketch) -> list[
     held, n = images.test_images[:SEEN], COLUMNS * ROWS
     codes = from_noise(built, SEEN, rng).state.y
     made = decoded(built, codes[:n])
-    index = metrics.nearest(made, images.images).which
+    index = metrics.nearest(made, images.images[:]).which
     rows = [held[:n], made, images.images[index]]
     names = [name for name in ("held out", "samples", "nearest") for _ in range(ROWS)]
     heights = {

@@ -1,4 +1,4 @@
-"""The backbones that runs know by name."""
+"""The backbones that runs know by name, and those that a user brings."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -8,9 +8,10 @@ from torch import nn
 
 from ebmlab.networks import MLP, ConvEncoder, ResNet, regnety, vit_small, vit_tiny
 from ebmlab.networks._backbones.regnets import REGNETYS
+from ebmlab.runs._images.brought import brought
 from ebmlab.runs.names import named
 
-__all__ = ["ENCODERS", "Encoder", "encoder", "patch_of"]
+__all__ = ["ENCODERS", "Encoder", "encoder", "patch_of", "small_crop"]
 
 
 class Encoder(NamedTuple):
@@ -45,15 +46,29 @@ ENCODERS: Mapping[str, tuple[Callable[[int, int], nn.Module], int]] = {
 }
 
 
-def encoder(name: str, channels: int, size: int) -> Encoder:
+def small_crop(size: int) -> int:
+    """Height and width of the small ones of several crops: about half, in whole patches of 4."""
+    return max(4, size // 2 // 4 * 4)
+
+
+def encoder(name: str, channels: int, size: int, *, several_sizes: bool = False) -> Encoder:
     """The backbone of this name for square images, with weights from torch's generator.
 
+    Args:
+        name: one of `ENCODERS`, or of a user's own, as in `brought`.
+        channels: of the images.
+        size: their height and width.
+        several_sizes: whether it sees smaller crops too.
+
     Raises:
-        ConfigurationError: there is none.
+        ConfigurationError: there is none, or it does not take such images.
 
     Example:
         >>> encoder("conv", 1, 8).width
         128
     """
+    if ":" in name:
+        sizes = (size, small_crop(size)) if several_sizes else (size,)
+        return Encoder(*brought(name, channels, sizes))
     build, width = named("encoder", name, ENCODERS)
     return Encoder(build(channels, size), width)

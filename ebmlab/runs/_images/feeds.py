@@ -16,7 +16,7 @@ from ebmlab.data.views import (
     simclr,
     swav,
 )
-from ebmlab.runs._images.encoders import patch_of
+from ebmlab.runs._images.encoders import patch_of, small_crop
 from ebmlab.runs.preset import Feed, Setting
 from ebmlab.types import Tree
 
@@ -57,8 +57,7 @@ def _cropped(colored: Callable[[int, int, int], MultiCrop]) -> Feed:
 
     def draw(setting: Setting, rows: Tensor, rng: torch.Generator) -> tuple[Tree, Tree]:
         channels, _, size = setting.shape
-        # About half the size, in whole patches of 4.
-        small = max(4, size // 2 // 4 * 4)
+        small = small_crop(size)
         crops = colored(size, small, 4)
         if channels == 1:
             other = grey_images(small, flip=setting.flip).first
@@ -77,11 +76,11 @@ def _turned(setting: Setting, rows: Tensor, rng: torch.Generator) -> tuple[Tree,
 def _supported(setting: Setting, rows: Tensor, rng: torch.Generator) -> tuple[Tree, Tree]:
     """Two views, and a labeled support with as many images of each class."""
     views = two_views(setting)(setting.images[rows], rng)
-    classes = setting.labels.unique()
-    chance = (setting.labels == classes[:, None]).float()
+    labels = setting.known
+    chance = (labels == labels.unique()[:, None]).float()
     support = torch.multinomial(chance, PER_CLASS, replacement=True, generator=rng).flatten()
     shown = two_views(setting).first(setting.images[support], rng)
-    return views, (*views, shown, setting.labels[support])
+    return views, (*views, shown, labels[support])
 
 
 def _patches(setting: Setting, rows: Tensor, rng: torch.Generator) -> tuple[Tree, Tree]:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ebmlab.metrics import Collapse
-from ebmlab.runs._images.image_sets import IMAGE_SETS
+from ebmlab.runs._images.image_sets import FOLDERS, IMAGE_SETS
 from ebmlab.runs._images.numbers import image_findings
 from ebmlab.runs._images.pictures import draw_images
 from ebmlab.runs._images.run import ImageRun, image_run
@@ -28,6 +28,7 @@ class Images(Kind[ImageRun, Preset]):
 
     noun = "images"
     sets = IMAGE_SETS
+    elsewhere = FOLDERS
 
     def usual(self, method: str, data: str, batch_size: int, limit: int | None) -> Usual:
         """The preset's encoder and dim, and numbers that suit most."""

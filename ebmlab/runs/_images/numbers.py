@@ -1,11 +1,13 @@
 """What a run's codes are worth, on held-out images."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ebmlab import metrics
+from ebmlab.data.lazy_images import Indexed
 from ebmlab.errors import ConfigurationError
 from ebmlab.runs._images.feeds import two_views
 from ebmlab.runs._images.image_sets import ImageSet, image_set
@@ -14,7 +16,7 @@ from ebmlab.runs.kind import Findings
 
 __all__ = ["advice", "codes_of", "image_findings", "shown_images"]
 
-NEIGHBORS, BLOCK = 20, 256
+NEIGHBORS, BLOCK, SMALL = 20, 256, 32
 
 
 def image_findings(built: ImageRun, data: str | None, limit: int | None) -> Findings:
@@ -26,15 +28,10 @@ def image_findings(built: ImageRun, data: str | None, limit: int | None) -> Find
     """
     images = shown_images(built, data, limit)
     train, test = (codes_of(built, part) for part in (images.images, images.test_images))
-    labels = images.labels, images.test_labels
-    k = min(NEIGHBORS, len(train))
     std = metrics.dimension_std(test)
-    pixels = _knn(images.images.flatten(1), images.test_images.flatten(1), labels, k)
-    codes = _knn(train, test, labels, k)
+    accuracies, said = _accuracies(built, images, train, test)
     numbers = {
-        f"kNN accuracy of codes (k = {k})": codes,
-        f"kNN accuracy of pixels (k = {k})": pixels,
-        "linear probe's accuracy": metrics.linear_probe(train, labels[0], test, labels[1]),
+        **accuracies,
         "effective rank": metrics.effective_rank(test),
         "rankme": metrics.rankme(test),
         "dimensions": float(test.shape[1]),
@@ -45,8 +42,24 @@ def image_findings(built: ImageRun, data: str | None, limit: int | None) -> Find
         "uniformity": metrics.uniformity(test),
         **_score(built, images),
     }
-    said = advice(codes, pixels, built.config.epochs)
     return Findings(len(train), len(test), numbers, {"dimension_std": std.tolist()}, said)
+
+
+def _accuracies(
+    built: ImageRun, images: ImageSet, train: Tensor, test: Tensor
+) -> tuple[dict[str, float], str | None]:
+    """How well neighbors and a probe tell the classes, and advice; nothing of unknown classes."""
+    if images.labels is None or images.test_labels is None:
+        return {}, None
+    labels, k = (images.labels, images.test_labels), min(NEIGHBORS, len(train))
+    pixels = _knn(small(images.images), small(images.test_images), labels, k)
+    codes = _knn(train, test, labels, k)
+    numbers = {
+        f"kNN accuracy of codes (k = {k})": codes,
+        f"kNN accuracy of pixels (k = {k})": pixels,
+        "linear probe's accuracy": metrics.linear_probe(train, labels[0], test, labels[1]),
+    }
+    return numbers, advice(codes, pixels, built.config.epochs)
 
 
 def advice(codes: float, pixels: float, epochs: int) -> str | None:
@@ -69,17 +82,29 @@ def advice(codes: float, pixels: float, epochs: int) -> str | None:
 
 def shown_images(built: ImageRun, data: str | None, limit: int | None) -> ImageSet:
     """The images to look at, on the run's device; raise where their shape is not the run's."""
-    images = built.images if data is None else image_set(data)
+    channels, size, _ = built.setting.shape
+    images = built.images if data is None else image_set(data, size, channels)
     shape, seen = tuple(images.images.shape[1:]), tuple(built.setting.shape)
     if shape != seen:
         raise ConfigurationError(f"data {data} has images {shape}, but the run saw {seen}")
     return images.limited(limit).to(built.setting.images.device)
 
 
+def blocks(images: Indexed) -> Iterator[Tensor]:
+    """The images, so many at a time."""
+    return (images[start : start + BLOCK] for start in range(0, len(images), BLOCK))
+
+
+def small(images: Indexed) -> Tensor:
+    """Pixels (n, d) side by side; images that are larger than 32 × 32 are averaged to that."""
+    shrink = nn.AdaptiveAvgPool2d(SMALL) if min(images.shape[-2:]) > SMALL else nn.Identity()
+    return torch.cat([shrink(part).flatten(1) for part in blocks(images)])
+
+
 @torch.no_grad()
-def codes_of(built: ImageRun, images: Tensor) -> Tensor:
+def codes_of(built: ImageRun, images: Indexed) -> Tensor:
     """The codes (n, d) of images by the trained method, block by block."""
-    shown = map(built.preset.feed.shown, images.split(BLOCK))
+    shown = map(built.preset.feed.shown, blocks(images))
     return torch.cat([built.method.encode(part).flatten(1) for part in shown])
 
 
@@ -91,9 +116,11 @@ def _rng(built: ImageRun) -> torch.Generator:
     return torch.Generator(built.setting.images.device).manual_seed(0)
 
 
-def _alignment(built: ImageRun, images: Tensor) -> float:
-    first, second = two_views(built.setting)(images, _rng(built))
-    return metrics.alignment(codes_of(built, first), codes_of(built, second))
+def _alignment(built: ImageRun, images: Indexed) -> float:
+    rng, views = _rng(built), two_views(built.setting)
+    pairs = [tuple(codes_of(built, view) for view in views(p, rng)) for p in blocks(images)]
+    first, second = (torch.cat(codes) for codes in zip(*pairs, strict=True))
+    return metrics.alignment(first, second)
 
 
 @torch.no_grad()

@@ -36,7 +36,7 @@ def draw_images(built: ImageRun, out: Path, sketch: Sketch) -> list[Path]:
     return saved(out, pictures)
 
 
-def _codes(codes: Tensor, labels: Tensor, title: str) -> Any:
+def _codes(codes: Tensor, labels: Tensor | None, title: str) -> Any:
     """Codes in the plane that they vary most in, with a unit that is the same in both ways.
 
     Collapsed codes have their place too, on a line or in a point.

@@ -36,7 +36,7 @@ def image_run(config: Config, preset: Preset, device: torch.device) -> ImageRun:
         raise ConfigurationError(
             f"dim is {config.dim}, but codes of {config.method} are the encoder's; leave --dim out"
         )
-    images = image_set(config.data).limited(config.limit).to(device)
+    images = image_set(config.data, config.size).limited(config.limit).to(device)
     order = Order(len(images.images), config.batch_size, config.seed)
     backbone = _backbone(preset, config, images)
     network = None if backbone is None else backbone.network.to(device)
@@ -75,4 +75,4 @@ def _backbone(preset: Preset, config: Config, images: ImageSet) -> Encoder | Non
             "another, such as conv"
         )
     channels, _, size = images.images.shape[1:]
-    return encoder(config.encoder, channels, size)
+    return encoder(config.encoder, channels, size, several_sizes=preset.several_sizes)

@@ -9,7 +9,7 @@ from torch import Tensor
 from ebmlab.runs._texts.numbers import text_findings, text_look
 from ebmlab.runs._texts.pictures import draw_text, write_samples
 from ebmlab.runs._texts.run import TextRun, text_run
-from ebmlab.runs._texts.text_sets import TEXT_SETS, text_set
+from ebmlab.runs._texts.text_sets import FILES, TEXT_SETS, text_set
 from ebmlab.runs.config import Config
 from ebmlab.runs.kind import Findings, Kind, Look, Samples, Sketch, Usual
 from ebmlab.runs.order import Order
@@ -27,7 +27,7 @@ class Texts(Kind[TextRun, TextPreset], Samples[TextRun]):
 
     noun = "texts"
     sets = TEXT_SETS
-    files = True
+    elsewhere = FILES
     suffix = ".txt"
 
     def usual(self, method: str, data: str, batch_size: int, limit: int | None) -> Usual:

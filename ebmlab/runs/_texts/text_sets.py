@@ -9,14 +9,16 @@ import torch
 from ebmlab import data
 from ebmlab.data import Text
 from ebmlab.errors import ConfigurationError
+from ebmlab.runs.kind import Elsewhere
 from ebmlab.runs.text_preset import LENGTH
 
-__all__ = ["TEXT_SETS", "TextSet", "text_set"]
+__all__ = ["FILES", "TEXT_SETS", "TextSet", "text_set"]
 
 # Of held-out windows one half calibrates sets at 90 %, and the other judges.
 SHARE, LEAST = 0.1, 2 * (LENGTH + 20)
 
 TEXT_SETS: Mapping[str, Callable[[], Text]] = {"text": data.text}
+FILES = Elsewhere("a file of text", lambda name: any(mark in name for mark in "./\\"))
 
 
 class TextSet(NamedTuple):

@@ -1,0 +1,1 @@
+"""Files of images: finding them, reading them, keeping what was read."""
