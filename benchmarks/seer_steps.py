@@ -1,4 +1,6 @@
-"""Steps of SEER on crops of noise: seconds, bytes kept, peak memory; one process a reading.
+"""Steps of SEER on crops of noise: seconds, bytes kept, peak memory; a process for each reading.
+
+A reading is JSON:
 
 python benchmarks/seer_steps.py '{"network": "400mf", "batch": 8, "large": 64, "small": 32}'
 """
