@@ -1,8 +1,9 @@
 """Ranks of a distributed run: the rows of all of them together, gradients included."""
 
 import itertools
+import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed
@@ -11,15 +12,20 @@ from ebmlab._precise import precise
 from ebmlab.errors import ShapeError
 
 __all__ = [
+    "alike",
     "averaged",
     "decided",
     "gathered",
+    "local",
+    "means",
     "rank_count",
     "rank_number",
     "require_equal_rows",
     "summed",
     "totaled",
 ]
+
+Key = TypeVar("Key")
 
 # Numbers that ranks tell each other at once: what batches of up to a dozen views need.
 _PACKET = 16
@@ -156,6 +162,40 @@ def averaged(rows: Tensor) -> tuple[Tensor, Tensor]:
     rows = precise(rows)
     count = totaled(rows.new_full((), len(rows)))
     return totaled(rows.sum(0)) / count, count
+
+
+def alike(number: int, device: torch.device) -> bool:
+    """Whether a number in 0 … 2⁶⁴ - 1 is the same on all ranks."""
+    if rank_count() == 1:
+        return True
+    halves = torch.tensor([number >> 32, number & 0xFFFFFFFF], device=device)
+    least, most = halves.clone(), halves.clone()
+    distributed.all_reduce(least, distributed.ReduceOp.MIN)
+    distributed.all_reduce(most, distributed.ReduceOp.MAX)
+    return bool((least == most).all())
+
+
+def local(tensor: Tensor) -> Tensor:
+    """What this rank holds of a tensor that ranks share out; else the tensor itself."""
+    # Only a program that has loaded them can hold some, and loading takes long.
+    shared = sys.modules.get("torch.distributed.tensor")
+    if shared is not None and isinstance(tensor, shared.DTensor):
+        return tensor.to_local()
+    return tensor
+
+
+def means(numbers: Mapping[Key, float]) -> dict[Key, float]:
+    """The mean over ranks of each number, the same on all; alone, they themselves.
+
+    Example:
+        >>> means({"loss": 0.5})
+        {'loss': 0.5}
+    """
+    if rank_count() == 1:
+        return dict(numbers)
+    total = torch.tensor(list(numbers.values()), dtype=torch.float64, device=_host())
+    distributed.all_reduce(total)
+    return dict(zip(numbers, (total / rank_count()).tolist(), strict=True))
 
 
 def _joined() -> bool:

@@ -1,10 +1,12 @@
 """Images in tar files, which are read from beginning to end."""
 
 import io
+import tarfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -13,9 +15,9 @@ from torch import Tensor
 from ebmlab import _ranks
 from ebmlab._checks import require_counts
 from ebmlab._randomness import stream
-from ebmlab.data._folders.decoding import opened
+from ebmlab.data._folders.decoding import decoded, opened
 from ebmlab.data._folders.extra import loaded
-from ebmlab.data._folders.reading import in_threads, listed, pixels
+from ebmlab.data._folders.reading import in_threads, reasons
 from ebmlab.errors import ConfigurationError, DataError
 
 __all__ = ["Shards", "shards"]
@@ -23,6 +25,7 @@ __all__ = ["Shards", "shards"]
 _ENDINGS = ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif")
 
 Sample = Mapping[str, Any]
+_T = TypeVar("_T")
 Shown = tuple[np.ndarray, int | None]
 Batch = tuple[Tensor | None, Tensor]
 
@@ -53,26 +56,27 @@ class Shards:
                 yield _batch(part)
         if broken:
             said = f"{len(broken)} images in tar files cannot be read and are left out"
-            warnings.warn(f"{said}: {listed(broken)}", stacklevel=2)
+            warnings.warn(f"{said}: {reasons(broken)}", stacklevel=2)
 
     def _shown(self, samples: Iterator[Sample], broken: dict[str, str]) -> Iterator[Shown]:
         """Pixels and labels of what can be read; the rest is noted."""
         for part in _grouped(samples, self.batch_size):
-            one = pixels(lambda row, part=part: opened(io.BytesIO(_image(part[row]))), self.event)
-            work = partial(_both, one, part)
-            for sample, found in zip(part, in_threads(work, range(len(part))), strict=True):
-                if isinstance(found, str):
-                    broken[sample["__key__"]] = found
+            found = in_threads(partial(self._one, part), range(len(part)))
+            for sample, it in zip(part, found, strict=True):
+                if isinstance(it, str):
+                    broken[sample["__key__"]] = it
                 else:
-                    yield found
+                    yield it
 
-
-def _both(one: Callable[[int], np.ndarray], samples: list[Sample], row: int) -> Shown:
-    return one(row), int(samples[row]["cls"]) if "cls" in samples[row] else None
+    def _one(self, samples: list[Sample], row: int) -> Shown:
+        sample, (channels, size, _) = samples[row], self.event
+        label = int(sample["cls"]) if "cls" in sample else None
+        with opened(io.BytesIO(_image(sample))) as image:
+            return decoded(image, size, channels), label
 
 
 def _batch(shown: list[Shown]) -> Batch:
-    images = torch.from_numpy(np.stack([pixels for pixels, _ in shown])).float() / 255
+    images = torch.from_numpy(np.stack([image for image, _ in shown])).float() / 255
     labels = [label for _, label in shown if label is not None]
     return (images, torch.tensor(labels)) if len(labels) == len(shown) else (None, images)
 
@@ -98,8 +102,8 @@ def shards(
         pattern: tar files, such as "photos-{000..127}.tar", or a list of them.
         size: height and width of the images.
         channels: 1 (gray) or 3.
-        batch_size: images in a batch of one rank; the last ones of an epoch are fewer, or on several
-            ranks left out.
+        batch_size: images in a batch of one rank; the last ones of an epoch are fewer, or left
+            out where there are several ranks.
         memory: images among which the next is drawn; 1 keeps the order of the files.
         seed: of the order.
 
@@ -126,7 +130,7 @@ def _read(urls: list[str]) -> Iterator[Sample]:
     web = loaded("webdataset", "data").WebDataset
     try:
         yield from web(urls, shardshuffle=False, nodesplitter=None, workersplitter=None)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, tarfile.TarError) as error:
         raise DataError(f"tar files cannot be read: {error}") from error
 
 
@@ -147,8 +151,8 @@ def _drawn(kept: list[Sample], rng: torch.Generator) -> Sample:
     return kept.pop()
 
 
-def _grouped(samples: Iterator[Sample], n: int) -> Iterator[list[Sample]]:
-    while part := [sample for _, sample in zip(range(n), samples, strict=False)]:
+def _grouped(them: Iterator[_T], n: int) -> Iterator[list[_T]]:
+    while part := list(islice(them, n)):
         yield part
 
 

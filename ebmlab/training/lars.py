@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ebmlab._checks import require_non_negative, require_positive, require_shares
 from ebmlab._precise import precise_type
 from ebmlab.errors import ConfigurationError
+from ebmlab.training.decayed import decayed
 
 __all__ = ["LARS"]
 
@@ -71,7 +72,7 @@ class LARS(torch.optim.Optimizer):
             "eps": eps,
             "adapt": True,
         }
-        super().__init__(_grouped(params), defaults)
+        super().__init__(_grouped(params, weight_decay), defaults)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -104,12 +105,10 @@ def _grouped(params: Iterable[nn.Parameter] | Iterable[dict[str, Any]]) -> list[
         raise ConfigurationError(
             f"params holds {len(groups)} groups and {len(alone)} parameters; expected either"
         )
-    if groups:
-        return groups
-    wide = [p for p in alone if p.ndim > 1]
-    thin = [p for p in alone if p.ndim <= 1]
-    plain = {"params": thin, "adapt": False, "weight_decay": 0.0}
-    return [{"params": wide}] * bool(wide) + [plain] * bool(thin)
+    # The others have one dimension or none.
+    return groups or [
+        group | {"adapt": group["params"][0].ndim > 1} for group in decayed(alone, weight_decay)
+    ]
 
 
 def _ratio(p: Tensor, grad: Tensor, group: dict[str, Any]) -> Tensor:

@@ -17,7 +17,7 @@ from ebmlab.errors import DataError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["Pictures", "Streamed", "in_threads", "listed", "named", "pixels"]
+__all__ = ["Pictures", "Streamed", "in_threads", "named", "pixels", "reasons"]
 
 NAMED = 5
 _T = TypeVar("_T")
@@ -37,8 +37,12 @@ def in_threads(work: Callable[[int], _T], rows: Sequence[int]) -> list[_T | str]
 
 
 def _tried(work: Callable[[int], _T], row: int) -> _T | str:
+    from PIL import UnidentifiedImageError
+
     try:
         return work(row)
+    except UnidentifiedImageError:
+        return "no known format"
     except Exception as error:
         return " ".join(str(error).split()) or type(error).__name__
 
@@ -60,10 +64,10 @@ def named(broken: Mapping[str, str], of: int, where: str) -> str:
         >>> named({"a.jpg": "image file is truncated"}, 10, "photos")
         'photos: 1 of 10 images cannot be read: a.jpg (image file is truncated)'
     """
-    return f"{where}: {len(broken):,} of {of:,} images cannot be read: {listed(broken)}"
+    return f"{where}: {len(broken):,} of {of:,} images cannot be read: {reasons(broken)}"
 
 
-def listed(broken: Mapping[str, str]) -> str:
+def reasons(broken: Mapping[str, str]) -> str:
     """The first of those that cannot be read, and why."""
     each = [f"{name} ({why})" for name, why in list(broken.items())[:NAMED]]
     more = [f"and {len(broken) - NAMED} more"] if len(broken) > NAMED else []

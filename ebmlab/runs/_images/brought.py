@@ -51,7 +51,7 @@ def brought(name: str, channels: int, sizes: Sequence[int]) -> tuple[nn.Module, 
         ConfigurationError: there is no such module or function, it fails, or what it returns is
             no such network.
     """
-    with _importing_here():
+    with _importing_from(Path.cwd(), *_beside(name)):
         network = _called(name, _found(name), {"channels": channels, "size": sizes[0]})
         if not isinstance(network, nn.Module):
             raise ConfigurationError(
@@ -71,16 +71,20 @@ def brought(name: str, channels: int, sizes: Sequence[int]) -> tuple[nn.Module, 
 
 
 @contextmanager
-def _importing_here() -> Iterator[None]:
-    """Let modules of the current folder be found, which an installed command does not."""
-    here = str(Path.cwd())
-    added = [] if here in sys.path or "" in sys.path else [here]
-    sys.path[:0] = added
+def _importing_from(*folders: Path) -> Iterator[None]:
+    """Let modules there be found; an installed command does not even look where it is run."""
+    sys.path[:0] = added = [str(folder) for folder in folders]
     try:
         yield
     finally:
         for path in added:
             sys.path.remove(path)
+
+
+def _beside(name: str) -> list[Path]:
+    """The folder of a file, whose neighbors it may import."""
+    where = name.rpartition(":")[0]
+    return [Path(where).absolute().parent] if where.endswith(".py") else []
 
 
 def _found(name: str) -> Callable[..., Any]:
