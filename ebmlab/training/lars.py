@@ -97,7 +97,9 @@ class LARS(torch.optim.Optimizer):
         return state["velocity"]
 
 
-def _grouped(params: Iterable[nn.Parameter] | Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+def _grouped(
+    params: Iterable[nn.Parameter] | Iterable[dict[str, Any]], weight_decay: float
+) -> list[dict[str, Any]]:
     given = list(params)
     groups: list[dict[str, Any]] = [each for each in given if isinstance(each, dict)]
     alone = [each for each in given if not isinstance(each, dict)]
