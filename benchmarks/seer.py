@@ -34,7 +34,7 @@ Row = dict[str, Any]
 BATCH, MEMORIES = 8704, (80, 141)
 # Dense products in bfloat16, FLOP/s.
 PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12}
-TINY = {"large": 64, "small": 32, "hidden": 512, "prototypes": 64, "steps": 1}
+TINY = Reading("400mf", 4, 64, 32, hidden=512, prototypes=64, steps=1)
 
 
 def sizes(options: argparse.Namespace) -> list[Row]:
@@ -80,35 +80,35 @@ def gpus(options: argparse.Namespace) -> list[Row]:
 
 
 def memory(options: argparse.Namespace) -> list[Row]:
-    """Counted and measured bytes for each image, the slope between two sizes of batch."""
+    """Counted and measured bytes for each image of a batch, each reading a process of its own."""
     found = []
-    low, high = (2, 4) if options.quick else (4, 12)
-    names = options.networks or (("400mf",) if options.quick else ("400mf", "8gf"))
-    for name in names:
-        kept = {size: activations(name, size) for size in (64, 32)}
-        for recompute, half in ((False, False), (True, False), (False, True), (True, True)):
-            base = Reading(name, low, recompute=recompute, half=half, **TINY)
-            readings = [read(replace(base, batch=n)) for n in (low, high)]
-            slope = {
-                key: (readings[1][key] - readings[0][key]) / (high - low) / 1e6
-                for key in ("kept", "peak")
-            }
-            crops = [kept[size] for size in base.crops.sizes]
-            counted = sum(a.between if recompute else a.whole for a in crops)
-            block = max(a.block for a in crops) if recompute else 0.0
-            found.append(
-                {
-                    "network": name,
-                    "crops": "2 × 64, 4 × 32",
-                    "precision": "bf16" if half else "fp32",
-                    "blocks run again": recompute,
-                    "counted on meta, MB an image": counted / (2e6 if half else 1e6),
-                    "kept, MB an image": slope["kept"],
-                    "with the largest block": (counted + block) / (2e6 if half else 1e6),
-                    "resident, MB an image": slope["peak"],
-                    f"s a step of {high}": readings[1]["seconds"],
-                }
-            )
+    for name in options.networks or ("400mf", "8gf"):
+        counts = {size: activations(name, size) for size in (TINY.large, TINY.small)}
+        for half in (False, True)[: 1 if name == "8gf" else 2]:
+            for recompute in (False, True):
+                reading = replace(
+                    TINY, network=name, batch=options.batch, recompute=recompute, half=half
+                )
+                taken = read(reading)
+                crops = [counts[size] for size in reading.crops.sizes]
+                alive = sum(a.between if recompute else a.whole for a in crops)
+                block = max(a.block for a in crops) if recompute else 0.0
+                unit = options.batch * 1e6
+                scale = 2e6 if half else 1e6
+                found.append(
+                    {
+                        "network": name,
+                        "crops": f"2 × {reading.large}, 4 × {reading.small}",
+                        "batch": options.batch,
+                        "precision": "bf16" if half else "fp32",
+                        "blocks run again": recompute,
+                        "counted on meta, MB an image": alive / scale,
+                        "kept, MB an image": taken["kept"] / unit,
+                        "counted, with the largest block": (alive + block) / scale,
+                        "resident, MB an image": taken["peak"] / unit,
+                        "s a step": taken["seconds"],
+                    }
+                )
     return found
 
 
@@ -186,7 +186,7 @@ def speed(options: argparse.Namespace) -> list[Row]:
 
 
 def _on_cpu() -> list[Reading]:
-    base = Reading("400mf", 4, half=True, **TINY)
+    base = replace(TINY, half=True)
     return [base, replace(base, recompute=True)]
 
 
