@@ -27,6 +27,8 @@ from measure import circumstances
 from seer_counts import GB, Crops, Head, activations, gpus_for, macs, parameters, plan
 from seer_steps import Reading, read
 
+from ebmlab.energies import JointEmbedding
+from ebmlab.networks import Prototypes
 from ebmlab.runs import configured, train
 from ebmlab.runs._images.run import ImageRun
 
@@ -134,12 +136,13 @@ def _told(out: Path, built: ImageRun) -> Row:
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     third = max(1, len(lines) // 4)
     values = [line["value"] for line in lines]
-    energy = built.method.eval().energy
+    method = built.method.eval()
+    assert isinstance(method.energy, JointEmbedding)
+    prototypes = next(part for part in method.modules() if isinstance(part, Prototypes))
     images = built.images.images
     shown = torch.stack([images[i] for i in range(min(1000, len(images)))])
     with torch.no_grad():
-        codes = energy.codes(shown, shown)
-        logits = codes.head.energy.logits(codes.x[0])  # pyright: ignore[reportAttributeAccessIssue]
+        logits = prototypes(method.energy.online(shown))
     used = logits.argmax(-1).unique().numel()
     steps = lines[-1]["step"]
     return {

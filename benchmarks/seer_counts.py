@@ -129,13 +129,13 @@ def _largest(network: nn.Module, channels: int, size: int) -> float:
         for part in blocks
     ]
     with torch.no_grad():
-        network(torch.empty(1, channels, size, size))
+        network(torch.empty(2, channels, size, size))
     for handle in handles:
         handle.remove()
 
     def of(part: nn.Module, h: Tensor) -> float:
         counts = [
-            kept(part, lambda n=n: part(h.expand(n, -1, -1, -1).clone().requires_grad_()))
+            kept(part, lambda n=n: part(h[:1].expand(n, -1, -1, -1).clone().requires_grad_()))
             for n in (2, 4)
         ]
         return (counts[1] - counts[0]) / 2
