@@ -3,12 +3,12 @@
     python benchmarks/seer.py --part sizes gpus memory
     python benchmarks/seer.py --part runs --folder IMAGES --networks 400mf 8gf --epochs 4
     python benchmarks/seer.py --part speed --device cuda
-    python benchmarks/seer.py --part speed --device cpu --quick
+    python benchmarks/seer.py --part speed
 
 sizes and gpus are arithmetic on the meta device. memory compares it with small networks, each
 reading a process of its own: bytes that autograd keeps, counted, and by how much the resident
 memory rises. runs are those of `ebmlab train seer --data IMAGES`, read from their folders. speed
-takes steps on crops of noise, the views of an image drawn beforehand, in half precision.
+takes steps on crops of noise, in half precision; on a CPU of a small network alone.
 
 Model FLOPs are those of one forward and one backward pass, 6 for each multiplication with addition
 of a forward pass; blocks that are run again do more work, which does not count as use.
@@ -124,8 +124,9 @@ def runs(options: argparse.Namespace) -> list[Row]:
             encoder=f"regnety-{name}",
             epochs=options.epochs,
             batch_size=options.batch,
+            size=options.size,
         )
-        out = options.out / "runs" / f"seer-{name}"
+        out = options.runs / f"seer-{name}"
         built = train(config, out, resume=(out / "config.json").exists()).built
         assert isinstance(built, ImageRun)
         found.append({"network": name, "batch": options.batch, **_told(out, built)})
@@ -134,23 +135,21 @@ def runs(options: argparse.Namespace) -> list[Row]:
 
 def _told(out: Path, built: ImageRun) -> Row:
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    third = max(1, len(lines) // 4)
+    quarter = max(1, len(lines) // 4)
     values = [line["value"] for line in lines]
     method = built.method.eval()
     assert isinstance(method.energy, JointEmbedding)
     prototypes = next(part for part in method.modules() if isinstance(part, Prototypes))
-    images = built.images.images
-    shown = torch.stack([images[i] for i in range(min(1000, len(images)))])
     with torch.no_grad():
-        logits = prototypes(method.energy.online(shown))
+        logits = prototypes(method.energy.online(built.images.images[:1000]))
     used = logits.argmax(-1).unique().numel()
     steps = lines[-1]["step"]
     return {
         "parameters": sum(p.numel() for p in built.method.parameters()),
         "steps": steps,
         "ln K": math.log(logits.shape[-1]),
-        "loss, first quarter": sum(values[:third]) / third,
-        "loss, last quarter": sum(values[-third:]) / third,
+        "loss, first quarter": sum(values[:quarter]) / quarter,
+        "loss, last quarter": sum(values[-quarter:]) / quarter,
         "prototypes in use": f"{used} of {logits.shape[-1]}",
         "images/s": steps * built.config.batch_size / lines[-1]["seconds"],
     }
@@ -248,9 +247,10 @@ def main() -> None:
     parser.add_argument("--networks", nargs="*", help="names of RegNetYs")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--folder", type=Path, help="of images, for runs")
+    parser.add_argument("--size", type=int, default=16, help="of the images, for runs")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="where runs are kept")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--quick", action="store_true", help="tiny networks, few steps")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -259,7 +259,6 @@ def main() -> None:
     words = ["python benchmarks/seer.py"]
     words += [f"--networks {' '.join(options.networks)}"] if options.networks else []
     words += [f"--device {options.device}"] if options.device != "cpu" else []
-    words += ["--quick"] if options.quick else []
     for part in options.part:
         rows = PARTS[part](options)
         found[part] = circumstances(f"{words[0]} --part {part} {' '.join(words[1:])}".strip())
