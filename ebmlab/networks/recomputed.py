@@ -92,6 +92,9 @@ class _Recomputed(nn.Module):
     def forward(self, *inputs: Any, **named: Any) -> Any:
         if not torch.is_grad_enabled():
             return super().forward(*inputs, **named)
+        if torch.compiler.is_compiling():
+            # The compiler's graphs have no state: what is run again in them moves nothing.
+            return checkpoint(super().forward, *inputs, use_reentrant=False, **named)
         generators = [v for v in (*inputs, *named.values()) if isinstance(v, torch.Generator)]
         again = _AsItWas(self, generators)
         return checkpoint(

@@ -26,6 +26,17 @@ class Part(nn.Module):
         return h + self.outer(self.inner(h).tanh())
 
 
+class Residual(nn.Module):
+    """A block that draws nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Sequential(nn.Linear(6, 6), nn.BatchNorm1d(6), nn.Tanh())
+
+    def forward(self, h):
+        return h + self.inner(h).tanh()
+
+
 class Noisy(nn.Module):
     """A block that draws from the generator that it is handed."""
 
@@ -127,6 +138,15 @@ def test_gradients_of_gradients_pass(name):
         slope.square().sum().backward()
         found.append([free.grad, *(p.grad for p in network.parameters())])
     torch.testing.assert_close(*found, rtol=0, atol=0)
+
+
+@pytest.mark.slow
+def test_the_compiler_takes_blocks_that_are_run_again():
+    plain, again = twins(lambda: nn.Sequential(Residual(), Residual()))
+    compiled = torch.compile(again, backend="aot_eager")
+    found = [trained(network, [rows()])[:2] for network in (plain, compiled)]
+    torch.testing.assert_close(*found)
+    assert int(again[0].inner[1].num_batches_tracked) == 1
 
 
 def kept(network, t):
