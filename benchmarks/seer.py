@@ -31,6 +31,7 @@ from ebmlab.energies import JointEmbedding
 from ebmlab.networks import Prototypes
 from ebmlab.runs import configured, train
 from ebmlab.runs._images.run import ImageRun
+from ebmlab.runs.restore import restore
 
 Row = dict[str, Any]
 BATCH, MEMORIES = 8704, (80, 141)
@@ -115,7 +116,7 @@ def memory(options: argparse.Namespace) -> list[Row]:
 
 
 def runs(options: argparse.Namespace) -> list[Row]:
-    """What `ebmlab train seer --data FOLDER` came to; runs go on where they stopped."""
+    """What `ebmlab train seer --data FOLDER` came to; a run that is there is read as it is."""
     found = []
     for name in options.networks or ("400mf", "8gf"):
         config = configured(
@@ -127,7 +128,8 @@ def runs(options: argparse.Namespace) -> list[Row]:
             size=options.size,
         )
         out = options.runs / f"seer-{name}"
-        built = train(config, out, resume=(out / "config.json").exists()).built
+        there = (out / "config.json").exists()
+        built = restore(out)[1] if there else train(config, out).built
         assert isinstance(built, ImageRun)
         found.append({"network": name, "batch": options.batch, **_told(out, built)})
     return found
