@@ -1,6 +1,7 @@
 """SEER: what it costs by counting, what was measured of it, and what a GPU makes of it.
 
-    python benchmarks/seer.py --part sizes gpus memory
+    python benchmarks/seer.py --part sizes gpus
+    python benchmarks/seer.py --part memory --batch 6
     python benchmarks/seer.py --part runs --folder IMAGES --networks 400mf 8gf --epochs 4
     python benchmarks/seer.py --part speed --device cuda
     python benchmarks/seer.py --part speed
@@ -253,23 +254,32 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=16, help="of the images, for runs")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where runs are kept")
     parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--batch", type=int, default=32, help="6 for memory on a CPU")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
     torch.set_num_threads(1)
     path = options.out / f"seer_{options.device}.json"
     found = json.loads(path.read_text()) if path.exists() else {}
-    words = ["python benchmarks/seer.py"]
-    words += [f"--networks {' '.join(options.networks)}"] if options.networks else []
-    words += [f"--device {options.device}"] if options.device != "cpu" else []
     for part in options.part:
         rows = PARTS[part](options)
-        found[part] = circumstances(f"{words[0]} --part {part} {' '.join(words[1:])}".strip())
+        found[part] = circumstances(_command(part, options))
         found[part]["rows"] = rows
         print(table(rows))
     options.out.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(found, indent=1) + "\n")
     path.with_suffix(".md").write_text("\n".join(_section(*item) for item in found.items()))
+
+
+def _command(part: str, options: argparse.Namespace) -> str:
+    """The command without the paths of a machine."""
+    words = [f"python benchmarks/seer.py --part {part}"]
+    words += [f"--networks {' '.join(options.networks)}"] if options.networks else []
+    words += [f"--device {options.device}"] if options.device != "cpu" else []
+    if part in ("memory", "runs"):
+        words.append(f"--batch {options.batch}")
+    if part == "runs":
+        words.append(f"--folder IMAGES --size {options.size} --epochs {options.epochs}")
+    return " ".join(words)
 
 
 def _section(part: str, found: dict[str, Any]) -> str:
