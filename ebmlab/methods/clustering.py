@@ -14,7 +14,7 @@ from ebmlab.protocols import Method
 from ebmlab.regularizers import MeanEntropy
 from ebmlab.teachers import EMA
 
-__all__ = ["deepcluster", "deepercluster", "dino", "paws", "swav"]
+__all__ = ["deepcluster", "deepercluster", "dino", "paws", "seer", "swav"]
 
 
 @card(energy="-Σ z log softmax(C f(x) / τ)", z="Sinkhorn of C f(y)", collapse="equal clusters")
@@ -32,6 +32,7 @@ def swav(
     memory_from: int = 0,
     frozen_steps: int = 313,
     views: int | None = 2,
+    projector: nn.Module | None = None,
     x_ndim: int = 1,
 ) -> Method:
     """SwAV: each view's code predicts the cluster of another view's, balanced over the batch.
@@ -47,15 +48,63 @@ def swav(
         memory_from: commits before that; 15 epochs in the paper, which fills it only from then on.
         frozen_steps: commits in which the prototypes stay.
         views: how many views y holds, each with a memory of its own; None: y is one tensor.
+        projector: codes (n, dim) to (n, projection); None for `networks.Projector`.
 
     Source: Caron et al. 2020, arXiv:2006.09882.
     """
-    f = nn.Sequential(encoder, Projector(dim, hidden, projection))
+    if projector is None:
+        projector = Projector(dim, hidden, projection)
+    f = nn.Sequential(encoder, projector)
     past = Memory(memory, projection, views=views) if memory else None
     infer = Sinkhorn(epsilon, iterations, past, memory_from)
     head = Assignment(Prototypes(projection, prototypes, frozen_steps), temperature)
     energy = JointEmbedding(f, f, FreeEnergy(head, infer), x_ndim=x_ndim)
     return Method(energy, Regularized(), encoder=encoder)
+
+
+@card(energy="-Σ z log softmax(C f(x) / τ)", z="Sinkhorn of C f(y)", collapse="equal clusters")
+def seer(
+    encoder: nn.Module,
+    dim: int,
+    *,
+    prototypes: int = 16000,
+    projection: int = 256,
+    hidden: int = 8192,
+    temperature: float = 0.1,
+    epsilon: float = 0.05,
+    iterations: int = 10,
+    frozen_steps: int = 313,
+    x_ndim: int = 1,
+) -> Method:
+    """SEER: SwAV with more clusters and more iterations of Sinkhorn, a RegNetY and a wide head.
+
+    What prevents collapse is that of `swav`. The head has three linear layers and, unlike that of
+    SwAV, no normalization. In the paper the encoder is `networks.regnety("256gf")`, views are
+    `data.views.swav(160, 96, 4)`, two of 160 and four of 96 pixels, of 8704 images on 512 GPUs;
+    one epoch of a billion of them, in half precision, blocks run again (`networks.recomputed`).
+    The optimizer is `training.LARS` with decay 1e-5 over *all* parameters in one group, its step
+    rising over 8000 steps to 0.3 for each 256 images of the batch, then falling as a cosine. A
+    network of ten billion parameters (`regnety("10b")`) had ε 0.03.
+
+    Args beside those that recipes share:
+        prototypes: number of clusters K.
+        epsilon, iterations: ε and iterations of Sinkhorn.
+        frozen_steps: commits in which the prototypes stay.
+
+    Source: Goyal et al. 2021, arXiv:2103.01988; Goyal et al. 2022, arXiv:2202.08360.
+    """
+    return swav(
+        encoder,
+        dim,
+        prototypes=prototypes,
+        projection=projection,
+        temperature=temperature,
+        epsilon=epsilon,
+        iterations=iterations,
+        frozen_steps=frozen_steps,
+        projector=MLP(dim, projection, (hidden, hidden), nn.ReLU),
+        x_ndim=x_ndim,
+    )
 
 
 @card(energy="-log softmax(C f(x) / τ)_z", z="K-means of all f(y)", collapse="clusters")

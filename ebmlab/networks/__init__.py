@@ -6,6 +6,7 @@ from ebmlab.networks._backbones.masked import MaskedAutoencoder
 from ebmlab.networks._backbones.patches import patched
 from ebmlab.networks._backbones.predictor import BlockPredictor, PatchCodes
 from ebmlab.networks._backbones.regnet import RegNetY
+from ebmlab.networks._backbones.regnets import regnety
 from ebmlab.networks._backbones.resnet import ResNet
 from ebmlab.networks._backbones.strided import StridedDecoder, StridedEncoder
 from ebmlab.networks._backbones.token_convnet import TokenConvNet
@@ -28,6 +29,7 @@ from ebmlab.networks.memory import Memory
 from ebmlab.networks.mlp import MLP, Choice, Conditional, Projector
 from ebmlab.networks.modulated import Modulated
 from ebmlab.networks.prototypes import Directions, Prototypes
+from ebmlab.networks.recomputed import recomputed
 from ebmlab.networks.spectral import SpectralNorm, spectral_norm
 from ebmlab.networks.transposed import Transposed
 
@@ -70,6 +72,8 @@ __all__ = [
     "Transposed",
     "ViT",
     "patched",
+    "recomputed",
+    "regnety",
     "spectral_norm",
     "synchronized",
     "vit_small",

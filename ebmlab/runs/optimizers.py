@@ -7,7 +7,7 @@ from torch import nn
 
 from ebmlab.runs.config import Config
 from ebmlab.runs.names import named
-from ebmlab.training import decayed, muon
+from ebmlab.training import LARS, decayed, muon
 
 __all__ = ["OPTIMIZERS", "optimizing"]
 
@@ -16,6 +16,7 @@ Parameters = list[nn.Parameter]
 OPTIMIZERS: Mapping[str, Callable[[Parameters, float, float], torch.optim.Optimizer]] = {
     "adamw": lambda p, lr, decay: torch.optim.AdamW(decayed(p, decay), lr=lr),
     "sgd": lambda p, lr, decay: torch.optim.SGD(decayed(p, decay), lr=lr, momentum=0.9),
+    "lars": lambda p, lr, decay: LARS(p, lr, weight_decay=decay),
     "muon": muon,
 }
 

@@ -81,6 +81,10 @@ VIEW_PRESETS = (
         s, hidden=HIDDEN, bottleneck=HIDDEN, memory=_past(s))),
     Preset(methods.paws, SUPPORTED, "conv", 128, lambda s: _projected(
         s, classes=int(s.known.max()) + 1, hidden=HIDDEN)),
+    # Small batches stay at ln K where ε is that of the paper, or clusters are more than rows.
+    Preset(methods.seer, CROPS, "regnety-400mf", 128, lambda s: _projected(
+        s, prototypes=max(2, min(CLUSTERS, s.batch_size // 2)), hidden=HIDDEN, epsilon=0.02,
+        frozen_steps=0), several_sizes=True),
     Preset(methods.siamese, PAIR, "conv", None, _encoded),
     Preset(methods.simclr, PAIR, "conv", 128, _projected),
     Preset(methods.simsiam, PAIR, "conv", 512, lambda s: _projected(

@@ -4,6 +4,7 @@ from ebmlab.training.checkpoint import load, save
 from ebmlab.training.checkpoints import Checkpoints
 from ebmlab.training.decayed import decayed, muon
 from ebmlab.training.fit import fit
+from ebmlab.training.lars import LARS
 from ebmlab.training.players import Players
 from ebmlab.training.proximal import ProximalGradient
 from ebmlab.training.ranks import join
@@ -14,6 +15,7 @@ from ebmlab.training.settle import settle
 from ebmlab.training.stepping import Stepping
 
 __all__ = [
+    "LARS",
     "Checkpoints",
     "Players",
     "ProximalGradient",

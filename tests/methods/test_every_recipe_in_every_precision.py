@@ -236,6 +236,7 @@ RECIPES = {
     "ratio_matching": (lambda: methods.ratio_matching(Pairwise(DIM)), bits),
     "psd": (lambda: methods.psd(codes(), f(5), 0.1), y),
     "regression": (lambda: methods.regression(f(DIM)), pairs),
+    "seer": (lambda: methods.seer(f(), 4, prototypes=5, frozen_steps=0, **P), views),
     "siamese": (lambda: methods.siamese(f()), views),
     "simclr": (lambda: methods.simclr(f(), 4, projection=4), views),
     "simsiam": (lambda: methods.simsiam(f(), 4, projection=4, bottleneck=2), views),

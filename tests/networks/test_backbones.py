@@ -6,8 +6,9 @@ from problems import generator
 from torch import nn
 
 from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.networks import ConvEncoder, RegNetY, ResNet, ViT, vit_small, vit_tiny
+from ebmlab.networks import ConvEncoder, RegNetY, ResNet, ViT, regnety, vit_small, vit_tiny
 from ebmlab.networks._backbones.regnet import stages_of
+from ebmlab.networks._backbones.regnets import REGNETYS
 
 SPEC = (5, 8, 12.0, 2.0, 8)
 
@@ -104,29 +105,37 @@ def test_parameters_are_as_many_as_are_known(make, count):
     assert _count(make) == count
 
 
+# Depths and widths of the stages, parameters: exact, or in millions.
 GENERATED = {
-    "400MF": ((16, 48, 27.89, 2.09, 8), (1, 3, 6, 6), (48, 104, 208, 440), 3.9),
-    "8GF": ((17, 192, 76.82, 2.19, 56), (2, 4, 10, 1), (168, 448, 896, 2016), 37),
-    "16GF": ((18, 200, 106.23, 2.48, 112), (2, 4, 11, 1), (224, 448, 1232, 3024), 81),
-    "32GF": ((20, 232, 115.89, 2.53, 232), (2, 5, 12, 1), (232, 696, 1392, 3712), 141),
-    "64GF": ((20, 352, 147.48, 2.4, 328), (2, 5, 12, 1), (328, 984, 1968, 4920), 276),
-    "128GF": ((27, 456, 160.83, 2.52, 264), (2, 7, 17, 1), (528, 1056, 2904, 7392), 637.4),
-    "256GF": ((27, 640, 230.83, 2.53, 373), (2, 7, 17, 1), (746, 1492, 4103, 10444), 1272.2),
+    "400mf": ((1, 3, 6, 6), (48, 104, 208, 440), 3_903_144),
+    "800mf": ((1, 3, 8, 2), (64, 128, 320, 768), 5.494),
+    "1.6gf": ((2, 6, 17, 2), (48, 120, 336, 888), 10_313_430),
+    "3.2gf": ((2, 5, 13, 1), (72, 216, 576, 1512), 17_923_338),
+    "8gf": ((2, 4, 10, 1), (168, 448, 896, 2016), 37.163),
+    "16gf": ((2, 4, 11, 1), (224, 448, 1232, 3024), 80_565_140),
+    "32gf": ((2, 5, 12, 1), (232, 696, 1392, 3712), 141_333_770),
+    "64gf": ((2, 5, 12, 1), (328, 984, 1968, 4920), 276.458),
+    "128gf": ((2, 7, 17, 1), (528, 1056, 2904, 7392), 637_419_894),
+    "256gf": ((2, 7, 17, 1), (746, 1492, 4103, 10444), 1272.156),
+    "10b": ((2, 7, 17, 1), (2020, 4040, 11110, 28280), 9323.935),
 }
 
 
-@pytest.mark.parametrize("name", GENERATED)
-def test_five_numbers_generate_the_published_networks(name):
-    numbers, depths, widths, millions = GENERATED[name]
-    assert stages_of(*numbers) == list(zip(depths, widths, strict=True))
-    digits = 1 if isinstance(millions, float) else 0
-    assert round(_count(lambda: RegNetY(*numbers)) / 1e6, digits) == millions
+def test_five_numbers_generate_the_published_networks():
+    assert set(GENERATED) == set(REGNETYS)
+    for name, (depths, widths, parameters) in GENERATED.items():
+        assert stages_of(*REGNETYS[name]) == list(zip(depths, widths, strict=True))
+        assert REGNETYS[name].dim == widths[-1]
+        count = _count(lambda name=name: regnety(name))
+        exact = isinstance(parameters, int)
+        assert (count if exact else round(count / 1e6, 3)) == parameters, name
 
 
 @pytest.mark.parametrize(
     "make",
     [
         lambda: ResNet(19),
+        lambda: regnety("9gf"),
         lambda: ViT(30, 8),
         lambda: ViT(4, 8),
         lambda: ViT(32, 8, dim=10, heads=3),

@@ -5,11 +5,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ebmlab.errors import ConfigurationError
+from ebmlab.networks.recomputed import Recomputable
 
 __all__ = ["Block", "begin_small", "begin_uniform"]
 
 
-class Block(nn.Module):
+class Block(Recomputable):
     """Attention, then an MLP, each on normalized tokens and added: (n, tokens, dim) of both.
 
     Args:

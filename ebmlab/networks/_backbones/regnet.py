@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ebmlab.networks._backbones.images import require_channels
 from ebmlab.networks.batch_norm import BatchNorm
+from ebmlab.networks.recomputed import Recomputable
 
 __all__ = ["RegNetY", "stages_of"]
 
@@ -39,17 +40,8 @@ class RegNetY(nn.Module):
     Five numbers generate its stages: u_j = w0 + wa j for block j < depth is moved to the nearest
     w0 wm^k (in k), then to a multiple of 8; blocks of one width make a stage; widths are at last
     rounded to multiples of the group. A block is 1 × 1, grouped 3 × 3, squeeze-and-excitation by a
-    quarter of its input's channels, and 1 × 1, beside a shortcut.
-
-    | network | depth | w0 | wa | wm | group |
-    |---|---|---|---|---|---|
-    | 400MF | 16 | 48 | 27.89 | 2.09 | 8 |
-    | 8GF | 17 | 192 | 76.82 | 2.19 | 56 |
-    | 16GF | 18 | 200 | 106.23 | 2.48 | 112 |
-    | 32GF | 20 | 232 | 115.89 | 2.53 | 232 |
-    | 64GF | 20 | 352 | 147.48 | 2.4 | 328 |
-    | 128GF | 27 | 456 | 160.83 | 2.52 | 264 |
-    | 256GF | 27 | 640 | 230.83 | 2.53 | 373 |
+    quarter of its input's channels, and 1 × 1, beside a shortcut. The published ones
+    are those of `regnety`.
 
     Args:
         depth: number of blocks.
@@ -95,7 +87,7 @@ class RegNetY(nn.Module):
         return self.pool(self.stages(self.stem(images)))
 
 
-class _Block(nn.Module):
+class _Block(Recomputable):
     """ReLU(branch(h) + shortcut(h))."""
 
     def __init__(self, inputs: int, width: int, group: int, stride: int) -> None:

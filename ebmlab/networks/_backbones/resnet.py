@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from ebmlab.errors import ConfigurationError
 from ebmlab.networks._backbones.images import require_channels
 from ebmlab.networks.batch_norm import BatchNorm
+from ebmlab.networks.recomputed import Recomputable
 
 __all__ = ["ResNet"]
 
@@ -101,7 +102,7 @@ def _stem(
     return nn.Sequential(first, norm(width), activation(), *pool)
 
 
-class _Block(nn.Module):
+class _Block(Recomputable):
     """activation(branch(h) + shortcut(h)): two 3 × 3 convolutions, or 1 × 1, 3 × 3, 1 × 1."""
 
     def __init__(

@@ -1,11 +1,13 @@
 """The backbones that runs know by name, and those that a user brings."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from torch import nn
 
-from ebmlab.networks import MLP, ConvEncoder, ResNet, vit_small, vit_tiny
+from ebmlab.networks import MLP, ConvEncoder, ResNet, regnety, vit_small, vit_tiny
+from ebmlab.networks._backbones.regnets import REGNETYS
 from ebmlab.runs._images.brought import brought
 from ebmlab.runs.names import named
 
@@ -28,6 +30,10 @@ def _mlp(channels: int, size: int) -> nn.Module:
     return nn.Sequential(nn.Flatten(), MLP(channels * size**2, 256, (256,)), nn.SiLU())
 
 
+def _regnety(name: str, channels: int, size: int) -> nn.Module:
+    return regnety(name, channels)
+
+
 # Each with the length of its codes.
 ENCODERS: Mapping[str, tuple[Callable[[int, int], nn.Module], int]] = {
     "mlp": (_mlp, 256),
@@ -36,6 +42,7 @@ ENCODERS: Mapping[str, tuple[Callable[[int, int], nn.Module], int]] = {
     "resnet50": (lambda channels, size: ResNet(50, channels, small=size <= 64), 2048),
     "vit-tiny": (lambda channels, size: vit_tiny(size, patch_of(size), channels), 192),
     "vit-small": (lambda channels, size: vit_small(size, patch_of(size), channels), 384),
+    **{f"regnety-{name}": (partial(_regnety, name), g.dim) for name, g in REGNETYS.items()},
 }
 
 
