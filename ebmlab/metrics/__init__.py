@@ -12,6 +12,7 @@ from ebmlab.metrics.chains import ess, ess_mean, ess_std, ess_tail, mcse, mcse_s
 from ebmlab.metrics.circular import CircularCorrelation, circular_correlation
 from ebmlab.metrics.collapse import Collapse, CollapseWarning
 from ebmlab.metrics.density import branch_matches, conditional_nll, fit_temperature, grid_energies
+from ebmlab.metrics.discriminant import lidar
 from ebmlab.metrics.energy_moves import ebfmi, potential_ebfmi
 from ebmlab.metrics.energy_score import energy_score
 from ebmlab.metrics.frechet import frechet_distance
@@ -82,6 +83,7 @@ __all__ = [
     "knn_accuracy",
     "ksd",
     "leak",
+    "lidar",
     "linear_probe",
     "mcse",
     "mcse_std",
