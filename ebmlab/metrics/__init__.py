@@ -26,6 +26,8 @@ from ebmlab.metrics.modes import mode_weights
 from ebmlab.metrics.mutual import MutualInformation, adjusted_rand, mutual_information
 from ebmlab.metrics.neighbors import knn_accuracy
 from ebmlab.metrics.nll import nll
+from ebmlab.metrics.online_accuracy import OnlineAccuracy
+from ebmlab.metrics.online_ranks import OnlineRanks
 from ebmlab.metrics.probe import linear_probe
 from ebmlab.metrics.probes import Probe, probes
 from ebmlab.metrics.rate_distortion import RateDistortion, rate_distortion
@@ -38,6 +40,7 @@ from ebmlab.metrics.table import summary
 from ebmlab.metrics.two_samples import mmd, mmd_test
 from ebmlab.metrics.typicality import typicality
 from ebmlab.metrics.use import CodeUse, assignments, code_use
+from ebmlab.metrics.watches import Watches
 
 __all__ = [
     "CircularCorrelation",
@@ -51,10 +54,13 @@ __all__ = [
     "Memorization",
     "MutualInformation",
     "Neighbors",
+    "OnlineAccuracy",
+    "OnlineRanks",
     "Probe",
     "RateDistortion",
     "Reliability",
     "Straightness",
+    "Watches",
     "adjusted_rand",
     "alignment",
     "alpha_req",
