@@ -55,6 +55,7 @@ def _commanded() -> None:
     from tyro.extras import SubcommandApp
 
     from ebmlab.cli.evaluate import evaluate
+    from ebmlab.cli.export import export
     from ebmlab.cli.inpaint import inpaint
     from ebmlab.cli.methods import methods
     from ebmlab.cli.plot import plot
@@ -63,7 +64,7 @@ def _commanded() -> None:
     from ebmlab.cli.train import train
 
     app = SubcommandApp()
-    for command in (tour, methods, train, evaluate, plot, sample, inpaint):
+    for command in (tour, methods, train, evaluate, plot, sample, inpaint, export):
         app.command(command)
     try:
         app.cli(prog="ebmlab", description="Energy-based models: one scalar, E(x, y, z).")

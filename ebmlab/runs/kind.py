@@ -18,6 +18,7 @@ from ebmlab.training.watch import Watch
 
 __all__ = [
     "Built",
+    "Encodes",
     "Findings",
     "Inpaints",
     "Kind",
@@ -173,6 +174,14 @@ class Samples(ABC, Generic[B]):
     @abstractmethod
     def sample(self, built: B, out: Path, n: int, seed: int) -> list[Path]:
         """Write n samples, and the film of how they came about where there is one."""
+
+
+class Encodes(ABC, Generic[B]):
+    """What a kind can do besides, whose methods may hold an encoder of its data."""
+
+    @abstractmethod
+    def shown(self, built: B, n: int) -> Tensor:
+        """The first n data of a run as its encoder takes them, or all where there are fewer."""
 
 
 class Inpaints(ABC, Generic[B]):

@@ -12,7 +12,7 @@ from ebmlab.runs._images.numbers import image_findings
 from ebmlab.runs._images.pictures import draw_images
 from ebmlab.runs._images.run import ImageRun, image_run
 from ebmlab.runs.config import Config
-from ebmlab.runs.kind import Findings, Kind, Look, Sketch, Usual
+from ebmlab.runs.kind import Encodes, Findings, Kind, Look, Sketch, Usual
 from ebmlab.runs.preset import Preset
 from ebmlab.training.batches import Batch
 from ebmlab.training.watch import Watch
@@ -23,7 +23,7 @@ EPOCHS, RATE = 20, 1e-3
 
 
 @final
-class Images(Kind[ImageRun, Preset]):
+class Images(Kind[ImageRun, Preset], Encodes[ImageRun]):
     """Images in [0, 1], seen in views, patches or halves; what counts is their codes."""
 
     noun = "images"
@@ -65,3 +65,7 @@ class Images(Kind[ImageRun, Preset]):
     def draw(self, built: ImageRun, out: Path, sketch: Sketch) -> list[Path]:
         """As `draw_images`."""
         return draw_images(built, out, sketch)
+
+    def shown(self, built: ImageRun, n: int) -> Tensor:
+        """Images, or what the method sees of them."""
+        return built.preset.feed.shown(built.setting.images[:n])
