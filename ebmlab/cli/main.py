@@ -54,6 +54,7 @@ def _commanded() -> None:
     """Read the arguments and do what they say; nothing slow is imported before this."""
     from tyro.extras import SubcommandApp
 
+    from ebmlab.cli.compare import compare
     from ebmlab.cli.evaluate import evaluate
     from ebmlab.cli.export import export
     from ebmlab.cli.inpaint import inpaint
@@ -64,7 +65,7 @@ def _commanded() -> None:
     from ebmlab.cli.train import train
 
     app = SubcommandApp()
-    for command in (tour, methods, train, evaluate, plot, sample, inpaint, export):
+    for command in (tour, methods, train, evaluate, plot, compare, sample, inpaint, export):
         app.command(command)
     try:
         app.cli(prog="ebmlab", description="Energy-based models: one scalar, E(x, y, z).")
