@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from ebmlab.errors import ConfigurationError
 from ebmlab.networks._backbones.images import require_channels
+from ebmlab.networks.batch_norm import BatchNorm
 
 __all__ = ["ResNet"]
 
@@ -63,7 +64,7 @@ class ResNet(nn.Module):
         small: bool = False,
         width: int = 64,
         zero_init: bool = False,
-        norm: Norm = nn.BatchNorm2d,
+        norm: Norm = BatchNorm,
         activation: Activation = nn.ReLU,
     ) -> None:
         super().__init__()
