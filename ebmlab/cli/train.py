@@ -1,14 +1,16 @@
 """`ebmlab train`."""
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
 from ebmlab.cli.arguments import either
 from ebmlab.cli.table import number
 from ebmlab.cli.terminal import INTERRUPTED
+from ebmlab.errors import ConfigurationError
 
 __all__ = ["train"]
 
@@ -36,6 +38,8 @@ def train(
     shard: bool = False,
     recompute: bool = False,
     compile: bool = False,
+    online: bool = False,
+    log: Annotated[str | None, either("tensorboard", "none besides metrics.jsonl")] = None,
 ) -> None:
     """Train on images, points or a text, into a folder: config.json, metrics.jsonl, a checkpoint.
 
@@ -74,6 +78,10 @@ def train(
         shard: each rank keeps its share of weights and optimizer only; under torchrun.
         recompute: compute blocks of the encoder again in backward, to save memory.
         compile: run the encoder by torch.compile.
+        online: record what codes of held-out images are worth to neighbors and a linear probe,
+            their RankMe and LiDAR, about once an epoch; the run itself is the same.
+        log: tensorboard writes the numbers for it into the run's folder as well (pip install
+            ebmlab[log]).
     """
     from ebmlab.runs import configured
     from ebmlab.runs import train as trained
@@ -101,7 +109,9 @@ def train(
         compile=compile,
     )
     run = out or Path("runs") / f"{method}-{Path(config.data).stem}"
-    done = trained(config, run, resume=resume)
+    with ExitStack() as opened:
+        loggers = _loggers(log, run, opened)
+        done = trained(config, run, resume=resume, online=online, loggers=loggers)
     if done.fit is None:
         sys.stdout.write(f"{run} is complete already; --epochs asks for more\n")
         return
@@ -113,3 +123,15 @@ def train(
         sys.stdout.write("interrupted: the same command with --resume goes on from here\n")
         sys.exit(INTERRUPTED)
     sys.stdout.write(f"next: ebmlab evaluate {run}; ebmlab plot {run}\n")
+
+
+def _loggers(log: str | None, run: Path, opened: ExitStack) -> tuple[Any, ...]:
+    if log is None:
+        return ()
+    if log != "tensorboard":
+        raise ConfigurationError(
+            f"log is {log!r}; there is tensorboard, and in Python ebmlab.fit takes any logger"
+        )
+    from ebmlab.training.loggers import TensorBoard
+
+    return (opened.enter_context(TensorBoard(run / log)),)

@@ -63,7 +63,7 @@ class Online(ABC):
         """What goes on with a run: how many looks there were."""
         return {"looks": self._looks}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, Any], /) -> None:
         """Go on from what `state_dict` gave.
 
         Raises:

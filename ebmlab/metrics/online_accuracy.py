@@ -1,6 +1,5 @@
 """`OnlineAccuracy`: what codes are worth to neighbors and a linear probe, during training."""
 
-from collections.abc import Mapping
 from typing import Any, final
 
 from torch import Tensor
@@ -94,7 +93,7 @@ class OnlineAccuracy(Online):
         """How many looks there were, and the probe."""
         return {**super().state_dict(), "probe": self._probe.state_dict()}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, Any], /) -> None:
         """Go on from what `state_dict` gave. Raises as `Online.load_state_dict`."""
         self._probe.load_state_dict(state.get("probe", {}))
         super().load_state_dict(state)

@@ -1,6 +1,5 @@
 """`OnlineProbe`: a linear classifier that is trained a few steps at a time."""
 
-from collections.abc import Mapping
 from typing import Any, final
 
 import torch
@@ -73,7 +72,7 @@ class OnlineProbe:
         named = {n: m.clone() for n, m in zip(("mean", "square"), moments, strict=False)}
         return {**made, **named, "steps": self._steps, "rng": self._rng.get_state()}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, Any], /) -> None:
         """Go on from what `state_dict` gave.
 
         Raises:

@@ -24,9 +24,10 @@ class OnlineRanks(Online):
     Metrics: `rankme`, and `lidar` where there are views.
 
     Args:
-        images: (n, *event), n >= 2, as `Method.encode` takes them.
-        views: (images, rng) to a view of each, such as `data.views.simclr(size).first`; None
-            leaves LiDAR out.
+        images: (n, *event), n >= 2.
+        views: (images, rng) to a view of each, as `Method.encode` takes them, such as
+            `data.views.simclr(size).first`; None leaves LiDAR out.
+        shown: images as `Method.encode` takes them; None leaves them as they are.
         count: views of each image, at least 2.
         every: looks from one that is taken to the next; each encodes 1 + `count` times all images.
         ridge: as `lidar` takes it.
@@ -51,6 +52,7 @@ class OnlineRanks(Online):
         images: Tensor,
         views: Callable[[Tensor, torch.Generator], Tensor] | None = None,
         *,
+        shown: Callable[[Tensor], Tensor] | None = None,
         count: int = 10,
         every: int = 1,
         ridge: float = 1e-4,
@@ -65,11 +67,12 @@ class OnlineRanks(Online):
                 f"images has shape {tuple(images.shape)}; expected (n, *event), n > 1"
             )
         self.images, self.views, self.count = images, views, count
+        self.shown = images if shown is None else shown(images)
         self.ridge, self.seed = ridge, seed
 
     def look(self, seen: Seen) -> dict[str, float]:
         """Measure the codes of the images, and of their views."""
-        codes = seen(self.images)
+        codes = seen(self.shown)
         if not bool(codes.isfinite().all()):
             return {}
         ranks = {"rankme": rankme(codes)}

@@ -1,10 +1,11 @@
 """`Watches`: several watches as one."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, final, runtime_checkable
+from typing import Any, final
 
 from torch import Tensor, nn
 
+from ebmlab._stateful import Stateful
 from ebmlab.errors import ConfigurationError
 from ebmlab.protocols import Loss
 from ebmlab.types import Tree
@@ -13,19 +14,6 @@ __all__ = ["Watches"]
 
 Numbers = Mapping[str, Tensor | float]
 Looks = Callable[[nn.Module, tuple[Tree, Tree], Loss], Numbers]
-
-
-@runtime_checkable
-class Stateful(Protocol):
-    """What a run saves, and goes on from."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """Plain numbers, strings, lists, dicts and tensors."""
-        ...
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` gave."""
-        ...
 
 
 @final
@@ -69,8 +57,12 @@ class Watches:
         """The state of each that has one."""
         return {key: watch.state_dict() for key, watch in self._stateful().items()}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` gave."""
+    def load_state_dict(self, state: dict[str, Any], /) -> None:
+        """Go on from what `state_dict` gave.
+
+        Raises:
+            ConfigurationError: it is the state of other watches, or of something else.
+        """
         stateful = self._stateful()
         if set(state) != set(stateful):
             raise ConfigurationError(

@@ -40,7 +40,8 @@ def page(title: str, lead: str, parts: Sequence[str], runs: int = 0) -> str:
     """A whole page; a curve stands out while the mouse is on its key.
 
     Args:
-        title, lead: its heading, and a sentence below; text.
+        title: its heading; text.
+        lead: a sentence below; text.
         parts: what follows; HTML.
         runs: how many keys there are.
 

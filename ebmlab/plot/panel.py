@@ -1,7 +1,8 @@
 """Curves of several runs as one SVG that any page can hold: no fonts, no scripts, no network."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from html import escape
 
 from ebmlab.errors import ConfigurationError, ShapeError
@@ -12,12 +13,15 @@ __all__ = ["Points", "color", "dash", "panel"]
 # Steps, and what was seen there; None where it was NaN or infinite.
 Points = tuple[Sequence[float], Sequence[float | None]]
 
+Axis = Callable[[float], float]
 _WIDE, _HIGH = 380, 220
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 30, 26
 # Curves of more points than this are thinned to the extremes of so many stretches.
 _STRETCHES, _FEW = 200, 12
 # Positive numbers whose largest is this many times their smallest are drawn by their logarithm.
 _DECADES = 100.0
+# So are steps, where the longest run has this many times those of the shortest.
+_LONGER = 20.0
 _DASHES = ("", "6 2.5", "1.5 2.5", "8 2.5 1.5 2.5")
 # All but the last, which vanishes on white.
 _COLORS = PALETTE[:-1]
@@ -37,8 +41,9 @@ def panel(title: str, curves: Mapping[int, tuple[str, Points]]) -> str:
     """An SVG of one number over the steps of several runs, on common axes.
 
     Gaps stand where a number was not finite. Numbers that are positive and span more than two
-    decades are drawn by their logarithm, which the title then says. A curve is of the class
-    `run-NUMBER`, and names its run and its last value where the mouse rests on it.
+    decades are drawn by their logarithm, which the title then says; steps are where one run is
+    more than twenty times as long as another. A curve is of the class `run-NUMBER`, and names its
+    run and its last value where the mouse rests on it.
 
     Args:
         title: what the numbers are.
@@ -61,28 +66,10 @@ def panel(title: str, curves: Mapping[int, tuple[str, Points]]) -> str:
         raise ConfigurationError(f"{title} has no finite number to draw")
     logarithmic = min(seen) > 0 and max(seen) > _DECADES * min(seen)
     down = _log_ticks(min(seen), max(seen)) if logarithmic else _ticks(min(seen), max(seen))
-    last = max(max(steps, default=0) for _, (steps, _) in curves.values())
-    along = _ticks(0, max(last, 1), 5)
-    right = max(last, 1)
-
-    def across(step: float) -> float:
-        return _LEFT + (_WIDE - _LEFT - _RIGHT) * step / right
-
-    def level(value: float) -> float:
-        low, high, v = (math.log(t) if logarithmic else t for t in (down[0], down[-1], value))
-        return _HIGH - _BOTTOM - (_HIGH - _BOTTOM - _TOP) * (v - low) / (high - low)
-
-    grid = "".join(
-        f'<line class="grid" x1="{_LEFT}" x2="{_WIDE - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        f'<text class="tick" x="{_LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">{_number(t)}</text>'
-        for t in down
-        for y in (level(t),)
-    ) + "".join(
-        f'<text class="tick" x="{across(t):.1f}" y="{_HIGH - _BOTTOM + 15}" '
-        f'text-anchor="middle">{_number(t)}</text>'
-        for t in along
-        if t <= right
-    )
+    along, across = _steps([steps for _, (steps, _) in curves.values() if steps])
+    level = _scale(down[0], down[-1], _HIGH - _BOTTOM, _TOP, logarithmic=logarithmic)
+    grid = "".join(_line(level(t), _number(t)) for t in down)
+    grid += "".join(_mark(across(t), _number(t)) for t in along)
     drawn = "".join(
         _curve(number, name, points, across, level) for number, (name, points) in curves.items()
     )
@@ -94,9 +81,38 @@ def panel(title: str, curves: Mapping[int, tuple[str, Points]]) -> str:
     )
 
 
-def _curve(number: int, name: str, points: Points, across: object, level: object) -> str:
-    assert callable(across)
-    assert callable(level)
+def _steps(each: Sequence[Sequence[float]]) -> tuple[list[float], Axis]:
+    """Ticks of the steps, and where a step is drawn."""
+    lasts = [max(steps) for steps in each]
+    first, last = min(min(steps) for steps in each), max(*lasts, 1)
+    place = partial(_scale, start=_LEFT, end=_WIDE - _RIGHT)
+    if first > 0 and last > _LONGER * min(lasts):
+        ticks = _log_ticks(first, last)
+        return [t for t in ticks if t <= last], place(ticks[0], last, logarithmic=True)
+    return [t for t in _ticks(0, last, 5) if t <= last], place(0, last, logarithmic=False)
+
+
+def _scale(low: float, high: float, start: float, end: float, *, logarithmic: bool) -> Axis:
+    """Where between start and end a number stands."""
+    of = math.log if logarithmic else float
+    return lambda t: start + (end - start) * (of(t) - of(low)) / (of(high) - of(low))
+
+
+def _line(y: float, label: str) -> str:
+    return (
+        f'<line class="grid" x1="{_LEFT}" x2="{_WIDE - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        f'<text class="tick" x="{_LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">{label}</text>'
+    )
+
+
+def _mark(x: float, label: str) -> str:
+    return (
+        f'<text class="tick" x="{x:.1f}" y="{_HIGH - _BOTTOM + 15}" '
+        f'text-anchor="middle">{label}</text>'
+    )
+
+
+def _curve(number: int, name: str, points: Points, across: Axis, level: Axis) -> str:
     steps, values = points
     parts, places, pen = [], [], "M"
     for step, value in _thinned(steps, values):

@@ -1,4 +1,4 @@
-"""Several runs on one page: their curves, where they were started otherwise, what they are worth."""
+"""Several runs on one page: curves, where they were started otherwise, what they are worth."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -136,8 +136,8 @@ def _page(told: Sequence[Told], missing: Sequence[str]) -> str:
     ]
     many = f"{len(told)} runs" if len(told) > 1 else "One run"
     lead = (
-        "Every panel has the recorded steps along and a number of its own up. Losses of different "
-        "methods, and energies, are on scales of their own: compare their shapes, not their heights."
+        "Each panel shows one recorded number over the steps. Losses of different methods, and "
+        "energies, are on scales of their own: compare their shapes, not their heights."
     )
     return page(many, lead, parts, len(told))
 

@@ -21,6 +21,7 @@ __all__ = [
     "Encodes",
     "Findings",
     "Inpaints",
+    "Judges",
     "Kind",
     "Look",
     "Offered",
@@ -182,6 +183,14 @@ class Encodes(ABC, Generic[B]):
     @abstractmethod
     def shown(self, built: B, n: int) -> Tensor:
         """The first n data of a run as its encoder takes them, or all where there are fewer."""
+
+
+class Judges(ABC, Generic[B]):
+    """What a kind can do besides: judge held-out data while a run trains."""
+
+    @abstractmethod
+    def online(self, built: B) -> Watch:
+        """What looks at held-out data at some of the recorded steps."""
 
 
 class Inpaints(ABC, Generic[B]):

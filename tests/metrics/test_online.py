@@ -21,6 +21,7 @@ from ebmlab.metrics import (
 )
 from ebmlab.metrics.online_probe import OnlineProbe
 from ebmlab.protocols import Loss
+from ebmlab.training import Recording
 
 LOSS = Loss(torch.zeros(()), {}, {})
 
@@ -83,7 +84,13 @@ def test_training_is_the_same_with_and_without_watches():
         data = blobs(64)[0]
         with torch.random.fork_rng():
             torch.manual_seed(1)
-            run = fit(method, (data, data), steps=8, batch_size=32, every=2, watch=watch)
+            run = fit(
+                method,
+                (data, data),
+                steps=8,
+                batch_size=32,
+                record=Recording(every=2, watch=watch),
+            )
         return run, method.state_dict()
 
     (run, watched), (_, alone) = trained(everything(every=2)), trained(None)
