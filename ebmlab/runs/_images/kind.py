@@ -72,5 +72,5 @@ class Images(Kind[ImageRun, Preset], Encodes[ImageRun], Judges[ImageRun]):
         return built.preset.feed.shown(built.setting.images[:n])
 
     def online(self, built: ImageRun) -> Watch:
-        """As `image_watch`."""
-        return image_watch(built)
+        """As `image_watch`, about once an epoch."""
+        return image_watch(built, max(1, built.order.epoch // self.every(built)))
