@@ -12,7 +12,7 @@ _STYLE = """
 body { font: 15px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; color: #1d2433;
   background: #fff; max-width: 76rem; margin: 0 auto; padding: 2.2rem 1.5rem 4rem; }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .2rem; }
-h2 { font-size: 1.15rem; margin: 2.4rem 0 .7rem; }
+h2 { font-size: 1.15rem; margin: 2.4rem 0 .7rem; } h3 { font-size: 1rem; margin: 1.4rem 0 .3rem; }
 p { max-width: 52rem; margin: .5rem 0; color: #46506a; }
 ul.keys { list-style: none; margin: .9rem 0 0; padding: .55rem 0; display: flex;
   flex-wrap: wrap; gap: .25rem 1.6rem; position: sticky; top: 0; background: #fffffff2;

@@ -12,6 +12,7 @@ from ebmlab.plot.page import key, page, table
 from ebmlab.plot.panel import Points, panel
 from ebmlab.runs.config import Config, read_config
 from ebmlab.runs.evaluate import EVALUATION
+from ebmlab.runs.kinds import kind_of
 from ebmlab.training.record import RECORD, read_record
 
 __all__ = ["Comparison", "compare"]
@@ -189,23 +190,31 @@ def _configurations(told: Sequence[Told]) -> list[str]:
 
 
 def _evaluations(told: Sequence[Told]) -> list[str]:
-    judged = [(run.name, run.judged) for run in told if run.judged is not None]
+    """A table for each kind of runs, as their numbers are others."""
+    groups: dict[str, list[Told]] = {}
+    for run in told:
+        if run.judged is not None:
+            groups.setdefault(kind_of(run.config.method).noun, []).append(run)
+    parts = [
+        f"{f'<h3>{noun.capitalize()}</h3>' if len(groups) > 1 else ''}{_judgments(group)}"
+        for noun, group in groups.items()
+    ]
     without = ", ".join(run.name for run in told if run.judged is None)
-    parts: list[str] = []
-    if judged:
-        names = dict.fromkeys(name for _, found in judged for name in found["numbers"])
-        settings = {"data": "data", "step": "after step"}
-        rows = [
-            [label, *(_shown(found["settings"].get(k)) for _, found in judged)]
-            for k, label in settings.items()
-        ]
-        rows += [
-            [name, *(_shown(found["numbers"].get(name)) for _, found in judged)] for name in names
-        ]
-        parts.append(table([["", *(name for name, _ in judged)], *rows]))
     if without:
         parts.append(f"<p>Not evaluated: {escape(without)}; <code>ebmlab evaluate RUN</code>.</p>")
     return parts
+
+
+def _judgments(told: Sequence[Told]) -> str:
+    found = [run.judged for run in told if run.judged is not None]
+    names = dict.fromkeys(name for each in found for name in each["numbers"])
+    settings = {"data": "data", "after step": "step"}
+    rows = [["", *(run.name for run in told)]]
+    rows += [
+        [label, *(_shown(f["settings"].get(k)) for f in found)] for label, k in settings.items()
+    ]
+    rows += [[name, *(_shown(f["numbers"].get(name)) for f in found)] for name in names]
+    return table(rows)
 
 
 def _shown(value: object) -> str:
