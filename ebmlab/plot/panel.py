@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from html import escape
+from typing import TypeGuard
 
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.plot.style import PALETTE
@@ -116,14 +117,14 @@ def _curve(number: int, name: str, points: Points, across: Axis, level: Axis) ->
     steps, values = points
     parts, places, pen = [], [], "M"
     for step, value in _thinned(steps, values):
-        if not _finite(value):
+        if _finite(value):
+            x, y = f"{across(step):.1f}", f"{level(value):.1f}"
+            # A line of no length is a dot, so that a number between two gaps is seen.
+            parts.append(f"{pen}{x} {y}" + ("h0" if pen == "M" else ""))
+            places.append((x, y))
+            pen = "L"
+        else:
             pen = "M"
-            continue
-        place = f"{across(step):.1f} {level(value):.1f}"
-        # A line of no length is a dot, so that a number between two gaps is seen.
-        parts.append(f"{pen}{place}" + ("h0" if pen == "M" else ""))
-        places.append(place.split())
-        pen = "L"
     known = [(s, v) for s, v in zip(steps, values, strict=True) if _finite(v)]
     if not known:
         return ""
@@ -149,15 +150,13 @@ def _thinned(
     size = math.ceil(len(pairs) / _STRETCHES)
     for start in range(0, len(pairs), size):
         rows = range(start, min(start + size, len(pairs)))
-        known = [(v, i) for i in rows if (v := pairs[i][1]) is not None and math.isfinite(v)]
-        gaps = [i for i in rows if not _finite(pairs[i][1])][:1]
-        kept += sorted(
-            {*gaps, *(i for _, i in (min(known), max(known)) if known)} if known else gaps
-        )
+        known = sorted((v, i) for i in rows if _finite(v := pairs[i][1]))
+        gap = [i for i in rows if not _finite(pairs[i][1])][:1]
+        kept += sorted({*gap, *(i for _, i in (*known[:1], *known[-1:]))})
     return [pairs[i] for i in kept]
 
 
-def _finite(value: float | None) -> bool:
+def _finite(value: float | None) -> TypeGuard[float]:
     return value is not None and math.isfinite(value)
 
 

@@ -39,7 +39,7 @@ class Told(NamedTuple):
     name: str
     config: Config
     seconds: float
-    curves: dict[str, Points]
+    curves: Mapping[str, Points]
     judged: dict[str, Any] | None
 
 
@@ -110,7 +110,7 @@ def _judged(run: Path) -> dict[str, Any] | None:
         raise FileError(f"{path} is no evaluation of a run: {error!r}") from error
 
 
-def _curves(lines: Sequence[Mapping[str, Any]]) -> dict[str, Points]:
+def _curves(lines: Sequence[Mapping[str, Any]]) -> Mapping[str, Points]:
     """A column for each number, at the steps that have it; copies of the loss are left out."""
     columns: dict[str, tuple[list[float], list[float | None]]] = {}
     for line in lines:
@@ -118,9 +118,8 @@ def _curves(lines: Sequence[Mapping[str, Any]]) -> dict[str, Points]:
             steps, values = columns.setdefault(name, ([], []))
             steps.append(line["step"])
             values.append(value)
-    return {name: points for name, points in columns.items() if points != columns["loss"]} | {
-        name: points for name, points in columns.items() if name == "loss"
-    }
+    loss = columns.get("loss")
+    return {name: each for name, each in columns.items() if name == "loss" or each != loss}
 
 
 def _page(told: Sequence[Told], missing: Sequence[str]) -> str:

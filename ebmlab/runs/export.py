@@ -5,6 +5,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -110,8 +111,8 @@ def _require_writable(path: Path) -> None:
         raise ConfigurationError(f"out is {path.name}; it must end in {' or '.join(FORMATS)}")
     if path.suffix == ".onnx":
         try:
-            import onnxruntime  # noqa: F401
-            import onnxscript  # noqa: F401
+            import_module("onnxruntime")
+            import_module("onnxscript")
         except ImportError as error:
             raise ConfigurationError(
                 f"ONNX needs further packages ({error}): pip install ebmlab[export]; "
@@ -155,9 +156,10 @@ def _write_onnx(program: ExportedProgram, path: Path, about: About) -> None:
 
 
 def _onnx_codes(path: Path, images: Tensor) -> Tensor:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    # By its name, as an environment need not have it.
+    session = import_module("onnxruntime").InferenceSession(
+        path, providers=["CPUExecutionProvider"]
+    )
     return torch.from_numpy(session.run(None, {"images": images.numpy()})[0])
 
 

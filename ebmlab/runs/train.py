@@ -90,10 +90,10 @@ def train(
     require_ranks(scale)
     keep = Checkpoints(out, every=min(epoch, KEEP), resume=resume)
     fresh = not (resume and keep.path.exists())
+    follow, batches = Follow(kind, built, online=online), Batches(built)
     if rank_number() == 0:
         _claimed(out, config, resume)
     rng = torch.Generator(built.device).manual_seed(config.seed)
-    follow, batches = Follow(kind, built, online=online), Batches(built)
     with noticed() as pressed:
         if fresh:
             follow.begin()

@@ -77,11 +77,6 @@ def test_what_cannot_be_exported_is_told(tmp_path, monkeypatch, capsys):
         export(run, out=tmp_path / "encoder.pt")
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert "pip install ebmlab[export]" in ebmlab(monkeypatch, "export", run)
-    points = tmp_path / "points"
-    command = ("train", "denoising_score", *TINY, "--out", points)
-    assert ebmlab(monkeypatch, *command) == 0
-    with pytest.raises(ConfigurationError, match="denoising_score has no encoder of images"):
-        export(points, out=tmp_path / "encoder.pt2")
 
 
 @pytest.mark.slow
