@@ -133,6 +133,9 @@ def test_a_state_goes_on_as_if_nothing_had_happened():
     resumed = everything(every=2)
     resumed.load_state_dict(other.state_dict())
     assert [resumed(method, (None, None), LOSS) for _ in range(3)] == seen[3:]
+    ours, whole = (w.state_dict()["0"]["probe"] for w in (resumed, one))
+    assert ours["steps"] == whole["steps"] == 30
+    assert all(torch.equal(ours[k], whole[k]) for k in ("weight", "mean", "square", "rng"))
 
 
 @pytest.mark.parametrize("state", [{}, {"0": {"looks": -1}, "1": {"looks": 0}}, {"0": {}}])
