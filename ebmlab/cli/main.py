@@ -73,7 +73,9 @@ def _commanded() -> None:
     """Read the arguments and do what they say; nothing slow is imported before this."""
     from tyro.extras import SubcommandApp
 
+    from ebmlab.cli.compare import compare
     from ebmlab.cli.evaluate import evaluate
+    from ebmlab.cli.export import export
     from ebmlab.cli.inpaint import inpaint
     from ebmlab.cli.methods import methods
     from ebmlab.cli.plot import plot
@@ -82,7 +84,7 @@ def _commanded() -> None:
     from ebmlab.cli.train import train
 
     app = SubcommandApp()
-    for command in (tour, methods, train, evaluate, plot, sample, inpaint):
+    for command in (tour, methods, train, evaluate, plot, compare, sample, inpaint, export):
         app.command(command)
     try:
         app.cli(prog="ebmlab", description="Energy-based models: one scalar, E(x, y, z).")

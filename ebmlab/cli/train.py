@@ -1,14 +1,16 @@
 """`ebmlab train`."""
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
 from ebmlab.cli.arguments import either
 from ebmlab.cli.table import number
 from ebmlab.cli.terminal import INTERRUPTED
+from ebmlab.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from ebmlab.runs import Trained
@@ -40,6 +42,8 @@ def train(
     shard: bool = False,
     recompute: bool = False,
     compile: bool = False,
+    online: bool = False,
+    log: Annotated[str | None, either("tensorboard", "none besides metrics.jsonl")] = None,
 ) -> None:
     """Train on images, points or a text, into a folder: config.json, metrics.jsonl, a checkpoint.
 
@@ -82,11 +86,16 @@ def train(
         shard: each rank keeps its share of weights and optimizer only; under torchrun.
         recompute: compute blocks of the encoder again in backward, to save memory.
         compile: run the encoder by torch.compile.
+        online: record what codes of held-out images are worth to neighbors and a linear probe,
+            their RankMe and LiDAR, about once an epoch; the run itself is the same.
+        log: tensorboard writes the numbers for it into the run's folder as well (pip install
+            ebmlab[log]).
     """
     from ebmlab._ranks import rank_number
     from ebmlab.runs import configured
     from ebmlab.runs import train as trained
     from ebmlab.runs.kinds import about
+    from ebmlab.training import join
 
     config = configured(
         method,
@@ -112,10 +121,13 @@ def train(
         compile=compile,
     )
     run = out or Path("runs") / f"{method}-{Path(config.data).stem}"
-    if (said := about(config)) is not None:
+    join()
+    if (said := about(config)) is not None and rank_number() == 0:
         sys.stdout.write(f"{said}\n")
         sys.stdout.flush()
-    done = trained(config, run, resume=resume)
+    with ExitStack() as opened:
+        loggers = _loggers(log, run, opened)
+        done = trained(config, run, resume=resume, online=online, loggers=loggers)
     if rank_number() == 0:
         _tell(done, run)
     if not done.complete:
@@ -134,3 +146,15 @@ def _tell(done: "Trained", run: Path) -> None:
         sys.stdout.write("interrupted: the same command with --resume goes on from here\n")
         return
     sys.stdout.write(f"next: ebmlab evaluate {run}; ebmlab plot {run}\n")
+
+
+def _loggers(log: str | None, run: Path, opened: ExitStack) -> tuple[Any, ...]:
+    if log is None:
+        return ()
+    if log != "tensorboard":
+        raise ConfigurationError(
+            f"log is {log!r}; there is tensorboard, and in Python ebmlab.fit takes any logger"
+        )
+    from ebmlab.training.loggers import TensorBoard
+
+    return (opened.enter_context(TensorBoard(run / log)),)

@@ -12,6 +12,7 @@ from ebmlab.metrics.chains import ess, ess_mean, ess_std, ess_tail, mcse, mcse_s
 from ebmlab.metrics.circular import CircularCorrelation, circular_correlation
 from ebmlab.metrics.collapse import Collapse, CollapseWarning
 from ebmlab.metrics.density import branch_matches, conditional_nll, fit_temperature, grid_energies
+from ebmlab.metrics.discriminant import lidar
 from ebmlab.metrics.energy_moves import ebfmi, potential_ebfmi
 from ebmlab.metrics.energy_score import energy_score
 from ebmlab.metrics.frechet import frechet_distance
@@ -25,6 +26,8 @@ from ebmlab.metrics.modes import mode_weights
 from ebmlab.metrics.mutual import MutualInformation, adjusted_rand, mutual_information
 from ebmlab.metrics.neighbors import knn_accuracy
 from ebmlab.metrics.nll import nll
+from ebmlab.metrics.online_accuracy import OnlineAccuracy
+from ebmlab.metrics.online_ranks import OnlineRanks
 from ebmlab.metrics.probe import linear_probe
 from ebmlab.metrics.probes import Probe, probes
 from ebmlab.metrics.rate_distortion import RateDistortion, rate_distortion
@@ -37,6 +40,7 @@ from ebmlab.metrics.table import summary
 from ebmlab.metrics.two_samples import mmd, mmd_test
 from ebmlab.metrics.typicality import typicality
 from ebmlab.metrics.use import CodeUse, assignments, code_use
+from ebmlab.metrics.watches import Watches
 
 __all__ = [
     "CircularCorrelation",
@@ -50,10 +54,13 @@ __all__ = [
     "Memorization",
     "MutualInformation",
     "Neighbors",
+    "OnlineAccuracy",
+    "OnlineRanks",
     "Probe",
     "RateDistortion",
     "Reliability",
     "Straightness",
+    "Watches",
     "adjusted_rand",
     "alignment",
     "alpha_req",
@@ -82,6 +89,7 @@ __all__ = [
     "knn_accuracy",
     "ksd",
     "leak",
+    "lidar",
     "linear_probe",
     "mcse",
     "mcse_std",

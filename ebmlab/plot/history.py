@@ -44,9 +44,9 @@ def history(
         if len(column) != len(steps):
             raise ShapeError(f"{name} has {len(column)} numbers for {len(steps)} steps")
         ax = prepared(figure.add_subplot(high, wide, k + 1))
-        # A few points are drawn as points: a single one has no line.
-        mark = "o" if len(steps) <= _FEW else ""
         values = np.asarray(column, dtype=float)
+        # A few points are drawn as points, and so are those between gaps: one has no line.
+        mark = "o" if len(steps) <= _FEW or _alone(values) else ""
         ax.plot(steps, values, color=PALETTE[0], linewidth=1.2, marker=mark, markersize=2.5)
         opened(ax, grid=True).set_title(name, fontsize=9)
         ax.ticklabel_format(axis="y", useOffset=False)
@@ -55,3 +55,9 @@ def history(
     if title is not None:
         figure.suptitle(title, fontsize=10)
     return figure
+
+
+def _alone(values: np.ndarray) -> bool:
+    """Whether a number stands between two that are missing."""
+    known = np.pad(np.isfinite(values), 1)
+    return bool((known[1:-1] & ~known[:-2] & ~known[2:]).any())

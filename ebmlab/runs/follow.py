@@ -5,16 +5,17 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ebmlab.errors import FileError
+from ebmlab.errors import ConfigurationError, FileError
 from ebmlab.protocols import Loss
-from ebmlab.runs.kind import Built, Kind
+from ebmlab.runs.kind import Built, Judges, Kind
 from ebmlab.training.batches import Batch
 from ebmlab.training.checkpoint import Restored
 from ebmlab.training.course import Course
+from ebmlab.training.watch import Watch
 
 __all__ = ["Follow", "frames_of"]
 
-FRAMES, WATCH = "frames", "watch"
+FRAMES, WATCH, ONLINE = "frames", "watch", "online"
 
 
 class Follow:
@@ -22,11 +23,17 @@ class Follow:
 
     Args:
         kind, built: the run.
+        online: whether held-out data are judged as well, where the kind can.
+
+    Raises:
+        ConfigurationError: the kind cannot.
     """
 
-    def __init__(self, kind: Kind[Any, Any], built: Built) -> None:
-        self._kind, self._built, self._watch = kind, built, kind.watch()
-        self._course = Course({WATCH: self._watch})
+    def __init__(self, kind: Kind[Any, Any], built: Built, *, online: bool = False) -> None:
+        self._kind, self._built = kind, built
+        watches = {WATCH: kind.watch(), ONLINE: _online(kind, built) if online else None}
+        self._watches = [watch for watch in watches.values() if watch is not None]
+        self._course = Course(watches)
         self._step = 0
         self.frames: dict[int, Tensor] = {}
 
@@ -41,9 +48,11 @@ class Follow:
     def __call__(
         self, method: nn.Module, batch: Batch, loss: Loss
     ) -> Mapping[str, Tensor | float]:
-        """The numbers of a look, and those of the kind's watch."""
-        seen = {} if self._watch is None else self._watch(method, batch, loss)
-        return {**self._look(), **seen}
+        """The numbers of a look, and those of the kind's watches."""
+        numbers: dict[str, Tensor | float] = {**self._look()}
+        for watch in self._watches:
+            numbers |= watch(method, batch, loss)
+        return numbers
 
     def _look(self) -> dict[str, float]:
         numbers, frame = self._kind.look(self._built)
@@ -51,7 +60,7 @@ class Follow:
         return numbers
 
     def state_dict(self) -> dict[str, Any]:
-        """The frames as a checkpoint keeps them, and the state of the kind's watch."""
+        """The frames as a checkpoint keeps them, and the state of the kind's watches."""
         frames = {str(step): frame for step, frame in self.frames.items()}
         return {FRAMES: frames, **self._course.state_dict()}
 
@@ -59,6 +68,15 @@ class Follow:
         """Go on from there. Raises as `frames_of`."""
         self.frames = _frames(state)
         self._course.load_state_dict(state)
+
+
+def _online(kind: Kind[Any, Any], built: Built) -> Watch:
+    if not isinstance(kind, Judges):
+        raise ConfigurationError(
+            f"online is for codes of images; {built.config.method} records its own numbers of "
+            "held-out data, or evaluate measures them afterwards"
+        )
+    return kind.online(built)
 
 
 def frames_of(restored: Restored) -> dict[int, Tensor]:

@@ -1,17 +1,13 @@
 """What a run makes: samples, and answers to what is hidden of held-out data."""
 
 from pathlib import Path
-from typing import TypeVar
 
 from ebmlab._checks import require_counts
 from ebmlab.errors import ConfigurationError
-from ebmlab.runs.kind import Built, Inpaints, Samples
-from ebmlab.runs.kinds import OFFERED, kind_of
-from ebmlab.runs.restore import restore
+from ebmlab.runs.abilities import able
+from ebmlab.runs.kind import Inpaints, Samples
 
 __all__ = ["inpaint", "sample"]
-
-A = TypeVar("A")
 
 
 def sample(
@@ -32,7 +28,7 @@ def sample(
         ConfigurationError: runs of this method make none; n < 1; out ends otherwise.
     """
     require_counts(n=n)
-    built, kind = _able(run, device, Samples, "draws no samples")
+    built, kind, _ = able(run, device, Samples, "draws no samples")
     out = _ending(out or run / f"samples-{n}{kind.suffix}", kind.suffix)
     return kind.sample(built, out, n, seed)
 
@@ -59,18 +55,9 @@ def inpaint(
     Raises:
         ConfigurationError: as in `sample`; there is no such mask.
     """
-    built, kind = _able(run, device, Inpaints, "completes no pictures")
+    built, kind, _ = able(run, device, Inpaints, "completes no pictures")
     out = _ending(out or run / f"inpaint-{mask}.png", ".png")
     return kind.inpaint(built, out, mask, data, seed)
-
-
-def _able(run: Path, device: str | None, ability: type[A], lacks: str) -> tuple[Built, A]:
-    config, built, _ = restore(run, device)
-    kind = kind_of(config.method)
-    if not isinstance(kind, ability):
-        able = [name for name, other in OFFERED.items() if isinstance(other, ability)]
-        raise ConfigurationError(f"{config.method} {lacks}; methods that do: {', '.join(able)}")
-    return built, kind
 
 
 def _ending(path: Path, suffix: str) -> Path:

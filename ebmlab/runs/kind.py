@@ -21,8 +21,10 @@ from ebmlab.training.watch import Watch
 __all__ = [
     "Built",
     "Elsewhere",
+    "Encodes",
     "Findings",
     "Inpaints",
+    "Judges",
     "Kind",
     "Look",
     "Offered",
@@ -184,6 +186,22 @@ class Samples(ABC, Generic[B]):
     @abstractmethod
     def sample(self, built: B, out: Path, n: int, seed: int) -> list[Path]:
         """Write n samples, and the film of how they came about where there is one."""
+
+
+class Encodes(ABC, Generic[B]):
+    """What a kind can do besides, whose methods may hold an encoder of its data."""
+
+    @abstractmethod
+    def shown(self, built: B, n: int) -> Tensor:
+        """The first n data of a run as its encoder takes them, or all where there are fewer."""
+
+
+class Judges(ABC, Generic[B]):
+    """What a kind can do besides: judge held-out data while a run trains."""
+
+    @abstractmethod
+    def online(self, built: B) -> Watch:
+        """What looks at held-out data at some of the recorded steps."""
 
 
 class Inpaints(ABC, Generic[B]):

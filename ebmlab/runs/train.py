@@ -30,6 +30,7 @@ from ebmlab.training import (
 from ebmlab.training.checkpoints import BEFORE, NEWEST
 from ebmlab.training.fit import Fit
 from ebmlab.training.folder import Folder
+from ebmlab.training.loggers import Logger
 from ebmlab.training.ranks import require_ranks
 from ebmlab.training.record import RECORD
 
@@ -53,7 +54,15 @@ class Trained(NamedTuple):
     complete: bool
 
 
-def train(config: Config, out: Path, *, resume: bool = False, every: int | None = None) -> Trained:
+def train(
+    config: Config,
+    out: Path,
+    *,
+    resume: bool = False,
+    every: int | None = None,
+    online: bool = False,
+    loggers: tuple[Logger, ...] = (),
+) -> Trained:
     """Train and leave config.json, metrics.jsonl and checkpoint.safetensors in a folder.
 
     The checkpoint is written at the end of each epoch (and every 1,000 steps), and when Ctrl-C
@@ -66,6 +75,8 @@ def train(config: Config, out: Path, *, resume: bool = False, every: int | None 
         out: the folder, made where it is missing.
         resume: go on with the run in that folder; begin where there is none yet.
         every: steps from one record to the next; None: as often as the kind of run asks for.
+        online: whether codes of held-out images are judged meanwhile; the run is the same.
+        loggers: what gets the numbers of the recorded steps besides.
 
     Raises:
         ConfigurationError: the folder holds a run and `resume` is not set, or another run than
@@ -83,7 +94,7 @@ def train(config: Config, out: Path, *, resume: bool = False, every: int | None 
     keep = Checkpoints(out, every=min(epoch, KEEP), resume=resume, run=config.fixed)
     fresh = not (resume and keep.begun)
     rng = torch.Generator(built.device).manual_seed(config.seed)
-    follow, batches = Follow(kind, built), Batches(built)
+    follow, batches = Follow(kind, built, online=online), Batches(built)
     with _claimed(out, config, resume), noticed() as pressed:
         if fresh:
             follow.begin()
@@ -106,6 +117,7 @@ def train(config: Config, out: Path, *, resume: bool = False, every: int | None 
                 out,
                 every or kind.every(built),
                 follow,
+                loggers,
                 title=f"{config.method} on {config.data}",
                 after=after,
             ),

@@ -1,22 +1,11 @@
 """`Course`: all state of a run beside method, optimizer and generators, in one place."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
-__all__ = ["Course", "Stateful"]
+from ebmlab._stateful import Stateful
 
-
-@runtime_checkable
-class Stateful(Protocol):
-    """What is kept with a run: a watch that counts, a logger that has a place."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """Numbers, strings, None, tensors, and tuples, lists and dicts of them."""
-        ...
-
-    def load_state_dict(self, state: dict[str, Any], /) -> None:
-        """Go on from there."""
-        ...
+__all__ = ["Course"]
 
 
 class Course:

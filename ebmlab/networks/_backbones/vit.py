@@ -104,7 +104,8 @@ class ViT(nn.Module):
                     f"visible has shape {tuple(visible.shape)}; expected ({len(images)}, k)"
                 )
             patches = patches.take_along_dim(visible[..., None], 1)
-        cls = (self.cls + self.positions[:, :1]).expand(len(images), -1, -1)
+        # Not len(images), which would fix the batch of an exported program.
+        cls = (self.cls + self.positions[:, :1]).expand(images.shape[0], -1, -1)
         return self.norm(self.blocks(torch.cat([cls.to(patches.dtype), patches], dim=1)))
 
     def _grid(self, high: int, wide: int) -> Tensor:

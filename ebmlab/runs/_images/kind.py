@@ -9,10 +9,11 @@ from torch import Tensor
 from ebmlab.metrics import Collapse
 from ebmlab.runs._images.image_sets import FOLDERS, IMAGE_SETS
 from ebmlab.runs._images.numbers import image_findings
+from ebmlab.runs._images.online import image_watch
 from ebmlab.runs._images.pictures import draw_images
 from ebmlab.runs._images.run import ImageRun, image_run
 from ebmlab.runs.config import Config
-from ebmlab.runs.kind import Findings, Kind, Look, Sketch, Usual
+from ebmlab.runs.kind import Encodes, Findings, Judges, Kind, Look, Sketch, Usual
 from ebmlab.runs.preset import Preset
 from ebmlab.training.batches import Batch
 from ebmlab.training.watch import Watch
@@ -23,7 +24,7 @@ EPOCHS, RATE = 20, 1e-3
 
 
 @final
-class Images(Kind[ImageRun, Preset]):
+class Images(Kind[ImageRun, Preset], Encodes[ImageRun], Judges[ImageRun]):
     """Images in [0, 1], seen in views, patches or halves; what counts is their codes."""
 
     noun = "images"
@@ -66,3 +67,11 @@ class Images(Kind[ImageRun, Preset]):
     def draw(self, built: ImageRun, out: Path, sketch: Sketch) -> list[Path]:
         """As `draw_images`."""
         return draw_images(built, out, sketch)
+
+    def shown(self, built: ImageRun, n: int) -> Tensor:
+        """Images, or what the method sees of them."""
+        return built.preset.feed.shown(built.setting.images[:n])
+
+    def online(self, built: ImageRun) -> Watch:
+        """As `image_watch`, about once an epoch."""
+        return image_watch(built, max(1, built.order.epoch // self.every(built)))
