@@ -171,7 +171,7 @@ def synchronized(module: nn.Module) -> nn.Module:
         >>> type(synchronized(nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)))[1])
         <class 'ebmlab.networks.batch_norm.BatchNorm'>
     """
-    norms = {
+    norms: dict[nn.Module, BatchNorm] = {
         part: _synchronized(name, part)
         for name, part in module.named_modules()
         if isinstance(part, _BatchNorm) and not isinstance(part, BatchNorm)
