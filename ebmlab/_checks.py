@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from ebmlab._kinds import explained, name_of, require_a, require_floats
+from ebmlab._kinds import explained, name_of, require_a, require_floats, require_tensors
 from ebmlab.errors import ConfigurationError, DeviceError, DtypeError, ShapeError
 from ebmlab.types import Rng, Tree
 
@@ -50,8 +50,10 @@ def leading_shape(name: str, tree: Tree, ndim: Ndim) -> torch.Size:
         return shape
     parts = leaves(tree, name)
     each = ndim if isinstance(ndim, tuple) else (ndim,) * len(parts)
-    if tree is not None and len(each) != len(parts):
-        raise ShapeError(f"{name} holds {len(parts)} tensors; expected {len(each)}")
+    if tree is not None and (len(each) != len(parts) or not parts):
+        expected = len(each) or "a tensor, or a tuple of some"
+        raise ShapeError(f"{name} holds {len(parts)} tensors; expected {expected}")
+    require_tensors(**{f"{name}[{i}]": leaf for i, leaf in enumerate(parts)})
     shapes = {
         f"{name}[{i}]": leading_shape(f"{name}[{i}]", leaf, n)
         for i, (leaf, n) in enumerate(zip(parts, each, strict=False))
@@ -286,7 +288,7 @@ def over_batch(
 
 def _flat(t: Tensor, ndim: int, batch: torch.Size) -> Tensor:
     event = t.shape[t.ndim - ndim :]
-    return t.expand(*batch, *event).reshape(-1, *event)
+    return t.expand(*batch, *event).reshape(batch.numel(), *event)
 
 
 def _restored(out: Tensor, batch: torch.Size, who: str) -> Tensor:

@@ -20,6 +20,7 @@ from ebmlab._clamped import Clamped, Parts, require_free
 from ebmlab._derived import Flagged
 from ebmlab._events import facing
 from ebmlab._form import Form
+from ebmlab._kinds import require_floats, told
 from ebmlab._precise import precise
 from ebmlab._randomness import replayed
 from ebmlab._shown import Shown
@@ -84,14 +85,14 @@ class Energy(Flagged, Form, Shown, ABC):
                 else f"{type(self).__name__} has no z (takes_z is False), but one was given"
             )
         batch, expected = self.check(x, y, z)
-        out = self._evaluate(x, y, z, rng)
+        out = told(lambda: self._evaluate(x, y, z, rng), type(self).__name__, x=x, y=y, z=z)
         if not isinstance(out, Tensor) or out.shape != expected:
             got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
             raise ShapeError(
                 f"{type(self).__name__} returned {got} for the batch {tuple(expected)}: an energy "
                 "is one number per datum, reduced over the event (.squeeze(-1) mends [B, 1])"
             )
-        out = precise(out)
+        out = precise(require_floats(f"the energy of {type(self).__name__}", out))
         return out if out.shape == batch else out.expand(batch)
 
     def check(self, x: Tree, y: Tree, z: Tree = None) -> tuple[torch.Size, torch.Size]:

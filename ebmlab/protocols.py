@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, Protocol, final, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from ebmlab._kinds import require_a
+from ebmlab._events import require_pairs
+from ebmlab._kinds import name_of, require_a, told
 from ebmlab._shown import Shown
 from ebmlab.codes import Codes
 from ebmlab.energy import Energy
@@ -137,8 +138,9 @@ class Objective(Shown, ABC):
     def __call__(self, energy: Energy, x: Tree, y: Tree, rng: Rng = None) -> Loss:
         """The loss, with a commit that moves every state once."""
         energy.check(x, y)
+        require_pairs(energy, x, y)
         shared = _Shared(energy, x, y)
-        loss = self.judged(shared, rng)
+        loss = told(lambda: self.judged(shared, rng), type(self).__name__, x=x, y=y)
 
         def commit() -> None:
             loss.commit()
@@ -285,4 +287,5 @@ class Method(nn.Module):
         Raises:
             ConfigurationError: there is neither an encoder nor a z, or z depends on x.
         """
-        return self.energy.encode(y) if self.encoder is None else self.encoder(y)
+        encode = self.energy.encode if self.encoder is None else self.encoder
+        return told(lambda: encode(y), name_of(encode), y=y)
