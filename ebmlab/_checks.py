@@ -17,6 +17,7 @@ __all__ = [
     "leading_shape",
     "leaves",
     "named_device",
+    "one_number",
     "over_batch",
     "require_counts",
     "require_device",
@@ -215,6 +216,15 @@ def named_device(name: str) -> torch.device:
         why = str(error).splitlines()[0]
         raise ConfigurationError(f"device {name!r} is unavailable: {why}") from error
     return device
+
+
+def one_number(name: str, value: float | Tensor) -> Tensor:
+    """The number, 0-d in float64; raises where several came, NaN, or what is no number."""
+    if isinstance(value, Tensor) and value.numel() != 1:
+        raise ShapeError(f"{name} has shape {tuple(value.shape)}; expected one number")
+    if not isinstance(value, Real | Tensor) or math.isnan(value):
+        raise ConfigurationError(f"{name} is {value}; expected one number")
+    return torch.as_tensor(value, dtype=torch.float64).detach().reshape(())
 
 
 def require_positive(name: str, value: float | Tensor) -> None:

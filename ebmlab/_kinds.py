@@ -30,24 +30,26 @@ def require_a(kind: type[Kind], what: str, value: object, mend: str) -> Kind:
     raise ConfigurationError(f"{what} is {got}; expected {kind.__name__}: {mend}")
 
 
-def require_floats(name: str, t: Tensor) -> Tensor:
+def require_floats(name: str, t: object) -> Tensor:
     """The tensor, which must be of floating point."""
-    if isinstance(t, Tensor) and t.is_floating_point():
+    t = t if isinstance(t, Tensor) else require_a(Tensor, name, t, "torch.as_tensor makes one")
+    if t.is_floating_point():
         return t
-    require_tensors(**{name: t})
     raise DtypeError(f"{name} has dtype {t.dtype}; expected floating point: {_floats(t)}")
 
 
 def require_tensors(**named: object) -> None:
-    """Raise unless each is a tensor."""
+    """Raise unless each is a tensor, and none complex."""
     for name, value in named.items():
-        require_a(Tensor, name, value, "torch.as_tensor makes one")
+        tensor = require_a(Tensor, name, value, "torch.as_tensor makes one")
+        if tensor.is_complex():
+            require_floats(name, tensor)
 
 
 def require_real(**named: object) -> None:
     """Raise unless each is a tensor of floating point."""
     for name, value in named.items():
-        require_floats(name, require_a(Tensor, name, value, "torch.as_tensor makes one"))
+        require_floats(name, value)
 
 
 def _floats(t: Tensor) -> str:

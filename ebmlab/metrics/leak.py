@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_device
+from ebmlab._kinds import require_tensors
 from ebmlab.errors import ShapeError
 from ebmlab.metrics.populations import population, standardized
 from ebmlab.metrics.probe import fit_logistic
@@ -63,6 +64,7 @@ def leak(
         >>> round(found.alone, 1), round(found.both, 1)
         (0.5, 1.0)
     """
+    require_tensors(x=x, z=z, y=y)
     require_device("x", x.device, {"z": z, "y": y})
     x, z = population("x", x).double(), population("z", z).double()
     if not len(x) == len(z) == len(y):

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_counts
+from ebmlab._kinds import require_tensors
 from ebmlab.energy import Energy
 from ebmlab.prediction.candidates import require_apart
 from ebmlab.prediction.chunked import chunked
@@ -52,6 +53,7 @@ def anomaly(
     """
     energy = method.energy if isinstance(method, Method) else method
     require_apart(energy)
+    require_tensors(data=data)
     require_counts(draws=draws, chunk=chunk)
     means = []
     for part in data.split(chunk):

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import leading_shape, leaves, require_counts, require_tensor
+from ebmlab._kinds import require_tensors
 from ebmlab._rows import fingerprints, located
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
@@ -219,6 +220,7 @@ def _require_energies(each: Tensor, first: int) -> None:
 def _places(values: Tensor, y: Tree, ndim: object) -> Tensor:
     """Which of the values each y is, (n,)."""
     y = require_tensor("y", y)
+    require_tensors(values=values, y=y)
     event = values.shape[1:]
     if ndim != len(event) or y.ndim != values.ndim or y.shape[1:] != event:
         raise ShapeError(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ebmlab import FreeEnergy, metrics, partition, prediction, regularizers, run, samplers
 from ebmlab.energies import MLP, DoubleWell, Gaussian
-from ebmlab.inference import Enumerate
+from ebmlab.inference import Descent, Enumerate
 from ebmlab.losses import Hinge
 from ebmlab.objectives import Contrastive
 
@@ -116,7 +116,7 @@ METRICS: dict[str, tuple[Callable, Inputs, dict]] = {
     ),
     "branch_matches": (
         lambda energies, grid, a, b: metrics.branch_matches(energies, grid, [a, b], 1.0),
-        {"energies": ENERGIES_OF_GRID, "grid": GRID, "a": AT, "b": -AT},
+        {"energies": ENERGIES_OF_GRID[:2], "grid": GRID, "a": AT, "b": -AT},
         {},
     ),
     "grid_energies": (
@@ -195,7 +195,7 @@ def _noisy(data, generator):
 PREDICTIONS: dict[str, tuple[Callable, Inputs]] = {
     "balls_volume": (
         lambda centers, radius: prediction.balls_volume(centers, radius, rng()),
-        {"centers": normal(3, 4, 2), "radius": normal(4).exp()},
+        {"centers": normal(3, 4, 2), "radius": torch.tensor(0.7)},
     ),
     "calibrate": (
         lambda x, y: prediction.calibrate(MLP(2, 3, hidden=(4,)), x, y, 0.5),
@@ -228,7 +228,9 @@ PREDICTIONS: dict[str, tuple[Callable, Inputs]] = {
         lambda data: prediction.slope_norms(MLP(2, hidden=(4,)), data), {"data": Y2},
     ),
     "think": (
-        lambda x, start: prediction.think(MLP(2, 3, hidden=(4,)), x, start, steps=2),
+        lambda x, start: prediction.think(
+            MLP(2, 3, hidden=(4,)), x, start, solver=Descent(steps=2), steps=2
+        ),
         {"x": X3, "start": Y2},
     ),
     "quadrature": (lambda lo, hi: partition.quadrature(WELL, lo, hi, resolution=8), BOX),

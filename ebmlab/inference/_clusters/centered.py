@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_positive, require_shares
+from ebmlab._events import require_vectors
 from ebmlab._precise import SINGLE, Precise, precise
 from ebmlab._ranks import averaged
 from ebmlab.free_energy import Posterior
@@ -59,6 +60,7 @@ class Centered(Precise, Assigning):
         self.register_buffer("clock", torch.zeros((), dtype=torch.long))
 
     def assign(self, logits: Logits, h: Tensor) -> tuple[Tensor, None]:
+        require_vectors("y", h, len(self.center), "Centered")
         sharp = self.temperature(self.clock) if callable(self.temperature) else self.temperature
         return (precise(logits((h - self.center).to(h.dtype))) / sharp).softmax(-1), None
 
