@@ -27,6 +27,7 @@ __all__ = [
     "require_non_negative",
     "require_one_kind",
     "require_positive",
+    "require_rows",
     "require_same_kind",
     "require_shares",
     "require_tensor",
@@ -100,6 +101,13 @@ def require_tensor(name: str, tree: Tree) -> Tensor:
         return tree
     got = "None" if tree is None else f"a tuple of {len(leaves(tree, name))}"
     raise ShapeError(f"{name} is {got}; expected one tensor")
+
+
+def require_rows(name: str, t: Tensor) -> None:
+    """Raise unless there is a row at least in a tensor (n, *event)."""
+    require_tensors(**{name: t})
+    if t.ndim < 1 or len(t) == 0:
+        raise ShapeError(f"{name} has shape {tuple(t.shape)}; expected (n, *event), n >= 1")
 
 
 def require_index(name: str, tree: Tree) -> Tensor:

@@ -46,7 +46,6 @@ class Clamped:
         return told(slope, type(energy).__name__, x=x, y=free, z=z)
 
 
-
 def require_free(energy: "Energy", y: Tree, z: Parts) -> None:
     """Raise unless exactly one of y, z, and the parts of z is left."""
     who, kinds = f"{type(energy).__name__}.given", energy.z_ndim

@@ -93,7 +93,7 @@ def _one_per_row(energy: Any, y: Tensor) -> Tensor:
         got = tuple(energy.shape) if isinstance(energy, Tensor) else type(energy).__name__
         raise ShapeError(
             f"a potential must return one energy per row: y has shape {tuple(y.shape)}, so "
-            f"({len(y)},) is expected, but {got} came back; reduce over the event dimensions only"
+            f"{tuple(y.shape[:1])} is expected, but {got} came back; reduce over the event only"
         )
     return require_floats("what a potential returned", energy)
 

@@ -163,7 +163,8 @@ class Constant(Energy):
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """c, for each datum."""
         y = require_tensor("y", y)
-        return self.value.to(y.dtype).expand(y.shape[: y.ndim - self.y_event])
+        kind = y.dtype if y.is_floating_point() else self.value.dtype
+        return self.value.to(kind).expand(y.shape[: y.ndim - self.y_event])
 
     def value_and_grad(
         self, x: Tree, y: Tensor, z: Tree = None, *, rng: Rng = None

@@ -224,7 +224,7 @@ def _minima(energies: Tensor, grid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def _scored(energies: Tensor, grid: Tensor, at: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
     """All three, checked, in float64 on the energies' device."""
     require_real(energies=energies, grid=grid)
-    if grid.ndim != 1 or len(grid) < 2 or energies.ndim != 2 or len(energies) == 0:
+    if grid.ndim != 1 or len(grid) < 2 or energies.ndim != 2 or 0 in energies.shape:
         raise ShapeError(
             f"energies has shape {tuple(energies.shape)}, grid {tuple(grid.shape)}; they are "
             "(n, m) and (m,) with n >= 1 and m >= 2"

@@ -66,7 +66,7 @@ def precision_recall(
         )
     require_device("samples", samples.device, {"data": data})
     made, true = (
-        population(name, t.reshape(len(t), -1))
+        population(name, t.flatten(1) if t.ndim > 1 else t)
         for name, t in (("samples", samples), ("data", data))
     )
     if min(len(made), len(true)) <= k:

@@ -73,7 +73,10 @@ def probes(
     for name, h in codes.items():
         require_real(**{f"codes[{name!r}]": h})
         if h.shape[:1] != labels.shape:
-            raise ShapeError(f"codes {name!r} {tuple(h.shape)} need labels ({len(h)},)")
+            raise ShapeError(
+                f"codes {name!r} have shape {tuple(h.shape)}, labels {tuple(labels.shape)}; "
+                "expected (n, d) and (n,)"
+            )
     parts = split(len(labels), folds, rng, least=3)
     return {name: _probed(h, labels, parts, penalties) for name, h in codes.items()}
 

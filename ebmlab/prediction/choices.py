@@ -186,7 +186,7 @@ def _misfits(of: ChoiceSets, x: Tree, n: int, rng: Rng, chunk: int) -> Tensor:
     """s(x_i, v) of n data and all values, (n, k) in float64."""
     require_uncoupled(of.energy)
     require_counts(chunk=chunk)
-    if x is not None and any(len(leaf) != n for leaf in leaves(x)):
+    if x is not None and any(leaf.shape[:1] != (n,) for leaf in leaves(x)):
         raise ShapeError(
             f"y has {n} rows, x {[tuple(leaf.shape) for leaf in leaves(x)]}; both are "
             "(n, *event) with one n"
@@ -228,6 +228,7 @@ def _places(values: Tensor, y: Tree, ndim: object) -> Tensor:
             f"and (k, *event), where the event has {ndim} dimensions"
         )
     leading_shape("y", y, len(event))
+    leading_shape("values", values, len(event))
     known, order = fingerprints(values).sort()
     if bool((known.diff() == 0).any()):
         raise ConfigurationError("a row of values occurs twice, and would be an answer twice")
