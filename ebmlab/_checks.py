@@ -25,10 +25,12 @@ __all__ = [
     "require_index",
     "require_labels",
     "require_non_negative",
+    "require_number",
     "require_one_kind",
     "require_positive",
     "require_rows",
     "require_same_kind",
+    "require_seed",
     "require_shares",
     "require_tensor",
 ]
@@ -247,10 +249,23 @@ def require_non_negative(name: str, value: float | Tensor) -> None:
         raise ConfigurationError(f"{name} is {value}; it must be finite and not negative")
 
 
-def require_counts(least: int = 1, /, **counts: int) -> None:
+def require_seed(seed: object) -> None:
+    """Raise unless a seed is a whole number, of which streams are made."""
+    if not isinstance(seed, Integral):
+        raise ConfigurationError(f"seed is {seed!r}; it must be a whole number")
+
+
+def require_number(**numbers: float) -> None:
+    """Raise unless each is finite."""
+    for name, value in numbers.items():
+        if not _finite(value):
+            raise ConfigurationError(f"{name} is {value}; it must be a finite number")
+
+
+def require_counts(least: int = 1, /, **counts: object) -> None:
     """Raise unless each is a whole number of at least `least`."""
     for name, count in counts.items():
-        if not isinstance(count, Integral) or count < least:
+        if not isinstance(count, Integral) or isinstance(count, bool) or count < least:
             raise ConfigurationError(f"{name} is {count}; it must be at least {least}, and whole")
 
 
@@ -261,7 +276,7 @@ def require_shares(**shares: float | Tensor) -> None:
             raise ConfigurationError(f"{name} is {share}; it must lie in [0, 1]")
 
 
-def _finite(value: float) -> bool:
+def _finite(value: object) -> bool:
     return isinstance(value, Real) and math.isfinite(value)
 
 

@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_generator
+from ebmlab._checks import require_generator, require_seed
 from ebmlab.types import Rng
 
 __all__ = ["fork", "replayed", "stream"]
@@ -49,6 +49,7 @@ def stream(
         >>> torch.equal(a, b)
         False
     """
+    require_seed(seed)
     if rank is None:
         # Only a program that has loaded it can be running it.
         distributed = sys.modules.get("torch.distributed")

@@ -12,6 +12,7 @@ from ebmlab._checks import (
     common_batch,
     leading_shape,
     leaves,
+    require_counts,
     require_one_kind,
     require_same_kind,
     require_tensor,
@@ -31,6 +32,8 @@ from ebmlab.rest import Rest, masked
 from ebmlab.types import Posterior, Potential, Rng, Tree
 
 __all__ = ["Energy"]
+
+_NDIMS = frozenset(("x_ndim", "y_ndim", "z_ndim"))
 
 
 class Energy(Flagged, Form, Shown, ABC):
@@ -69,6 +72,14 @@ class Energy(Flagged, Form, Shown, ABC):
     z_ndim: Ndim = 1
     takes_x: bool = True
     takes_z: bool = False
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in _NDIMS:
+            whole = not isinstance(value, tuple)
+            for part in (value,) if whole else value:
+                if whole or part is not None:
+                    require_counts(0, **{name: part})
+        super().__setattr__(name, value)
 
     @abstractmethod
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:

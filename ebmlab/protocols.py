@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol, final, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from ebmlab._checks import require_number
 from ebmlab._events import require_pairs
 from ebmlab._kinds import name_of, require_a, told
 from ebmlab._shown import Shown
@@ -164,6 +165,7 @@ class Objective(Shown, ABC):
 
     def __mul__(self, weight: float) -> "WeightedSum":
         """Weigh a loss."""
+        require_number(weight=weight)
         return WeightedSum([(weight, self)])
 
     __rmul__ = __mul__

@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_positive, require_shares
+from ebmlab._checks import require_counts, require_positive, require_shares
 from ebmlab._events import require_vectors
 from ebmlab._precise import SINGLE, Precise, precise
 from ebmlab._ranks import averaged
@@ -52,6 +52,7 @@ class Centered(Precise, Assigning):
         momentum: float = 0.9,
     ) -> None:
         super().__init__()
+        require_counts(dim=dim)
         if not callable(temperature):
             require_positive("temperature", temperature)
         require_shares(momentum=momentum)
