@@ -230,8 +230,10 @@ def named_device(name: str) -> torch.device:
 
 def one_number(name: str, value: float | Tensor) -> Tensor:
     """The number, 0-d in float64; raises where several came, NaN, or what is no number."""
-    if isinstance(value, Tensor) and value.numel() != 1:
-        raise ShapeError(f"{name} has shape {tuple(value.shape)}; expected one number")
+    if isinstance(value, Tensor):
+        require_tensors(**{name: value})
+        if value.numel() != 1:
+            raise ShapeError(f"{name} has shape {tuple(value.shape)}; expected one number")
     if not isinstance(value, Real | Tensor) or math.isnan(value):
         raise ConfigurationError(f"{name} is {value}; expected one number")
     return torch.as_tensor(value, dtype=torch.float64).detach().reshape(())

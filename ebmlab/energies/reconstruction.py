@@ -6,7 +6,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from ebmlab._checks import Ndim, over_batch, require_tensor
-from ebmlab._events import numbered
+from ebmlab._events import numbered, require_vectors
 from ebmlab._form import Priors
 from ebmlab._kinds import name_of, told
 from ebmlab.energies._codes.codes import SquaredDistance
@@ -115,5 +115,5 @@ class Reconstruction(Energy):
         plain = plain and self.prior is None and not self.takes_x
         if not plain or not isinstance(decoder, nn.Linear):
             return None
-        y = require_tensor("y", y)
+        y = require_vectors("y", y, decoder.out_features, "the decoder")
         return decoder.weight, y if decoder.bias is None else y - decoder.bias

@@ -34,7 +34,8 @@ class CircularCorrelation(NamedTuple):
 def circular_correlation(a: Tensor, b: Tensor) -> CircularCorrelation:
     """r = Σ sin(a - ā) sin(b - b̄) / √(Σ sin²(a - ā) Σ sin²(b - b̄)), ā and b̄ the mean directions.
 
-    Where angles are uniform the mean directions are chance, and r suffers; `match` does not.
+    Where angles are uniform the mean directions are chance, and r suffers; `match` does not. Where
+    those of one do not vary, r is NaN.
 
     Args:
         a: angles (n,) in radians, or points (n, 2) whose directions count.
