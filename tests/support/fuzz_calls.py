@@ -1,15 +1,16 @@
 """Sound calls of all that is public, with their tensors by name, so that one can be damaged."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import torch
-from laws_support import CODES, X1, X3, Y2, Y3, clusters, embedding, free, latent, net, normal
+from laws_support import CODES, X1, X3, Y2, Joined, embedding, free, latent, net, normal
 from test_laws_shipped_energies import ENERGIES
 from test_laws_shipped_inferences import INFERENCES, OTHER_Y
 from test_laws_shipped_objectives import LOSSES, NEGATIVES, OBJECTIVES
 from test_laws_shipped_samplers import COUPLED, DISCRETE, SAMPLERS
-from torch import Tensor, nn
+from torch import nn
 
 from ebmlab import FreeEnergy, metrics, partition, prediction, regularizers, run, samplers
 from ebmlab.energies import MLP, DoubleWell, Gaussian
@@ -59,17 +60,23 @@ def _posterior(name: str) -> Call:
     )
 
 
-def _shaped(objective, energy, x, y) -> Call:
+def _shaped(build: Callable[[], tuple]) -> Call:
+    objective, energy, x, y = build()
     return Call(lambda x, y: objective(energy, x, y, rng()), {"x": x, "y": y})
 
 
 def _shown(kind: str) -> Call:
     energy, x, y, points = NEGATIVES[kind]()
-    return _shaped(Contrastive(Hinge(), points), energy, x, y)
+    return _shaped(lambda: (Contrastive(Hinge(), points), energy, x, y))
 
 
-def _run(sampler, u, y) -> Call:
+def _states(build: Callable[[], tuple]) -> Call:
+    sampler, u, y = build()
     return Call(lambda y: run(sampler, u, y, steps=2, rng=rng()), {"y": y})
+
+
+def _chains(build: Callable[[], tuple]) -> Call:
+    return _states(lambda: (build()[0], SCALARS, Y2))
 
 
 SCALARS = nn.Sequential(net(2, 1), nn.Flatten(0))
@@ -79,6 +86,8 @@ CHAINS = normal(8, 3, 2, seed=34)
 HALVES = torch.tensor([0, 1] * 6)
 GRID, ENERGIES_OF_GRID = torch.linspace(-2, 2, 9), normal(4, 9, seed=35)
 AT = normal(4, seed=36)
+PAIR = {"x": X1, "y": Y2}
+PROBABLE = {"probabilities": LOGITS.softmax(1), "labels": WHICH6}
 LABELED = {"codes": DRAWS, "labels": HALVES, "test_codes": MORE, "test_labels": HALVES}
 BOX = {"lo": -torch.ones(2), "hi": torch.ones(2)}
 WELL = DoubleWell().given()
@@ -98,9 +107,9 @@ METRICS: dict[str, tuple[Callable, Inputs, dict]] = {
     },
     "alpha_req": (metrics.alpha_req, {"codes": normal(30, 8)}, {}),
     "auroc": (metrics.auroc, {"usual": DRAWS[:, 0], "odd": MORE[:, 0]}, {}),
-    "reliability": (metrics.reliability, {"probabilities": LOGITS.softmax(1), "labels": WHICH6}, {}),
+    "reliability": (metrics.reliability, PROBABLE, {}),
     "calibration_error": (
-        metrics.calibration_error, {"probabilities": LOGITS.softmax(1), "labels": WHICH6}, {},
+        metrics.calibration_error, PROBABLE, {},
     ),
     "temperature_scaling": (metrics.temperature_scaling, {"logits": LOGITS, "labels": WHICH6}, {}),
     "circular_correlation": (
@@ -134,7 +143,7 @@ METRICS: dict[str, tuple[Callable, Inputs, dict]] = {
     ),
     "frechet_distance": (metrics.frechet_distance, {"a": DRAWS, "b": MORE}, {}),
     "information": (
-        lambda x, y: metrics.information(free(Enumerate(CODES), 0.5), x, y), {"x": X1, "y": Y2}, {},
+        lambda x, y: metrics.information(free(Enumerate(CODES), 0.5), x, y), PAIR, {},
     ),
     "gain": (
         lambda x, y, z: metrics.gain(free(Enumerate(CODES), 0.5), x, y, z),
@@ -171,7 +180,7 @@ METRICS: dict[str, tuple[Callable, Inputs, dict]] = {
     "nll": (lambda y: metrics.nll(WELL, y, 0.5), {"y": Y2}, {}),
     "rate_distortion": (
         lambda x, y: metrics.rate_distortion(free(Enumerate(CODES)), x, y, (0.5, 1.0)),
-        {"x": X1, "y": Y2},
+        PAIR,
         {},
     ),
     "ksd": (lambda samples: metrics.ksd(samples, WELL), {"samples": DRAWS}, {}),
@@ -180,7 +189,7 @@ METRICS: dict[str, tuple[Callable, Inputs, dict]] = {
     "mmd_test": (metrics.mmd_test, {"x": DRAWS, "y": MORE}, {"rng": None, "permutations": 9}),
     "typicality": (metrics.typicality, {"usual": DRAWS[:, 0], "energies": MORE[:, 0]}, {}),
     "assignments": (
-        lambda x, y: metrics.assignments(free(Enumerate(CODES), 0.5), x, y), {"x": X1, "y": Y2}, {},
+        lambda x, y: metrics.assignments(free(Enumerate(CODES), 0.5), x, y), PAIR, {},
     ),
     "code_use": (metrics.code_use, {"q": normal(6, 3).softmax(1)}, {}),
     "alignment": (metrics.alignment, {"hx": DRAWS, "hy": MORE}, {}),
@@ -202,7 +211,9 @@ PREDICTIONS: dict[str, tuple[Callable, Inputs]] = {
         {"x": normal(9, 3), "y": normal(9, 2)},
     ),
     "calibrate_choices": (
-        lambda values, x, y: prediction.calibrate_choices(MLP(2, 3, hidden=(4,)), values, x, y, 0.5),
+        lambda values, x, y: prediction.calibrate_choices(
+            MLP(2, 3, hidden=(4,)), values, x, y, 0.5
+        ),
         {"values": normal(3, 2), "x": normal(9, 3), "y": normal(3, 2)[torch.arange(9) % 3]},
     ),
     "centers": (lambda x: prediction.centers(free(Enumerate(CODES)), x), {"x": X1}),
@@ -258,29 +269,18 @@ PREDICTIONS: dict[str, tuple[Callable, Inputs]] = {
     ),
     "evidence": (
         lambda x, y: partition.evidence(
-            latent(), free_encoder(), x, y, samples=3, rng=rng()
+            latent(), Joined(net(3, 1), net(3, 1)), x, y, samples=3, rng=rng()
         ),
-        {"x": X1, "y": Y2},
+        PAIR,
     ),
 }  # fmt: skip
-
-
-def free_encoder():
-    from laws_support import Joined
-
-    return Joined(net(3, 1), net(3, 1))
-
-
-REGULARIZERS = {
-    name: lambda name=name: getattr(regularizers, name)()
-    for name in ("VICReg", "BarlowTwins", "SIGReg", "MeanEntropy")
-}
 
 
 def _regularized(name: str) -> Call:
     kind = getattr(regularizers, name)
     regularizer = kind(0.5) if name == "MeanEntropy" else kind()
-    return Call(lambda hx, hy: regularizer(hx, hy), {"hx": normal(6, 3), "hy": normal(6, 3, seed=1)})
+    sides = {"hx": normal(6, 3), "hy": normal(6, 3, seed=1)}
+    return Call(lambda hx, hy: regularizer(hx, hy), sides)
 
 
 def _metric(name: str) -> Call:
@@ -293,27 +293,45 @@ def _metric(name: str) -> Call:
     return Call(use, inputs)
 
 
-def calls() -> Iterator[tuple[str, str, Callable[[], Call]]]:
-    """(kind, name, what builds the call) of everything."""
-    for name, build in ENERGIES.items():
-        yield "energy", name, lambda build=build: _energy(build)
-        yield "gradient", name, lambda build=build: _gradient(build)
-    for name in INFERENCES:
-        yield "posterior", name, lambda name=name: _posterior(name)
-    for name, build in OBJECTIVES.items():
-        yield "objective", name, lambda build=build: _shaped(*build())
-    for name in NEGATIVES:
-        yield "negatives", name, lambda name=name: _shown(name)
-    for name, loss in LOSSES.items():
-        energies = {"e_pos": normal(4), "e_neg": normal(4, 3)}
-        yield "loss", name, lambda loss=loss, e=energies: Call(lambda **t: loss(**t), e)
-    for name, build in (SAMPLERS | COUPLED).items():
-        yield "sampler", name, lambda build=build: _run(build()[0], SCALARS, Y2)
-    for name, build in DISCRETE.items():
-        yield "sampler", name, lambda build=build: _run(*build())
-    for name in REGULARIZERS:
-        yield "regularizer", name, lambda name=name: _regularized(name)
-    for name in METRICS:
-        yield "metric", name, lambda name=name: _metric(name)
-    for name, (function, inputs) in PREDICTIONS.items():
-        yield "prediction", name, lambda f=function, i=inputs: Call(f, i)
+def _loss(name: str) -> Call:
+    return Call(lambda **t: LOSSES[name](**t), {"e_pos": normal(4), "e_neg": normal(4, 3)})
+
+
+# No gradient passes to these y: they are whole numbers, several tensors, or held.
+HELD = {
+    "Predicted", "Categorical", "Categorical, sites", "Categorical, hidden", "Frequencies",
+    "Normalized, sites", "PseudoEnergy", "Assignment", "Assignment of logits", "SuperClasses",
+    "Supported", "Supported, views", "JointEmbedding, EMA", "JointEmbedding, Detached",
+    "JointEmbedding, Predicted", "JointEmbedding, views", "FreeEnergy, Sinkhorn",
+    "FreeEnergy, Sinkhorn, queue", "FreeEnergy, Centered", "FreeEnergy, SoftNearest",
+    "FreeEnergy, Clustered", "FreeEnergy, SuperClustered",
+}  # fmt: skip
+
+# What is called, by its kind and name -> what builds the call.
+CALLS: dict[tuple[str, str], Callable[[], Call]] = {
+    **{("energy", name): partial(_energy, build) for name, build in ENERGIES.items()},
+    **{
+        ("gradient", name): partial(_gradient, build)
+        for name, build in ENERGIES.items()
+        if name not in HELD
+    },
+    **{("posterior", name): partial(_posterior, name) for name in INFERENCES},
+    **{("objective", name): partial(_shaped, build) for name, build in OBJECTIVES.items()},
+    **{("negatives", name): partial(_shown, name) for name in NEGATIVES},
+    **{("loss", name): partial(_loss, name) for name in LOSSES},
+    **{("sampler", name): partial(_chains, build) for name, build in (SAMPLERS | COUPLED).items()},
+    **{("sampler", name): partial(_states, build) for name, build in DISCRETE.items()},
+    **{
+        ("regularizer", name): partial(_regularized, name)
+        for name in ("VICReg", "BarlowTwins", "SIGReg", "MeanEntropy")
+    },
+    **{("metric", name): partial(_metric, name) for name in METRICS},
+    **{("prediction", name): partial(Call, *row) for name, row in PREDICTIONS.items()},
+}
+
+
+@cache
+def sound(kind: str, name: str) -> Call:
+    """The call of this name, built once: nothing that is called changes."""
+    torch.manual_seed(0)
+    return CALLS[kind, name]()

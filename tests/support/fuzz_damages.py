@@ -1,9 +1,10 @@
-"""Ways to damage one tensor, and what became of the call."""
+"""Ways to damage one tensor of a sound call, and what becomes of the call."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import torch
+from fuzz_calls import CALLS, Inputs, sound
 from torch import Tensor
 
 from ebmlab.errors import EbmlabError
@@ -11,30 +12,21 @@ from ebmlab.errors import EbmlabError
 Damage = Callable[[Tensor], Any]
 
 
-def _narrow(axis: int, keep: int = 1) -> Damage:
-    return lambda t: t.narrow(axis, 0, keep)
-
-
-def _doubled(axis: int) -> Damage:
-    return lambda t: torch.cat([t, t], axis)
-
-
 def _spoiled(value: float, everywhere: bool = False) -> Damage:
     def spoil(t: Tensor) -> Tensor:
-        out = t.clone()
-        if everywhere:
-            return out.fill_(value)
-        out.view(-1)[-1] = value
+        out = t.clone(memory_format=torch.contiguous_format)
+        (out if everywhere else out.view(-1)[-1:]).fill_(value)
         return out
 
     return spoil
 
 
-# Name -> what it makes of a sound tensor.
+NARROW = "width of one"
+# Name -> what it makes of a sound tensor; some do not exist for some tensors.
 SHAPES: dict[str, Damage] = {
-    "width of one": lambda t: t[..., :1],
+    NARROW: lambda t: t[..., :1],
     "one less wide": lambda t: t[..., :-1],
-    "twice as wide": _doubled(-1),
+    "twice as wide": lambda t: torch.cat([t, t], -1),
     "no width": lambda t: t[..., :0],
     "an axis more behind": lambda t: t[..., None],
     "an axis more in front": lambda t: t[None],
@@ -46,18 +38,23 @@ SHAPES: dict[str, Damage] = {
     "no rows": lambda t: t[:0],
     "one row": lambda t: t[:1],
     "a row less": lambda t: t[:-1],
-    "twice the rows": _doubled(0),
-    "axes turned": lambda t: t.mT if t.ndim > 1 else t,
+    "twice the rows": lambda t: torch.cat([t, t]),
+    "axes turned": lambda t: t.mT,
 }
 TYPES: dict[str, Damage] = {
-    "float64": lambda t: t.double(),
-    "float16": lambda t: t.half(),
-    "bfloat16": lambda t: t.bfloat16(),
-    "int64": lambda t: t.long(),
-    "int32": lambda t: t.int(),
-    "uint8": lambda t: (t.abs() * 40).byte(),
-    "bool": lambda t: t > 0,
-    "complex64": lambda t: t.to(torch.complex64),
+    **{
+        str(kind).removeprefix("torch."): lambda t, kind=kind: t.to(kind)
+        for kind in (
+            torch.float64,
+            torch.float16,
+            torch.bfloat16,
+            torch.int64,
+            torch.int32,
+            torch.bool,
+            torch.complex64,
+        )
+    },
+    "uint8": lambda t: (40 * t.abs()).byte(),
     "array": lambda t: t.numpy(),
     "list": lambda t: t.tolist(),
     "None": lambda t: None,
@@ -69,63 +66,99 @@ NUMBERS: dict[str, Damage] = {
     "a NaN": _spoiled(torch.nan),
     "an inf": _spoiled(torch.inf),
     "a -inf": _spoiled(-torch.inf),
-    "all NaN": _spoiled(torch.nan, True),
+    "all NaN": _spoiled(torch.nan, everywhere=True),
 }
 FINITE: dict[str, Damage] = {
     "zeros": torch.zeros_like,
     "a large one": _spoiled(1e6),
-    "all large": lambda t: t * 1e3,
+    "all large": lambda t: t * 1000,
     "all tiny": lambda t: t * 1e-20,
     "equal rows": lambda t: t[:1].expand_as(t).clone(),
 }
 DAMAGES = SHAPES | TYPES | NUMBERS | FINITE
 
 
-class Outcome(NamedTuple):
-    """typed, untyped, NaN or accepted; and what was raised or came back."""
+class Place(NamedTuple):
+    """One tensor of one call: its argument, and its place where that is a tuple."""
 
     kind: str
-    what: Any
+    name: str
+    argument: str
+    at: int | None
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.name}: {self.argument}{'' if self.at is None else self.at}"
 
 
-def leaves_of(inputs: dict[str, Any]) -> Iterator[tuple[str, int | None, Tensor]]:
-    """The name, the place in its tuple, and the value of each tensor."""
-    for name, tree in inputs.items():
-        if isinstance(tree, Tensor):
-            yield name, None, tree
-        elif isinstance(tree, tuple):
-            yield from ((name, i, leaf) for i, leaf in enumerate(tree))
+class Outcome(NamedTuple):
+    """What became of a call, "typed", "untyped", "NaN" or "accepted": an error or a value."""
+
+    kind: str
+    value: Any
 
 
-def damaged(inputs: dict[str, Any], name: str, place: int | None, bad: Any) -> dict[str, Any]:
-    """The inputs with one tensor replaced."""
-    if place is None:
-        return {**inputs, name: bad}
-    tree = inputs[name]
-    return {**inputs, name: (*tree[:place], bad, *tree[place + 1 :])}
+def places() -> Iterator[Place]:
+    """Every tensor of every call."""
+    for kind, name in CALLS:
+        for argument, tree in sound(kind, name).inputs.items():
+            if isinstance(tree, Tensor):
+                yield Place(kind, name, argument, None)
+            elif isinstance(tree, tuple):
+                yield from (Place(kind, name, argument, i) for i in range(len(tree)))
 
 
-def numbers_of(out: Any) -> Iterator[Tensor]:
-    """All tensors and numbers in what came back."""
-    if isinstance(out, Tensor):
-        yield out
-    elif isinstance(out, float):
-        yield torch.tensor(out)
-    elif isinstance(out, dict):
-        for value in out.values():
-            yield from numbers_of(value)
-    elif isinstance(out, tuple | list):
-        for value in out:
-            yield from numbers_of(value)
+def tensor_at(place: Place) -> Tensor:
+    """The sound tensor."""
+    tree = sound(place.kind, place.name).inputs[place.argument]
+    return tree if place.at is None else tree[place.at]
 
 
-def outcome(use: Callable[..., object], inputs: dict[str, Any]) -> Outcome:
-    """What became of a call."""
+def bad(place: Place, *damages: str) -> Any:
+    """The tensor, damaged in turn; None stands for nothing to damage: it would stay what it is.
+
+    Raises:
+        LookupError: it cannot be damaged so.
+    """
+    whole = tensor_at(place)
+    t: Any = whole
+    for damage in damages:
+        try:
+            t = DAMAGES[damage](t)
+        except Exception as error:
+            raise LookupError(damage) from error
+    same = isinstance(t, Tensor) and t.dtype == whole.dtype and t.shape == whole.shape
+    if same and torch.equal(t, whole):
+        raise LookupError("it is what it was")
+    return t
+
+
+def called(place: Place, value: Any) -> Outcome:
+    """What becomes of the call with this in the tensor's place."""
+    call = sound(place.kind, place.name)
+    if place.at is not None:
+        tree = call.inputs[place.argument]
+        value = (*tree[: place.at], value, *tree[place.at + 1 :])
+    return outcome(call.use, {**call.inputs, place.argument: value})
+
+
+def outcome(use: Callable[..., object], inputs: Inputs) -> Outcome:
+    """What becomes of a call."""
     try:
         out = use(**inputs)
     except EbmlabError as error:
         return Outcome("typed", error)
     except Exception as error:
         return Outcome("untyped", error)
-    spoiled = any(t.isnan().any() for t in numbers_of(out) if t.is_floating_point())
+    spoiled = any(t.is_floating_point() and bool(t.isnan().any()) for t in _numbers(out))
     return Outcome("NaN" if spoiled else "accepted", out)
+
+
+def _numbers(out: Any) -> Iterator[Tensor]:
+    """All tensors and numbers in what came back."""
+    if isinstance(out, Tensor):
+        yield out
+    elif isinstance(out, float):
+        yield torch.tensor(out)
+    elif isinstance(out, dict | tuple | list):
+        for part in out.values() if isinstance(out, dict) else out:
+            yield from _numbers(part)
