@@ -69,7 +69,7 @@ def leak(
     x, z = population("x", x).double(), population("z", z).double()
     if not x.shape[:1] == z.shape[:1] == y.shape[:1]:
         raise ShapeError(
-            f"x has shape {tuple(x.shape)}, z {tuple(z.shape)}, y {tuple(y.shape)}; a row for each"
+            f"x has shape {tuple(x.shape)}, z {tuple(z.shape)}, y {tuple(y.shape)}; one for each"
         )
     judge = _explained
     if y.ndim == 1 and not y.is_floating_point():

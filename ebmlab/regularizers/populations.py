@@ -45,8 +45,8 @@ def require_sides(hx: Tensor, hy: Tensor) -> None:
     require_same_kind({"hx": hx, "hy": hy})
     if hx.shape != hy.shape:
         raise ShapeError(
-            f"hx has shape {tuple(hx.shape)}, hy {tuple(hy.shape)}; row i of both is of one "
-            "thing, in codes of as many dimensions"
+            f"hx has shape {tuple(hx.shape)}, hy {tuple(hy.shape)}; row i of both is of "
+            "one thing: as many codes of as many dimensions on both sides"
         )
 
 
