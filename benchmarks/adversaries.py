@@ -30,7 +30,7 @@ from ebmlab.energies import MLP, Gaussian
 from ebmlab.networks import MLP as Network
 from ebmlab.networks import Generator
 from ebmlab.partition import quadrature, trapezoid
-from ebmlab.training import falling_cosine
+from ebmlab.training import Stepping, falling_cosine
 
 TOY = toys.eight_gaussians
 MEANS = torch.tensor(TOY.means)
@@ -101,9 +101,8 @@ def trained(contender: Contender, seed: int, steps: int) -> tuple[Method, Genera
         steps=steps,
         batch_size=BATCH,
         optimizer=torch.optim.Adam(groups, betas=(0.0, 0.99)),
-        schedule=falling_cosine,
         rng=rng,
-        progress=False,
+        stepping=Stepping(schedule=falling_cosine),
     )
     if run.skipped:
         print(f"  {run.skipped} steps skipped")

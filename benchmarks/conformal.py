@@ -36,7 +36,7 @@ from ebmlab import Energy, Method, data, fit
 from ebmlab.energies import Categorical
 from ebmlab.objectives import Likelihood
 from ebmlab.prediction import Adaptive, Nonconformity, RawEnergy, Surprisal, calibrate_choices
-from ebmlab.training import falling_cosine
+from ebmlab.training import Stepping, falling_cosine
 
 KINDS: Mapping[str, Nonconformity] = {
     "F": RawEnergy(),
@@ -65,9 +65,8 @@ def linear(seed: int, train: tuple[Tensor, Tensor]) -> Energy:
         steps=EPOCHS * (len(images) // 100),
         batch_size=100,
         optimizer=torch.optim.SGD(energy.parameters(), **how),
-        schedule=lambda share: 0.5 ** int(share * EPOCHS),
         rng=torch.Generator().manual_seed(seed),
-        progress=False,
+        stepping=Stepping(schedule=lambda share: 0.5 ** int(share * EPOCHS)),
     )
     return energy
 
@@ -129,8 +128,7 @@ def words(steps: int | None = None) -> list[dict[str, Any]]:
         steps=steps,
         batch_size=setting.batch,
         lr=setting.lr,
-        schedule=falling_cosine,
-        progress=False,
+        stepping=Stepping(schedule=falling_cosine),
     )
     energy.eval()
     blocks = held.tokens[: len(held) // BLOCK * BLOCK].view(-1, 1, BLOCK)

@@ -29,7 +29,7 @@ from ebmlab.energy import Energy
 from ebmlab.methods import energy_discrepancy
 from ebmlab.partition import Estimate, enumerate_states
 from ebmlab.perturbations import Flips
-from ebmlab.training import falling_cosine
+from ebmlab.training import Stepping, falling_cosine
 
 TRAIN, TEST = 200_000, 20_000
 ON_CIRCLE = tuple((4 / 1.414 * x / 2, 4 / 1.414 * y / 2) for x, y in toys.eight_gaussians.means)
@@ -151,9 +151,8 @@ def measured(name: str, bits: int, options: argparse.Namespace) -> dict[str, Any
         steps=options.steps,
         batch_size=options.batch,
         lr=options.lr,
-        schedule=falling_cosine,
         rng=rng,
-        progress=False,
+        stepping=Stepping(schedule=falling_cosine),
     )
     seconds = time.process_time() - begun
     energy = method.energy.eval()

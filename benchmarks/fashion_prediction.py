@@ -31,7 +31,7 @@ from ebmlab.energies import JointEmbedding, Reconstruction, SquaredDistance
 from ebmlab.energy import Energy
 from ebmlab.inference import Enumerate
 from ebmlab.prediction import calibrate, predict
-from ebmlab.training import falling_cosine
+from ebmlab.training import Recording, Stepping, falling_cosine
 
 SHAPE = (1, 14, 28)
 CODES, BATCH, LEVEL = 16, 128, 0.9
@@ -117,9 +117,8 @@ def trained(method: Method, pair: Pair, how: Setting) -> float:
         batch_size=BATCH,
         rng=torch.Generator().manual_seed(how.seed),
         lr=how.lr,
-        schedule=falling_cosine,
-        progress=False,
-        every=1000,
+        stepping=Stepping(schedule=falling_cosine),
+        record=Recording(every=1000),
     )
     return time.process_time() - began
 

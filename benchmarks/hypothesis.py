@@ -31,7 +31,7 @@ from torch.nn import functional
 
 from ebmlab import Method, data, fit
 from ebmlab.data.worlds import Moves, TurningDigits
-from ebmlab.training import falling_cosine
+from ebmlab.training import Recording, Stepping, falling_cosine
 
 TURNS = {3: (-85.0, 60.0, 175.0), 8: tuple(45.0 * k for k in range(8)), 0: None}
 SETTINGS = {"pairs": 20_000, "steps": 1000, "batch": 128, "lr": 4e-3, "dim": DIM}
@@ -115,10 +115,9 @@ def trained(
             steps=steps,
             batch_size=SETTINGS["batch"],
             lr=SETTINGS["lr"],
-            schedule=falling_cosine,
             rng=torch.Generator().manual_seed(seed),
-            progress=False,
-            every=steps,
+            stepping=Stepping(schedule=falling_cosine),
+            record=Recording(every=steps),
         )
     return f, method
 

@@ -29,6 +29,7 @@ from ebmlab.energies import ResNet
 from ebmlab.negatives import Replay
 from ebmlab.objectives import GradientPenalty
 from ebmlab.samplers import Langevin
+from ebmlab.training import Recording
 
 POOL, REBIRTH, STEPS, ALPHA, R1, BLUR = 10_000, 0.05, 60, 1.0, 0.1, 0.03
 STEP, NOISE, CLAMP = 10.0, 0.005, 0.01
@@ -67,7 +68,13 @@ def main() -> None:
     rate = torch.optim.AdamW(method.parameters(), lr=1e-4, betas=(0.0, 0.999), weight_decay=0.0)
     options.out.mkdir(parents=True, exist_ok=True)
     done = fit(
-        method, batches, steps=steps, rng=rng, batch_size=batch, optimizer=rate, out=options.out
+        method,
+        batches,
+        steps=steps,
+        rng=rng,
+        batch_size=batch,
+        optimizer=rate,
+        record=Recording(out=options.out),
     )
     print({name: column[-1] for name, column in done.history.items()})
     chains = next(part for part in method.modules() if isinstance(part, Replay)).pool[:64]

@@ -38,7 +38,7 @@ from ebmlab.runs._image_energies.features import class_features
 from ebmlab.runs._image_energies.numbers import energies_at_lowest
 from ebmlab.runs._images.image_sets import ImageSet, image_set
 from ebmlab.samplers import noise_levels, noise_stages, walk_down
-from ebmlab.training import falling_cosine
+from ebmlab.training import Stepping, falling_cosine
 
 COMPONENTS, LOW, HIGH = 48, 0.05, 5.0
 JUDGED, LONG, SHOWN, NEIGHBORS, BLOCK = 1000, 64, 64, 5, 500
@@ -95,8 +95,7 @@ def baseline(images: ImageSet, seed: int, steps: int) -> Made:
         steps=steps,
         rng=rng,
         optimizer=rate,
-        schedule=falling_cosine,
-        progress=False,
+        stepping=Stepping(schedule=falling_cosine),
     )
     training = time.process_time() - begun
     begun = time.process_time()

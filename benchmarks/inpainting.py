@@ -40,7 +40,7 @@ from ebmlab.metrics import energy_score
 from ebmlab.objectives import MultiScaleScore
 from ebmlab.prediction import predict
 from ebmlab.samplers import Langevin
-from ebmlab.training import falling_cosine
+from ebmlab.training import Recording, Stepping, falling_cosine
 from ebmlab.types import Tree
 
 ANSWERS, TEST, CODES, PARTS, WIDTH = 16, 1000, 64, 128, 384
@@ -208,7 +208,7 @@ def corrected(
     torch.manual_seed(0)
     energy = Corrected(shape.variances)
     method = Method(energy, MultiScaleScore(LOW, HIGH, time=0.0, draws=1))
-    how = {"schedule": falling_cosine, "progress": False, "every": 1000}
+    how = {"stepping": Stepping(falling_cosine), "record": Recording(every=1000)}
     pair = encoded(upper, train[0]), shape.codes(left)
     rng = torch.Generator().manual_seed(0)
     fit(method, pair, steps=steps, batch_size=128, rng=rng, lr=2e-3, **how)

@@ -32,7 +32,7 @@ from nuisance import Feed, Judge, Pool, pool
 
 from ebmlab import Method, fit
 from ebmlab.metrics import Collapse, CollapseWarning
-from ebmlab.training import falling_cosine, settle
+from ebmlab.training import Recording, Stepping, falling_cosine, settle
 from ebmlab.training.fit import Fit
 from ebmlab.types import Tree
 
@@ -188,10 +188,8 @@ def trained(
         batch_size=setting.batch,
         rng=rng,
         optimizer=optimizer,
-        schedule=risen,
-        progress=False,
-        every=max(1, steps // looks),
-        watch=Collapse(),
+        stepping=Stepping(schedule=risen),
+        record=Recording(every=max(1, steps // looks), watch=Collapse()),
     )
 
 

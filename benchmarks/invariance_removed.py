@@ -14,7 +14,7 @@ from ebmlab import FreeEnergy, methods
 from ebmlab.energies import Assignment, Cosine, JointEmbedding, SquaredDistance
 from ebmlab.energy import Energy
 from ebmlab.inference import Centered
-from ebmlab.networks import MLP, ConvEncoder, Expander, Projector, Prototypes
+from ebmlab.networks import MLP, BatchNorm, ConvEncoder, Expander, Projector, Prototypes
 from ebmlab.objectives import Regularized
 from ebmlab.protocols import Method
 from ebmlab.teachers import EMA
@@ -81,7 +81,7 @@ def byol(f: ConvEncoder, steps: int) -> Method:
 
 
 def simsiam(f: ConvEncoder, steps: int) -> Method:
-    last = nn.BatchNorm1d(256, affine=False)
+    last = BatchNorm(256, affine=False)
     g = nn.Sequential(f, Projector(f.dim, 256, 256, layers=3, last=last))
     return _attraction(g, g, _Unstopped(Projector(256, 64, 256)), f)
 

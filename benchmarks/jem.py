@@ -36,7 +36,7 @@ from ebmlab.negatives import FromData
 from ebmlab.networks import MLP
 from ebmlab.objectives import Contrastive, DenoisingScore, GradientPenalty, LabelLikelihood
 from ebmlab.samplers import MALA
-from ebmlab.training import falling_cosine
+from ebmlab.training import Recording, Stepping, falling_cosine
 
 PAIR = ("alone", "jem")
 SCORES = ("energy", "max-softmax", "slope")
@@ -147,9 +147,8 @@ def run(who: str, setting: Setting, sets: Sets, seed: int, steps: int) -> dict[s
         batch_size=setting.batch,
         rng=torch.Generator().manual_seed(seed),
         lr=setting.lr,
-        schedule=falling_cosine,
-        progress=False,
-        every=max(1, steps // 50),
+        stepping=Stepping(schedule=falling_cosine),
+        record=Recording(every=max(1, steps // 50)),
     )
     values = torch.tensor(done.history["value"])
     assert isinstance(method.energy, Classifier)

@@ -28,7 +28,7 @@ from ebmlab.objectives import (
 from ebmlab.perturbations import Flips
 from ebmlab.protocols import Objective, Sampler
 from ebmlab.samplers import Coloring, Gibbs, GibbsWithGradients
-from ebmlab.training import falling_cosine
+from ebmlab.training import Recording, Stepping, falling_cosine
 
 F64 = torch.float64
 SIDE, COUPLING, DRAWS = (4, 4), 0.2, 10_000
@@ -109,10 +109,9 @@ def by_steps(objective: Objective, energy: Pairwise, y: Tensor, seed: int) -> No
         steps=STEPS,
         batch_size=BATCH,
         optimizer=optimizer,
-        schedule=falling_cosine,
         rng=torch.Generator().manual_seed(seed),
-        progress=False,
-        after=average,
+        stepping=Stepping(schedule=falling_cosine),
+        record=Recording(after=average),
     )
     with torch.no_grad():
         energy.couplings.copy_(total / count)

@@ -30,7 +30,7 @@ from ebmlab.data import toys
 from ebmlab.partition import quadrature, trapezoid
 from ebmlab.runs.densities import DENSITIES
 from ebmlab.runs.density_preset import DensityPreset, Points
-from ebmlab.training import falling_cosine
+from ebmlab.training import Stepping, falling_cosine
 from ebmlab.types import Potential
 
 DATA = ("eight_gaussians", "two_moons")
@@ -59,9 +59,8 @@ def train(preset: DensityPreset, points: Tensor, seed: int, steps: int) -> tuple
         steps=steps,
         batch_size=BATCH,
         lr=preset.lr,
-        schedule=falling_cosine,
         rng=rng,
-        progress=False,
+        stepping=Stepping(schedule=falling_cosine),
     )
     if run.skipped:
         print(f"  {run.skipped} steps skipped")

@@ -36,7 +36,7 @@ from ebmlab.inference import Amortized, Circle, Vector
 from ebmlab.inference.spaces import Space
 from ebmlab.networks import MLP, Conditional
 from ebmlab.prediction import CEM, MPPI, Exhaustive, Gradient, Planner, inverse, plan
-from ebmlab.training import falling_cosine
+from ebmlab.training import Recording, Stepping, falling_cosine
 
 SETTINGS = {"films": 20_000, "named": 300, "length": 5, "steps": 800, "batch": 128, "lr": 3e-3}
 STARTS, DIM = 200, 32
@@ -131,10 +131,15 @@ def share(true: Tensor) -> float:
 def learned(method: Method, film: Clips, steps: int, seed: int) -> None:
     """Train on films of which the actions are not seen."""
     fit(
-        method, film.pairs(), steps=steps, batch_size=SETTINGS["batch"], lr=SETTINGS["lr"],
-        rng=torch.Generator().manual_seed(seed), schedule=falling_cosine, progress=False,
-        every=steps,
-    )  # fmt: skip
+        method,
+        film.pairs(),
+        steps=steps,
+        batch_size=SETTINGS["batch"],
+        lr=SETTINGS["lr"],
+        rng=torch.Generator().manual_seed(seed),
+        stepping=Stepping(schedule=falling_cosine),
+        record=Recording(every=steps),
+    )
     method.eval()
 
 
@@ -240,7 +245,7 @@ def ellipse(seed: int, steps: int) -> Task:
     rng, law = torch.Generator().manual_seed(seed), data.ellipse
     method = methods.ellipse()
     y = law(1000, rng)
-    fit(method, (None, y), steps=min(steps, 200), lr=0.05, rng=rng, progress=False, every=steps)
+    fit(method, (None, y), steps=min(steps, 200), lr=0.05, rng=rng, record=Recording(every=steps))
     angle = Circle().draw(STARTS, rng)
     goal = torch.tensor(law.radii) * torch.cat([angle.cos(), angle.sin()], 1)
     decode = method.energy.decoding()

@@ -29,6 +29,7 @@ from ebmlab.negatives import Replay
 from ebmlab.objectives import Contrastive
 from ebmlab.partition import Estimate, RBMPath, ais, reverse_ais
 from ebmlab.samplers import Gibbs
+from ebmlab.training import Recording, Stepping
 
 TOPIC = "rbm"
 HIDDEN, BATCH = 500, 100
@@ -112,10 +113,9 @@ def trained(images: Tensor, epochs: int, lr: float) -> Method:
         steps=epochs * len(images) // BATCH,
         batch_size=BATCH,
         optimizer=torch.optim.SGD(method.parameters(), lr=lr),
-        schedule=lambda done: 1 - done,
         rng=rng,
-        progress=False,
-        every=1000,
+        stepping=Stepping(schedule=lambda done: 1 - done),
+        record=Recording(every=1000),
     )
     return method
 

@@ -23,7 +23,7 @@ from ebmlab import fit, methods
 from ebmlab.energies import unit
 from ebmlab.inference import L1, Proximal
 from ebmlab.inference._solvers.composite import LinearComposite
-from ebmlab.training import falling_cosine
+from ebmlab.training import Stepping, falling_cosine
 
 TOPIC = "sparse_coding"
 WEIGHT, PATCH_WEIGHT, ATOMS = 0.2, 2.0, 100
@@ -142,8 +142,7 @@ def dictionary(train: Tensor, start: Tensor, steps: int) -> tuple[Tensor, float]
         steps=steps,
         batch_size=256,
         optimizer=optimizer,
-        schedule=falling_cosine,
-        progress=False,
+        stepping=Stepping(schedule=falling_cosine),
     )
     spent = time.process_time() - begin
     return method.get_parameter("energy.energy.decoder.weight").detach().T.contiguous(), spent

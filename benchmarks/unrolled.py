@@ -29,7 +29,7 @@ from ebmlab import Energy, Method, data, fit, methods, networks, perturbations
 from ebmlab.energies import MLP, Gaussian
 from ebmlab.objectives import Answers, Unrolled
 from ebmlab.prediction import predict, think
-from ebmlab.training import falling_cosine
+from ebmlab.training import Stepping, falling_cosine
 
 COUNTS = (1, 2, 4, 8, 16, 32)
 TOLERANCES = (0.1, 0.03, 0.01, 0.003, 0.001, 0.0003)
@@ -181,8 +181,8 @@ def trained(plan: Plan, known: Pairs, setting: Setting) -> Method:
     else:
         method = thinker(dim, CONTROLS[who](), setting)
     batch = setting.batch if task == "curve" else setting.batch // 4
-    how = {"batch_size": batch, "lr": setting.lr, "schedule": falling_cosine}
-    fit(method, known, steps=times * setting.steps, rng=generator(seed), progress=False, **how)
+    how = {"batch_size": batch, "lr": setting.lr, "stepping": Stepping(falling_cosine)}
+    fit(method, known, steps=times * setting.steps, rng=generator(seed), **how)
     return method.eval()
 
 

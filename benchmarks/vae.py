@@ -26,7 +26,7 @@ from ebmlab.inference import Amortized
 from ebmlab.networks import MLP, GaussianHead
 from ebmlab.partition import Estimate, annealed_evidence, evidence
 from ebmlab.samplers import HMC, run
-from ebmlab.training import falling_cosine
+from ebmlab.training import Recording, Stepping, falling_cosine
 
 TOPIC = "vae"
 DIM, HIDDEN = 50, (200, 200)
@@ -109,10 +109,9 @@ def trained(method: Method, train: Tensor, budget: Budget) -> tuple[float, float
         steps=budget.steps,
         batch_size=budget.batch,
         optimizer=optimizer,
-        schedule=falling_cosine,
         rng=torch.Generator(train.device).manual_seed(0),
-        progress=False,
-        every=1000,
+        stepping=Stepping(schedule=falling_cosine),
+        record=Recording(every=1000),
     )
     return time.perf_counter() - start, time.process_time() - begin
 

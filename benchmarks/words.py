@@ -33,7 +33,7 @@ from ebmlab.energies import Categorical
 from ebmlab.networks import Transformer
 from ebmlab.objectives import Likelihood
 from ebmlab.protocols import Method
-from ebmlab.training import falling_cosine
+from ebmlab.training import Recording, Stepping, falling_cosine
 
 Numbers = dict[str, Any]
 
@@ -126,9 +126,8 @@ def hidden(train: data.Text, test: data.Text, quick: bool) -> list[Numbers]:
         steps=steps,
         batch_size=setting.batch,
         lr=setting.lr,
-        schedule=falling_cosine,
-        progress=False,
-        every=max(1, steps // 20),
+        stepping=Stepping(schedule=falling_cosine),
+        record=Recording(every=max(1, steps // 20)),
     )
     seconds, energy = time.process_time() - began, energy.eval()
     nats, right, count = 0.0, 0, 0
@@ -166,9 +165,8 @@ def causal(train: data.Text, test: data.Text, quick: bool) -> list[Numbers]:
         steps=steps,
         batch_size=s.batch,
         optimizer=torch.optim.AdamW(groups, lr=s.lr, betas=(0.9, 0.99)),
-        schedule=size,
-        progress=False,
-        every=max(1, steps // 20),
+        stepping=Stepping(schedule=size),
+        record=Recording(every=max(1, steps // 20)),
     )
     seconds = time.process_time() - began
     windows = test.windows(s.length + 1)[:: s.length]

@@ -1,7 +1,7 @@
 """The abstract parts that compose into methods: samplers, solvers, negatives, objectives."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol, final, runtime_checkable
@@ -9,9 +9,10 @@ from typing import Any, NamedTuple, Protocol, final, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import require_number
+from ebmlab._checks import leaves, require_number
 from ebmlab._events import require_pairs
 from ebmlab._kinds import name_of, require_a, told
+from ebmlab._ranks import require_equal_rows
 from ebmlab._shown import Shown
 from ebmlab.codes import Codes
 from ebmlab.energy import Energy
@@ -29,6 +30,7 @@ __all__ = [
     "Sampler",
     "Solver",
     "Stepped",
+    "committed",
     "nothing",
 ]
 
@@ -118,8 +120,13 @@ class Objective(Shown, ABC):
     Calling the objective also makes `Loss.commit` run `update` of the energy's head on the codes
     and step every `Stepped` module of the energy and of the objective, once.
 
+    On several ranks the loss of each is the mean over its own rows, negatives and populations
+    being those of all: the mean of the losses, and of the gradients, is that of one process. For
+    this the ranks need equal batches, and all raise where these are not.
+
     Raises:
         ConfigurationError: `forward` returns no `Loss`.
+        ShapeError: ranks hold unequal numbers of rows, or of views.
 
     Example:
         >>> from ebmlab.energies import SquaredDistance
@@ -138,20 +145,13 @@ class Objective(Shown, ABC):
 
     def __call__(self, energy: Energy, x: Tree, y: Tree, rng: Rng = None) -> Loss:
         """The loss, with a commit that moves every state once."""
+        require_equal_rows(x=leaves(x, "x"), y=leaves(y, "y"))
         energy.check(x, y)
         require_pairs(energy, x, y)
         shared = _Shared(energy, x, y)
         loss = told(lambda: self.judged(shared, rng), type(self).__name__, x=x, y=y)
 
-        def commit() -> None:
-            loss.commit()
-            with torch.no_grad():
-                shared.codes.update()
-            for module in dict.fromkeys([*energy.modules(), *self.modules()]):
-                if isinstance(module, Stepped):
-                    module.step()
-
-        return loss._replace(commit=commit)
+        return loss._replace(commit=_Commit(loss.commit, shared, self))
 
     def judged(self, shared: "_Shared", rng: Rng) -> Loss:
         """The loss by `forward`; codes that it does not look at are not made."""
@@ -182,6 +182,34 @@ class _Shared:
     @cached_property
     def codes(self) -> Codes:
         return self.energy.codes(self.x, self.y)
+
+
+@dataclass(frozen=True, eq=False)
+class _Commit:
+    """What a loss leaves to be done: the state that its batch moves, then what steps move."""
+
+    own: Callable[[], None]
+    shared: _Shared
+    objective: Objective
+
+    def __call__(self) -> None:
+        self.batch()
+        for module in dict.fromkeys([*self.shared.energy.modules(), *self.objective.modules()]):
+            if isinstance(module, Stepped):
+                module.step()
+
+    def batch(self) -> None:
+        self.own()
+        with torch.no_grad():
+            self.shared.codes.update()
+
+
+def committed(losses: Sequence[Loss]) -> None:
+    """Commit the losses of the batches that one step saw: every batch counts, clocks move once."""
+    *before, last = losses
+    for loss in before:
+        loss.commit.batch() if isinstance(loss.commit, _Commit) else loss.commit()
+    last.commit()
 
 
 class CodeObjective(Objective):

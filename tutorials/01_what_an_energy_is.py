@@ -30,7 +30,7 @@ at = torch.full((1, 1), 0.6)  # here the right answers are y = ±0.8
 
 # %%
 regression = methods.regression(networks.MLP(1, 1, (64, 64)))
-ebmlab.fit(regression, (x, y), steps=400, rng=rng, lr=3e-3, progress=False)
+ebmlab.fit(regression, (x, y), steps=400, rng=rng, lr=3e-3)
 answer = regression.encode(at).detach()[:, 0]
 
 # %% [markdown]
@@ -76,7 +76,7 @@ backwards = descent.minimize(u_of_x, starts).argmin[:, 0]
 noise = energies.Uniform(torch.tensor([-1.5]), torch.tensor([1.5]))
 network = energies.MLP(1, x_dim=1, hidden=(64, 64))
 learned = methods.noise_contrastive(network, noise, k=16)
-ebmlab.fit(learned, (x, y), steps=800, rng=rng, lr=3e-3, progress=False)
+ebmlab.fit(learned, (x, y), steps=800, rng=rng, lr=3e-3)
 u = learned.energy.given(at)
 minima = descent.minimize(u, starts).argmin[:, 0]
 

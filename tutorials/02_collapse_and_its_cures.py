@@ -60,7 +60,7 @@ def train(objective: ebmlab.protocols.Objective) -> tuple[ebmlab.Energy, list[fl
     how = {"steps": EVERY, "rng": torch.Generator().manual_seed(0), "batch_size": 128}
     spread = [metrics.code_std(f(x[:2000]))]
     for _ in range(STEPS // EVERY):
-        ebmlab.fit(method, (x, y), optimizer=adam, progress=False, **how)
+        ebmlab.fit(method, (x, y), optimizer=adam, **how)
         spread.append(metrics.code_std(f(x[:2000])))
     return energy, spread
 

@@ -42,7 +42,7 @@ without_z = (y - y.mean(0)).square().sum(1).mean()
 def trained(temperature: float) -> ebmlab.Method:
     method = methods.ellipse(temperature)  # z on a grid of 48 angles; w starts at (1, 1)
     sgd = torch.optim.SGD(method.parameters(), lr=1.0)
-    ebmlab.fit(method, (None, y), steps=40, optimizer=sgd, progress=False)
+    ebmlab.fit(method, (None, y), steps=40, optimizer=sgd)
     return method
 
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 import ebmlab
 from ebmlab import data, methods, networks, plot
-from ebmlab.training import falling_cosine
+from ebmlab.training import Stepping, falling_cosine
 
 FIGURES = Path("tutorials/figures")
 FIGURES.mkdir(parents=True, exist_ok=True)
@@ -25,13 +25,7 @@ held_out = data.horn(5000, rng)
 def train(method: ebmlab.Method, x: torch.Tensor | None, steps: int = 500) -> float:
     """The mean energy of new data after training."""
     adam = torch.optim.Adam(method.parameters(), lr=4e-2)
-    how = {
-        "steps": steps,
-        "optimizer": adam,
-        "schedule": falling_cosine,
-        "rng": rng,
-        "progress": False,
-    }
+    how = {"steps": steps, "optimizer": adam, "stepping": Stepping(falling_cosine), "rng": rng}
     ebmlab.fit(method, (x, y), **how)
     with torch.no_grad():
         return float(method.energy(*held_out).mean())

@@ -34,7 +34,7 @@ h = -float(law.log_density(law(20000, rng)).mean())
 
 # %%
 def train(method: ebmlab.Method, steps: int, size: int = 128) -> FreeEnergy:
-    ebmlab.fit(method, (None, y), steps=steps, batch_size=size, lr=1e-2, rng=rng, progress=False)
+    ebmlab.fit(method, (None, y), steps=steps, batch_size=size, lr=1e-2, rng=rng)
     return method.energy
 
 

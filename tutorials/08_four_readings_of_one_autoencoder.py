@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 import ebmlab
-from ebmlab import FreeEnergy, data, energies, methods, metrics, networks, plot
+from ebmlab import FreeEnergy, data, energies, methods, metrics, networks, plot, training
 
 FIGURES = Path("tutorials/figures")
 FIGURES.mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ kinds["shuffled"] = new.gather(1, kinds["noise"].argsort(1))
 
 # %%
 def train(method: ebmlab.Method, steps: int, lr: float = 1e-2, size: int = 128) -> FreeEnergy:
-    how = {"schedule": ebmlab.training.falling_cosine, "rng": rng, "progress": False}
+    how = {"stepping": training.Stepping(training.falling_cosine), "rng": rng}
     ebmlab.fit(method, (None, y), steps=steps, batch_size=size, lr=lr, **how)
     return method.energy.requires_grad_(False)
 

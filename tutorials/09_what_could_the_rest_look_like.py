@@ -15,7 +15,7 @@ import torch
 import ebmlab
 from ebmlab import data, methods, plot
 from ebmlab.prediction import calibrate, predict
-from ebmlab.training import falling_cosine
+from ebmlab.training import Stepping, falling_cosine
 
 FIGURES = Path("tutorials/figures")
 FIGURES.mkdir(parents=True, exist_ok=True)
@@ -51,7 +51,7 @@ SHAPE, PIXELS, CODES = tuple(x.shape[1:]), x[0].numel(), 16
 def train(codes: int) -> ebmlab.Method:
     torch.manual_seed(0)
     method = methods.image_prediction(SHAPE, SHAPE, codes, width=192)
-    how = {"rng": torch.Generator().manual_seed(0), "schedule": falling_cosine, "progress": False}
+    how = {"rng": torch.Generator().manual_seed(0), "stepping": Stepping(falling_cosine)}
     ebmlab.fit(method, (x, y), steps=800, lr=2e-3, **how)
     return method
 

@@ -15,6 +15,7 @@ import ebmlab
 from ebmlab import data, methods, metrics, plot
 from ebmlab.data.views import Compose, Crop, Noise, Rotate
 from ebmlab.networks import MLP, Expander, Projector
+from ebmlab.training import Recording
 
 FIGURES = Path("tutorials/figures")
 FIGURES.mkdir(parents=True, exist_ok=True)
@@ -72,9 +73,8 @@ def train(name: str) -> tuple:
     torch.manual_seed(SEED)
     plane = F(nn.Flatten(), Expander(64, 128, 2))
     method, before = WAYS[name](F(plane, MLP(2, 64, (64,), nn.ReLU))), plane(digits).detach()
-    options = {"steps": STEPS, "rng": rng, "lr": 3e-3, "every": EVERY, "progress": False}
-    watch = metrics.Collapse(patience=STEPS)  # measures, and does not warn
-    history = ebmlab.fit(method, pairs, watch=watch, **options).history
+    record = Recording(every=EVERY, watch=metrics.Collapse(patience=STEPS))  # warns of nothing
+    history = ebmlab.fit(method, pairs, steps=STEPS, rng=rng, lr=3e-3, record=record).history
     h = plane.eval()(digits).detach()
     far = torch.cat([(h - h.mean(0)) / h.std(0), 0 * h[:, :1] + 10], 1)  # cosines as distances
     halves = far[::2].double(), labels[::2], far[1::2].double(), labels[1::2]

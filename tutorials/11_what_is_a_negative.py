@@ -80,7 +80,7 @@ def train(chosen: ebmlab.protocols.Negatives) -> ebmlab.types.Potential:
     torch.manual_seed(SEED)
     energy = energies.MLP(2, ARMS, (64, 64))
     method = ebmlab.Method(energy, objectives.Contrastive(losses.InfoNCE(1.0), chosen))
-    how = {"batch_size": 64, "lr": 5e-3, "rng": rng, "progress": False}
+    how = {"batch_size": 64, "lr": 5e-3, "rng": rng}
     ebmlab.fit(method, (x, y), steps=STEPS, **how)
     return energy.given(torch.eye(ARMS)[:1])
 

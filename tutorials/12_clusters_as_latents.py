@@ -63,7 +63,7 @@ def embedded(name: str) -> list[tuple[Tensor, Tensor]]:
         h = f(digits).detach()
         nearest = nn.functional.one_hot(centers(h).argmax(1), K).float()
         seen.append((free.posterior(None, h).atoms[0], nearest))
-        ebmlab.fit(method, pairs, steps=EVERY, optimizer=adam, rng=rng, progress=False)
+        ebmlab.fit(method, pairs, steps=EVERY, optimizer=adam, rng=rng)
     return seen
 
 
@@ -74,7 +74,7 @@ def pixels() -> list[tuple[Tensor, Tensor]]:
         q = method.energy.posterior(None, flat)
         z = q.atoms.gather(0, q.weights.argmax(0)[None])[0]
         seen.append((nn.functional.one_hot(z, K).float(),) * 2)
-        ebmlab.fit(method, (None, flat), steps=1, batch_size=1797, rng=rng, progress=False)
+        ebmlab.fit(method, (None, flat), steps=1, batch_size=1797, rng=rng)
     return seen
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 import ebmlab
 from ebmlab import energies, losses, negatives, objectives, plot, samplers
 from ebmlab.plot.style import PALETTE, opened
+from ebmlab.training import Stepping, falling_cosine
 
 (FIGURES := Path("tutorials/figures")).mkdir(parents=True, exist_ok=True)
 DRAWS, STEPS, SIDES = 2000, 150, (3, 4)
@@ -75,7 +76,7 @@ OBJECTIVES = {
 # %% The same steps on all data for each
 def learned(objective: ebmlab.protocols.Objective) -> tuple[Tensor, float]:
     energy, begun = energies.Pairwise(SIDES), time.process_time()
-    how = {"batch_size": DRAWS, "schedule": ebmlab.training.falling_cosine, "progress": False}
+    how = {"batch_size": DRAWS, "stepping": Stepping(falling_cosine)}
     ebmlab.fit(ebmlab.Method(energy, objective), (None, y), steps=STEPS, lr=0.04, rng=rng, **how)
     return energy.couplings.detach(), time.process_time() - begun
 

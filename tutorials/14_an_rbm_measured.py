@@ -18,6 +18,7 @@ from ebmlab.data import digits, mnist
 from ebmlab.energies import RBM, Bernoulli
 from ebmlab.partition import RBMPath, ais, rbm_log_z, reverse_ais
 from ebmlab.samplers import Gibbs
+from ebmlab.training import Stepping
 
 FIGURES = Path("tutorials/figures")
 FIGURES.mkdir(parents=True, exist_ok=True)
@@ -46,7 +47,7 @@ def trained(hidden: int, epochs: int) -> tuple[RBM, torch.Tensor]:
         machine.visible_bias.copy_(rates.logits)
     method = methods.rbm(machine, rates.sample(100, rng))
     optimizer = torch.optim.SGD(method.parameters(), lr=0.2)
-    options = {"optimizer": optimizer, "schedule": lambda done: 1 - done, "progress": False}
+    options = {"optimizer": optimizer, "stepping": Stepping(lambda done: 1 - done)}
     steps = epochs * len(train) // 100
     fit(method, (None, train), steps=steps, batch_size=100, rng=rng, **options)
     return machine, method.get_buffer("objective.negatives.pool")

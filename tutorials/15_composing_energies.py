@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 import ebmlab
-from ebmlab import energies, methods, plot
+from ebmlab import energies, methods, plot, training
 from ebmlab.energies import Constant, Gaussian, Mixture
 from ebmlab.partition import quadrature, trapezoid
 from ebmlab.samplers import MALA, ParallelTempering
@@ -34,8 +34,8 @@ box = energies.Uniform(torch.full((2,), -HALF), torch.full((2,), HALF))
 # %%
 def trained(density: energies.Density) -> ebmlab.Energy:
     method = methods.noise_contrastive(energies.MLP(2, hidden=(64, 64)), box, k=4)
-    how = {"steps": 700, "lr": 1e-2, "schedule": ebmlab.training.falling_cosine, "rng": rng}
-    ebmlab.fit(method, (None, density.sample(20_000, rng)), progress=False, **how)
+    how = {"lr": 1e-2, "stepping": training.Stepping(training.falling_cosine), "rng": rng}
+    ebmlab.fit(method, (None, density.sample(20_000, rng)), steps=700, **how)
     return method.energy.requires_grad_(False)
 
 

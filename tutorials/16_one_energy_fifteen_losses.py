@@ -19,7 +19,7 @@ from ebmlab import Energy, Method, data, energies, methods, metrics, plot
 from ebmlab.energies import MLP
 from ebmlab.partition import nodes, quadrature, trapezoid
 from ebmlab.samplers import Dense, EllipticalSlice
-from ebmlab.training import falling_cosine
+from ebmlab.training import Stepping, falling_cosine
 from ebmlab.types import Potential
 
 FIGURES = Path("tutorials/figures")
@@ -80,7 +80,7 @@ def model(name: str, energy: Energy) -> Potential:
 
 # %% The same steps for all; log Z over [-8, 8]², of what the energy says beside the data too
 fields, nlls, titles = {}, {}, []
-how = {"steps": 1000, "lr": 1e-2, "schedule": falling_cosine, "rng": rng, "progress": False}
+how = {"steps": 1000, "lr": 1e-2, "stepping": Stepping(falling_cosine), "rng": rng}
 for name, recipe in recipes.items():
     method, begun = recipe(), time.process_time()
     ebmlab.fit(method, (None, y), **how)

@@ -18,7 +18,7 @@ from ebmlab import Energy, Method, energies, fit, losses, metrics, negatives, ob
 from ebmlab.partition import quadrature
 from ebmlab.protocols import Objective
 from ebmlab.samplers import MALA, Langevin
-from ebmlab.training import falling_cosine
+from ebmlab.training import Stepping, falling_cosine
 
 FIGURES = Path("tutorials/figures")
 FIGURES.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def trained(objective: Objective, x_dim: int = 0, held: bool = False) -> tuple[E
     torch.manual_seed(0)
     energy = energies.MLP(1, x_dim, hidden=(64, 64))
     energy = energy + base if held else energy
-    how = {"lr": 5e-3, "schedule": falling_cosine, "rng": rng, "progress": False}
+    how = {"lr": 5e-3, "stepping": Stepping(falling_cosine), "rng": rng}
     run = fit(Method(energy, objective), (None, y), steps=600, **how)
     return energy, run.history["value"][-1]
 

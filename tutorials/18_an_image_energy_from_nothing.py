@@ -17,7 +17,7 @@ from ebmlab.negatives import Replay
 from ebmlab.networks import Denoiser, GaussianHead, StridedDecoder, StridedEncoder
 from ebmlab.objectives import GradientPenalty
 from ebmlab.samplers import Langevin, noise_levels, noise_stages, run, walk_down
-from ebmlab.training import falling_cosine
+from ebmlab.training import Stepping, falling_cosine
 
 FIGURES = Path("tutorials/figures")
 FIGURES.mkdir(parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ def in_pixels(alpha: float, penalty: float) -> tuple[Tensor, list[float]]:
     energy, pool = energies.ConvNet(1, 16, 2), torch.rand(256, *shape, generator=rng)
     shaped = methods.igebm(energy, pool, SAMPLER, steps=10, alpha=alpha)
     method = Method(energy, shaped.objective + penalty * GradientPenalty())
-    done = fit(method, (None, train), steps=150, batch_size=32, lr=1e-3, rng=rng, progress=False)
+    done = fit(method, (None, train), steps=150, batch_size=32, lr=1e-3, rng=rng)
     chains = next(part for part in method.modules() if isinstance(part, Replay)).pool
     return chains, [abs(gap) for gap in done.history["gap"]]
 
@@ -72,7 +72,7 @@ torch.manual_seed(0)
 prior = energies.Denoised(Denoiser(DIM, 128), LOW)
 coder = GaussianHead(StridedEncoder(shape, 2 * DIM))
 method = methods.image_energy(coder, StridedDecoder(DIM, shape), prior, low=LOW, high=HIGH)
-how = {"lr": 2e-3, "schedule": falling_cosine, "rng": rng, "progress": False}
+how = {"lr": 2e-3, "stepping": Stepping(falling_cosine), "rng": rng}
 done = fit(method, (None, train), steps=1000, batch_size=128, **how)
 stages = noise_stages(prior, noise_levels(HIGH, LOW, 40), step_size=0.2)
 start = (1 + HIGH**2) ** 0.5 * torch.randn(500, DIM, generator=rng)

@@ -24,7 +24,7 @@ from ebmlab.networks import MLP
 from ebmlab.objectives import Contrastive, DenoisingScore, GradientPenalty, LabelLikelihood
 from ebmlab.protocols import Objective
 from ebmlab.samplers import MALA, Langevin
-from ebmlab.training import falling_cosine
+from ebmlab.training import Stepping, falling_cosine
 
 FIGURES = Path("tutorials/figures")
 FIGURES.mkdir(parents=True, exist_ok=True)
@@ -43,9 +43,9 @@ def trained(
     energy = Classifier(nn.Sequential(nn.Flatten(), MLP(64, 10, (128, 128))))
     alone = Method(energy, LabelLikelihood())
     method = alone if shape is None else jem(energy, weight, shape)
-    how = {"schedule": falling_cosine, "rng": torch.Generator().manual_seed(0), "every": 10}
+    how = {"stepping": Stepping(falling_cosine), "rng": torch.Generator().manual_seed(0)}
     with warnings.catch_warnings(action="ignore", category=UserWarning):  # of chains that stray
-        done = fit(method, (known, y), steps=steps, batch_size=64, lr=lr, progress=False, **how)
+        done = fit(method, (known, y), steps=steps, batch_size=64, lr=lr, **how)
     return energy, done.history
 
 

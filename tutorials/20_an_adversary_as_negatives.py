@@ -17,7 +17,7 @@ from ebmlab import Energy, FunctionEnergy, Method, data, energies, methods, metr
 from ebmlab.losses import logistic
 from ebmlab.networks import MLP, Generator
 from ebmlab.objectives import Adversarial, Fooling
-from ebmlab.training import Players, falling_cosine
+from ebmlab.training import Players, Stepping, falling_cosine
 
 FIGURES = Path("tutorials/figures")
 FIGURES.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ def players() -> tuple[Energy, Generator]:
 
 # %% What is noted of each
 fields, draws, modes, near, nlls = {}, {}, {}, {}, {}
-how = {"steps": 1200, "rng": rng, "progress": False}
+how = {"steps": 1200, "rng": rng}
 
 
 def note(name: str, energy: Energy, points: Tensor | None = None) -> None:
@@ -71,9 +71,8 @@ def play(name: str, method: Method, g: Generator, momentum: float, *, falls: boo
     """Train both players."""
     betas, sides = (momentum, 0.99), (method.energy.parameters(), g.parameters())
     players = Players(*(torch.optim.Adam(side, 4e-3, betas) for side in sides))
-    ebmlab.fit(
-        method, (None, y), optimizer=players, schedule=falling_cosine if falls else None, **how
-    )
+    stepping = Stepping(falling_cosine if falls else None)
+    ebmlab.fit(method, (None, y), optimizer=players, stepping=stepping, **how)
     note(name, method.energy, g.sample(10_000, rng))
 
 
@@ -93,7 +92,7 @@ play("EBGAN", methods.ebgan(net(2, 16), net(16, 2), g), g, 0.0, falls=True)
 # %% No adversary: contrastive divergence, its negatives chains that start at the data
 held = energies.MLP(2, hidden=(64, 64)) + energies.Gaussian(y.mean(0), y.T.cov())
 cd = methods.contrastive_divergence(held)
-ebmlab.fit(cd, (None, y), lr=1e-2, schedule=falling_cosine, **how)
+ebmlab.fit(cd, (None, y), lr=1e-2, **how, stepping=Stepping(falling_cosine))
 note("CD", held)
 
 # %% [markdown]

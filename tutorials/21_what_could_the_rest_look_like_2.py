@@ -59,7 +59,7 @@ class Corrected(ebmlab.Energy):
 torch.manual_seed(0)
 gaussian, energy = Corrected(), Corrected()
 method = ebmlab.Method(energy, objectives.MultiScaleScore(LOW, HIGH, time=0.0, draws=1))
-ebmlab.fit(method, (None, train), steps=1000, lr=1e-3, rng=rng, progress=False)
+ebmlab.fit(method, (None, train), steps=1000, lr=1e-3, rng=rng)
 
 # %% [markdown]
 # ## The failure: chains at one level; the cure: from wide noise to narrow

@@ -17,7 +17,7 @@ from ebmlab.energies import Categorical
 from ebmlab.networks import MLP
 from ebmlab.objectives import Likelihood
 from ebmlab.prediction import calibrate, calibrate_choices, predict
-from ebmlab.training import falling_cosine
+from ebmlab.training import Stepping, falling_cosine
 
 (FIGURES := Path("tutorials/figures")).mkdir(parents=True, exist_ok=True)
 PLACES, GRAYS, CODES, rng = 7, 17, 16, torch.Generator().manual_seed(0)
@@ -33,7 +33,7 @@ print(f"{len(letters)} letters; {GRAYS}^{P} = 10^{P * math.log10(GRAYS):.0f} hal
 
 
 def fit(method: ebmlab.Method, source: object, steps: int, batch_size: int = 128) -> None:
-    how = {"schedule": falling_cosine, "progress": False, "lr": 3e-3, "batch_size": batch_size}
+    how = {"stepping": Stepping(falling_cosine), "lr": 3e-3, "batch_size": batch_size}
     ebmlab.fit(method, source, steps=steps, rng=torch.Generator().manual_seed(0), **how)
 
 

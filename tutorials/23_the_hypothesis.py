@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
 import ebmlab
-from ebmlab import data, methods, metrics, networks, plot
+from ebmlab import data, methods, metrics, networks, plot, training
 from ebmlab.regularizers import VICReg
 
 FIGURES = Path("tutorials/figures")
@@ -54,8 +54,8 @@ def trained(name: str) -> ebmlab.Method:
     p = networks.Conditional(networks.MLP(DIM + 3, DIM, (128,))) if "network" in name else None
     r = None if "within" in name else VICReg()
     method = methods.jepa(f, DIM, 3, predictor=p, regularizer=r, x_ndim=3)
-    more = {"batch_size": 256, "lr": 3e-3, "schedule": ebmlab.training.falling_cosine}
-    ebmlab.fit(method, (moves.x, moves.y), steps=400, rng=rng, progress=False, **more)
+    more = {"batch_size": 256, "lr": 3e-3, "stepping": training.Stepping(training.falling_cosine)}
+    ebmlab.fit(method, (moves.x, moves.y), steps=400, rng=rng, **more)
     return method.eval()
 
 

@@ -15,6 +15,7 @@ import ebmlab
 from ebmlab import Method, data, methods, plot, prediction
 from ebmlab.data.worlds import MovingDigits
 from ebmlab.networks import MLP, Conditional, Operators
+from ebmlab.training import Stepping
 
 FIGURES = Path("tutorials/figures")
 FIGURES.mkdir(parents=True, exist_ok=True)
@@ -44,9 +45,13 @@ def trained(predictor: nn.Module) -> tuple[Method, float]:
     f, began = nn.Sequential(nn.Flatten(), MLP(144, 32, (128, 128))), time.process_time()
     method = methods.world_model(f, 32, 5, predictor=predictor)
     ebmlab.fit(
-        method, films.pairs(), steps=800, batch_size=128, lr=3e-3, progress=False,
-        schedule=ebmlab.training.falling_cosine,
-    )  # fmt: skip
+        method,
+        films.pairs(),
+        steps=800,
+        batch_size=128,
+        lr=3e-3,
+        stepping=Stepping(schedule=ebmlab.training.falling_cosine),
+    )
     return method.eval(), time.process_time() - began
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ebmlab import Method, data, energies, fit, landscape, methods, networks, plot, slices
 from ebmlab.prediction import think
-from ebmlab.training import falling_cosine
+from ebmlab.training import Stepping, falling_cosine
 
 FIGURES = Path("tutorials/figures")
 FIGURES.mkdir(parents=True, exist_ok=True)
@@ -28,8 +28,8 @@ right = torch.stack(circle.branches(questions[:, 0]))
 
 
 def trained(method: Method, steps: int) -> Method:
-    how = {"schedule": falling_cosine, "rng": torch.Generator().manual_seed(1), "lr": 2e-2}
-    fit(method, (x, y), steps=steps, batch_size=64, progress=False, **how)
+    rng, cosine = torch.Generator().manual_seed(1), Stepping(falling_cosine)
+    fit(method, (x, y), steps=steps, batch_size=64, lr=2e-2, rng=rng, stepping=cosine)
     return method
 
 

@@ -27,6 +27,15 @@ def train(
     resume: bool = False,
     seed: int = 0,
     device: Annotated[str, arg(metavar="NAME")] = "cpu",
+    optimizer: Annotated[str, arg(metavar="NAME")] = "adamw",
+    weight_decay: float = 0.0,
+    warmup: int = 0,
+    clip: Annotated[float | None, either("FLOAT", "any length")] = None,
+    accumulate: int = 1,
+    precision: Annotated[str, arg(metavar="NAME")] = "fp32",
+    shard: bool = False,
+    recompute: bool = False,
+    compile: bool = False,
 ) -> None:
     """Train on images, points or a text, into a folder: config.json, metrics.jsonl, a checkpoint.
 
@@ -44,17 +53,27 @@ def train(
             grid-gaussians, or digits as vectors of 64 pixels; for words a file of text in UTF-8,
             or text: tinyshakespeare in EBMLAB_DATA, else the reference of Python's language.
         epochs: visits of each image or point, or of as many windows as lie in a text side by side.
-        batch_size: images, points, or windows of 32 characters in a step.
-        lr: step size of AdamW at the start.
+        batch_size: images, points, or windows of 32 characters in a batch of all ranks.
+        lr: step size of the optimizer at the start.
         decay: let it fall to 0 along a cosine.
         encoder: mlp, conv, resnet18, resnet50, vit-tiny or vit-small, where the method takes one.
         dim: length of the codes compared or decoded, or the number of clusters or atoms; of words,
             the length of an embedding.
         limit: images, points or characters at most, to train on and held out.
         out: the run's folder.
-        resume: go on with the run in that folder, with the same arguments or with more epochs.
+        resume: go on with the run in that folder, with the same arguments or with more epochs;
+            begin where there is none yet.
         seed: of weights, order, views and noise.
         device: where to compute: cpu, cuda, …
+        optimizer: adamw, sgd with momentum, or muon for matrices.
+        weight_decay: of weights; biases and normalizations do not decay.
+        warmup: steps in which the step size rises to lr.
+        clip: the norm that a gradient may have at most.
+        accumulate: batches in a step, one after another.
+        precision: fp32, or bf16 for networks while weights stay in fp32.
+        shard: each rank keeps its share of weights and optimizer only; under torchrun.
+        recompute: compute blocks of the encoder again in backward, to save memory.
+        compile: run the encoder by torch.compile.
     """
     from ebmlab.runs import configured
     from ebmlab.runs import train as trained
@@ -71,6 +90,15 @@ def train(
         limit=limit,
         seed=seed,
         device=device,
+        optimizer=optimizer,
+        weight_decay=weight_decay,
+        warmup=warmup,
+        clip=clip,
+        accumulate=accumulate,
+        precision=precision,
+        shard=shard,
+        recompute=recompute,
+        compile=compile,
     )
     run = out or Path("runs") / f"{method}-{Path(config.data).stem}"
     done = trained(config, run, resume=resume)

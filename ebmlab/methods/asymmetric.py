@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from ebmlab.energies import JointEmbedding, Predicted
 from ebmlab.methods.cards import card
-from ebmlab.networks import Projector
+from ebmlab.networks import BatchNorm, Projector
 from ebmlab.objectives import Regularized
 from ebmlab.protocols import Method
 from ebmlab.teachers import EMA
@@ -26,7 +26,7 @@ def simsiam(
 
     Source: Chen, He 2021, arXiv:2011.10566.
     """
-    last = nn.BatchNorm1d(projection, affine=False)
+    last = BatchNorm(projection, affine=False)
     f = nn.Sequential(encoder, Projector(dim, projection, projection, layers=3, last=last))
     head = Predicted(Projector(projection, bottleneck, projection))
     return Method(JointEmbedding(f, f, head, x_ndim=x_ndim), Regularized(), encoder=encoder)

@@ -9,7 +9,7 @@ from ebmlab.energy import Energy
 from ebmlab.losses import InfoNCE, SquareSquare
 from ebmlab.methods.cards import card
 from ebmlab.negatives import InBatch, Noise, Queue
-from ebmlab.networks import MLP, Memory, Projector
+from ebmlab.networks import MLP, BatchNorm, Memory, Projector
 from ebmlab.objectives import Contrastive
 from ebmlab.protocols import Method
 from ebmlab.teachers import EMA
@@ -110,7 +110,7 @@ def nnclr(
 
     Source: Dwibedi et al. 2021, arXiv:2104.14548.
     """
-    last = nn.BatchNorm1d(projection)
+    last = BatchNorm(projection)
     f = nn.Sequential(encoder, Projector(dim, hidden, projection, layers=3, last=last))
     predictor = Projector(projection, bottleneck, projection)
     head = NearestNeighbor(predictor, Memory(memory, projection, seed))

@@ -121,7 +121,7 @@ def jepa(
         ...     _ = torch.manual_seed(0)
         ...     one, two = (jepa(nn.Linear(1, 1), 1, codes) for codes in (0, 2))
         >>> for method in (one, two):
-        ...     _ = fit(method, (x, y), steps=100, lr=0.05, progress=False)
+        ...     _ = fit(method, (x, y), steps=100, lr=0.05)
         >>> [bool(method.energy(x, y).mean() > 0.5) for method in (one, two)]
         [True, False]
 

@@ -70,7 +70,7 @@ def world_model(
         >>> film = data.worlds.TwoRooms().clips(64, 5, torch.Generator().manual_seed(0))
         >>> f = nn.Sequential(nn.Flatten(), MLP(17 * 17, 8, (32,)))
         >>> method = world_model(f, dim=8, codes=5)
-        >>> _ = fit(method, film.pairs(), steps=5, batch_size=16, progress=False)
+        >>> _ = fit(method, film.pairs(), steps=5, batch_size=16)
         >>> prediction.inverse(method, film.frames).shape
         torch.Size([64, 4, 5])
 

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import require_positive
 from ebmlab._precise import precise
+from ebmlab._ranks import gathered, means, rank_count
 from ebmlab.errors import ConfigurationError
 from ebmlab.metrics.compared import compared
 from ebmlab.metrics.signs import Signs
@@ -43,7 +45,8 @@ class Collapse:
     point. *Clusters*: the data fall into few of K. *Stuck*: a loss, term or metric stands at
     ln K, that of a uniform choice among K outputs. A sign counts once it was there in `patience`
     looks in a row. Given to `fit` as `watch`, it looks at the recorded steps, at the codes that
-    the energy's head compares.
+    the energy's head compares. On several ranks all look together, at the codes of all, and find
+    the same; the first one warns. What it remembers is saved and restored with the run.
 
     Metrics, where they are known: `effective_rank`, `code_std`, `code_spread` (the share of the
     codes' root mean square that varies, in [0, 1]), `clusters` (the perplexity of the highest
@@ -57,7 +60,7 @@ class Collapse:
         shrink: a `code_std` below this share of the largest seen is collapse.
         tolerance: a number within this share of ln K stands there.
         patience: looks in a row.
-        rows: how many data of a batch it looks at, at least 2.
+        rows: how many data of a batch (of all ranks) it looks at, at least 2.
         stop: raise instead of warning.
 
     Raises:
@@ -97,7 +100,7 @@ class Collapse:
         self, method: nn.Module, batch: tuple[Tree, Tree], loss: Loss
     ) -> dict[str, float]:
         """Look at a method and its loss of a batch; what `fit(watch=…)` calls."""
-        codes, logits = compared(method, *batch, self.rows)
+        codes, logits = compared(method, *batch, math.ceil(self.rows / rank_count()))
         return self.look(codes, {"loss": loss.value, **loss.terms, **loss.metrics}, logits)
 
     def look(
@@ -109,7 +112,10 @@ class Collapse:
         """Look at codes (n, d), numbers that may stand at ln K, logits (n, K); return the metrics.
 
         Codes that are not finite, and those and logits of fewer than two data, are not judged.
+        On several ranks each gives its own, as many as the others.
         """
+        codes = None if codes is None else gathered("codes", precise(codes.detach()))
+        logits = None if logits is None else gathered("logits", precise(logits.detach()))
         metrics: dict[str, float] = {}
         signs: dict[str, list[str]] = {}
         if codes is not None and len(codes) > 1 and bool(codes.isfinite().all()):
@@ -122,16 +128,25 @@ class Collapse:
                 metrics["clusters"] = _perplexity(logits.argmax(1))
                 signs["clusters"] = self._of_clusters(metrics["clusters"], min(logits.shape))
         if outputs is not None:
-            signs["stuck"] = self._stuck(numbers or {}, outputs)
+            values = {k: float(torch.as_tensor(v).detach()) for k, v in (numbers or {}).items()}
+            signs["stuck"] = self._stuck(means(values), outputs)
             metrics["stuck"] = float(bool(signs["stuck"]))
         for kind, seen in signs.items():
             if seen:
                 self._signs.tell(kind, f"{seen[0]}; {_MENDS[kind]}")
         return metrics
 
+    def state_dict(self) -> dict[str, Any]:
+        """What it remembers: the widest codes seen, looks in a row of each sign, what it told."""
+        return {"widest": self._widest, **self._signs.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        self._widest = float(state["widest"])
+        self._signs.load_state_dict(state)
+
     def _measured(self, codes: Tensor) -> dict[str, float]:
-        h = precise(codes.detach())
-        variance, square = h.var(0).mean(), h.square().mean()
+        variance, square = codes.var(0).mean(), codes.square().mean()
         share = torch.where(square > 0, variance / square, 0.0).clamp(max=1).sqrt()
         rank, std = effective_rank(codes), code_std(codes)
         self._widest = max(self._widest, std)
@@ -160,10 +175,9 @@ class Collapse:
     def _least(self, most: int) -> float:
         return max(1.1, self.few * math.sqrt(most))
 
-    def _stuck(self, numbers: Mapping[str, Tensor | float], outputs: int) -> list[str]:
+    def _stuck(self, numbers: Mapping[str, float], outputs: int) -> list[str]:
         level = math.log(outputs)
-        values = {name: float(torch.as_tensor(v).detach()) for name, v in numbers.items()}
-        near = {name: abs(v - level) <= self.tolerance * level for name, v in values.items()}
+        near = {name: abs(v - level) <= self.tolerance * level for name, v in numbers.items()}
         lasting = [
             name for name, is_near in near.items() if self._signs.lasts(f"at {name}", is_near)
         ]

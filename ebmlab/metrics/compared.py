@@ -1,6 +1,6 @@
 """The codes that a method compares, read off while it trains."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ebmlab._checks import leaves
+from ebmlab._ranks import rank_count
 from ebmlab._rows import mapped
 from ebmlab.codes import Codes
 from ebmlab.energies import ClusterEnergy
@@ -43,7 +44,7 @@ def compared(method: nn.Module, x: Tree, y: Tree, rows: int = 256) -> Compared:
     if inner is None:
         return Compared(None, None)
     x, y = first_rows(x, y, rows)
-    with still(inner, batch=len(leaves(y)[0]) > 1):
+    with still(inner, batch=len(leaves(y)[0]) * rank_count() > 1):
         codes = inner.energy.codes(x, y)
         if codes.head is not inner.energy:
             return _read(codes)
@@ -72,13 +73,25 @@ def inner_method(module: nn.Module) -> Method | None:
 
 def first_rows(x: Tree, y: Tree, rows: int) -> tuple[Tree, Tree]:
     """The first rows of a batch."""
-    # A view that is in both stays one tensor, so that it is encoded once.
-    kept = {id(leaf): leaf[:rows] for leaf in (*leaves(x), *leaves(y))}
+    return leafwise(lambda leaf: leaf[:rows], x, y)
 
-    def cut(tree: Tree) -> Tree:
-        return None if tree is None else mapped(lambda leaf: kept[id(leaf)], tree)
 
-    return cut(x), cut(y)
+def leafwise(function: Callable[[Tensor], Tensor], x: Tree, y: Tree) -> tuple[Tree, Tree]:
+    """A function of each tensor of a batch; a view that is in both is encoded once, and stays one.
+
+    Example:
+        >>> view = torch.ones(1)
+        >>> x, (y,) = leafwise(lambda leaf: 2 * leaf, view, (view,))
+        >>> x is y
+        True
+    """
+    each = {id(leaf): leaf for leaf in (*leaves(x), *leaves(y))}
+    done = {key: function(leaf) for key, leaf in each.items()}
+
+    def of(tree: Tree) -> Tree:
+        return None if tree is None else mapped(lambda leaf: done[id(leaf)], tree)
+
+    return of(x), of(y)
 
 
 @contextmanager

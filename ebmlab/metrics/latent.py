@@ -1,14 +1,20 @@
 """`Latent`: tells during training that z is dead, or does not mean what lies between x and y."""
 
+import math
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import leaves, require_counts, require_positive, require_shares
 from ebmlab._kinds import require_a
 from ebmlab._precise import precise
+from ebmlab._ranks import gathered, rank_count
 from ebmlab.energy import Energy
 from ebmlab.free_energy import FreeEnergy
-from ebmlab.metrics.compared import first_rows, inner_method, still
+from ebmlab.metrics.compared import first_rows, inner_method, leafwise, still
 from ebmlab.metrics.signs import Signs
 from ebmlab.protocols import Loss
 from ebmlab.types import Tree
@@ -38,7 +44,9 @@ class Latent:
     y: of "turned by 90 degrees" y shows nothing, of "now lies on its side" it shows all, and
     KL(q || prior) is the same. *Split*: z lowers the energy, but no one map of codes for each z
     explains how. A sign counts once it was there in `patience` looks in a row. Given to `fit` as
-    `watch`, it looks at the recorded steps, at the codes that the head compares.
+    `watch`, it looks at the recorded steps, at the codes that the head compares. On several ranks
+    all look together, at the data of all, and find the same; the first one warns. What it
+    remembers is saved and restored with the run.
 
     z that stands for y by design (an autoencoder's, the angle of an ellipse) is read off y: set
     `target` to 1. Energies that do not take x are judged on being dead only.
@@ -53,7 +61,7 @@ class Latent:
         target: above this `latent_in_y` z names y.
         shared: where `latent_shared` is below this share of `latent_gain` (or of 1), z is split.
         patience: looks in a row.
-        rows: how many data of a batch it looks at, at least 8.
+        rows: how many data of a batch (of all ranks) it looks at, at least 8.
         stop: raise instead of warning.
 
     Raises:
@@ -93,22 +101,33 @@ class Latent:
         inner = inner_method(method)
         if inner is None:
             return {}
-        x, y = first_rows(*batch, self.rows)
-        with still(inner, batch=len(leaves(y)[0]) > 1):
+        x, y = first_rows(*batch, math.ceil(self.rows / rank_count()))
+        with still(inner, batch=len(leaves(y)[0]) * rank_count() > 1):
             return self.look(inner.energy, x, y)
 
     @torch.no_grad()
     def look(self, energy: Energy, x: Tree, y: Tree) -> dict[str, float]:
-        """Look at z of (x, y), as the energy stands; return the metrics."""
+        """Look at z of (x, y), as the energy stands; return the metrics.
+
+        On several ranks each gives its own rows, as many as the others.
+        """
         mend = "one that infers z, such as that of methods.jepa(…, infer)"
         free = require_a(FreeEnergy, "energy", energy, mend)
-        codes = free.energy.codes(x, y)
+        codes = free.energy.codes(*leafwise(partial(gathered, "data"), x, y))
         hx, hy = codes.groups()[0]
         metrics = _measured(free, codes.head, hx, hy)
         for kind, (present, seen) in self._seen(metrics).items():
             if self._signs.lasts(kind, present):
                 self._signs.tell(kind, f"{seen}; {_MENDS[kind]}")
         return metrics
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it remembers: how long each sign has lasted, and what it told."""
+        return self._signs.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        self._signs.load_state_dict(state)
 
     def _seen(self, metrics: dict[str, float]) -> dict[str, tuple[bool, str]]:
         gain = metrics["latent_gain"]

@@ -38,10 +38,11 @@ class LongRun:
         >>> from ebmlab import fit, methods
         >>> from ebmlab.energies import MLP
         >>> from ebmlab.samplers import MALA
+        >>> from ebmlab.training import Recording
         >>> y = torch.randn(64, 2, generator=torch.Generator().manual_seed(0))
         >>> method = methods.contrastive_divergence(MLP(2), steps=1)
         >>> watch = LongRun(MALA(0.03), steps=20)
-        >>> run = fit(method, (None, y), steps=2, batch_size=64, progress=False, watch=watch)
+        >>> run = fit(method, (None, y), steps=2, batch_size=64, record=Recording(watch=watch))
         >>> "long_gap" in run.history
         True
 

@@ -15,6 +15,7 @@ from ebmlab.networks._operators.affine import Operators
 from ebmlab.networks._operators.generators import LieOperators
 from ebmlab.networks._operators.low_rank import LowRankOperators
 from ebmlab.networks._operators.rotations import Rotations
+from ebmlab.networks.batch_norm import BatchNorm, synchronized
 from ebmlab.networks.codebook import Codebook
 from ebmlab.networks.denoiser import Denoiser
 from ebmlab.networks.dictionary import Dictionary
@@ -33,6 +34,7 @@ from ebmlab.networks.transposed import Transposed
 __all__ = [
     "LISTA",
     "MLP",
+    "BatchNorm",
     "BlockPredictor",
     "Choice",
     "Codebook",
@@ -69,6 +71,7 @@ __all__ = [
     "ViT",
     "patched",
     "spectral_norm",
+    "synchronized",
     "vit_small",
     "vit_tiny",
 ]

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import require_counts
+from ebmlab.networks.batch_norm import BatchNorm
 
 __all__ = ["MLP", "Choice", "Conditional", "Projector"]
 
@@ -99,7 +100,7 @@ class Projector(nn.Sequential):
     Example:
         >>> Projector(8, 16, 4)(torch.randn(5, 8)).shape
         torch.Size([5, 4])
-        >>> Projector(8, 16, 4, layers=3, last=nn.BatchNorm1d(4))(torch.randn(5, 8)).shape
+        >>> Projector(8, 16, 4, layers=3, last=BatchNorm(4))(torch.randn(5, 8)).shape
         torch.Size([5, 4])
 
     Source: Grill et al. 2020, arXiv:2006.07733; Chen, He 2021, arXiv:2011.10566, for a
@@ -119,6 +120,6 @@ class Projector(nn.Sequential):
         *sizes, width = (inputs, *[hidden] * (layers - 1))
         parts: list[nn.Module] = []
         for before, after in itertools.pairwise((*sizes, width)):
-            parts += [nn.Linear(before, after, bias=False), nn.BatchNorm1d(after), nn.ReLU()]
+            parts += [nn.Linear(before, after, bias=False), BatchNorm(after), nn.ReLU()]
         parts.append(nn.Linear(width, outputs, bias=last is None))
         super().__init__(*parts, *([] if last is None else [last]))

@@ -74,8 +74,11 @@ def configured(
     limit: int | None = None,
     seed: int = 0,
     device: str = "cpu",
+    **training: Any,
 ) -> Config:
     """The config of a run, where None is what is usual for the method and its data.
+
+    `training` are further fields of `Config`, as they are there.
 
     Raises:
         ConfigurationError: as in `Config`, `kind_of` and `require_fit`.
@@ -102,4 +105,5 @@ def configured(
         limit,
         seed,
         device,
+        **training,
     )

@@ -31,6 +31,11 @@ class Order:
     seed: int
 
     @property
+    def size(self) -> int:
+        """Data in a step."""
+        return min(self.batch_size, self.n)
+
+    @property
     def epoch(self) -> int:
         """Steps in an epoch."""
         return max(1, self.n // self.batch_size)

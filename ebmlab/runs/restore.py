@@ -10,8 +10,8 @@ from ebmlab.runs.build import build
 from ebmlab.runs.config import Config, read_config
 from ebmlab.runs.follow import frames_of
 from ebmlab.runs.kind import Built
-from ebmlab.runs.train import CHECKPOINT
 from ebmlab.training import load
+from ebmlab.training.checkpoints import CHECKPOINT
 
 __all__ = ["Kept", "restore"]
 

@@ -4,22 +4,34 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
+from ebmlab._ranks import rank_number
 from ebmlab.errors import ConfigurationError, FileError
-from ebmlab.runs.build import Batches, build
+from ebmlab.runs.batches import Batches
+from ebmlab.runs.build import build
 from ebmlab.runs.config import CONFIG, Config, read_config, require_same, write_config
-from ebmlab.runs.follow import Follow, frames_of
+from ebmlab.runs.follow import Follow
 from ebmlab.runs.interrupt import noticed
 from ebmlab.runs.kind import Built
 from ebmlab.runs.kinds import kind_of
-from ebmlab.training import falling_cosine, fit, load, save, settle
+from ebmlab.runs.optimizers import optimizing
+from ebmlab.training import (
+    Checkpoints,
+    Recording,
+    Scale,
+    Stepping,
+    falling_cosine,
+    fit,
+    join,
+    settle,
+)
+from ebmlab.training.checkpoints import CHECKPOINT
 from ebmlab.training.fit import Fit
+from ebmlab.training.ranks import require_ranks
 from ebmlab.training.record import RECORD
 
-__all__ = ["CHECKPOINT", "Trained", "train"]
+__all__ = ["Trained", "train"]
 
-CHECKPOINT = "checkpoint.safetensors"
 # Steps from one checkpoint to the next, where epochs are longer.
 KEEP = 1000
 
@@ -44,100 +56,91 @@ def train(config: Config, out: Path, *, resume: bool = False, every: int | None 
     The checkpoint is written at the end of each epoch (and every 1,000 steps), and when Ctrl-C
     is pressed, after the step under way. A run that goes on from it ends as if it had not
     stopped, to the last bit on the same machine, unless the number of epochs, which the step
-    sizes follow, has changed.
+    sizes follow, has changed. Under `torchrun` all ranks train one run.
 
     Args:
         config: what to train.
         out: the folder, made where it is missing.
-        resume: go on with the run in that folder.
+        resume: go on with the run in that folder; begin where there is none yet.
         every: steps from one record to the next; None: as often as the kind of run asks for.
 
     Raises:
         ConfigurationError: the folder holds a run and `resume` is not set, or another run than
             is asked for; or something does not fit.
-        FileError: the folder cannot be written, there is no run to go on with, or its checkpoint
-            is damaged.
+        FileError: the folder cannot be written, or its checkpoint is damaged.
         DataError: the data are missing.
     """
+    join()
     built, kind = build(config), kind_of(config.method)
-    method, epoch = built.method, built.order.epoch
-    steps, every = config.epochs * epoch, every or kind.every(built)
+    method, epoch = built.method, max(1, built.order.epoch // config.accumulate)
+    steps = max(1, config.epochs * built.order.epoch // config.accumulate)
+    make, stepping = optimizing(config), _stepping(config)
+    scale = Scale(config.shard, config.recompute, config.compile)
+    require_ranks(scale)
+    keep = Checkpoints(out, every=min(epoch, KEEP), resume=resume)
+    fresh = not (resume and keep.path.exists())
+    if rank_number() == 0:
+        _claimed(out, config, resume)
     rng = torch.Generator(built.device).manual_seed(config.seed)
-    optimizer = _optimizer(built, config)
-    start, frames = 0, {}
-    if resume:
-        start, frames = _resumed(out, config, built, optimizer, rng)
-    else:
-        _begun(out, config)
-    if start >= steps:
-        return Trained(built, None, complete=True)
-    follow = Follow(kind, built, frames, steps=steps, every=every)
+    follow, batches = Follow(kind, built), Batches(built)
     with noticed() as pressed:
-        if start == 0:
-            follow.at(0)
-        if kind.settles(built) and start == 0:
-            settle(method, Batches(built), commits=epoch, rng=rng, batch_size=config.batch_size)
+        if fresh:
+            follow.begin()
+        if fresh and kind.settles(built):
+            settle(method, batches, commits=epoch, rng=rng)
 
         def after(step: int) -> bool:
-            stop = pressed()
-            follow.at(step, last=stop)
-            if stop or step == steps or step % min(epoch, KEEP) == 0:
-                more = follow.extra()
-                save(out / CHECKPOINT, method, optimizer, rngs={"rng": rng}, step=step, extra=more)
-            return stop
+            follow.seen(step)
+            return pressed()
 
         result = fit(
             method,
-            Batches(built, start),
+            batches,
             steps=steps,
             rng=rng,
-            batch_size=config.batch_size,
-            optimizer=optimizer,
-            schedule=falling_cosine if config.decay else None,
-            out=out,
-            title=f"{config.method} on {config.data}",
-            every=every,
-            watch=follow,
-            start=start,
-            after=after,
+            optimizer=make if _trains(built) else None,
+            stepping=stepping,
+            scale=scale,
+            record=Recording(
+                out,
+                every or kind.every(built),
+                follow,
+                title=f"{config.method} on {config.data}",
+                after=after,
+            ),
+            keep=keep,
         )
-    return Trained(built, result, complete=result.steps == steps)
+    done = result if result.history else None
+    return Trained(built, done, complete=result.steps >= steps)
 
 
-def _optimizer(built: Built, config: Config) -> torch.optim.Optimizer | None:
-    trained = [p for p in built.method.parameters() if p.requires_grad]
-    return torch.optim.AdamW(trained, lr=config.lr, weight_decay=0.0) if trained else None
+def _trains(built: Built) -> bool:
+    return any(parameter.requires_grad for parameter in built.method.parameters())
 
 
-def _begun(out: Path, config: Config) -> None:
-    # A run that failed at its first step left nothing that could be lost.
-    left = [path for path in (out / CHECKPOINT, out / RECORD) if path.exists()]
-    if (out / CONFIG).exists() and any(path.stat().st_size for path in left):
-        raise ConfigurationError(
-            f"{out} holds a run already; go on with it by --resume, or choose another --out"
-        )
+def _stepping(config: Config) -> Stepping:
+    return Stepping(
+        schedule=falling_cosine if config.decay else None,
+        warmup=config.warmup,
+        clip=config.clip,
+        accumulate=config.accumulate,
+        precision=torch.bfloat16 if config.precision == "bf16" else None,
+    )
+
+
+def _claimed(out: Path, config: Config, resume: bool) -> None:
+    """Write the config, where the folder is free or holds this run."""
+    if resume and (out / CONFIG).exists():
+        require_same(out, read_config(out), config)
+    elif not resume:
+        # A run that failed at its first step left nothing that could be lost.
+        left = [path for path in (out / CHECKPOINT, out / RECORD) if path.exists()]
+        if (out / CONFIG).exists() and any(path.stat().st_size for path in left):
+            raise ConfigurationError(
+                f"{out} holds a run already; go on with it by --resume, or choose another --out"
+            )
     try:
         out.mkdir(parents=True, exist_ok=True)
         write_config(out, config)
     except OSError as error:
         raise FileError(f"{out} cannot hold a run ({error.strerror}); choose another") from error
-
-
-def _resumed(
-    out: Path,
-    config: Config,
-    built: Built,
-    optimizer: torch.optim.Optimizer | None,
-    rng: torch.Generator,
-) -> tuple[int, dict[int, Tensor]]:
-    """Restore what the folder holds; its steps done, and the frames of its film."""
-    require_same(out, read_config(out), config)
-    start, frames = 0, {}
-    if (out / CHECKPOINT).exists():
-        restored = load(out / CHECKPOINT, built.method, optimizer, rngs={"rng": rng})
-        start, frames = restored.step, frames_of(restored)
-    for group in optimizer.param_groups if optimizer is not None else ():
-        # What was saved is the step size of that moment, which the schedule had lowered.
-        group["lr"] = config.lr
-    write_config(out, config)
-    return start, frames

@@ -10,7 +10,7 @@ from ebmlab.data import digits
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.metrics import knn_accuracy
 from ebmlab.networks import MLP, Choice
-from ebmlab.training import fit
+from ebmlab.training import Recording, fit
 
 __all__ = ["Completions", "Halves", "complete", "embed", "halves"]
 
@@ -74,7 +74,14 @@ def complete(
         point = methods.regression(MLP(32, 32, (128,))).to(device)
     for method, title in ((latent, "digits: latent variable"), (point, "digits: regression")):
         rng = torch.Generator(device).manual_seed(seed)
-        fit(method, _Blurred(train), steps=steps, rng=rng, lr=2e-3, progress=progress, title=title)
+        fit(
+            method,
+            _Blurred(train),
+            steps=steps,
+            rng=rng,
+            lr=2e-3,
+            record=Recording(title=title, progress=progress),
+        )
     assert isinstance(latent.energy, FreeEnergy)
     lowest = FreeEnergy(latent.energy.energy, latent.energy.infer)
     with torch.no_grad():
@@ -110,6 +117,12 @@ def embed(
     draw, title = _Blurred(train), "digits: joint embedding"
     rng = torch.Generator(device).manual_seed(seed)
     fit(
-        method, draw, steps=steps, rng=rng, batch_size=256, lr=2e-3, progress=progress, title=title
+        method,
+        draw,
+        steps=steps,
+        rng=rng,
+        batch_size=256,
+        lr=2e-3,
+        record=Recording(title=title, progress=progress),
     )
     return results | {"knn_codes": accuracy(encoder)}

@@ -25,7 +25,7 @@ from ebmlab.networks import MLP as Net
 from ebmlab.networks import Choice
 from ebmlab.protocols import Method
 from ebmlab.slices import over_pairs
-from ebmlab.training import falling_cosine, fit
+from ebmlab.training import Recording, Stepping, falling_cosine, fit
 from ebmlab.types import Potential
 
 __all__ = ["FAMILIES", "Family", "Problem", "Trained", "draw_problem", "judged", "train"]
@@ -167,9 +167,8 @@ def train(family: Family, problem: Problem, *, steps: int, seed: int, progress: 
         rng=torch.Generator(x.device).manual_seed(seed),
         batch_size=256,
         lr=RATE,
-        schedule=falling_cosine,
-        progress=progress,
-        title=family.title,
+        stepping=Stepping(schedule=falling_cosine),
+        record=Recording(title=family.title, progress=progress),
     )
     results = judged(method.energy, problem) | {"seconds": time.perf_counter() - began}
     after = _codes(method, problem)

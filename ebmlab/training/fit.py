@@ -1,7 +1,6 @@
-"""`fit`: the plain training loop with a bar, metrics, and a guard against NaN."""
+"""`fit`: the plain training loop with a bar, metrics, checkpoints, and a guard against NaN."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -11,15 +10,24 @@ from torch.optim.lr_scheduler import LRScheduler
 from ebmlab._checks import require_counts, require_positive
 from ebmlab._kinds import require_a
 from ebmlab._progress import progress_bar
+from ebmlab._ranks import decided, rank_number
 from ebmlab.errors import ConfigurationError
 from ebmlab.training.batches import Data
-from ebmlab.training.passes import Passes, passing
-from ebmlab.training.record import recording
-from ebmlab.training.schedule import Schedule, scheduled
-from ebmlab.training.watch import Watch, watched
+from ebmlab.training.checkpoints import Checkpoints
+from ebmlab.training.course import Course
+from ebmlab.training.passes import Passes, generator_for, passing
+from ebmlab.training.ranks import join, require_alike, spread
+from ebmlab.training.record import over_ranks, recording
+from ebmlab.training.recording import Recording
+from ebmlab.training.scale import Scale
+from ebmlab.training.schedule import scheduled
+from ebmlab.training.stepping import Stepping
+from ebmlab.training.watch import watched
 from ebmlab.types import Rng
 
-__all__ = ["Fit", "fit"]
+__all__ = ["Fit", "Optimizing", "fit"]
+
+Optimizing = torch.optim.Optimizer | Callable[[list[nn.Parameter]], torch.optim.Optimizer]
 
 
 class Fit(NamedTuple):
@@ -46,19 +54,14 @@ def fit(
     data: Data,
     *,
     steps: int,
-    rng: Rng = None,
     batch_size: int = 128,
-    optimizer: torch.optim.Optimizer | None = None,
+    rng: Rng = None,
+    optimizer: Optimizing | None = None,
     lr: float = 1e-3,
-    schedule: Schedule | LRScheduler | None = None,
-    out: str | Path | None = None,
-    progress: bool = True,
-    title: str = "training",
-    patience: int = 10,
-    every: int = 10,
-    watch: Watch | None = None,
-    start: int = 0,
-    after: Callable[[int], bool] | None = None,
+    stepping: Stepping | None = None,
+    scale: Scale | None = None,
+    record: Recording | None = None,
+    keep: Checkpoints | None = None,
 ) -> Fit:
     """Train a method: loss, backward, optimizer step, commit; `steps` times.
 
@@ -66,42 +69,37 @@ def fit(
     `commit` runs, and it is counted. The method is in training mode meanwhile; afterwards every
     module is back in the mode it had, and no gradients are left behind.
 
+    Ranks that `torchrun` started train together what one process would with the same batches:
+    gradients are averaged, rows of tensors are shared out, rank 0 writes and shows.
+
     Args:
         method: a `Method`, or a module around one: (x, y, rng) -> `Loss`.
         data: a tuple (x, y) of tensors (n, *event) or tuples of tensors, x possibly None, drawn
             in random batches without replacement in each epoch, where a last batch that is not
-            full is dropped unless it is the only one; or a function (batch_size, rng) -> (x, y);
-            or an iterable of (x, y), gone through again and again.
-        steps: how many steps, >= 1; skipped ones count.
-        rng: a generator on the method's device, for batches and for the method; None is a new
-            one, seeded with 0.
-        batch_size: rows in a batch; an iterable's batches stay as they are.
-        optimizer: of the method's parameters; None is AdamW with `lr` and no weight decay over
-            all that require a gradient, and nothing where there are none: closed-form steps live
-            in `commit`.
+            full is dropped unless it is the only one; or a function (batch_size, rng) -> (x, y),
+            which each rank calls for rows of its own; or an iterable of (x, y), gone through
+            again and again, on each rank its own.
+        steps: how many steps in all, >= 1; skipped ones count.
+        batch_size: rows in a batch of all ranks; an iterable's batches stay as they are.
+        rng: a generator on the method's device, for batches and for the method, seeded alike on
+            all ranks; None is a new one, seeded with 0.
+        optimizer: of the method's parameters, or a function of these that makes one; None is
+            AdamW with `lr` and no weight decay over all that require a gradient, and nothing
+            where there are none: closed-form steps live in `commit`.
         lr: the step size of that AdamW.
-        schedule: factor of the optimizer's step sizes as a function of the share of the steps
-            done, such as `falling_cosine`: they are put back at the end. Or a scheduler of
-            `torch.optim.lr_scheduler` around `optimizer`, stepped once after each step, skipped
-            ones too. None keeps them.
-        out: a folder for `metrics.jsonl`, made anew, one line for each recorded step: step,
-            seconds, value, terms, metrics, skipped; null where a number is not finite.
-        progress: show a bar, on a terminal or in a notebook.
-        title: what the bar says.
-        patience: raise after that many skipped steps in a row.
-        every: record every so many steps, and the last.
-        watch: called at the recorded steps, after commit, with (method, batch, loss); the numbers
-            it returns are recorded as metrics. `metrics.Collapse()` warns of collapse.
-        start: steps done before, in a run that goes on: it begins at step `start` + 1, and the
-            lines of `metrics.jsonl` up to `start` stay.
-        after: called with the number of each step once all state is whole, such as to `save` it;
-            True ends the run there.
+        stepping: how a step is taken: schedule, warm-up, clipping, accumulation, precision.
+        scale: how a large method fits into memory: sharded over ranks, computed again.
+        record: what is recorded, watched and shown.
+        keep: where checkpoints go, and whether the run goes on from there, as if it had never
+            stopped; an iterable is then gone through from its beginning up to that place.
 
     Raises:
-        NonFiniteError: `patience` steps in a row had NaN or infinite gradients.
+        NonFiniteError: `stepping.patience` steps in a row had NaN or infinite gradients.
         ConfigurationError, ShapeError: an argument, a batch or a loss is not as it must be.
         DeviceError: rng is not on the method's device.
         GradientError: the loss carries no gradient, though there are parameters to train.
+        FileError: what is to be gone on with is damaged or another run's, or nothing can be
+            written.
 
     Example:
         >>> from ebmlab.energies import JointEmbedding, SquaredDistance
@@ -110,46 +108,107 @@ def fit(
         >>> energy = JointEmbedding(nn.Linear(1, 1), nn.Identity(), SquaredDistance())
         >>> x = torch.linspace(-1, 1, 64)[:, None]
         >>> method = Method(energy, Regularized())
-        >>> run = fit(method, (x, 2 * x + 1), steps=300, lr=0.1, progress=False)
+        >>> run = fit(method, (x, 2 * x + 1), steps=300, lr=0.1)
         >>> run.history["value"][-1] < 1e-4
         True
     """
-    require_counts(steps=steps, batch_size=batch_size, patience=patience, every=every)
-    if not 0 <= start <= steps:
-        raise ConfigurationError(f"start is {start}; it must lie in 0 … steps, {steps}")
+    require_counts(steps=steps, batch_size=batch_size)
+    stepping, scale, record = stepping or Stepping(), scale or Scale(), record or Recording()
+    join()
+    rng = generator_for(method, rng)
+    require_alike(rng)
+    called = spread(method, scale)
     optimizer = _optimizer(method, optimizer, lr)
-    sized = scheduled(optimizer, schedule, steps)
-    passes = Passes(method, data, batch_size, rng, optimizer, patience)
-    shown = progress_bar(title, steps, progress, start=start)
+    passes = Passes(method, data, batch_size, rng, optimizer, stepping, called)
+    run = _Run(method, optimizer, rng, keep, _course(passes, stepping, record))
+    start = run.resumed(stepping)
+    first = rank_number() == 0
+    shown = progress_bar(record.title, steps, record.progress and first, start=start)
     step, guard = start, passes.guard
     with (
         passing(method),
-        recording(out, start) as record,
-        sized as (resize, resized),
+        recording(record.out if first else None, start, record.loggers if first else ()) as seen,
+        scheduled(optimizer, stepping.schedule, steps, stepping.warmup) as (resize, resized),
         shown as bar,
     ):
         for step in range(start + 1, steps + 1):
             resize(step)
             batch, loss = passes.step(step)
             resized()
-            last = (after is not None and after(step)) or step == steps
-            if last or step % every == 0:
-                record.add(step, watched(watch, method, batch, loss), guard.skipped)
-                value = record.history["value"][-1]
+            last = _ended(record, step) or step == steps
+            if last or step % record.every == 0:
+                seen.add(
+                    step, over_ranks(watched(record.watch, method, batch, loss)), guard.skipped
+                )
+                value = seen.history["value"][-1]
                 bar.set_postfix(value=value, skipped=guard.skipped, refresh=False)
+            run.kept(step, last)
             bar.update()
             if last:
                 break
-    return Fit(record.history, step, guard.skipped, optimizer, passes.rng)
+    return Fit(seen.history, step, guard.skipped, optimizer, rng)
+
+
+def _ended(record: Recording, step: int) -> bool:
+    """Whether the run ends here, on all ranks if on one."""
+    return record.after is not None and not decided(not record.after(step))
+
+
+def _course(passes: Passes, stepping: Stepping, record: Recording) -> Course:
+    schedule = stepping.schedule if isinstance(stepping.schedule, LRScheduler) else None
+    parts = {"guard": passes.guard, "data": passes.source, "schedule": schedule}
+    loggers = {f"logger {i}": logger for i, logger in enumerate(record.loggers)}
+    return Course({**parts, "watch": record.watch, **loggers})
+
+
+class _Run(NamedTuple):
+    """What is kept of a run, and where."""
+
+    method: nn.Module
+    optimizer: torch.optim.Optimizer | None
+    rng: torch.Generator
+    keep: Checkpoints | None
+    course: Course
+
+    def resumed(self, stepping: Stepping) -> int:
+        """The steps done before, all state being as it was after them."""
+        if self.keep is None or not self.keep.resume:
+            return 0
+        groups = [] if self.optimizer is None else self.optimizer.param_groups
+        sizes = [group["lr"] for group in groups]
+        restored = self.keep.latest(self.method, self.optimizer, rngs={"rng": self.rng})
+        if restored is None:
+            return 0
+        self.course.load_state_dict(restored.extra)
+        if not isinstance(stepping.schedule, LRScheduler):
+            # What was saved is the step size of that moment, which a schedule may have lowered.
+            for group, lr in zip(
+                self.optimizer.param_groups if groups else [], sizes, strict=True
+            ):
+                group["lr"] = lr
+        return restored.step
+
+    def kept(self, step: int, last: bool) -> None:
+        """Keep the run after this step, where it is to be kept."""
+        if self.keep is not None and (last or step % self.keep.every == 0):
+            self.keep.save(
+                self.method,
+                self.optimizer,
+                rngs={"rng": self.rng},
+                step=step,
+                extra=self.course.state_dict(),
+            )
 
 
 def _optimizer(
-    method: nn.Module, optimizer: torch.optim.Optimizer | None, lr: float
+    method: nn.Module, optimizer: Optimizing | None, lr: float
 ) -> torch.optim.Optimizer | None:
     trainable = [p for p in method.parameters() if p.requires_grad]
     if optimizer is None:
         require_positive("lr", lr)
         return torch.optim.AdamW(trainable, lr=lr, weight_decay=0.0) if trainable else None
+    if callable(optimizer) and not isinstance(optimizer, torch.optim.Optimizer):
+        optimizer = optimizer(trainable)
     mend = "torch.optim.SGD(method.parameters(), lr=…); parameter groups have step sizes each"
     require_a(torch.optim.Optimizer, "optimizer", optimizer, mend)
     own = {id(parameter) for parameter in method.parameters()}

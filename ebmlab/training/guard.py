@@ -1,10 +1,12 @@
 """`Guard`: no step of the optimizer on gradients that are NaN or infinite."""
 
 import math
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
+from ebmlab._ranks import decided, local
 from ebmlab.errors import NonFiniteError
 
 __all__ = ["Guard"]
@@ -16,7 +18,7 @@ class Guard:
     """Lets a step pass where the loss and every gradient are finite, and counts where not.
 
     One maximum over all gradients, which large finite ones do not overflow, and one host sync
-    for each step.
+    for each step. Ranks decide together: what is not finite on one passes on none.
 
     Args:
         method: the module whose parameters are watched.
@@ -51,7 +53,7 @@ class Guard:
         finite = value.detach().isfinite()
         if grads:
             finite = finite & get_total_norm(grads, math.inf).isfinite().to(value.device)
-        if finite:
+        if decided(finite):
             self._row = 0
             return True
         self.skipped += 1
@@ -60,8 +62,16 @@ class Guard:
             raise NonFiniteError(self._complaint(value, step))
         return False
 
+    def state_dict(self) -> dict[str, Any]:
+        """The counts."""
+        return {"skipped": self.skipped, "row": self._row}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Count on from there."""
+        self.skipped, self._row = state["skipped"], state["row"]
+
     def _gradients(self) -> dict[str, Tensor]:
-        found = {name: p.grad for name, p in self._named if p.grad is not None}
+        found = {name: local(p.grad) for name, p in self._named if p.grad is not None}
         dense = {n: g.coalesce().values() if g.is_sparse else g for n, g in found.items()}
         return {name: grad for name, grad in dense.items() if grad.numel()}
 

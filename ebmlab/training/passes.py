@@ -1,7 +1,8 @@
-"""What every pass over a method shares: its generator, its batches, its mode, its guard."""
+"""What every pass over a method shares: its generators, its batches, its mode, its guard."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
@@ -9,20 +10,29 @@ from torch import nn
 from ebmlab._checks import require_generator
 from ebmlab._events import warn_of_bytes
 from ebmlab._kinds import require_a
+from ebmlab._randomness import stream
+from ebmlab._ranks import rank_count
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, GradientError, ShapeError
-from ebmlab.protocols import Loss
-from ebmlab.training.batches import Batch, Data, batches
+from ebmlab.protocols import Loss, committed
+from ebmlab.training.batches import Batch, Data, Draws, source_of
 from ebmlab.training.guard import Guard
+from ebmlab.training.stepping import Stepping
 from ebmlab.types import Rng
 
-__all__ = ["Passes", "passing"]
+__all__ = ["Passes", "generator_for", "passing"]
+
+PLAIN = Stepping(patience=1)
 
 
 class Passes:
     """Batch after batch through a method, each one committed where the guard lets it pass.
 
     Arguments are as `fit` takes them, but without an optimizer no weight moves.
+
+    Args:
+        method: whose state moves.
+        spread: what is called: the method, or what wraps it for ranks.
     """
 
     def __init__(
@@ -30,36 +40,58 @@ class Passes:
         method: nn.Module,
         data: Data,
         batch_size: int,
-        rng: Rng,
+        rng: torch.Generator,
         optimizer: torch.optim.Optimizer | None = None,
-        patience: int = 1,
+        stepping: Stepping = PLAIN,
+        spread: nn.Module | None = None,
     ) -> None:
-        if isinstance(method, Energy):
-            raise ConfigurationError(
-                f"method is an energy, {type(method).__name__}; expected Method(energy, objective)"
-            )
-        self.method, self.optimizer = method, optimizer
-        self.rng = _generator_for(method, rng)
-        self.guard = Guard(method, patience)
-        self._batches = _looked_at(batches(data, batch_size, self.rng))
+        self.method, self.optimizer, self.rng = method, optimizer, rng
+        self.source = source_of(data, batch_size)
+        self.guard = Guard(method, stepping.patience)
+        self._stepping = stepping
+        self._called = method if spread is None else spread
+        self._looked = False
 
     def step(self, number: int) -> tuple[Batch, Loss]:
-        """One batch and its loss; no gradients are left. Raises as `fit`."""
-        batch = next(self._batches)
-        loss = self._loss(batch)
-        if self.optimizer is not None:
-            loss.value.backward()
+        """The batches of a step, and their loss; no gradients are left. Raises as `fit`."""
+        parts = self._stepping.accumulate
+        first = (number - 1) * parts + 1
+        batch, losses = None, []
+        for turn in range(first, first + parts):
+            batch, loss = self._pass(turn)
+            losses.append(loss)
+            if self.optimizer is not None:
+                (loss.value / parts).backward()
+        assert batch is not None
+        loss = _mean(losses)
         if self.guard.passes(loss.value, number):
             if self.optimizer is not None:
+                self._stepping.clipped(list(self.method.parameters()))
                 self.optimizer.step()
-            loss.commit()
+            committed(losses)
         self.method.zero_grad()
         return batch, loss
 
-    def _loss(self, batch: Batch) -> Loss:
-        returned = f"what {type(self.method).__name__} returned"
-        mend = "Method(energy, objective) gives it"
-        loss = require_a(Loss, returned, self.method(*batch, self.rng), mend)
+    def _pass(self, turn: int) -> tuple[Batch, Loss]:
+        draws = self._draws(turn)
+        batch = self.source.batch(turn, draws)
+        if not self._looked:
+            self._looked = True
+            warn_of_bytes(dict(zip("xy", batch, strict=True)), stacklevel=4)
+        with self._stepping.autocast(self.rng.device):
+            loss = self._called(*batch, draws.own)
+        return batch, self._checked(loss)
+
+    def _draws(self, turn: int) -> Draws:
+        """Alone one generator serves all; ranks share one, and have one each for every step."""
+        if rank_count() == 1:
+            return Draws(self.rng, self.rng)
+        own = stream(self.rng.initial_seed(), turn, device=self.rng.device)
+        return Draws(self.rng, own)
+
+    def _checked(self, returned: Any) -> Loss:
+        what = f"what {type(self.method).__name__} returned"
+        loss = require_a(Loss, what, returned, "Method(energy, objective) gives it")
         if loss.value.ndim:
             raise ShapeError(
                 f"the loss has shape {tuple(loss.value.shape)}; expected a scalar: .mean() makes "
@@ -73,21 +105,29 @@ class Passes:
         return loss
 
 
-def _generator_for(method: nn.Module, rng: Rng) -> torch.Generator:
+def _mean(losses: list[Loss]) -> Loss:
+    """The mean of losses of one form; the last one's terms and metrics where there are several."""
+    value = torch.stack([loss.value.detach() for loss in losses]).mean()
+    return losses[0] if len(losses) == 1 else losses[-1]._replace(value=value)
+
+
+def generator_for(method: nn.Module, rng: Rng) -> torch.Generator:
+    """The generator, which must be on the method's device; None is a new one, seeded with 0.
+
+    Raises:
+        ConfigurationError: method is an energy.
+        DeviceError: the generator is elsewhere.
+    """
+    if isinstance(method, Energy):
+        raise ConfigurationError(
+            f"method is an energy, {type(method).__name__}; expected Method(energy, objective)"
+        )
     own = next(method.parameters(), None)
     own = next(method.buffers(), None) if own is None else own
     device = torch.device("cpu") if own is None else own.device
     if rng is None:
         return torch.Generator(device).manual_seed(0)
     return require_generator(rng, type(method).__name__, rng.device if own is None else device)
-
-
-def _looked_at(source: Iterator[Batch]) -> Iterator[Batch]:
-    """The batches; the first one is looked at."""
-    first = next(source)
-    warn_of_bytes(dict(zip("xy", first, strict=True)), stacklevel=4)
-    yield first
-    yield from source
 
 
 @contextmanager

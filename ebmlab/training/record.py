@@ -3,17 +3,19 @@
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+import torch
 from torch import Tensor
 
+from ebmlab._ranks import means, rank_count
 from ebmlab.errors import FileError, ShapeError
 from ebmlab.protocols import Loss
 
-__all__ = ["RECORD", "Record", "read_record", "recording"]
+__all__ = ["RECORD", "Record", "over_ranks", "read_record", "recording"]
 
 RECORD = "metrics.jsonl"
 
@@ -26,9 +28,14 @@ class Record:
     long: NaN stands where a step did not have the number. JSON has null for what is not finite.
     """
 
-    def __init__(self, file: TextIO | None = None, seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        file: TextIO | None = None,
+        seconds: float = 0.0,
+        loggers: Iterable[Callable[[int, Mapping[str, float]], object]] = (),
+    ) -> None:
         self.history: dict[str, list[float]] = {}
-        self._file = file
+        self._file, self._loggers = file, tuple(loggers)
         self._start = time.perf_counter() - seconds
 
     def add(self, step: int, loss: Loss, skipped: int) -> None:
@@ -54,23 +61,40 @@ class Record:
                 "skipped": skipped,
             }
             self._file.write(json.dumps(line, allow_nan=False) + "\n")
+        for log in self._loggers:
+            log(step, {name: number for name, number in row.items() if name != "step"})
 
 
 @contextmanager
-def recording(out: str | Path | None, start: int = 0) -> Iterator[Record]:
+def recording(
+    out: str | Path | None,
+    start: int = 0,
+    loggers: Iterable[Callable[[int, Mapping[str, float]], object]] = (),
+) -> Iterator[Record]:
     """A record that also writes `out`/metrics.jsonl, whole after every line; None: no file.
 
     Lines of an earlier run stay up to its step `start`, and the seconds go on from there.
     """
     if out is None:
-        yield Record()
+        yield Record(loggers=loggers)
         return
     path = Path(out) / RECORD
     path.parent.mkdir(parents=True, exist_ok=True)
     kept = read_record(path, start) if start and path.exists() else []
     with path.open("w", buffering=1, encoding="utf-8") as file:
         file.writelines(f"{json.dumps(line)}\n" for line in kept)
-        yield Record(file, kept[-1]["seconds"] if kept else 0.0)
+        yield Record(file, kept[-1]["seconds"] if kept else 0.0, loggers)
+
+
+def over_ranks(loss: Loss) -> Loss:
+    """The loss with the mean over the ranks of its value, and of each term and metric."""
+    if rank_count() == 1:
+        return loss
+    parts = {"": {"value": loss.value}, "term": loss.terms, "metric": loss.metrics}
+    own = {(part, n): _number(n, t) for part, each in parts.items() for n, t in each.items()}
+    found = {key: torch.tensor(mean) for key, mean in means(own).items()}
+    terms, metrics = ({n: found[part, n] for n in parts[part]} for part in ("term", "metric"))
+    return loss._replace(value=found["", "value"], terms=terms, metrics=metrics)
 
 
 def read_record(path: Path, start: int | None = None) -> list[dict[str, Any]]:

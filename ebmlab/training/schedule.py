@@ -28,7 +28,10 @@ def falling_cosine(done: float) -> float:
 
 @contextmanager
 def scheduled(
-    optimizer: torch.optim.Optimizer | None, schedule: Schedule | LRScheduler | None, steps: int
+    optimizer: torch.optim.Optimizer | None,
+    schedule: Schedule | LRScheduler | None,
+    steps: int,
+    warmup: int = 0,
 ) -> Iterator[tuple[Callable[[int], object], Callable[[], object]]]:
     """Gives what is called before each step (1, 2, …), and what is called after it.
 
@@ -47,13 +50,15 @@ def scheduled(
             f"schedule is of type {type(schedule).__name__}; expected a function of the share of "
             "the steps done, or a scheduler of torch.optim.lr_scheduler"
         )
-    groups = optimizer.param_groups if optimizer is not None and schedule is not None else []
+    moved = optimizer is not None and (schedule is not None or warmup > 0)
+    groups = optimizer.param_groups if moved else []
     own = [group["lr"] for group in groups]
 
     def at(step: int) -> None:
+        factor = 1.0 if schedule is None else schedule((step - 1) / steps)
+        rise = min(1.0, step / warmup) if warmup else 1.0
         for group, lr in zip(groups, own, strict=True):
-            assert schedule is not None
-            group["lr"] = lr * schedule((step - 1) / steps)
+            group["lr"] = lr * factor * rise
 
     try:
         yield at, _nothing

@@ -4,7 +4,7 @@ from torch import nn
 
 from ebmlab._checks import require_counts
 from ebmlab.training.batches import Data
-from ebmlab.training.passes import Passes, passing
+from ebmlab.training.passes import Passes, generator_for, passing
 from ebmlab.types import Rng
 
 __all__ = ["settle"]
@@ -40,7 +40,7 @@ def settle(
         64
     """
     require_counts(commits=commits)
-    passes = Passes(method, data, batch_size, rng)
+    passes = Passes(method, data, batch_size, generator_for(method, rng))
     with passing(method):
         for number in range(1, commits + 1):
             passes.step(number)

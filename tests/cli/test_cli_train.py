@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from ebmlab.metrics import Collapse
 from ebmlab.runs import Config, train
-from ebmlab.runs.build import Batches
+from ebmlab.runs.batches import Batches
 from ebmlab.training.record import read_record
 
 # The function of the same name hides the module.
@@ -112,16 +112,16 @@ def test_another_seed_is_another_run(tmp_path):
 
 
 def test_ctrl_c_leaves_a_whole_checkpoint_and_exit_code_130(tmp_path, monkeypatch, capsys):
-    draw = Batches.__call__
+    draw = Batches.batch
 
-    def interrupting(self, n, rng):
-        if self.step == 2:
+    def interrupting(self, step, draws):
+        if step == 3:
             signal.raise_signal(signal.SIGINT)
-        return draw(self, n, rng)
+        return draw(self, step, draws)
 
     command = ("train", "autoencoder", *TINY[:4], "--epochs", "5", "--out", tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(Batches, "__call__", interrupting)
+        patch.setattr(Batches, "batch", interrupting)
         assert ebmlab(monkeypatch, *command) == 130
     assert "--resume" in capsys.readouterr().out
     assert [line["step"] for line in read_record(tmp_path / "metrics.jsonl")] == [3]

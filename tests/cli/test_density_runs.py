@@ -188,4 +188,4 @@ def test_frames_that_are_none_are_told_of():
     assert frames_of(Restored(1, {})) == {}
     for wrong in ([1], {"first": torch.zeros(2)}):
         with pytest.raises(FileError, match="no frames of a film"):
-            frames_of(Restored(1, {"frames": wrong}))
+            frames_of(Restored(1, {"watch": {"frames": wrong}}))

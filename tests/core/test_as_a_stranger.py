@@ -29,9 +29,7 @@ def test_the_script_of_the_readme_runs(tmp_path, monkeypatch):
     text = (ROOT / "README.md").read_text()
     script = text.split("```python\n")[1].split("```")[0]
     assert len([line for line in script.splitlines() if line.strip()]) <= 15
-    script = script.replace(
-        "steps=500, rng=rng)\nchain", "steps=3, rng=rng, progress=False)\nchain"
-    )
+    script = script.replace("steps=500, rng=rng)\nchain", "steps=3, rng=rng)\nchain")
     exec(compile(script, "README.md", "exec"), {})
     assert (tmp_path / "moons.png").stat().st_size > 10_000
 
@@ -41,7 +39,7 @@ def test_the_prediction_example_of_the_readme_finds_both_answers():
     script = text.split("```python\n")[2].split("```")[0]
     assert "steps=500, rng=rng)" in script
     names: dict = {}
-    script = script.replace("steps=500, rng=rng)", "steps=300, rng=rng, progress=False)")
+    script = script.replace("steps=500, rng=rng)", "steps=300, rng=rng)")
     exec(compile(script, "README.md", "exec"), names)
     low, high = names["two"].y.flatten().sort().values.tolist()
     assert abs(low + 0.5) < 0.15

@@ -213,7 +213,7 @@ def test_images_of_0_to_255_are_told_once_a_run():
     simclr = methods.simclr(nn.Sequential(nn.Flatten(), nn.Linear(64, 4)), 4, x_ndim=3)
 
     def trained(images):
-        fit(simclr, ((images, images), (images, images)), steps=3, progress=False)
+        fit(simclr, ((images, images), (images, images)), steps=3)
 
     with pytest.warns(UserWarning, match=r"holds values up to 25\d.*divide by 255") as caught:
         trained(BYTES.float())

@@ -13,6 +13,7 @@ from ebmlab.errors import CollapseError
 from ebmlab.free_energy import Inference, Posterior
 from ebmlab.metrics import Collapse, CollapseWarning
 from ebmlab.objectives import Regularized
+from ebmlab.training import Recording
 
 X = torch.randn(256, 6, generator=generator())
 
@@ -40,8 +41,7 @@ def trained(method, watch, steps=300):
             batch_size=64,
             lr=0.02,
             rng=generator(),
-            watch=watch,
-            progress=False,
+            record=Recording(watch=watch),
         )
     return run, [str(warning.message) for warning in caught]
 

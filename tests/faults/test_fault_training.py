@@ -76,7 +76,7 @@ def test_fault_15_a_datum_that_is_not_finite_costs_its_step_and_no_more(objectiv
     energy, y = MLP(2, hidden=(4,)), _normal(8, 2)
     before = [p.detach().clone() for p in energy.parameters()]
     y[3, 0] = bad
-    run = fit(Method(energy, objective), iter([(None, y)]), steps=1, progress=False)
+    run = fit(Method(energy, objective), iter([(None, y)]), steps=1)
     assert run.skipped == 1
     assert all(torch.equal(p, old) for p, old in zip(energy.parameters(), before, strict=True))
     assert all(p.grad is None for p in energy.parameters())

@@ -46,6 +46,7 @@ from ebmlab.objectives import (
 )
 from ebmlab.protocols import Method
 from ebmlab.samplers import MALA, Langevin
+from ebmlab.training import Stepping
 
 BITS, LEVEL = 6, torch.tensor([0.1])
 
@@ -171,7 +172,7 @@ def trained(objective, energy, y):
     before = [t.detach().clone() for t in state]
     skipped = None
     with contextlib.suppress(NonFiniteError, DivergenceError):
-        skipped = fit(Method(energy, objective), (None, y), steps=2, progress=False).skipped
+        skipped = fit(Method(energy, objective), (None, y), steps=2).skipped
     pairs = zip(state, before, strict=True)
     return skipped, any(not torch.equal(now, old) for now, old in pairs)
 
@@ -192,7 +193,12 @@ def test_fault_15_no_step_is_taken_on_gradients_that_are_not_finite(name):
     objective, energy = built(name)
     assert trained(objective, Kinked(energy), data(name, 16)) == (2, False)
     with pytest.raises(NonFiniteError, match="scale"):
-        fit(Method(Kinked(energy), objective), (None, data(name, 16)), steps=9, patience=2)
+        fit(
+            Method(Kinked(energy), objective),
+            (None, data(name, 16)),
+            steps=9,
+            stepping=Stepping(patience=2),
+        )
 
 
 @each

@@ -80,7 +80,7 @@ def test_a_recipe_is_a_composition_that_a_step_improves(name):
     loss = method(*data, generator())
     assert all(torch.equal(part, before[key]) for key, part in method.state_dict().items())
     loss.commit()
-    run = fit(method, data, steps=20, batch_size=12, lr=0.03, progress=False)
+    run = fit(method, data, steps=20, batch_size=12, lr=0.03)
     assert (run.optimizer is not None) == trained
     assert float(method(*data, generator()).value.detach()) < float(loss.value.detach())
 
@@ -89,7 +89,7 @@ def test_a_recipe_is_a_composition_that_a_step_improves(name):
 def test_a_saved_state_restores_what_commits_moved(name):
     method, *_ = RECIPES[name]()
     data = (torch.arange(12), randn(12, 4, seed=8))
-    fit(method, data, steps=3, batch_size=12, progress=False)
+    fit(method, data, steps=3, batch_size=12)
     fresh, *_ = RECIPES[name]()
     due, other = (m(*data, generator()).value.detach() for m in (method, fresh))
     assert not torch.equal(due, other)

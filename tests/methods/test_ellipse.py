@@ -12,6 +12,7 @@ from torch import Tensor
 from ebmlab import Method, data, fit, methods
 from ebmlab.data.manifolds import Ellipse
 from ebmlab.errors import ConfigurationError
+from ebmlab.training import Recording
 
 RADII = (2.0, 1.5)
 
@@ -25,7 +26,7 @@ def trained(y: Tensor, temperature: float, steps: int) -> Method:
     method = methods.ellipse(temperature).to(y.dtype)
     descent = torch.optim.SGD(method.parameters(), lr=1.0)
     how = {"steps": steps, "batch_size": len(y), "optimizer": descent, "progress": False}
-    fit(method, (None, y), every=steps, **how)
+    fit(method, (None, y), **how, record=Recording(every=steps))
     return method
 
 

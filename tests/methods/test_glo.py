@@ -48,7 +48,7 @@ def test_a_linear_decoder_reaches_the_error_of_principal_components():
     y = gaussian(64)
     method = methods.glo(linear(2, 4), 64, 2, generator()).double()
     data = (torch.arange(64), y)
-    fit(method, data, steps=400, batch_size=64, lr=0.05, progress=False)
+    fit(method, data, steps=400, batch_size=64, lr=0.05)
     outside, table = float(VARIANCES[2:].sum()), method.get_parameter("energy.infer.table")
     value = float(method(*data).value.detach())
     assert outside - 1e-9 < value < 1.01 * outside

@@ -120,7 +120,7 @@ def test_minibatches_reach_nearly_the_likelihood_of_full_batches():
     full, small = methods.gmm(means, start), methods.gmm(means, start, decay=0.9)
     before = float(full(None, y).value)
     commits(full, y, 40)
-    assert fit(small, (None, y), steps=40, batch_size=60, progress=False).optimizer is None
+    assert fit(small, (None, y), steps=40, batch_size=60).optimizer is None
     best = float(full(None, y).value)
     assert float(small(None, y).value) - best < 0.02 < before - best
 

@@ -71,7 +71,7 @@ def test_two_answers_get_two_codes_and_regression_their_mean():
     errors = {}
     for codes in (1, 2):
         method = methods.image_prediction(*SHAPES, codes=codes, width=16)
-        fit(method, (x, y), steps=60, lr=1e-2, rng=generator(), progress=False)
+        fit(method, (x, y), steps=60, lr=1e-2, rng=generator())
         errors[codes] = float(method.energy(x, y).detach().mean())
     assert errors[1] > 0.9 * 12 / 4
     assert errors[2] < 0.1 * 12 / 4

@@ -159,7 +159,7 @@ def trained(codes, energy_weight=1.0, seed=0):
     p = Choice(MLP(1, codes, (16,)), codes)
     more = {"temperature": 0.0, "regularizer": VICReg(), "energy_weight": energy_weight}
     method = seeded(lambda: methods.jepa(nn.Linear(1, 1), 1, codes, predictor=p, **more), seed)
-    fit(method, (x, y), steps=90, lr=0.05, rng=generator(seed), progress=False)
+    fit(method, (x, y), steps=90, lr=0.05, rng=generator(seed))
     return method
 
 
@@ -215,7 +215,7 @@ def test_an_encoder_forgets_without_z_what_x_cannot_tell_and_keeps_it_with_z():
             return methods.jepa(f, 1, codes, predictor=p, target=g, **more)
 
         method = seeded(build)
-        fit(method, (x, y), steps=150, lr=1e-2, rng=generator(), progress=False)
+        fit(method, (x, y), steps=150, lr=1e-2, rng=generator())
         size = torch.linspace(0.2, 1.0, 50)[:, None]
         g = method.energy.energy.target
         with torch.no_grad():

@@ -23,7 +23,7 @@ def trained(world, **more):
         method = methods.jepa(f, DIM, 3, x_ndim=3, **more)
     schedule = {"lr": 4e-3, "schedule": falling_cosine}
     pairs = (moves.x, moves.y)
-    fit(method, pairs, steps=1000, batch_size=128, rng=generator(1), progress=False, **schedule)
+    fit(method, pairs, steps=1000, batch_size=128, rng=generator(1), **schedule)
     return method.eval()
 
 

@@ -10,6 +10,7 @@ from ebmlab import fit, methods
 from ebmlab.energies import Clusters, kmeans_plus_plus
 from ebmlab.energies.clusters import _drawn
 from ebmlab.errors import ConfigurationError, DtypeError, NonFiniteError, ShapeError
+from ebmlab.training import Recording
 
 
 def inertia(y, centers, steps):
@@ -46,7 +47,7 @@ def test_the_inertia_of_real_digits_is_scikit_learn_s_at_convergence():
     y = flat_digits()
     start = kmeans_plus_plus(y, 10, generator())
     method = methods.kmeans(start)
-    run = fit(method, (None, y), steps=60, batch_size=len(y), every=1, progress=False)
+    run = fit(method, (None, y), steps=60, batch_size=len(y), record=Recording(every=1))
     theirs, _ = inertia(y, start, 300)
     assert len(y) * float(method(None, y).value) == pytest.approx(theirs, rel=1e-9)
     assert run.optimizer is None

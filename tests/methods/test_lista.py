@@ -101,7 +101,7 @@ def test_three_trained_layers_are_ahead_of_ten_steps():
         return objective(d, test, z.detach(), WEIGHT).mean().item()
 
     assert reached(method.encode(test)) == pytest.approx(reached(ista(d, test, 3)), rel=1e-5)
-    fit(method, (None, train), steps=120, batch_size=250, lr=3e-3, progress=False)
+    fit(method, (None, train), steps=120, batch_size=250, lr=3e-3)
     trained = reached(method.encode(test))
     # Measured: 0.499; 3, 10, 20 and 30 steps of ISTA reach 0.595, 0.525, 0.502 and 0.494, and the
     # minimum is 0.483.

@@ -10,6 +10,7 @@ from problems import F64, generator, randn
 from ebmlab import fit, methods
 from ebmlab.energies import RBM, DeepBoltzmann, GaussianRBM
 from ebmlab.partition import rbm_log_z
+from ebmlab.training import Recording, Stepping
 from ebmlab.types import Potential
 
 N = 20_000
@@ -106,9 +107,14 @@ def test_bars_and_stripes_are_learned_by_persistent_chains():
     optimizer = torch.optim.SGD(method.parameters(), lr=0.4)
     with warnings.catch_warnings(action="ignore"):  # chains rest on an image for some sweeps
         fit(
-            method, lambda n, rng: (None, y), steps=6000, optimizer=optimizer, rng=rng,
-            schedule=lambda done: (1 - done) ** 2, progress=False, every=1000,
-        )  # fmt: skip
+            method,
+            lambda n, rng: (None, y),
+            steps=6000,
+            optimizer=optimizer,
+            rng=rng,
+            stepping=Stepping(schedule=lambda done: (1 - done) ** 2),
+            record=Recording(every=1000),
+        )
     # Chains lag behind steps that are large to the end: 0.08 nats a datum if they fall linearly,
     # 0.03 so.
     assert BEST - 0.05 * 16 < total(rbm) < BEST + 1e-3
@@ -117,7 +123,7 @@ def test_bars_and_stripes_are_learned_by_persistent_chains():
 def trains(method, y, lr, steps=150):
     optimizer = torch.optim.SGD(method.parameters(), lr=lr)
     options = {"steps": steps, "optimizer": optimizer, "rng": generator(), "batch_size": len(y)}
-    fit(method, (None, y), schedule=lambda done: 1 - done, progress=False, **options)
+    fit(method, (None, y), **options, stepping=Stepping(schedule=lambda done: 1 - done))
 
 
 def test_a_gaussian_machine_finds_two_modes():

@@ -54,7 +54,7 @@ def test_reconstructions_and_codes_are_scikit_learn_s_on_real_digits():
 
     y = flat_digits(500)
     method = methods.pca(64, 10).double()
-    run = fit(method, (None, y), steps=5, batch_size=100, progress=False)
+    run = fit(method, (None, y), steps=5, batch_size=100)
     assert run.optimizer is None
     theirs = PCA(10, svd_solver="full").fit(y.numpy())
     z = method.energy.posterior(None, y).atoms[0]

@@ -150,7 +150,7 @@ def test_the_encoder_learns_to_guess_the_codes_of_digits():
         return float((method.encode(test) - z).detach().square().sum() / z.square().sum())
 
     before = error()
-    run = fit(method, (None, train), steps=60, batch_size=250, lr=5e-3, progress=False)
+    run = fit(method, (None, train), steps=60, batch_size=250, lr=5e-3)
     assert run.history["value"][-1] < run.history["value"][0]
     # Measured: 0.30 before, 0.023 after.
     assert error() < 0.05 < 0.2 < before

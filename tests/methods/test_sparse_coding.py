@@ -87,7 +87,7 @@ def test_columns_stay_of_length_one_and_the_loss_falls():
     d, y = problem(200)
     method = methods.sparse_coding(d, LAMBDA)
     before = method(None, y).value.item()
-    run = fit(method, (None, y), steps=40, batch_size=100, lr=0.02, progress=False)
+    run = fit(method, (None, y), steps=40, batch_size=100, lr=0.02)
     assert run.skipped == 0
     torch.testing.assert_close(dictionary(method).norm(dim=0), torch.ones(len(d), dtype=F64))
     assert method(None, y).value.item() < 0.95 * before
@@ -105,7 +105,7 @@ def test_a_planted_dictionary_is_found():
         return float((cosines.amax(0) > 0.98).double().mean())
 
     assert recovered() < 0.5
-    fit(method, (None, y), steps=150, batch_size=200, lr=0.03, progress=False)
+    fit(method, (None, y), steps=150, batch_size=200, lr=0.03)
     assert recovered() > 0.8
 
 

@@ -88,7 +88,7 @@ def test_training_uses_all_codes_and_revives_those_that_start_dead(learned):
     start = 0.1 * randn(16, 2, seed=4) + 20 * (torch.arange(16) > 3)[:, None]
     method = methods.vq_vae(f, g, nn.Parameter(start) if learned else start, decay=0.9)
     before = method(None, y)
-    fit(method, (None, y), steps=150, batch_size=256, lr=0.02, progress=False)
+    fit(method, (None, y), steps=150, batch_size=256, lr=0.02)
     after = method(None, y)
     assert float(before.metrics["perplexity"]) < 4.01
     assert float(after.metrics["restarts"]) >= 12

@@ -7,7 +7,7 @@ from problems import generator, randn
 from ebmlab import fit, methods
 from ebmlab.data import Characters, Text
 from ebmlab.networks import Transformer
-from ebmlab.training import falling_cosine
+from ebmlab.training import Stepping, falling_cosine
 
 K = 5
 JOINT = (0.8 * (randn(K, K) + randn(K, K).mT)).flatten().softmax(0).reshape(K, K)
@@ -28,7 +28,7 @@ def test_inner_products_of_words_are_logs_of_how_much_likelier_they_meet_than_no
     torch.manual_seed(0)
     method = methods.skip_gram(COUNTS, 8, k=4, power=power)
     sizes = {"steps": 150, "batch_size": 1000, "lr": 0.1}
-    fit(method, pairs, **sizes, schedule=falling_cosine, progress=False)
+    fit(method, pairs, **sizes, stepping=Stepping(schedule=falling_cosine))
     x, y = torch.cartesian_prod(torch.arange(K), torch.arange(K)).unbind(1)
     energy, information = -GIVEN.log(), (GIVEN / COUNTS).log()
     noise = (COUNTS**power / (COUNTS**power).sum()).log()
@@ -57,7 +57,7 @@ def test_words_of_a_chain_are_told_as_well_as_can_be(recipe):
     def drawn(n, rng):
         return text.following(n, 3, rng) if causal else text.masked(n, 3, rng, share=0.0)
 
-    fit(method, drawn, steps=100, lr=0.02, schedule=falling_cosine, progress=False)
+    fit(method, drawn, steps=100, lr=0.02, stepping=Stepping(schedule=falling_cosine))
     # One hidden of three: the first, the last, or between two, each as often.
     law, two = JOINT.sum(1), GIVEN[:, :, None] * GIVEN[None]
     ahead = -(law[:, None] * GIVEN * GIVEN.log()).sum()

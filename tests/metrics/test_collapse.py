@@ -201,3 +201,19 @@ def test_it_watches_a_method_and_its_loss():
         numbers = found(method, (x, x), loss)
     assert numbers["stuck"] == 1.0
     assert numbers["effective_rank"] == effective_rank(compared(method, x, x).codes)
+
+
+def test_what_it_remembers_goes_on_in_another():
+    first, second = Collapse(patience=3), Collapse(patience=3)
+    looks(first, HEALTHY, times=1)
+    assert looks(first, 0.01 * HEALTHY, times=2) == looks(second, 0.01 * HEALTHY, times=1) == []
+    second.load_state_dict(first.state_dict())
+    (told,) = looks(second, 0.01 * HEALTHY, times=1)
+    assert "shrink to a point: their standard deviation is 1.0e-02, and was 1.0e+00" in told
+    assert second.state_dict() == {
+        "widest": code_std(HEALTHY),
+        "streaks": {"constant": 0, "shrunk": 3, "rank": 0},
+        "told": ["codes"],
+    }
+    first.load_state_dict(second.state_dict())
+    assert looks(first, torch.ones(64, 8), times=5) == []

@@ -15,6 +15,7 @@ from ebmlab.errors import CollapseError, ConfigurationError
 from ebmlab.inference import Enumerate
 from ebmlab.metrics import Latent, LatentWarning
 from ebmlab.networks import MLP, Conditional
+from ebmlab.training import Recording
 
 EYE = torch.eye(3).double()
 X = randn(120, 2)
@@ -130,7 +131,7 @@ def test_given_to_fit_it_looks_and_moves_nothing():
     runs = []
     for watch in (None, Latent()):
         method.load_state_dict(plain)
-        run = fit(method, data, steps=3, every=1, progress=False, watch=watch, rng=generator())
+        run = fit(method, data, steps=3, rng=generator(), record=Recording(every=1, watch=watch))
         runs.append(run.history)
     assert runs[0]["value"] == runs[1]["value"]
     assert len(runs[1]["latent_gain"]) == 3

@@ -5,6 +5,7 @@ from ebmlab import FunctionEnergy, fit, methods
 from ebmlab.energies import MLP, GaussianMixture
 from ebmlab.metrics import LongRun
 from ebmlab.samplers import MALA
+from ebmlab.training import Recording
 
 
 def gap(energy, y):
@@ -34,7 +35,7 @@ def test_it_moves_nothing_and_is_recorded():
     for watch in (None, LongRun(MALA(0.03), 5)):
         torch.manual_seed(0)
         method = methods.contrastive_divergence(MLP(2, hidden=(4,)), steps=1)
-        run = fit(method, data, steps=3, batch_size=32, progress=False, watch=watch, every=1)
+        run = fit(method, data, steps=3, batch_size=32, record=Recording(watch=watch, every=1))
         ends.append(method.energy.network[0].weight.detach())
     assert torch.equal(*ends)
     assert run.history.keys() >= {"e_data", "e_long", "long_gap", "long_acceptance"}

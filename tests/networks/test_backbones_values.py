@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from ebmlab import energies
 from ebmlab.errors import ShapeError
-from ebmlab.networks import RegNetY, ResNet, ViT
+from ebmlab.networks import BatchNorm, RegNetY, ResNet, ViT
 from ebmlab.networks._backbones.regnet import stages_of
 
 
@@ -21,7 +21,7 @@ def _trained(network):
     network = network.double()
     rng = generator(5)
     for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, BatchNorm):
             for tensor in (module.weight, module.bias, module.running_mean):
                 tensor.data.copy_(1 + 0.3 * torch.randn(tensor.shape, generator=rng))
             module.running_var.copy_(0.5 + torch.rand(module.running_var.shape, generator=rng))
@@ -32,7 +32,7 @@ class _Weights:
     """The weights of a network, handed out in the order in which it was built."""
 
     def __init__(self, network):
-        kinds = (nn.Conv2d, nn.BatchNorm2d)
+        kinds = (nn.Conv2d, BatchNorm)
         self.layers = iter([m for m in network.modules() if isinstance(m, kinds)])
 
     def conv(self, h, stride=1, groups=1):

@@ -7,7 +7,7 @@ from torch import nn
 
 from ebmlab import methods
 from ebmlab.errors import ConfigurationError
-from ebmlab.networks import Projector
+from ebmlab.networks import BatchNorm, Projector
 
 PROJECTION = {"projection": 5, "hidden": 7}
 
@@ -60,7 +60,7 @@ def parts(network):
     for part in network.modules():
         if isinstance(part, nn.Linear):
             yield str(part.out_features) + (" b" if part.bias is not None else "")
-        elif isinstance(part, nn.BatchNorm1d):
+        elif isinstance(part, BatchNorm):
             yield "n" if part.affine else "s"
         elif type(part) in signs:
             yield signs[type(part)]

@@ -44,7 +44,6 @@ def descended(weight: float, accelerated: bool, steps: int) -> tuple[Pairwise, t
         batch_size=len(y),
         optimizer=optimizer,
         rng=generator(),
-        progress=False,
     )
     return energy, y
 

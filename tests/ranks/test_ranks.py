@@ -3,7 +3,7 @@ import torch
 from problems import F64, randn
 from ranks_support import RANKS, on_two_ranks
 
-from ebmlab._ranks import gathered, rank_count, rank_number, totaled
+from ebmlab._ranks import decided, gathered, rank_count, rank_number, summed, totaled
 from ebmlab.errors import ShapeError
 from ebmlab.inference._clusters.sinkhorn import balanced
 
@@ -56,6 +56,25 @@ def second_derivatives(rank, batch):
     return value.detach(), own.grad
 
 
+def of_moments(first, square):
+    """Not a sum over rows: what batch normalization does with sums."""
+    return (square.sin() * first).sum()
+
+
+def summed_moments(rank, batch):
+    """Unequal shares: value, gradient, and the gradient of the squared gradient."""
+    own = batch.split([1, 5])[rank].clone().requires_grad_()
+    loss = of_moments(summed(own.sum(0)), summed(own.square().sum(0)))
+    (slope,) = torch.autograd.grad(loss, own, create_graph=True)
+    (second,) = torch.autograd.grad(slope.square().sum(), own)
+    return loss.detach(), slope.detach(), second
+
+
+def decisions(rank):
+    flags = (True, rank == 0, torch.tensor(rank == 1), torch.tensor(1.0).isfinite())
+    return [decided(flag) for flag in flags]
+
+
 def assigned(rank, logits):
     """Balanced clusters, by products and by logarithms, the first row without weight."""
     own, weights = logits.chunk(RANKS)[rank], torch.ones(len(logits)).chunk(RANKS)[rank]
@@ -83,6 +102,8 @@ def everything(rank, batch):
         transposed_gradients(rank, batch),
         second_derivatives(rank, batch),
         assigned(rank, batch),
+        summed_moments(rank, batch),
+        decisions(rank),
     )
 
 
@@ -137,7 +158,7 @@ def test_without_the_gradient_of_the_gather_the_result_is_another():
 
 def test_unequal_batches_are_named_on_every_rank_before_anything_moves(both):
     for part in both:
-        assert "hx differs between ranks: rank 0 (2, 3), rank 1 (3, 3)" in part[2]
+        assert "hx differs between ranks: rank 0 (2, 3); rank 1 (3, 3)" in part[2]
 
 
 def test_totals_and_other_batch_dimensions(both):
@@ -155,9 +176,25 @@ def test_clusters_are_balanced_over_the_batch_of_all_ranks(both, i):
     assert all(torch.allclose(each, uneven) for _, each in found)
 
 
+def test_sums_have_the_gradients_of_one_process_twice_for_unequal_shares(both):
+    whole = randn(6, 3).requires_grad_()
+    loss = of_moments(whole.sum(0), whole.square().sum(0))
+    (slope,) = torch.autograd.grad(RANKS * loss, whole, create_graph=True)
+    (second,) = torch.autograd.grad(slope.square().sum(), whole)
+    assert all(torch.allclose(part[8][0], loss) for part in both)
+    assert torch.allclose(torch.cat([part[8][1] for part in both]), slope)
+    assert torch.allclose(torch.cat([part[8][2] for part in both]), second)
+
+
+def test_a_flag_counts_where_it_is_true_on_all_ranks(both):
+    assert [part[9] for part in both] == [[True, False, False, True]] * RANKS
+    assert [decided(True), decided(torch.tensor(False))] == [True, False]
+
+
 def test_alone_nothing_is_gathered():
     h = torch.ones(2, 3, dtype=F64, requires_grad=True)
     assert gathered("h", h) is h
+    assert summed(h) is h
     assert rank_count() == 1
     assert rank_number() == 0
     assert not totaled(h).requires_grad

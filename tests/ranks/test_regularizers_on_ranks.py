@@ -69,7 +69,7 @@ def test_without_the_other_ranks_rows_the_loss_is_another():
 
 def test_fault_32_unequal_batches_are_named_where_rows_are_exchanged(both):
     for part in both:
-        assert "codes differs between ranks: rank 0 (3, 3), rank 1 (4, 3)" in part[1]
+        assert "codes differs between ranks: rank 0 (3, 3); rank 1 (4, 3)" in part[1]
 
 
 def test_one_row_on_each_rank_is_a_population_and_sigreg_takes_unequal_ones(both):

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ebmlab.energy import Energy
 from ebmlab.protocols import Loss, Method, Objective, Stepped
-from ebmlab.training import fit, save
+from ebmlab.training import Recording, fit, save
 
 # A method with every kind of state: one encoder under three names, batch norm, a teacher that
 # moves in commit, and negatives that the objective holds.
@@ -85,9 +85,14 @@ def build_all(kind="AdamW", width=4, seed=0):
 def train(method, optimizer, rng, steps):
     data = (DATA, DATA.roll(1, 0))
     run = fit(
-        method, data, steps=steps, rng=rng, optimizer=optimizer, batch_size=16, every=1,
-        progress=False,
-    )  # fmt: skip
+        method,
+        data,
+        steps=steps,
+        rng=rng,
+        optimizer=optimizer,
+        batch_size=16,
+        record=Recording(every=1),
+    )
     return run.history["value"]
 
 

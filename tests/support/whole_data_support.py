@@ -39,7 +39,7 @@ def simclr() -> Trained:
         views = PAIR(seen[torch.randint(len(seen), (n,), generator=rng)], rng)
         return views, views
 
-    fit(method, batches, steps=120, batch_size=128, lr=5e-3, rng=generator(), progress=False)
+    fit(method, batches, steps=120, batch_size=128, lr=5e-3, rng=generator())
     return Trained(method.eval(), images[1200:], labels[1200:])
 
 

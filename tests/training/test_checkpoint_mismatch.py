@@ -40,7 +40,7 @@ def test_every_difference_of_the_method_is_listed_and_nothing_changes(tmp_path):
 def test_a_buffer_may_be_wider_than_in_the_file_and_a_parameter_may_not(tmp_path):
     old, new = (pca(3, 2) for _ in range(2))
     y = torch.randn(64, 3, generator=torch.Generator().manual_seed(0))
-    fit(old, (None, y), steps=4, batch_size=16, progress=False)
+    fit(old, (None, y), steps=4, batch_size=16)
     old.energy.energy.covariance = old.energy.energy.covariance.float()
     save(tmp_path / "run", old)
     load(tmp_path / "run", new)

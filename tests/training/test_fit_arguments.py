@@ -8,29 +8,37 @@ from torch import Tensor, nn
 
 from ebmlab.errors import ConfigurationError, GradientError, ShapeError
 from ebmlab.protocols import Loss, Objective
-from ebmlab.training import fit, settle
+from ebmlab.training import Recording, Stepping, fit, settle
 
 
-@pytest.mark.parametrize("name", ["steps", "batch_size", "patience", "every"])
+def started(**how):
+    return fit(line(), pairs(), **{"steps": 1, **how})
+
+
+FITTED = {"steps": started, "batch_size": started, "lr": started}
+FITTED |= {"patience": Stepping, "accumulate": Stepping, "every": Recording}
+
+
+@pytest.mark.parametrize("name", ["steps", "batch_size", "patience", "accumulate", "every"])
 def test_counts_below_one_are_refused(name):
     with pytest.raises(ConfigurationError, match=f"{name} is 0"):
-        fit(line(), pairs(), **{"steps": 1, "progress": False, name: 0})
+        FITTED[name](**{name: 0})
 
 
 @pytest.mark.parametrize("lr", [0.0, -1.0, math.nan])
 def test_a_learning_rate_that_is_not_positive_is_refused(lr):
     with pytest.raises(ConfigurationError, match="lr is"):
-        fit(line(), pairs(), steps=1, lr=lr, progress=False)
+        fit(line(), pairs(), steps=1, lr=lr)
 
 
 def test_the_optimizer_of_another_method_is_refused():
     other = torch.optim.SGD(line().parameters(), lr=0.1)
     with pytest.raises(ConfigurationError, match="2 of which are not the method's"):
-        fit(line(), pairs(), steps=1, optimizer=other, progress=False)
+        fit(line(), pairs(), steps=1, optimizer=other)
     method = line()
     more = torch.optim.SGD([*method.parameters(), nn.Parameter(torch.ones(2))], lr=0.1)
     with pytest.raises(ConfigurationError, match="1 of which are not the method's"):
-        fit(method, pairs(), steps=1, optimizer=more, progress=False)
+        fit(method, pairs(), steps=1, optimizer=more)
 
 
 def test_losses_that_cannot_be_descended_are_refused():
@@ -43,7 +51,7 @@ def test_losses_that_cannot_be_descended_are_refused():
             return Loss(self.change(energy(x, y)), {}, {"each": energy(x, y).detach()})
 
     def run(method):
-        return fit(method, pairs(), steps=1, progress=False)
+        return fit(method, pairs(), steps=1)
 
     with pytest.raises(ShapeError, match=r"the loss has shape \(64,\)"):
         run(line(Wrong(lambda e: e)))
@@ -62,9 +70,7 @@ class Bare(nn.Module):
         return (x - y).square().mean()
 
 
-@pytest.mark.parametrize(
-    "use", [partial(fit, steps=1, progress=False), partial(settle, commits=1)]
-)
+@pytest.mark.parametrize("use", [partial(fit, steps=1), partial(settle, commits=1)])
 def test_a_seed_is_no_generator_and_an_energy_no_method(use):
     with pytest.raises(ConfigurationError, match="rng is of type int; expected Generator"):
         use(line(), pairs(), rng=0)
@@ -76,4 +82,4 @@ def test_a_seed_is_no_generator_and_an_energy_no_method(use):
 @pytest.mark.parametrize(("name", "value"), [("steps", 2.5), ("every", "2"), ("lr", "1e-3")])
 def test_numbers_of_another_type_are_refused(name, value):
     with pytest.raises(ConfigurationError, match=f"{name} is {value}"):
-        fit(line(), pairs(), **{"steps": 1, "progress": False, name: value})
+        FITTED[name](**{name: value})

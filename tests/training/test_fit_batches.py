@@ -1,10 +1,18 @@
+import itertools
+
 import pytest
 import torch
 from fit_support import line, pairs
 
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.training import fit
-from ebmlab.training.batches import batches
+from ebmlab.training.batches import Draws, source_of
+
+
+def batches(data, size, rng):
+    source = source_of(data, size)
+    for step in itertools.count(1):
+        yield source.batch(step, Draws(rng, rng))
 
 
 def test_an_epoch_visits_every_row_once_and_the_next_in_another_order():
@@ -65,4 +73,4 @@ def test_data_loaders_and_their_lists_are_taken():
 )
 def test_data_of_another_form_is_refused(data, error, match):
     with pytest.raises(error, match=match):
-        fit(line(), data, steps=2, progress=False)
+        fit(line(), data, steps=2)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ebmlab.energy import Energy
 from ebmlab.errors import NonFiniteError
 from ebmlab.protocols import Loss, Method, Stepped
-from ebmlab.training import fit
+from ebmlab.training import Recording, Stepping, fit
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
@@ -17,7 +17,7 @@ def test_a_step_on_bad_gradients_is_skipped_and_counted(bad, gradient_only):
     def run(script):
         method = line(Scripted(script, gradient_only))
         method.objective.clock = clock = Clock()
-        fitted = fit(method, pairs(), steps=6, batch_size=64, every=1, progress=False)
+        fitted = fit(method, pairs(), steps=6, batch_size=64, record=Recording(every=1))
         return method, fitted, clock
 
     method, fitted, clock = run(lambda call: bad if call in (2, 4) else 1.0)
@@ -52,7 +52,7 @@ def test_patience_ends_with_the_parameter_and_the_step():
     with pytest.raises(
         NonFiniteError, match=r"step 4: the gradient of energy\.net\.bias \(1,\)"
     ) as e:
-        fit(method, pairs(), steps=50, patience=4, progress=False)
+        fit(method, pairs(), steps=50, stepping=Stepping(patience=4))
     assert "weight" not in str(e.value).split("look for")[0]
     assert all(map(torch.equal, weights(method), before))
     assert all(p.grad is None for p in method.parameters())
@@ -66,24 +66,24 @@ def test_a_bad_loss_with_good_gradients_is_named_as_such():
             return loss._replace(value=loss.value + math.inf)
 
     with pytest.raises(NonFiniteError, match="the loss, not its gradients"):
-        fit(line(Offset()), pairs(), steps=50, patience=3, progress=False)
+        fit(line(Offset()), pairs(), steps=50, stepping=Stepping(patience=3))
 
 
 def test_only_steps_in_a_row_exhaust_patience():
     def script(call):
         return 1.0 if call % 3 == 0 else math.nan
 
-    run = fit(line(Scripted(script)), pairs(), steps=30, patience=3, progress=False)
+    run = fit(line(Scripted(script)), pairs(), steps=30, stepping=Stepping(patience=3))
     assert run.skipped == 20
     with pytest.raises(NonFiniteError):
-        fit(line(Scripted(script)), pairs(), steps=30, patience=2, progress=False)
+        fit(line(Scripted(script)), pairs(), steps=30, stepping=Stepping(patience=2))
 
 
 def test_large_finite_gradients_are_not_mistaken_for_infinite_ones():
     method = line(Scripted(lambda call: 1e30), dtype=torch.float32)
     sgd = torch.optim.SGD(method.parameters(), lr=1e-31)
     data = pairs(dtype=torch.float32)
-    run = fit(method, data, steps=3, optimizer=sgd, progress=False)
+    run = fit(method, data, steps=3, optimizer=sgd)
     assert run.skipped == 0
     # The Euclidean norm of the same gradients does overflow.
     assert torch.tensor([1e30]).square().isinf().all()
@@ -105,5 +105,5 @@ def test_sparse_and_empty_gradients_are_watched(factor, skipped):
     method = Method(Table(), Scripted(lambda call: factor))
     sgd = torch.optim.SGD(method.parameters(), lr=0.1)
     data = (torch.arange(5), torch.zeros(5, 1))
-    run = fit(method, data, steps=2, optimizer=sgd, progress=False)
+    run = fit(method, data, steps=2, optimizer=sgd)
     assert run.skipped == skipped

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ebmlab.energy import Energy
 from ebmlab.errors import DeviceError
 from ebmlab.protocols import Loss, Method, Objective, Stepped
-from ebmlab.training import falling_cosine, fit
+from ebmlab.training import Recording, Stepping, falling_cosine, fit
 
 
 def test_it_is_the_loop_that_users_write_bit_for_bit():
@@ -18,7 +18,7 @@ def test_it_is_the_loop_that_users_write_bit_for_bit():
         return x, x.sin()
 
     fitted, plain = line(Pull(0.1)), line(Pull(0.1))
-    run = fit(fitted, draw, steps=25, batch_size=8, lr=0.02, every=1, progress=False)
+    run = fit(fitted, draw, steps=25, batch_size=8, lr=0.02, record=Recording(every=1))
     rng = torch.Generator().manual_seed(0)
     optimizer = torch.optim.AdamW(plain.parameters(), lr=0.02, weight_decay=0.0)
     values = []
@@ -41,7 +41,7 @@ def test_it_finds_the_least_squares_solution():
     y = torch.randn(50, 2, generator=rng, dtype=torch.float64)
     method = Method(Line(nn.Linear(3, 2, bias=False, dtype=torch.float64)), Pull())
     sgd = torch.optim.SGD(method.parameters(), lr=0.2)
-    fit(method, (x, y), steps=400, batch_size=50, optimizer=sgd, progress=False)
+    fit(method, (x, y), steps=400, batch_size=50, optimizer=sgd)
     exact = torch.linalg.lstsq(x, y).solution
     torch.testing.assert_close(method.energy.net.weight.T, exact, rtol=0, atol=1e-10)
 
@@ -57,7 +57,7 @@ def test_commit_follows_the_optimizer_step():
 
     method = line()
     method.energy.watch = Watch(method.energy.net.weight)
-    fit(method, pairs(), steps=5, progress=False)
+    fit(method, pairs(), steps=5)
     seen = method.energy.watch.seen
     assert len(seen) == 6
     assert all(not torch.equal(a, b) for a, b in pairwise(seen))
@@ -84,7 +84,7 @@ def test_a_closed_form_step_needs_no_optimizer():
 
     y = torch.randn(40, 2, generator=torch.Generator().manual_seed(0)) + 3
     method = Method(Mean(), Plain())
-    run = fit(method, (None, y), steps=2, batch_size=40, every=1, progress=False)
+    run = fit(method, (None, y), steps=2, batch_size=40, record=Recording(every=1))
     assert run.optimizer is None
     torch.testing.assert_close(method.energy.center, y.mean(0))
     assert run.history["value"][1] < run.history["value"][0]
@@ -94,7 +94,7 @@ def test_the_default_optimizer_leaves_frozen_parameters_out():
     method = line()
     method.energy.net.bias.requires_grad_(False)
     before = method.energy.net.bias.clone()
-    run = fit(method, pairs(), steps=3, progress=False)
+    run = fit(method, pairs(), steps=3)
     (group,) = run.optimizer.param_groups
     assert [id(p) for p in group["params"]] == [id(method.energy.net.weight)]
     assert (group["weight_decay"], group["lr"], type(run.optimizer)) == (
@@ -115,7 +115,7 @@ def test_modes_come_back_and_no_gradients_stay():
     method.energy.net[1].eval()
     method.energy.net[0].weight.grad = torch.full((4, 1), math.nan)
     modes = [module.training for module in method.modules()]
-    run = fit(method, pairs(dtype=torch.float32), steps=2, progress=False)
+    run = fit(method, pairs(dtype=torch.float32), steps=2)
     assert [module.training for module in method.modules()] == modes
     assert False in modes
     assert all(method.objective.during)
@@ -126,14 +126,14 @@ def test_modes_come_back_and_no_gradients_stay():
 def test_the_global_generator_is_not_touched():
     method = line(Pull(0.1))
     before = torch.get_rng_state()
-    fit(method, pairs(), steps=5, batch_size=8, progress=False)
+    fit(method, pairs(), steps=5, batch_size=8)
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_the_same_generator_gives_the_same_run_and_another_does_not():
     def run(seed):
         method, rng = line(Pull(0.1)), torch.Generator().manual_seed(seed)
-        return fit(method, pairs(), steps=9, batch_size=8, rng=rng, every=1, progress=False)
+        return fit(method, pairs(), steps=9, batch_size=8, rng=rng, record=Recording(every=1))
 
     assert run(3).history == run(3).history
     assert run(3).history != run(4).history
@@ -141,7 +141,7 @@ def test_the_same_generator_gives_the_same_run_and_another_does_not():
 
 def test_a_generator_elsewhere_is_refused():
     with pytest.raises(DeviceError, match="rng is on cpu, the tensors on meta"):
-        fit(line().to("meta"), pairs(), steps=1, rng=torch.Generator(), progress=False)
+        fit(line().to("meta"), pairs(), steps=1, rng=torch.Generator())
 
 
 def test_a_schedule_sets_the_step_sizes_and_puts_them_back():
@@ -154,6 +154,6 @@ def test_a_schedule_sets_the_step_sizes_and_puts_them_back():
 
     method, (x, y) = line(), pairs()
     optimizer = Watching(method.parameters(), lr=0.2)
-    fit(method, (x, y), steps=4, optimizer=optimizer, schedule=falling_cosine, progress=False)
+    fit(method, (x, y), steps=4, optimizer=optimizer, stepping=Stepping(schedule=falling_cosine))
     assert seen == pytest.approx([0.2 * 0.5 * (1 + math.cos(math.pi * t / 4)) for t in range(4)])
     assert optimizer.param_groups[0]["lr"] == 0.2

@@ -8,11 +8,11 @@ import torch
 from fit_support import Pull, Scripted, line, pairs
 
 from ebmlab.protocols import Loss
-from ebmlab.training import fit
+from ebmlab.training import Recording, fit
 
 
 def test_history_holds_every_recorded_step_and_the_last():
-    run = fit(line(), pairs(), steps=7, every=3, batch_size=16, progress=False)
+    run = fit(line(), pairs(), steps=7, batch_size=16, record=Recording(every=3))
     assert run.history["step"] == [3, 6, 7]
     assert set(run.history) == {"step", "value", "pull", "rows"}
     assert run.history["value"] == run.history["pull"]
@@ -27,7 +27,7 @@ def test_metrics_that_share_a_name_and_come_and_go_keep_their_columns():
             late = {"late": torch.tensor(1.0)} if self.calls == 2 else {}
             return loss._replace(metrics={"pull": torch.tensor(5.0), **late})
 
-    history = fit(line(Some()), pairs(), steps=3, every=1, progress=False).history
+    history = fit(line(Some()), pairs(), steps=3, record=Recording(every=1)).history
     assert history["metrics.pull"] == [5.0] * 3
     assert history["pull"] == history["value"]
     assert [math.isnan(late) for late in history["late"]] == [True, False, True]
@@ -43,7 +43,7 @@ def strict(path) -> list[dict]:
 def test_metrics_are_lines_of_strict_json(tmp_path):
     out = tmp_path / "new" / "run"
     method = line(Scripted(lambda call: math.nan if call == 2 else 1.0))
-    run = fit(method, pairs(), steps=4, every=1, out=out, progress=False)
+    run = fit(method, pairs(), steps=4, record=Recording(every=1, out=out))
     lines = strict(out / "metrics.jsonl")
     assert [row["step"] for row in lines] == [1, 2, 3, 4]
     assert [row["skipped"] for row in lines] == [0, 1, 1, 1]
@@ -75,7 +75,7 @@ def test_an_interrupt_propagates_and_leaves_whole_lines(tmp_path):
         return pairs(size)
 
     with pytest.raises(KeyboardInterrupt):
-        fit(method, draw, steps=100, every=3, out=tmp_path, progress=False)
+        fit(method, draw, steps=100, record=Recording(every=3, out=tmp_path))
     assert [row["step"] for row in strict(tmp_path / "metrics.jsonl")] == [3, 6]
     assert not method.training
 
@@ -88,15 +88,15 @@ def test_each_line_is_on_disk_before_the_next_step(tmp_path):
         seen.append(file.read_text().count("\n"))
         return pairs(size)
 
-    fit(line(), draw, steps=4, every=1, out=tmp_path, progress=False)
+    fit(line(), draw, steps=4, record=Recording(every=1, out=tmp_path))
     assert seen == [0, 1, 2, 3]
 
 
 def test_the_bar_shows_and_stays_silent(capfd, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    fit(line(), pairs(), steps=3, progress=False)
+    fit(line(), pairs(), steps=3, record=Recording(progress=False))
     assert capfd.readouterr() == ("", "")
-    fit(line(), pairs(), steps=3, every=1)
+    fit(line(), pairs(), steps=3, record=Recording(every=1))
     shown = capfd.readouterr()
     assert "training" in shown.err
     assert "skipped=0" in shown.err

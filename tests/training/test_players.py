@@ -10,7 +10,7 @@ from ebmlab.energies import MLP
 from ebmlab.errors import ConfigurationError
 from ebmlab.networks import MLP as Network
 from ebmlab.networks import Generator
-from ebmlab.training import Players, falling_cosine, load, save
+from ebmlab.training import Players, Recording, Stepping, falling_cosine, load, save
 
 Y = torch.randn(64, 2, generator=torch.Generator().manual_seed(5))
 CRITIC, GENERATOR = {"lr": 4e-3, "betas": (0.0, 0.9)}, {"lr": 1e-2, "betas": (0.5, 0.9)}
@@ -33,12 +33,11 @@ def played(kind, seed=0):
     return method, optimizer, torch.Generator().manual_seed(seed)
 
 
-def train(run, steps=8, **how):
+def train(run, steps=8, schedule=None):
     method, optimizer, rng = run
-    return fit(
-        method, (None, Y), steps=steps, rng=rng, optimizer=optimizer, batch_size=16, every=1,
-        progress=False, **how,
-    ).history["value"]  # fmt: skip
+    how = {"stepping": Stepping(schedule), "record": Recording(every=1), "batch_size": 16}
+    run = fit(method, (None, Y), steps=steps, rng=rng, optimizer=optimizer, **how)
+    return run.history["value"]
 
 
 @pytest.mark.parametrize("schedule", [None, falling_cosine])

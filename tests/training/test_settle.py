@@ -61,7 +61,7 @@ def test_settling_twice_from_one_seed_is_the_same_and_training_goes_on_from_ther
         torch.equal(a, b)
         for a, b in zip(first.state_dict().values(), again.state_dict().values(), strict=True)
     )
-    fit(first, views, steps=1, batch_size=32, progress=False)
+    fit(first, views, steps=1, batch_size=32)
     assert int(first.energy.head.infer.clock) == 4
 
 

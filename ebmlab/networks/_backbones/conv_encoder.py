@@ -4,6 +4,7 @@ from torch import Tensor, nn
 
 from ebmlab._checks import require_counts
 from ebmlab.networks._backbones.images import require_channels
+from ebmlab.networks.batch_norm import BatchNorm
 
 __all__ = ["ConvEncoder"]
 
@@ -38,7 +39,7 @@ class ConvEncoder(nn.Module):
         inputs = channels
         for outputs, stride in ((width, 2), (2 * width, 2), (4 * width, 1)):
             convolution = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
-            layers += [convolution, nn.BatchNorm2d(outputs), nn.ReLU()]
+            layers += [convolution, BatchNorm(outputs), nn.ReLU()]
             inputs = outputs
         self.layers = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
 

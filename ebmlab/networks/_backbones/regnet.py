@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab.networks._backbones.images import require_channels
+from ebmlab.networks.batch_norm import BatchNorm
 
 __all__ = ["RegNetY", "stages_of"]
 
@@ -132,7 +133,7 @@ class _Excitation(nn.Module):
 def _layer(inputs: int, width: int, size: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
     padding = size // 2
     convolution = nn.Conv2d(inputs, width, size, stride, padding, groups=groups, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(width), nn.ReLU())
+    return nn.Sequential(convolution, BatchNorm(width), nn.ReLU())
 
 
 @torch.no_grad()

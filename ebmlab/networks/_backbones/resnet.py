@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from ebmlab._checks import require_counts
 from ebmlab.errors import ConfigurationError
 from ebmlab.networks._backbones.images import require_channels
+from ebmlab.networks.batch_norm import BatchNorm
 
 __all__ = ["ResNet"]
 
@@ -64,7 +65,7 @@ class ResNet(nn.Module):
         small: bool = False,
         width: int = 64,
         zero_init: bool = False,
-        norm: Norm = nn.BatchNorm2d,
+        norm: Norm = BatchNorm,
         activation: Activation = nn.ReLU,
     ) -> None:
         super().__init__()

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ebmlab._checks import require_tensor
 from ebmlab._precise import SINGLE, Precise
+from ebmlab._ranks import rank_count, totaled
 from ebmlab._rows import fingerprints, located
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
@@ -32,8 +33,8 @@ class Likelihood(Objective, Precise):
     Where the values are of one site of y, as `torch.arange(k)` of a text's tokens are, and the
     energy's sites are independent given x, as those of `energies.Categorical` are, log Z is a sum
     over the sites, and one pass through the network serves all. The loss is then the mean over
-    all open sites of the batch, where more than one value is possible: neither the length of
-    texts nor the share that is hidden changes its scale.
+    all open sites of the batch (of all ranks), where more than one value is possible: neither the
+    length of texts nor the share that is hidden changes its scale.
 
     Args:
         values: v (m, *event); `torch.arange(k)` of labels, `torch.eye(k)` one-hot.
@@ -137,8 +138,11 @@ class Likelihood(Objective, Precise):
                 "energies.Categorical, whose sites are independent given x, and no weights"
             )
         free = each.isfinite().sum(-1) > 1
-        count = free.sum().clamp(min=1)
-        e_pos, log_z = self._own(each, y).sum() / count, (-each).logsumexp(-1).sum() / count
+        # Ranks average their losses: each counts by how many sites it holds of those of all.
+        count = totaled(free.sum()).clamp(min=1)
+        e_pos, log_z = (
+            rank_count() * t.sum() / count for t in (self._own(each, y), (-each).logsumexp(-1))
+        )
         data = free.shape[: free.ndim - sites].numel()
         return e_pos, log_z, {"sites": free.sum().to(each) / data}
 
