@@ -65,10 +65,14 @@ def require_pairs(energy: Any, x: Tree, y: Tree) -> None:
     of_y = leading_shape("y", y, energy.y_ndim)
     if of_x != of_y:
         raise ShapeError(
-            f"x has the batch {tuple(of_x)} before {energy.x_ndim} event dimensions, y "
-            f"{tuple(of_y)} before {energy.y_ndim}; an objective takes one x for each y: expand "
-            "or squeeze one of them"
+            f"x {_sizes(x)} has the batch {tuple(of_x)} before {energy.x_ndim} event dimensions, "
+            f"y {_sizes(y)} has {tuple(of_y)} before {energy.y_ndim}; an objective takes one x "
+            "for each y: expand or squeeze one of them"
         )
+
+
+def _sizes(tree: Tree) -> str:
+    return ", ".join(str(tuple(leaf.shape)) for leaf in leaves(tree))
 
 
 def facing(x: Tree, values: Tensor, ndim: Ndim) -> tuple[Tree, Tensor]:
