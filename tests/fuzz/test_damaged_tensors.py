@@ -1,8 +1,6 @@
 """One tensor of a sound call is damaged: it is told by a typed error, or means something."""
 
-import time
 import warnings
-from collections import Counter
 from fnmatch import fnmatch
 
 import pytest
@@ -17,7 +15,9 @@ from fuzz_damages import (
     called,
     outcome,
     places,
+    swept,
     tensor_at,
+    told,
 )
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -66,10 +66,6 @@ def excused(place: Place, table: dict[str, str]) -> bool:
     return any(fnmatch(str(place), pattern) for pattern in table)
 
 
-def told(place: Place, *damages: str) -> str:
-    return f"{place} <- {', '.join(damages)}"
-
-
 @settings(
     max_examples=800,
     deadline=None,
@@ -114,30 +110,12 @@ def test_finite_tensors_never_make_a_silent_nan(kind):
 
 @pytest.mark.slow
 def test_of_more_than_ten_thousand_calls_less_than_one_percent_are_untyped():
-    counts, untyped, slowest = swept()
-    total = sum(counts.values())
+    found = swept(PLACES)
+    total = sum(sum(counts.values()) for counts in found.counts.values())
     assert total > 10_000
-    assert counts["untyped"] < 0.01 * total, untyped
+    assert len(found.untyped) < 0.01 * total, found.untyped
     # No call hangs; the longest are solvers that a large number keeps busy.
-    assert slowest < 30
-
-
-def swept() -> tuple[Counter, list[str], float]:
-    """The outcomes of all damages to all tensors, what was untyped, and the longest call."""
-    counts, untyped, slowest = Counter(), [], 0.0
-    for place in PLACES:
-        for damage in DAMAGES:
-            try:
-                value = bad(place, damage)
-            except LookupError:
-                continue
-            start = time.process_time()
-            found = called(place, value)
-            slowest = max(slowest, time.process_time() - start)
-            counts[found.kind] += 1
-            if found.kind == "untyped":
-                untyped.append(f"{told(place, damage)}: {found.value}")
-    return counts, untyped, slowest
+    assert found.slowest < 30
 
 
 # Controls: the meter tells all four outcomes apart, sound calls pass, and a function that

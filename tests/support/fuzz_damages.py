@@ -1,6 +1,8 @@
 """Ways to damage one tensor of a sound call, and what becomes of the call."""
 
-from collections.abc import Callable, Iterator
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -139,6 +141,38 @@ def called(place: Place, value: Any) -> Outcome:
         tree = call.inputs[place.argument]
         value = (*tree[: place.at], value, *tree[place.at + 1 :])
     return outcome(call.use, {**call.inputs, place.argument: value})
+
+
+def told(place: Place, *damages: str) -> str:
+    """What was done to what."""
+    return f"{place} <- {', '.join(damages)}"
+
+
+class Sweep(NamedTuple):
+    """The outcomes of all damages by the kind of call, what was untyped, the longest call in s."""
+
+    counts: dict[str, Counter]
+    untyped: list[str]
+    slowest: float
+
+
+def swept(where: Iterable[Place]) -> Sweep:
+    """Every damage to every one of these tensors."""
+    counts: dict[str, Counter] = defaultdict(Counter)
+    untyped, slowest = [], 0.0
+    for place in where:
+        for damage in DAMAGES:
+            try:
+                value = bad(place, damage)
+            except LookupError:
+                continue
+            start = time.process_time()
+            found = called(place, value)
+            slowest = max(slowest, time.process_time() - start)
+            counts[place.kind][found.kind] += 1
+            if found.kind == "untyped":
+                untyped.append(f"{told(place, damage)}: {found.value!r}")
+    return Sweep(counts, untyped, slowest)
 
 
 def outcome(use: Callable[..., object], inputs: Inputs) -> Outcome:

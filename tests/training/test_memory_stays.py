@@ -48,7 +48,7 @@ def after(step):
 
 fit(
     method, data, steps={MOST}, batch_size=32, rng=torch.Generator().manual_seed(0),
-    record=Recording(every=1000, progress=False, after=after),
+    record=Recording(every=100, progress=False, after=after),
 )
 print(*seen[{LEAST}], *seen[{MOST}])
 """
