@@ -70,8 +70,6 @@ class Potential:
 
     def __call__(self, y: Tensor) -> Tensor:
         """Energies (chains,) at the rows of y (chains, *event)."""
-        if torch.compiler.is_compiling():
-            return _one_per_row(self._function(y), y)
         return told(lambda: _one_per_row(self._function(y), y), name_of(self._function), y=y)
 
     def value_and_grad(self, y: Tensor) -> tuple[Tensor, Tensor]:
