@@ -22,7 +22,7 @@ from measure import circumstances
 TESTS = Path(__file__).parents[1] / "tests"
 sys.path[:0] = [str(TESTS / "support"), str(TESTS / "laws")]
 
-from fuzz_damages import DAMAGES, places, swept  # noqa: E402
+from fuzz_damages import DAMAGES, places, swept  # noqa: E402  # pyright: ignore[reportMissingImports]
 
 KINDS = ("typed", "untyped", "accepted", "NaN")
 

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import overload
+from typing import Any, overload
 
 import torch
 from torch import Tensor
@@ -73,7 +73,7 @@ class Energy(Flagged, Form, Shown, ABC):
     takes_x: bool = True
     takes_z: bool = False
 
-    def __setattr__(self, name: str, value: object) -> None:
+    def __setattr__(self, name: str, value: Any) -> None:
         if name in _NDIMS:
             whole = not isinstance(value, tuple)
             for part in (value,) if whole else value:

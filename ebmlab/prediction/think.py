@@ -87,6 +87,8 @@ def think(
     if tolerance is not None:
         require_non_negative("tolerance", tolerance)
     solver = _solver_of(method) if solver is None else solver
+    if energy.takes_x and x is None:
+        raise ConfigurationError(f"x is None, but {type(energy).__name__} takes one")
     batch = leading_shape("x", x, energy.x_ndim) if energy.takes_x else torch.Size()
     start = starts_of_each(require_floats("start", start), event, batch, "think")
     many = start.shape[: 1 + len(batch)]
