@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from ebmlab._kinds import explained, name_of, require_a, require_floats
+from ebmlab._kinds import explained, name_of, require_a, require_floats, require_tensors
 from ebmlab.errors import ConfigurationError, DeviceError, DtypeError, ShapeError
 from ebmlab.types import Rng, Tree
 
@@ -17,6 +17,7 @@ __all__ = [
     "leading_shape",
     "leaves",
     "named_device",
+    "one_number",
     "over_batch",
     "require_counts",
     "require_device",
@@ -24,9 +25,12 @@ __all__ = [
     "require_index",
     "require_labels",
     "require_non_negative",
+    "require_number",
     "require_one_kind",
     "require_positive",
+    "require_rows",
     "require_same_kind",
+    "require_seed",
     "require_shares",
     "require_tensor",
 ]
@@ -50,8 +54,10 @@ def leading_shape(name: str, tree: Tree, ndim: Ndim) -> torch.Size:
         return shape
     parts = leaves(tree, name)
     each = ndim if isinstance(ndim, tuple) else (ndim,) * len(parts)
-    if tree is not None and len(each) != len(parts):
-        raise ShapeError(f"{name} holds {len(parts)} tensors; expected {len(each)}")
+    if tree is not None and (len(each) != len(parts) or not parts):
+        expected = len(each) or "a tensor, or a tuple of some"
+        raise ShapeError(f"{name} holds {len(parts)} tensors; expected {expected}")
+    require_tensors(**{f"{name}[{i}]": leaf for i, leaf in enumerate(parts)})
     shapes = {
         f"{name}[{i}]": leading_shape(f"{name}[{i}]", leaf, n)
         for i, (leaf, n) in enumerate(zip(parts, each, strict=False))
@@ -97,6 +103,13 @@ def require_tensor(name: str, tree: Tree) -> Tensor:
         return tree
     got = "None" if tree is None else f"a tuple of {len(leaves(tree, name))}"
     raise ShapeError(f"{name} is {got}; expected one tensor")
+
+
+def require_rows(name: str, t: Tensor) -> None:
+    """Raise unless there is a row at least in a tensor (n, *event)."""
+    require_tensors(**{name: t})
+    if t.ndim < 1 or len(t) == 0:
+        raise ShapeError(f"{name} has shape {tuple(t.shape)}; expected (n, *event), n >= 1")
 
 
 def require_index(name: str, tree: Tree) -> Tensor:
@@ -215,6 +228,17 @@ def named_device(name: str) -> torch.device:
     return device
 
 
+def one_number(name: str, value: float | Tensor) -> Tensor:
+    """The number, 0-d in float64; raises where several came, NaN, or what is no number."""
+    if isinstance(value, Tensor):
+        require_tensors(**{name: value})
+        if value.numel() != 1:
+            raise ShapeError(f"{name} has shape {tuple(value.shape)}; expected one number")
+    if not isinstance(value, Real | Tensor) or math.isnan(value):
+        raise ConfigurationError(f"{name} is {value}; expected one number")
+    return torch.as_tensor(value, dtype=torch.float64).detach().reshape(())
+
+
 def require_positive(name: str, value: float | Tensor) -> None:
     """Raise unless a number is finite and > 0; tensors are trusted, so that nothing waits."""
     if not isinstance(value, Tensor) and not (_finite(value) and value > 0):
@@ -227,10 +251,23 @@ def require_non_negative(name: str, value: float | Tensor) -> None:
         raise ConfigurationError(f"{name} is {value}; it must be finite and not negative")
 
 
-def require_counts(least: int = 1, /, **counts: int) -> None:
+def require_seed(seed: object) -> None:
+    """Raise unless a seed is a whole number, of which streams are made."""
+    if not isinstance(seed, Integral):
+        raise ConfigurationError(f"seed is {seed!r}; it must be a whole number")
+
+
+def require_number(**numbers: float) -> None:
+    """Raise unless each is finite."""
+    for name, value in numbers.items():
+        if not _finite(value):
+            raise ConfigurationError(f"{name} is {value}; it must be a finite number")
+
+
+def require_counts(least: int = 1, /, **counts: object) -> None:
     """Raise unless each is a whole number of at least `least`."""
     for name, count in counts.items():
-        if not isinstance(count, Integral) or count < least:
+        if not isinstance(count, Integral) or isinstance(count, bool) or count < least:
             raise ConfigurationError(f"{name} is {count}; it must be at least {least}, and whole")
 
 
@@ -241,7 +278,7 @@ def require_shares(**shares: float | Tensor) -> None:
             raise ConfigurationError(f"{name} is {share}; it must lie in [0, 1]")
 
 
-def _finite(value: float) -> bool:
+def _finite(value: object) -> bool:
     return isinstance(value, Real) and math.isfinite(value)
 
 
@@ -286,7 +323,7 @@ def over_batch(
 
 def _flat(t: Tensor, ndim: int, batch: torch.Size) -> Tensor:
     event = t.shape[t.ndim - ndim :]
-    return t.expand(*batch, *event).reshape(-1, *event)
+    return t.expand(*batch, *event).reshape(batch.numel(), *event)
 
 
 def _restored(out: Tensor, batch: torch.Size, who: str) -> Tensor:

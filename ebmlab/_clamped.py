@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from ebmlab._kinds import told
 from ebmlab.errors import ConfigurationError
 from ebmlab.types import Tree
 
@@ -39,7 +41,9 @@ class Clamped:
     def value_and_grad(self, free: Tensor) -> tuple[Tensor, Tensor]:
         """Energies and slopes in y, by the energy's own way."""
         rng = None if self.replay is None else self.replay()
-        return self.energy.value_and_grad(self.x, free, _filled(self.z, free), rng=rng)
+        energy, x, z = self.energy, self.x, _filled(self.z, free)
+        slope = partial(energy.value_and_grad, x, free, z, rng=rng)
+        return told(slope, type(energy).__name__, x=x, y=free, z=z)
 
 
 def require_free(energy: "Energy", y: Tree, z: Parts) -> None:

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,6 +20,7 @@ __all__ = [
     "numbered",
     "per_datum",
     "require_alike",
+    "require_pairs",
     "require_vectors",
     "sound",
     "warn_of_bytes",
@@ -49,6 +51,28 @@ def require_alike(x: Tree, y: Tree, ndim: int = 1) -> tuple[Tensor, Tensor]:
             "both: only batches broadcast"
         )
     return x, y
+
+
+def require_pairs(energy: Any, x: Tree, y: Tree) -> None:
+    """Raise unless there is one x for each y, where the energy takes both: none broadcasts.
+
+    An energy has all pairs of x[:, None] and y[None]; a loss of data that broadcast by mistake,
+    as of labels (n, 1) that are (n,), would train on all pairs of them.
+    """
+    if x is None or y is None or not energy.takes_x:
+        return
+    of_x = leading_shape("x", x, energy.x_ndim)
+    of_y = leading_shape("y", y, energy.y_ndim)
+    if of_x != of_y:
+        raise ShapeError(
+            f"x {_sizes(x)} has the batch {tuple(of_x)} before {energy.x_ndim} event dimensions, "
+            f"y {_sizes(y)} has {tuple(of_y)} before {energy.y_ndim}; an objective takes one x "
+            "for each y: expand or squeeze one of them"
+        )
+
+
+def _sizes(tree: Tree) -> str:
+    return ", ".join(str(tuple(leaf.shape)) for leaf in leaves(tree))
 
 
 def facing(x: Tree, values: Tensor, ndim: Ndim) -> tuple[Tree, Tensor]:

@@ -1,14 +1,22 @@
 """What arrived, what was expected, and what to do: the wording of typed errors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from ebmlab.errors import ConfigurationError, DtypeError, ShapeError
+from ebmlab.errors import ConfigurationError, DtypeError, EbmlabError, ShapeError
 
-__all__ = ["explained", "name_of", "require_a", "require_floats"]
+__all__ = [
+    "explained",
+    "name_of",
+    "require_a",
+    "require_floats",
+    "require_real",
+    "require_tensors",
+    "told",
+]
 
 Kind = TypeVar("Kind")
 
@@ -22,11 +30,26 @@ def require_a(kind: type[Kind], what: str, value: object, mend: str) -> Kind:
     raise ConfigurationError(f"{what} is {got}; expected {kind.__name__}: {mend}")
 
 
-def require_floats(name: str, t: Tensor) -> Tensor:
+def require_floats(name: str, t: object) -> Tensor:
     """The tensor, which must be of floating point."""
+    t = t if isinstance(t, Tensor) else require_a(Tensor, name, t, "torch.as_tensor makes one")
     if t.is_floating_point():
         return t
     raise DtypeError(f"{name} has dtype {t.dtype}; expected floating point: {_floats(t)}")
+
+
+def require_tensors(**named: object) -> None:
+    """Raise unless each is a tensor, and none complex."""
+    for name, value in named.items():
+        tensor = require_a(Tensor, name, value, "torch.as_tensor makes one")
+        if tensor.is_complex():
+            require_floats(name, tensor)
+
+
+def require_real(**named: object) -> None:
+    """Raise unless each is a tensor of floating point."""
+    for name, value in named.items():
+        require_floats(name, value)
 
 
 def _floats(t: Tensor) -> str:
@@ -66,3 +89,54 @@ def explained(
     kind = DtypeError if any(n and not t.is_floating_point() for t, n in inputs) else ShapeError
     mend = "; ".join(mends) or "compare its widths with those of the event"
     return kind(f"{who} could not take {'; '.join(read)}. It said: {error}. Mend: {mend}")
+
+
+Out = TypeVar("Out")
+
+# What torch and Python raise of tensors that do not fit.
+_SIZES = (RuntimeError, ValueError, IndexError)
+_MISSING = (TypeError, AttributeError)
+_TYPES = ("dtype", "scalar type", "not implemented for", "same type", "expected type")
+
+
+def told(call: Callable[[], Out], who: str, **named: object) -> Out:
+    """What the call gives; where torch refuses the tensors that are named, a typed error.
+
+    Errors that speak for themselves pass: those of this library, of memory that is exhausted,
+    and those of a program that was handed sound tensors.
+    """
+    if torch.compiler.is_compiling():
+        return call()
+    try:
+        return call()
+    except (*_SIZES, *_MISSING) as error:
+        found = _retold(error, who, named)
+        if found is None:
+            raise
+        raise found from error
+
+
+def _retold(error: Exception, who: str, named: Mapping[str, object]) -> EbmlabError | None:
+    parts = {
+        f"{name}[{i}]" if isinstance(tree, tuple) else name: part
+        for name, tree in named.items()
+        for i, part in enumerate(tree if isinstance(tree, tuple) else (tree,))
+    }
+    odd = [name for name, part in parts.items() if not isinstance(part, Tensor)]
+    missing = type(error) in _MISSING and bool(odd)
+    refused = isinstance(error, NotImplementedError) and "not implemented for" in str(error)
+    if not (missing or refused or type(error) in _SIZES):
+        return None
+    came = ", ".join(f"{name} {_described(part)}" for name, part in parts.items())
+    said = f"{who} could not take {came}. It said: {error}. Mend: "
+    if missing:
+        return ConfigurationError(f"{said}pass a tensor as {' or '.join(odd)}")
+    if any(word in str(error) for word in _TYPES):
+        return DtypeError(f"{said}bring all to one type, as by .float()")
+    return ShapeError(f"{said}compare these shapes, (*batch, *event), with what it expects")
+
+
+def _described(part: object) -> str:
+    if isinstance(part, Tensor):
+        return f"{tuple(part.shape)} of {str(part.dtype).removeprefix('torch.')}"
+    return "None" if part is None else f"of type {type(part).__name__}"

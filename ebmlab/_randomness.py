@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_generator
+from ebmlab._checks import require_generator, require_seed
 from ebmlab._ranks import gathered, rank_count, rank_number
 from ebmlab.types import Rng
 
@@ -57,6 +57,7 @@ def stream(
         >>> torch.equal(a, b)
         False
     """
+    require_seed(seed)
     rank = rank_number() if rank is None else rank
     digest = hashlib.sha256(repr((seed, rank, *path)).encode()).digest()
     return torch.Generator(device).manual_seed(int.from_bytes(digest[:8]) >> 1)

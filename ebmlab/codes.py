@@ -52,7 +52,9 @@ class Codes:
         parts = [self.head(x, y, z, rng=rng) for x, y in self.groups()]
         if len(self.pairs) == 1:
             return parts[0][None]
-        return parts[0].flatten(0, 1) if len(parts) == 1 else torch.stack(parts)
+        if len(parts) == 1:
+            return parts[0].flatten(0, 1)
+        return torch.stack(torch.broadcast_tensors(*parts))
 
     def each(self) -> Iterator[Pair]:
         """The pairs of codes, one after the other."""

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import overload
+from typing import Any, overload
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from ebmlab._checks import (
     common_batch,
     leading_shape,
     leaves,
+    require_counts,
     require_one_kind,
     require_same_kind,
     require_tensor,
@@ -20,6 +21,7 @@ from ebmlab._clamped import Clamped, Parts, require_free
 from ebmlab._derived import Flagged
 from ebmlab._events import facing
 from ebmlab._form import Form
+from ebmlab._kinds import require_floats, told
 from ebmlab._precise import precise
 from ebmlab._randomness import replayed
 from ebmlab._shown import Shown
@@ -30,6 +32,8 @@ from ebmlab.rest import Rest, masked
 from ebmlab.types import Posterior, Potential, Rng, Tree
 
 __all__ = ["Energy"]
+
+_NDIMS = frozenset(("x_ndim", "y_ndim", "z_ndim"))
 
 
 class Energy(Flagged, Form, Shown, ABC):
@@ -69,6 +73,14 @@ class Energy(Flagged, Form, Shown, ABC):
     takes_x: bool = True
     takes_z: bool = False
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _NDIMS:
+            whole = not isinstance(value, tuple)
+            for part in (value,) if whole else value:
+                if whole or part is not None:
+                    require_counts(0, **{name: part})
+        super().__setattr__(name, value)
+
     @abstractmethod
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Energies (*batch). Energies that are `stochastic` also take a keyword `rng`."""
@@ -84,14 +96,14 @@ class Energy(Flagged, Form, Shown, ABC):
                 else f"{type(self).__name__} has no z (takes_z is False), but one was given"
             )
         batch, expected = self.check(x, y, z)
-        out = self._evaluate(x, y, z, rng)
+        out = told(lambda: self._evaluate(x, y, z, rng), type(self).__name__, x=x, y=y, z=z)
         if not isinstance(out, Tensor) or out.shape != expected:
             got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
             raise ShapeError(
                 f"{type(self).__name__} returned {got} for the batch {tuple(expected)}: an energy "
                 "is one number per datum, reduced over the event (.squeeze(-1) mends [B, 1])"
             )
-        out = precise(out)
+        out = precise(require_floats(f"the energy of {type(self).__name__}", out))
         return out if out.shape == batch else out.expand(batch)
 
     def check(self, x: Tree, y: Tree, z: Tree = None) -> tuple[torch.Size, torch.Size]:

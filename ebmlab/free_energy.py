@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ebmlab._checks import leading_shape, leaves, require_non_negative
 from ebmlab._derived import Flagged
+from ebmlab._kinds import told
 from ebmlab._parts import Held, joined, marginal, require_parts, without
 from ebmlab._shown import Shown
 from ebmlab.codes import Codes
@@ -79,7 +80,8 @@ class Inference(Flagged, Shown, ABC):
                 f"{type(self).__name__} finds one z, which has no entropy: temperature must be 0, "
                 f"not {temperature}; use Enumerate or Amortized for temperatures above 0"
             )
-        return self.choose(energy, x, y, temperature, rng)
+        who = type(self).__name__
+        return told(lambda: self.choose(energy, x, y, temperature, rng), who, x=x, y=y)
 
     def encode(self, energy: Energy, y: Tree) -> Tensor:
         """What stands for y where there is no encoder, (*batch, …): the z of lowest energy."""
@@ -204,6 +206,7 @@ class FreeEnergy(Energy):
         Raises:
             ConfigurationError: views differ in their numbers or sizes, so that they have no one q.
         """
+        self.check(x, y, z)
         codes = self.energy.codes(x, y)
         groups = codes.groups()
         if len(groups) > 1:

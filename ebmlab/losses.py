@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ebmlab._checks import require_non_negative, require_positive
+from ebmlab._checks import require_non_negative, require_positive, require_same_kind
+from ebmlab._kinds import require_real
 from ebmlab._limits import bounded
 from ebmlab._precise import precise
 from ebmlab.errors import ConfigurationError, ShapeError
@@ -42,6 +43,9 @@ MarginLoss = Callable[[Tensor, Tensor], Tensor]
 
 def _require_energies(e_pos: Tensor, e_neg: Tensor) -> None:
     """Raise unless there is one energy per datum and k >= 1 energies of its negatives."""
+    if not torch.compiler.is_compiling():
+        require_real(e_pos=e_pos, e_neg=e_neg)
+        require_same_kind({"e_pos": e_pos, "e_neg": e_neg})
     if e_pos.ndim != 1 or e_neg.ndim != 2 or e_neg.shape[:1] != e_pos.shape or 0 in e_neg.shape:
         raise ShapeError(
             f"e_pos has shape {tuple(e_pos.shape)}, e_neg {tuple(e_neg.shape)}; they must be (b,) "

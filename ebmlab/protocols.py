@@ -9,8 +9,9 @@ from typing import Any, NamedTuple, Protocol, final, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import leaves
-from ebmlab._kinds import require_a
+from ebmlab._checks import leaves, require_number
+from ebmlab._events import require_pairs
+from ebmlab._kinds import name_of, require_a, told
 from ebmlab._ranks import require_equal_rows
 from ebmlab._shown import Shown
 from ebmlab.codes import Codes
@@ -146,8 +147,9 @@ class Objective(Shown, ABC):
         """The loss, with a commit that moves every state once."""
         require_equal_rows(x=leaves(x, "x"), y=leaves(y, "y"))
         energy.check(x, y)
+        require_pairs(energy, x, y)
         shared = _Shared(energy, x, y)
-        loss = self.judged(shared, rng)
+        loss = told(lambda: self.judged(shared, rng), type(self).__name__, x=x, y=y)
 
         return loss._replace(commit=_Commit(loss.commit, shared, self))
 
@@ -163,6 +165,7 @@ class Objective(Shown, ABC):
 
     def __mul__(self, weight: float) -> "WeightedSum":
         """Weigh a loss."""
+        require_number(weight=weight)
         return WeightedSum([(weight, self)])
 
     __rmul__ = __mul__
@@ -314,4 +317,5 @@ class Method(nn.Module):
         Raises:
             ConfigurationError: there is neither an encoder nor a z, or z depends on x.
         """
-        return self.energy.encode(y) if self.encoder is None else self.encoder(y)
+        encode = self.energy.encode if self.encoder is None else self.encoder
+        return told(lambda: encode(y), name_of(encode), y=y)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from ebmlab._kinds import name_of, require_floats, told
 from ebmlab._slopes import slope
 from ebmlab.errors import ConfigurationError, ShapeError
 
@@ -69,7 +70,7 @@ class Potential:
 
     def __call__(self, y: Tensor) -> Tensor:
         """Energies (chains,) at the rows of y (chains, *event)."""
-        return _one_per_row(self._function(y), y)
+        return told(lambda: _one_per_row(self._function(y), y), name_of(self._function), y=y)
 
     def value_and_grad(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Energies (chains,) and their gradient (chains, *event), both detached; y is not touched.
@@ -90,9 +91,9 @@ def _one_per_row(energy: Any, y: Tensor) -> Tensor:
         got = tuple(energy.shape) if isinstance(energy, Tensor) else type(energy).__name__
         raise ShapeError(
             f"a potential must return one energy per row: y has shape {tuple(y.shape)}, so "
-            f"({len(y)},) is expected, but {got} came back; reduce over the event dimensions only"
+            f"{tuple(y.shape[:1])} is expected, but {got} came back; reduce over the event only"
         )
-    return energy
+    return require_floats("what a potential returned", energy)
 
 
 def as_potential(u: Callable[[Tensor], Tensor]) -> Potential:

@@ -4,6 +4,7 @@ from torch import Tensor, nn
 
 from ebmlab._checks import Ndim, over_batch, require_positive, require_tensor
 from ebmlab._events import require_vectors
+from ebmlab._kinds import require_floats
 from ebmlab._precise import precise
 from ebmlab.energy import Energy
 from ebmlab.types import Tree
@@ -47,6 +48,7 @@ class Denoised(Energy):
         y = require_tensor("y", y)
         sigma = y.new_full((1,), self.low) if x is None else x
         sigma = require_vectors("x", sigma, 1, "Denoised")
+        require_floats("y", y)
 
         def missed(level: Tensor, noisy: Tensor) -> Tensor:
             off = precise(noisy - self.network(level, noisy)).flatten(1) / precise(level)

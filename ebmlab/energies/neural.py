@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab import networks
-from ebmlab._checks import over_batch, require_tensor
+from ebmlab._checks import over_batch, require_counts, require_number, require_tensor
 from ebmlab._events import require_vectors
 from ebmlab._slopes import require_floating
 from ebmlab.energy import Energy
@@ -28,6 +28,8 @@ class MLP(Energy):
 
     def __init__(self, dim: int, x_dim: int = 0, hidden: tuple[int, ...] = (128, 128)) -> None:
         super().__init__()
+        require_counts(dim=dim)
+        require_counts(0, x_dim=x_dim)
         self.takes_x = x_dim > 0
         self.dim, self.x_dim = dim, x_dim
         self.network = networks.MLP(dim + x_dim, 1, hidden)
@@ -157,13 +159,15 @@ class Constant(Energy):
 
     def __init__(self, value: float = 0.0, y_ndim: int = 1) -> None:
         super().__init__()
+        require_number(value=value)
         self.y_ndim = self.y_event = y_ndim
         self.value = nn.Parameter(torch.tensor(value))
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """c, for each datum."""
         y = require_tensor("y", y)
-        return self.value.to(y.dtype).expand(y.shape[: y.ndim - self.y_event])
+        kind = y.dtype if y.is_floating_point() else self.value.dtype
+        return self.value.to(kind).expand(y.shape[: y.ndim - self.y_event])
 
     def value_and_grad(
         self, x: Tree, y: Tensor, z: Tree = None, *, rng: Rng = None

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import Ndim, over_batch, require_non_negative, require_tensor
+from ebmlab._events import require_vectors
 from ebmlab.energy import Energy
 from ebmlab.types import Tree
 
@@ -45,11 +46,15 @@ class CodePrediction(Energy):
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """Weighted squared distances (*batch)."""
-        return self.weight * (require_tensor("z", z) - self.predict(y)).square().sum(-1)
+        return self.weight * self._missed(y, z).square().sum(-1)
 
     def residuals(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         """√α (z - f(y))."""
-        return self.weight**0.5 * (require_tensor("z", z) - self.predict(y))
+        return self.weight**0.5 * self._missed(y, z)
+
+    def _missed(self, y: Tree, z: Tree) -> Tensor:
+        guess = self.predict(y)
+        return require_vectors("z", z, guess.shape[-1], "CodePrediction, as f(y),") - guess
 
     def affine(self, x: Tree, y: Tree) -> tuple[Tensor, Tensor]:
         """√α 1 and √α f(y)."""

@@ -6,8 +6,9 @@ from functools import partial
 from torch import Tensor, nn
 
 from ebmlab._checks import Ndim, over_batch, require_tensor
-from ebmlab._events import numbered
+from ebmlab._events import numbered, require_vectors
 from ebmlab._form import Priors
+from ebmlab._kinds import name_of, told
 from ebmlab.energies._codes.codes import SquaredDistance
 from ebmlab.energy import Energy
 from ebmlab.types import Decode, Rng, Tree
@@ -62,7 +63,12 @@ class Reconstruction(Energy):
         latent = numbered("z", z, self.z_event)
         if not self.takes_x or x is None:
             decoder = partial(self.decoder, None) if self.takes_x else self.decoder
-            return over_batch(decoder, *latent.values(), names=list(latent))
+            return told(
+                lambda: over_batch(decoder, *latent.values(), names=list(latent)),
+                name_of(self.decoder),
+                **({"x": x} if self.takes_x else {}),
+                z=z,
+            )
         inputs = {"x": (require_tensor("x", x), self.x_event)} | latent
         return over_batch(self.decoder, *inputs.values(), names=list(inputs))
 
@@ -109,5 +115,5 @@ class Reconstruction(Energy):
         plain = plain and self.prior is None and not self.takes_x
         if not plain or not isinstance(decoder, nn.Linear):
             return None
-        y = require_tensor("y", y)
+        y = require_vectors("y", y, decoder.out_features, "the decoder")
         return decoder.weight, y if decoder.bias is None else y - decoder.bias

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ebmlab._checks import require_shares
+from ebmlab._checks import require_counts, require_shares
 from ebmlab._events import require_vectors
 from ebmlab._precise import SINGLE, Precise
 from ebmlab._ranks import averaged, totaled
@@ -71,7 +71,8 @@ class Subspace(Precise, Reconstruction):
     variances: Tensor
 
     def __init__(self, dim: int, k: int, *, decay: float = 1.0) -> None:
-        if not 1 <= k <= dim:
+        require_counts(dim=dim, k=k)
+        if k > dim:
             raise ConfigurationError(f"k is {k}; it must lie in 1 … dim = {dim}")
         require_shares(decay=decay)
         super().__init__(_Plane(k, dim), takes_x=False)

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from ebmlab._checks import require_tensor
+from ebmlab._events import require_vectors
 from ebmlab._precise import precise
 from ebmlab.energies import Reconstruction, SquaredDistance
 from ebmlab.energy import Energy
@@ -41,7 +41,7 @@ class Projected(Inference):
     def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
         """The projection of each datum, in coordinates along W."""
         decoder = _linear_decoder(energy)
-        y = require_tensor("y", y)
+        y = require_vectors("y", y, decoder.out_features, "the decoder")
         offset = y if decoder.bias is None else y - decoder.bias
         # There is no pseudoinverse in half precision.
         z = precise(offset) @ torch.linalg.pinv(precise(decoder.weight)).mT

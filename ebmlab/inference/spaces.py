@@ -143,6 +143,7 @@ class Circle(Smooth):
 
     def atoms(self, k: int, dtype: torch.dtype = torch.float32) -> Tensor:
         """K angles (k, 1), evenly spaced from 0."""
+        require_counts(k=k)
         return (2 * math.pi / k) * torch.arange(k, dtype=dtype)[:, None]
 
 
@@ -289,7 +290,8 @@ class Hypercube(Finite):
     """
 
     def __post_init__(self) -> None:
-        if not 1 <= self.dim <= 62:
+        require_counts(dim=self.dim)
+        if self.dim > 62:
             raise ConfigurationError(f"dim is {self.dim}; Hypercube needs 1 to 62")
 
     @property

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
+from ebmlab._checks import require_counts
 from ebmlab.energies import Assignment, JointEmbedding, SuperClasses, Supported
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.inference import Centered, Clustered, Sinkhorn, SoftNearest, SuperClustered
@@ -52,6 +53,8 @@ def swav(
 
     Source: Caron et al. 2020, arXiv:2006.09882.
     """
+    require_counts(0, memory=memory)
+    require_counts(views=1 if views is None else views)
     if projector is None:
         projector = Projector(dim, hidden, projection)
     f = nn.Sequential(encoder, projector)

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from ebmlab._checks import require_counts
 from ebmlab.energies import Categorical, Frequencies, InnerProduct, JointEmbedding
 from ebmlab.methods.cards import card
 from ebmlab.objectives import NCE, Likelihood
@@ -29,6 +30,7 @@ def masked_words(network: nn.Module, vocabulary: int) -> Method:
 
     Source: Devlin et al. 2019, arXiv:1810.04805; Taylor 1953, "Cloze procedure".
     """
+    require_counts(vocabulary=vocabulary)
     energy = Categorical(network, y_ndim=1, hidden=vocabulary)
     return Method(energy, Likelihood(torch.arange(vocabulary)))
 
@@ -50,6 +52,7 @@ def next_word(network: nn.Module, vocabulary: int) -> Method:
 
     Source: Shannon 1951; Bengio, Ducharme, Vincent, Jauvin 2003; Radford et al. 2019.
     """
+    require_counts(vocabulary=vocabulary)
     return Method(Categorical(network, y_ndim=1), Likelihood(torch.arange(vocabulary)))
 
 

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from ebmlab._kinds import require_tensors
 from ebmlab.errors import NonFiniteError, ShapeError
 
 __all__ = ["auroc"]
@@ -29,6 +30,7 @@ def auroc(usual: Tensor, odd: Tensor) -> float:
 
     Source: Mann, Whitney 1947; Hanley, McNeil 1982.
     """
+    require_tensors(usual=usual, odd=odd)
     for name, values in (("usual", usual), ("odd", odd)):
         if values.ndim != 1 or not len(values):
             raise ShapeError(f"{name} has shape {tuple(values.shape)}; expected (n,), n >= 1")

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_counts, require_device, require_labels
-from ebmlab._kinds import require_floats
+from ebmlab._kinds import require_tensors
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.metrics.populations import population
 from ebmlab.metrics.tempered import likeliest_temperature
@@ -120,7 +120,7 @@ def temperature_scaling(logits: Tensor, labels: Tensor) -> float:
 
 def _labeled(name: str, rows: Tensor, labels: Tensor) -> Tensor:
     """The labels, which must be one of the classes for each of the rows (n, classes)."""
-    require_floats(name, rows)
+    require_tensors(labels=labels)
     population(name, rows)
     require_device(name, rows.device, {"labels": labels})
     if labels.shape != rows.shape[:1]:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_device
-from ebmlab._kinds import require_floats
+from ebmlab._kinds import require_real
 from ebmlab.errors import NonFiniteError, ShapeError
 
 __all__ = ["CircularCorrelation", "circular_correlation"]
@@ -34,7 +34,8 @@ class CircularCorrelation(NamedTuple):
 def circular_correlation(a: Tensor, b: Tensor) -> CircularCorrelation:
     """r = Σ sin(a - ā) sin(b - b̄) / √(Σ sin²(a - ā) Σ sin²(b - b̄)), ā and b̄ the mean directions.
 
-    Where angles are uniform the mean directions are chance, and r suffers; `match` does not.
+    Where angles are uniform the mean directions are chance, and r suffers; `match` does not. Where
+    those of one do not vary, r is NaN.
 
     Args:
         a: angles (n,) in radians, or points (n, 2) whose directions count.
@@ -54,6 +55,7 @@ def circular_correlation(a: Tensor, b: Tensor) -> CircularCorrelation:
 
     Source: Jammalamadaka, SenGupta 2001, "Topics in circular statistics", section 8.2.
     """
+    require_real(a=a, b=b)
     require_device("b", b.device, {"a": a})
     a, b = _angles("a", a), _angles("b", b)
     if a.shape != b.shape:
@@ -75,7 +77,6 @@ def _mean(a: Tensor) -> Tensor:
 
 
 def _angles(name: str, t: Tensor) -> Tensor:
-    require_floats(name, t)
     if t.ndim == 2 and t.shape[1] == 2:
         t = torch.atan2(t[:, 1].double(), t[:, 0].double())
     if t.ndim != 1 or len(t) < 2:

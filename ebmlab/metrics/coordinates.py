@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ebmlab._kinds import require_tensors
 from ebmlab.errors import NonFiniteError, ShapeError
 
 __all__ = [
@@ -24,6 +25,7 @@ _BLOCK = 1 << 18
 
 def require_draws(samples: Tensor, name: str = "samples", least: int = LEAST) -> None:
     """Raise unless samples are finite (draws, chains, *event), of `least` draws or more."""
+    require_tensors(**{name: samples})
     shape = tuple(samples.shape)
     if len(shape) < 2 or 0 in shape[1:]:
         raise ShapeError(

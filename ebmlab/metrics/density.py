@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_counts, require_non_negative, require_positive
+from ebmlab._kinds import require_real, require_tensors
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.metrics.tempered import likeliest_temperature, lowest
@@ -50,6 +51,7 @@ def grid_energies(energy: Energy, x: Tensor, grid: Tensor, chunk: int = 65536) -
         raise ConfigurationError(
             f"{type(energy).__name__} has y_ndim {energy.y_ndim}; a grid of scalars needs y_ndim 1"
         )
+    require_tensors(x=x, grid=grid)
     if grid.ndim != 1 or x.ndim == 0 or 0 in (len(x), len(grid)):
         raise ShapeError(
             f"x has shape {tuple(x.shape)}, grid {tuple(grid.shape)}; they are (n, *event) and "
@@ -91,6 +93,7 @@ def conditional_nll(
         tensor(1.4189, dtype=torch.float64)
     """
     require_positive("temperature", temperature)
+    require_real(at=at)
     energies, grid, at = _scored(energies, grid, at)
     log_z = (_log_trapezoid(grid) - energies / temperature).logsumexp(-1)
     return (at / temperature + log_z).mean()
@@ -118,6 +121,7 @@ def fit_temperature(energies: Tensor, grid: Tensor, at: Tensor) -> float:
         >>> round(fit_temperature(0.5 * grid.square().expand(2, -1), grid, at), 4)
         0.25
     """
+    require_real(at=at)
     energies, grid, at = _scored(energies, grid, at)
     return likeliest_temperature(energies, _log_trapezoid(grid), at)
 
@@ -173,6 +177,7 @@ def branch_matches(
     require_positive("tolerance", tolerance)
     require_non_negative("depth", depth)
     energies, grid, _ = _scored(energies, grid, None)
+    require_real(**{f"branches[{i}]": branch for i, branch in enumerate(branches)})
     if len(branches) != len(energies) or any(branch.ndim != 1 for branch in branches):
         raise ShapeError(
             f"branches holds {len(branches)} tensors for energies {tuple(energies.shape)}; "
@@ -218,7 +223,8 @@ def _minima(energies: Tensor, grid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def _scored(energies: Tensor, grid: Tensor, at: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
     """All three, checked, in float64 on the energies' device."""
-    if grid.ndim != 1 or len(grid) < 2 or energies.ndim != 2 or len(energies) == 0:
+    require_real(energies=energies, grid=grid)
+    if grid.ndim != 1 or len(grid) < 2 or energies.ndim != 2 or 0 in energies.shape:
         raise ShapeError(
             f"energies has shape {tuple(energies.shape)}, grid {tuple(grid.shape)}; they are "
             "(n, m) and (m,) with n >= 1 and m >= 2"

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_device
-from ebmlab._kinds import require_floats
+from ebmlab._kinds import require_real
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
 
 __all__ = ["energy_score"]
@@ -63,6 +63,7 @@ def energy_score(draws: Tensor, truth: Tensor, *, weights: Tensor | None = None)
 
 
 def _require_fit(draws: Tensor, truth: Tensor) -> None:
+    require_real(draws=draws, truth=truth)
     if draws.ndim < 2 or draws.shape[1:] != truth.shape or 0 in draws.shape:
         raise ShapeError(
             f"draws has shape {tuple(draws.shape)}, truth {tuple(truth.shape)}; expected "
@@ -70,11 +71,12 @@ def _require_fit(draws: Tensor, truth: Tensor) -> None:
         )
     require_device("draws", draws.device, {"truth": truth})
     for name, t in (("draws", draws), ("truth", truth)):
-        if not bool(require_floats(name, t).isfinite().all()):
+        if not bool(t.isfinite().all()):
             raise NonFiniteError(f"{name} {tuple(t.shape)} holds NaN or infinity")
 
 
 def _shares(weights: Tensor, k: int, n: int) -> Tensor:
+    require_real(weights=weights)
     if weights.shape not in {(k,), (k, n)}:
         raise ShapeError(
             f"weights has shape {tuple(weights.shape)}; expected ({k},), or ({k}, {n}): one for "

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_device
+from ebmlab._kinds import require_tensors
 from ebmlab.errors import ShapeError
 from ebmlab.metrics.populations import population, standardized
 from ebmlab.metrics.probe import fit_logistic
@@ -63,10 +64,13 @@ def leak(
         >>> round(found.alone, 1), round(found.both, 1)
         (0.5, 1.0)
     """
+    require_tensors(x=x, z=z, y=y)
     require_device("x", x.device, {"z": z, "y": y})
     x, z = population("x", x).double(), population("z", z).double()
-    if not len(x) == len(z) == len(y):
-        raise ShapeError(f"x has {len(x)} rows, z {len(z)}, y {len(y)}; one for each")
+    if not x.shape[:1] == z.shape[:1] == y.shape[:1]:
+        raise ShapeError(
+            f"x has shape {tuple(x.shape)}, z {tuple(z.shape)}, y {tuple(y.shape)}; one for each"
+        )
     judge = _explained
     if y.ndim == 1 and not y.is_floating_point():
         y, judge = y.unique(return_inverse=True)[1], _log_probability

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ebmlab._checks import require_counts, require_device
 from ebmlab._distances import squared_distances
+from ebmlab._kinds import require_real
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.metrics.populations import population
 
@@ -58,13 +59,14 @@ def precision_recall(
     coverage, Naeem, Oh, Uh, Choi, Yoo 2020, arXiv:2002.09797.
     """
     require_counts(k=k, chunk=chunk)
+    require_real(samples=samples, data=data)
     if samples.shape[1:] != data.shape[1:]:
         raise ShapeError(
             f"samples {tuple(samples.shape)} and data {tuple(data.shape)} differ in their event"
         )
     require_device("samples", samples.device, {"data": data})
     made, true = (
-        population(name, t.reshape(len(t), -1))
+        population(name, t.flatten(1) if t.ndim > 1 else t)
         for name, t in (("samples", samples), ("data", data))
     )
     if min(len(made), len(true)) <= k:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ebmlab._checks import require_counts, require_device
 from ebmlab._distances import squared_distances
+from ebmlab._kinds import require_real
 from ebmlab.errors import ShapeError
 from ebmlab.metrics.auroc import auroc
 from ebmlab.metrics.populations import population
@@ -71,6 +72,7 @@ def nearest(points: Tensor, data: Tensor, *, chunk: int = 4096) -> Neighbors:
                   ratio=tensor([0.3333, 0.0000]))
     """
     require_counts(chunk=chunk)
+    require_real(points=points, data=data)
     if points.shape[1:] != data.shape[1:] or points.ndim < 2:
         raise ShapeError(
             f"points {tuple(points.shape)} and data {tuple(data.shape)} must be (n, *event) and "

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_device
+from ebmlab._checks import require_device, require_same_kind
 from ebmlab._distances import nearest_rows
 from ebmlab.errors import NonFiniteError, ShapeError
 from ebmlab.metrics.populations import population
@@ -51,7 +51,8 @@ def mode_weights(
         ([0.75, 0.25], 0.25)
     """
     points, modes = population("points", points), population("modes", modes)
-    require_device("points", points.device, {"modes": modes, "energies": energies})
+    require_device("points", points.device, {"energies": energies})
+    require_same_kind({"points": points, "modes": modes})
     if points.shape[1] != modes.shape[1]:
         raise ShapeError(
             f"points {tuple(points.shape)} and modes {tuple(modes.shape)} differ in dimension"

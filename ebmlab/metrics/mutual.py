@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from ebmlab._checks import require_counts, require_device, require_generator, require_index
+from ebmlab._kinds import require_tensors
 from ebmlab.errors import ShapeError
 from ebmlab.metrics.use import distributions
 
@@ -75,6 +76,7 @@ def mutual_information(
     Source: Cover, Thomas 2006, chapter 2; the bias, Miller 1955; Panzeri et al. 2007.
     """
     require_counts(shuffles=shuffles)
+    require_tensors(z=z, factor=factor)
     q = _soft(z)
     f, g = _indexed("factor", factor, q), _indexed("given", given, q)
     rng = require_generator(rng, "mutual_information", q.device)
@@ -113,6 +115,7 @@ def adjusted_rand(z: Tensor, factor: Tensor) -> float:
     """
     from sklearn.metrics import adjusted_rand_score
 
+    require_tensors(z=z, factor=factor)
     q = _soft(z)
     f = _indexed("factor", factor, q)
     return float(adjusted_rand_score(f.cpu().numpy(), q.argmax(1).cpu().numpy()))
@@ -141,6 +144,7 @@ def _soft(z: Tensor) -> Tensor:
 def _indexed(name: str, factor: Tensor | None, q: Tensor) -> Tensor:
     if factor is None:
         return q.new_zeros(len(q), dtype=torch.int64)
+    require_tensors(**{name: factor})
     require_device(name, factor.device, {"z": q})
     if factor.shape != q.shape[:1]:
         raise ShapeError(f"{name} has shape {tuple(factor.shape)}; expected ({len(q)},), as z")

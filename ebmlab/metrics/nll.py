@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_counts
+from ebmlab._checks import require_counts, require_rows
 from ebmlab.partition import Estimate
 from ebmlab.types import as_potential
 
@@ -35,6 +35,7 @@ def nll(
         tensor(1.8379, dtype=torch.float64)
     """
     require_counts(chunk=chunk)
+    require_rows("y", y)
     u = as_potential(u)
     total = torch.cat([u(part).double() for part in y.split(chunk)])
     known = log_z.log_z if isinstance(log_z, Estimate) else torch.as_tensor(log_z)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_device
-from ebmlab._kinds import require_floats
+from ebmlab._kinds import require_floats, require_tensors
 from ebmlab._precise import precise
 from ebmlab.errors import DtypeError, NonFiniteError, ShapeError
 from ebmlab.types import Tree
@@ -14,9 +14,9 @@ __all__ = ["labeled", "population", "standardized"]
 
 def population(name: str, codes: Tensor, least: int = 1) -> Tensor:
     """The codes, detached; raises unless they are (n, d), finite, with n >= `least`."""
+    codes = require_floats(name, codes)
     if codes.ndim != 2 or len(codes) < least or codes.shape[1] == 0:
         raise ShapeError(f"{name} has shape {tuple(codes.shape)}; expected (n, d), n >= {least}")
-    require_floats(name, codes)
     if not bool(codes.isfinite().all()):
         raise NonFiniteError(f"{name} {tuple(codes.shape)} holds NaN or infinity")
     return codes.detach()
@@ -26,6 +26,7 @@ def labeled(
     codes: Tensor, labels: Tensor, test_codes: Tensor, test_labels: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Both populations in one precision, float32 or better, once all four tensors are checked."""
+    require_tensors(codes=codes, labels=labels, test_codes=test_codes, test_labels=test_labels)
     given: dict[str, Tree] = {"labels": labels, "test_codes": test_codes}
     require_device("codes", codes.device, {**given, "test_labels": test_labels})
     for name, c, t in (("", codes, labels), ("test_", test_codes, test_labels)):

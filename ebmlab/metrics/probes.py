@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_counts, require_generator, require_positive
+from ebmlab._kinds import require_real, require_tensors
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.metrics.probe import linear_probe
 
@@ -68,9 +69,14 @@ def probes(
         raise ConfigurationError("codes or penalties are empty; expected at least one of each")
     for penalty in penalties:
         require_positive("a penalty", penalty)
+    require_tensors(labels=labels)
     for name, h in codes.items():
+        require_real(**{f"codes[{name!r}]": h})
         if h.shape[:1] != labels.shape:
-            raise ShapeError(f"codes {name!r} {tuple(h.shape)} need labels ({len(h)},)")
+            raise ShapeError(
+                f"codes {name!r} have shape {tuple(h.shape)}, labels {tuple(labels.shape)}; "
+                "expected (n, d) and (n,)"
+            )
     parts = split(len(labels), folds, rng, least=3)
     return {name: _probed(h, labels, parts, penalties) for name, h in codes.items()}
 

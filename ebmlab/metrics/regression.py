@@ -5,6 +5,7 @@ from torch import Tensor
 
 from ebmlab._checks import require_device, require_positive
 from ebmlab._distances import squared_distances
+from ebmlab._kinds import require_real
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.metrics.populations import population, standardized
 
@@ -50,6 +51,8 @@ def r_squared(
         True
     """
     require_positive("penalty", penalty)
+    require_real(codes=codes, test_codes=test_codes)
+    require_real(targets=targets, test_targets=test_targets)
     require_device("codes", codes.device, {"targets": targets, "test": test_codes})
     h, there = population("codes", codes).double(), population("test_codes", test_codes).double()
     t, due = _targets("targets", targets, h), _targets("test_targets", test_targets, there)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ebmlab._checks import require_counts, require_positive
 from ebmlab._distances import squared_distances
+from ebmlab._kinds import require_real
 from ebmlab.errors import NonFiniteError, ShapeError
 from ebmlab.types import Potential, as_potential
 
@@ -52,6 +53,7 @@ def ksd(
     """
     require_positive("scale", scale)
     require_counts(chunk=chunk)
+    require_real(samples=samples)
     if samples.ndim < 1 or len(samples) < 2 or samples[0].numel() == 0:
         raise ShapeError(
             f"samples has shape {tuple(samples.shape)}; expected (n, *event) with n >= 2"

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ebmlab._checks import require_counts, require_device, require_generator, require_positive
 from ebmlab._distances import squared_distances
+from ebmlab._kinds import require_tensors
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
 
 __all__ = ["TwoSampleTest", "mmd", "mmd_test"]
@@ -98,6 +99,7 @@ def mmd_test(
 
 def _pooled(x: Tensor, y: Tensor) -> Tensor:
     """Both samples as rows (n + m, d) in float64, around their mean."""
+    require_tensors(x=x, y=y)
     for name, t in (("x", x), ("y", y)):
         if t.ndim < 1 or len(t) < 2 or t[0].numel() == 0 or t.shape[1:] != x.shape[1:]:
             raise ShapeError(

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from ebmlab._kinds import require_real
 from ebmlab.errors import NonFiniteError, ShapeError
 
 __all__ = ["typicality"]
@@ -33,6 +34,7 @@ def typicality(usual: Tensor, energies: Tensor) -> Tensor:
 
     Source: Nalisnick et al. 2019, arXiv:1906.02994, for one datum at a time.
     """
+    require_real(usual=usual, energies=energies)
     for name, values in (("usual", usual), ("energies", energies)):
         if values.ndim != 1:
             raise ShapeError(f"{name} has shape {tuple(values.shape)}; expected (n,)")

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ebmlab._checks import require_shares
 from ebmlab._distances import nearest_rows, squared_distances
+from ebmlab._kinds import require_floats
 from ebmlab._precise import SINGLE, Precise, precise
 from ebmlab._ranks import gathered, rank_count, rank_number, totaled
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
@@ -83,6 +84,7 @@ class Codebook(Precise):
                 f"{name} has shape {tuple(y.shape)}, but codes has {tuple(self.codes.shape)}; "
                 f"{name} must be (*batch, {self.codes.shape[1]})"
             )
+        require_floats(name, y)
 
     @torch.no_grad()
     def nearest(self, y: Tensor) -> Tensor:

@@ -39,6 +39,7 @@ class Generator(Shown):
     ) -> None:
         super().__init__()
         require_counts(dim=dim)
+        require_counts(0, x_ndim=x_ndim)
         self.network, self.dim = network, dim
         self.takes_x, self.x_ndim = takes_x, x_ndim
 

@@ -33,6 +33,9 @@ class MLP(nn.Sequential):
         hidden: tuple[int, ...] = (128, 128),
         activation: Callable[[], nn.Module] = nn.SiLU,
     ) -> None:
+        require_counts(inputs=inputs, outputs=outputs)
+        for width in hidden:
+            require_counts(hidden=width)
         sizes = (inputs, *hidden, outputs)
         layers: list[nn.Module] = []
         for before, after in itertools.pairwise(sizes):
@@ -73,6 +76,7 @@ class Choice(nn.Module):
 
     def __init__(self, network: nn.Module, codes: int) -> None:
         super().__init__()
+        require_counts(codes=codes)
         self.network = network
         self.codes = codes
 
@@ -112,7 +116,7 @@ class Projector(nn.Sequential):
         layers: int = 2,
         last: nn.Module | None = None,
     ) -> None:
-        require_counts(layers=layers)
+        require_counts(inputs=inputs, hidden=hidden, outputs=outputs, layers=layers)
         *sizes, width = (inputs, *[hidden] * (layers - 1))
         parts: list[nn.Module] = []
         for before, after in itertools.pairwise((*sizes, width)):

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from ebmlab._checks import require_counts, require_non_negative
+
 __all__ = ["Modulated"]
 
 
@@ -27,6 +29,8 @@ class Modulated(nn.Module):
 
     def __init__(self, network: nn.Module, dim: int, codes: int, spread: float = 0.1) -> None:
         super().__init__()
+        require_counts(dim=dim, codes=codes)
+        require_non_negative("spread", spread)
         self.network = network
         self.modulation = nn.Linear(codes, 2 * dim, bias=False)
         nn.init.normal_(self.modulation.weight, std=spread)

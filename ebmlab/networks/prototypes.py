@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import require_counts, require_non_negative
+from ebmlab._checks import require_counts
 from ebmlab.protocols import Stepped
 
 __all__ = ["Directions", "Prototypes"]
@@ -17,7 +17,7 @@ class _Cosines(Stepped):
 
     def __init__(self, dim: int, k: int, frozen_steps: int = 0) -> None:
         require_counts(dim=dim, k=k)
-        require_non_negative("frozen_steps", frozen_steps)
+        require_counts(0, frozen_steps=frozen_steps)
         super().__init__()
         self.weight = nn.Parameter(nn.init.normal_(torch.empty(k, dim)))
         self.frozen_steps = frozen_steps

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_generator
+from ebmlab._kinds import require_tensors
 from ebmlab.partition.course import Between, Course, Start, Transition
 from ebmlab.partition.estimate import Estimate
 
@@ -100,6 +101,7 @@ def reverse_ais(
     Source: Burda, Grosse, Salakhutdinov 2015, arXiv:1412.8566; Grosse, Ghahramani, Adams 2015,
     arXiv:1511.02543.
     """
+    require_tensors(draws=draws)
     require_generator(rng, "reverse_ais", draws.device)
     course = Course.of(u, start, kernel, times, moves, between)
     log_weights = _annealed(course, draws, course.times[::-1], rng)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_counts
+from ebmlab._kinds import require_real
 from ebmlab._rows import rows
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.protocols import Sampler
@@ -145,6 +146,7 @@ class Course:
 
 def _checked(times: Tensor) -> list[float]:
     """The times as numbers, or an error where they do not go from 0 to 1."""
+    require_real(times=times)
     if times.ndim != 1 or len(times) < 2:
         raise ShapeError(f"times has shape {tuple(times.shape)}; it must be (k,) with k >= 2")
     numbers = times.tolist()

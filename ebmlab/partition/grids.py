@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ebmlab._checks import require_counts
+from ebmlab._kinds import require_real
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
 from ebmlab.partition.chunks import log_sum
 from ebmlab.partition.estimate import Estimate
@@ -108,14 +110,17 @@ def nodes(
 
 
 def _require_box(lo: Tensor, hi: Tensor, resolution: int) -> None:
+    require_real(lo=lo, hi=hi)
     if lo.ndim != 1 or lo.shape != hi.shape or not 1 <= len(lo) <= 3:
         raise ShapeError(
             f"lo has shape {tuple(lo.shape)}, hi {tuple(hi.shape)}; both must be (d,), d <= 3: in "
             "more dimensions use ais"
         )
-    if resolution < 4 or not bool((lo < hi).all()):
-        box = f"lo {lo.tolist()}, hi {hi.tolist()}"
-        raise ConfigurationError(f"resolution is {resolution}, {box}; expected >= 4, lo below hi")
+    require_counts(4, resolution=resolution)
+    if not bool(((lo < hi) & (hi - lo).isfinite()).all()):
+        raise ConfigurationError(
+            f"lo is {lo.tolist()}, hi {hi.tolist()}; they must be finite, and lo below hi"
+        )
 
 
 def _placed(

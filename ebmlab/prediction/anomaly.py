@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_counts
+from ebmlab._checks import require_counts, require_rows
 from ebmlab.energy import Energy
 from ebmlab.prediction.candidates import require_apart
 from ebmlab.prediction.chunked import chunked
@@ -52,6 +52,7 @@ def anomaly(
     """
     energy = method.energy if isinstance(method, Method) else method
     require_apart(energy)
+    require_rows("data", data)
     require_counts(draws=draws, chunk=chunk)
     means = []
     for part in data.split(chunk):

@@ -6,8 +6,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_generator, require_positive
-from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab._checks import one_number, require_counts, require_generator, require_positive
+from ebmlab._kinds import require_real
+from ebmlab.errors import NonFiniteError, ShapeError
 
 __all__ = ["LogVolume", "balls_volume"]
 
@@ -32,12 +33,13 @@ def balls_volume(
 
     Args:
         centers: g, (k, *batch, d).
-        radius: r > 0, one for all.
+        radius: r > 0, finite, one for all.
         rng: a generator on their device.
         draws: in each ball, at least 2.
 
     Raises:
-        ShapeError: centers are not (k, *batch, d).
+        ShapeError: centers are not (k, *batch, d), or there is more than one radius.
+        NonFiniteError: a center is NaN or infinite.
         ConfigurationError: radius <= 0, or draws < 2.
 
     Example:
@@ -48,12 +50,14 @@ def balls_volume(
 
     Source: Karp, Luby 1983.
     """
+    require_real(centers=centers)
     if centers.ndim < 2 or 0 in centers.shape:
         raise ShapeError(f"centers has shape {tuple(centers.shape)}; it must be (k, *batch, d)")
-    radius = torch.as_tensor(radius, dtype=torch.float64)
+    if not bool(centers.isfinite().all()):
+        raise NonFiniteError(f"centers {tuple(centers.shape)} hold NaN or infinity")
+    radius = one_number("radius", radius)
     require_positive("radius", float(radius))
-    if draws < 2:
-        raise ConfigurationError(f"draws is {draws}; it must be at least 2")
+    require_counts(2, draws=draws)
     require_generator(rng, "balls_volume", centers.device)
     k, d = len(centers), centers.shape[-1]
     g = centers.movedim(0, -2)

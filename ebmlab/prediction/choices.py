@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import leading_shape, leaves, require_counts, require_tensor
+from ebmlab._kinds import require_tensors
 from ebmlab._rows import fingerprints, located
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
@@ -185,7 +186,7 @@ def _misfits(of: ChoiceSets, x: Tree, n: int, rng: Rng, chunk: int) -> Tensor:
     """s(x_i, v) of n data and all values, (n, k) in float64."""
     require_uncoupled(of.energy)
     require_counts(chunk=chunk)
-    if x is not None and any(len(leaf) != n for leaf in leaves(x)):
+    if x is not None and any(leaf.shape[:1] != (n,) for leaf in leaves(x)):
         raise ShapeError(
             f"y has {n} rows, x {[tuple(leaf.shape) for leaf in leaves(x)]}; both are "
             "(n, *event) with one n"
@@ -219,6 +220,7 @@ def _require_energies(each: Tensor, first: int) -> None:
 def _places(values: Tensor, y: Tree, ndim: object) -> Tensor:
     """Which of the values each y is, (n,)."""
     y = require_tensor("y", y)
+    require_tensors(values=values, y=y)
     event = values.shape[1:]
     if ndim != len(event) or y.ndim != values.ndim or y.shape[1:] != event:
         raise ShapeError(
@@ -226,6 +228,7 @@ def _places(values: Tensor, y: Tree, ndim: object) -> Tensor:
             f"and (k, *event), where the event has {ndim} dimensions"
         )
     leading_shape("y", y, len(event))
+    leading_shape("values", values, len(event))
     known, order = fingerprints(values).sort()
     if bool((known.diff() == 0).any()):
         raise ConfigurationError("a row of values occurs twice, and would be an answer twice")

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import leading_shape, require_counts
+from ebmlab._kinds import require_real
 from ebmlab._rows import norms
 from ebmlab.energy import Energy
 from ebmlab.errors import NonFiniteError, ShapeError
@@ -39,6 +40,7 @@ def slope_norms(method: Method | Energy, data: Tensor, *, chunk: int = 1024) -> 
     """
     energy = method.energy if isinstance(method, Method) else method
     require_apart(energy)
+    require_real(data=data)
     require_counts(chunk=chunk)
     if len(leading_shape("data", data, energy.y_ndim)) != 1:
         raise ShapeError(f"data has shape {tuple(data.shape)}; expected (n, *event)")

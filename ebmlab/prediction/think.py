@@ -87,10 +87,12 @@ def think(
     if tolerance is not None:
         require_non_negative("tolerance", tolerance)
     solver = _solver_of(method) if solver is None else solver
+    if energy.takes_x and x is None:
+        raise ConfigurationError(f"x is None, but {type(energy).__name__} takes one")
     batch = leading_shape("x", x, energy.x_ndim) if energy.takes_x else torch.Size()
     start = starts_of_each(require_floats("start", start), event, batch, "think")
     many = start.shape[: 1 + len(batch)]
-    y = precise(start).reshape(-1, *start.shape[1 + len(batch) :])
+    y = precise(start).reshape(many.numel(), *start.shape[1 + len(batch) :])
     facing = _Facing(energy, x, many, start.dtype)
     everyone = torch.arange(len(y), device=y.device)
     e = first = facing.potential(everyone)(y)
@@ -145,7 +147,7 @@ class _Facing(NamedTuple):
 
     def _laid(self, leaf: Tensor, ndim: int) -> Tensor:
         event = leaf.shape[leaf.ndim - ndim :]
-        return leaf.expand(*self.many, *event).reshape(-1, *event)
+        return leaf.expand(*self.many, *event).reshape(self.many.numel(), *event)
 
 
 def _event_of(energy: Energy) -> int:

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ebmlab._checks import one_number, require_counts
+from ebmlab._kinds import require_real
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
 from ebmlab.prediction.chunked import require_uncoupled
@@ -62,6 +64,7 @@ def low_energy_volume(
     """
     u = as_potential(u)
     _require_box(lo, hi, points)
+    threshold = one_number("threshold", threshold)
     if isinstance(u.origin, Energy):
         require_uncoupled(u.origin)
     if rng is None:
@@ -115,12 +118,14 @@ def _centers(lo: Tensor, hi: Tensor, side: int) -> Iterator[Tensor]:
 
 
 def _require_box(lo: Tensor, hi: Tensor, points: int) -> None:
+    require_real(lo=lo, hi=hi)
     if lo.shape != hi.shape or lo.numel() == 0:
         raise ShapeError(
             f"lo has shape {tuple(lo.shape)}, hi {tuple(hi.shape)}; both have that of one y"
         )
-    if points < 16 or not bool((lo < hi).all()):
+    require_counts(16, points=points)
+    if not bool(((lo < hi) & (hi - lo).isfinite()).all()):
         raise ConfigurationError(
-            f"points is {points}, lo {lo.flatten()[:4].tolist()}, hi {hi.flatten()[:4].tolist()}; "
-            "points must be at least 16, and lo below hi"
+            f"lo is {lo.flatten()[:4].tolist()}, hi {hi.flatten()[:4].tolist()}; they must be "
+            "finite, and lo below hi"
         )

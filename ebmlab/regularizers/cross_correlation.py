@@ -8,10 +8,9 @@ from torch.nn import functional
 
 from ebmlab._checks import require_non_negative, require_positive
 from ebmlab._precise import precise
-from ebmlab.errors import ShapeError
 from ebmlab.protocols import Regularizer
 from ebmlab.regularizers.gram import squared_products
-from ebmlab.regularizers.populations import everyone
+from ebmlab.regularizers.populations import everyone, require_sides
 
 __all__ = ["BarlowTwins"]
 
@@ -46,11 +45,7 @@ class BarlowTwins(Regularizer):
 
     def __call__(self, hx: Tensor, hy: Tensor, *, groups: Tensor | None = None) -> Tensor:
         """The value for two populations (b, d), a scalar."""
-        if hx.shape != hy.shape:
-            raise ShapeError(
-                f"hx has shape {tuple(hx.shape)}, hy {tuple(hy.shape)}; a cross-correlation needs "
-                "as many codes of as many dimensions on both sides"
-            )
+        require_sides(hx, hy)
         with torch.autocast(hx.device.type, enabled=False):
             zx = self._normalized(hx)
             zy = zx if hx is hy else self._normalized(hy)

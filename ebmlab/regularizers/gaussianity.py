@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import require_counts, require_positive
+from ebmlab._checks import require_counts, require_positive, require_seed
 from ebmlab._randomness import stream
 from ebmlab._ranks import gathered, rank_count, totaled
 from ebmlab.protocols import Stepped
@@ -49,6 +49,7 @@ class SIGReg(Population, Stepped):
         require_counts(directions=directions)
         require_counts(2, points=points)
         require_positive("reach", reach)
+        require_seed(seed)
         self.directions, self.points, self.reach, self.seed = directions, points, reach, seed
         self.register_buffer("clock", torch.zeros((), dtype=torch.long))
         # The clock on the host: asking the buffer in each step would wait for the device.

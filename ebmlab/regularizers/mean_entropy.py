@@ -9,7 +9,7 @@ from torch import Tensor
 from ebmlab._checks import require_positive
 from ebmlab._precise import precise
 from ebmlab.protocols import Regularizer
-from ebmlab.regularizers.populations import everyone
+from ebmlab.regularizers.populations import everyone, require_sides
 
 __all__ = ["MeanEntropy"]
 
@@ -40,6 +40,7 @@ class MeanEntropy(Regularizer):
 
     def __call__(self, hx: Tensor, hy: Tensor, *, groups: Tensor | None = None) -> Tensor:
         """The value for two populations of logits (b, k), a scalar."""
+        require_sides(hx, hy)
         with torch.autocast(hx.device.type, enabled=False):
             logits = [everyone(precise(h)) for h in ((hx,) if hx is hy else (hx, hy))]
             log_p = (torch.cat(logits) / self.temperature).log_softmax(-1)

@@ -6,12 +6,14 @@ from typing import final
 import torch
 from torch import Tensor
 
+from ebmlab._checks import require_same_kind
+from ebmlab._kinds import require_real
 from ebmlab._precise import precise
 from ebmlab._ranks import gathered, rank_count
 from ebmlab.errors import ShapeError
 from ebmlab.protocols import Regularizer
 
-__all__ = ["Population", "centered", "everyone", "require_population"]
+__all__ = ["Population", "centered", "everyone", "require_population", "require_sides"]
 
 
 class Population(Regularizer):
@@ -33,7 +35,19 @@ class Population(Regularizer):
     @final
     def __call__(self, hx: Tensor, hy: Tensor, *, groups: Tensor | None = None) -> Tensor:
         """The mean penalty of two populations (batch, dim), a scalar."""
+        require_sides(hx, hy)
         return self.of(hx) if hx is hy else 0.5 * (self.of(hx) + self.of(hy))
+
+
+def require_sides(hx: Tensor, hy: Tensor) -> None:
+    """Raise unless two populations of codes are of one shape and one kind: row i of one thing."""
+    require_real(hx=hx, hy=hy)
+    require_same_kind({"hx": hx, "hy": hy})
+    if hx.shape != hy.shape:
+        raise ShapeError(
+            f"hx has shape {tuple(hx.shape)}, hy {tuple(hy.shape)}; row i of both is of "
+            "one thing: as many codes of as many dimensions on both sides"
+        )
 
 
 def require_population(h: Tensor) -> None:

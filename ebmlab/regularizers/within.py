@@ -7,7 +7,7 @@ from ebmlab._precise import precise
 from ebmlab._shown import Shown
 from ebmlab.errors import ShapeError
 from ebmlab.protocols import Regularizer
-from ebmlab.regularizers.populations import Population
+from ebmlab.regularizers.populations import Population, require_sides
 
 __all__ = ["Within"]
 
@@ -43,11 +43,7 @@ class Within(Regularizer, Shown):
 
     def __call__(self, hx: Tensor, hy: Tensor, *, groups: Tensor | None = None) -> Tensor:
         """The penalty of what differs within the groups of hx and hy (batch, dim), a scalar."""
-        if hx.shape != hy.shape:
-            raise ShapeError(
-                f"hx has shape {tuple(hx.shape)}, hy {tuple(hy.shape)}; what differs within a "
-                "group is told by codes of as many dimensions, row i of both of one thing"
-            )
+        require_sides(hx, hy)
         groups = torch.arange(len(hx), device=hx.device) if groups is None else groups
         with torch.autocast(hx.device.type, enabled=False):
             if hx is hy:

@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_positive
+from ebmlab._checks import require_counts, require_positive
 from ebmlab._rows import rows
-from ebmlab.errors import ConfigurationError
 from ebmlab.protocols import Sampler
 from ebmlab.samplers.heated import Heated
 from ebmlab.samplers.kernel import Kernel, is_sampler, made
@@ -119,6 +118,5 @@ def _linear(start: float, end: float, steps: int, t: Tensor) -> Tensor:
 def _schedule(form: Callable[..., Tensor], start: float, end: float, steps: int) -> Schedule:
     require_positive("start", start)
     require_positive("end", end)
-    if steps < 2:
-        raise ConfigurationError(f"steps is {steps}; a schedule has a first and a last one")
+    require_counts(2, steps=steps)
     return partial(form, start, end, steps)

@@ -11,8 +11,10 @@ from safetensors.torch import load_file
 
 pytestmark = pytest.mark.slow
 
-TRAIN = ("train", "simclr", "--encoder", "conv", "--dim", "16", "--data", "digits", "--limit",
-         "256", "--batch-size", "64", "--epochs", "2", "--optimizer", "sgd", "--lr", "0.05")  # fmt: skip
+TRAIN = (
+    "train simclr --encoder conv --dim 16 --data digits --limit 256 --batch-size 64 --epochs 2 "
+    "--optimizer sgd --lr 0.05"
+).split()
 SCRIPT = """
 import os, signal
 from ebmlab.errors import DataError

@@ -62,7 +62,7 @@ class Crop(Augmentation):
 
     @property
     def _both(self) -> tuple[int, int]:
-        return (self.size, self.size) if isinstance(self.size, int) else self.size
+        return self.size if isinstance(self.size, tuple) else (self.size, self.size)
 
     def draw(self, images: Tensor, rng: torch.Generator) -> Window:
         """A box for each image."""

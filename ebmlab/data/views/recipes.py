@@ -1,5 +1,6 @@
 """The views of the papers: each recipe maps (images, rng) to a tuple of views of a `size`."""
 
+from ebmlab._checks import require_counts
 from ebmlab.data.views.blur import Blur
 from ebmlab.data.views.colors import Brightness, Grey, Solarize
 from ebmlab.data.views.crop import Crop
@@ -56,6 +57,7 @@ def swav(size: int = 224, small: int = 96, count: int = 6) -> MultiCrop:
 
     Source: Caron et al. 2020, arXiv:2006.09882.
     """
+    require_counts(size=size, small=small, count=count)
     large = Compose((Crop(size, (0.14, 1.0)), Flip(), *_strong(size, 1.0, 0.5)))
     other = Compose((Crop(small, (0.05, 0.14)), Flip(), *_strong(small, 1.0, 0.5)))
     return MultiCrop((large,) * 2, (other,) * count)
@@ -70,6 +72,7 @@ def dino(size: int = 224, small: int = 96, count: int = 8) -> MultiCrop:
 
     Source: Caron et al. 2021, arXiv:2104.14294.
     """
+    require_counts(size=size, small=small, count=count)
     first = Compose((Crop(size, (0.4, 1.0)), *_mild(size, 1.0)))
     second = Compose((Crop(size, (0.4, 1.0)), *_mild(size, 0.1), Solarize()))
     other = Compose((Crop(small, (0.05, 0.4)), *_mild(small, 0.5)))

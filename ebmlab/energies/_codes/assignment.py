@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import common_batch, require_positive, require_tensor
+from ebmlab._events import require_vectors
+from ebmlab._kinds import require_floats
 from ebmlab._precise import precise
 from ebmlab.energies._codes.inner import mean_log
 from ebmlab.energy import Energy
@@ -55,8 +57,10 @@ class Assignment(ClusterEnergy):
         return self.prototypes(h)
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        x, y, z = require_tensor("x", x), require_tensor("y", y), require_tensor("z", z)
-        energy = -mean_log(z, (precise(self.logits(x)) / self.temperature).log_softmax(-1))
+        x, y = require_floats("x", require_tensor("x", x)), require_tensor("y", y)
+        logits = precise(self.logits(x)) / self.temperature
+        z = require_vectors("z", z, logits.shape[-1], f"Assignment of x {tuple(x.shape)}")
+        energy = -mean_log(z, logits.log_softmax(-1))
         return energy.expand(common_batch({"x": energy.shape, "y": y.shape[:-1]}))
 
 

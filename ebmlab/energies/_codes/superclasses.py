@@ -2,7 +2,8 @@
 
 from torch import Tensor, nn
 
-from ebmlab._checks import require_counts, require_index, require_tensor
+from ebmlab._checks import require_counts, require_labels, require_tensor
+from ebmlab._events import require_vectors
 from ebmlab.energies._codes.inner import mean_log
 from ebmlab.energy import Energy
 from ebmlab.types import Tree
@@ -45,7 +46,9 @@ class SuperClasses(Energy):
         self.fine = nn.Linear(dim, labels * clusters * parts)
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
-        h, label, z = require_tensor("x", x), require_index("y", y), require_tensor("z", z)
+        h, label = require_tensor("x", x), require_labels("y", y, self.labels)
+        clusters = self.coarse.out_features // self.labels
+        z = require_vectors("z", z, clusters * self.parts, "SuperClasses")
         coarse = self.coarse(h).log_softmax(-1)[..., None]
         fine = self.fine(h).unflatten(-1, (-1, self.parts)).log_softmax(-1)
         chosen = nn.functional.one_hot(label, self.labels)

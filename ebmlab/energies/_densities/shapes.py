@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_counts, require_positive
+from ebmlab._checks import require_counts, require_number, require_positive
 from ebmlab.energies._densities.density import Density, rejection
 
 __all__ = ["Banana", "DoubleWell", "Funnel", "Ring"]
@@ -131,6 +131,7 @@ class Banana(Density):
         super().__init__()
         require_positive("scale", scale)
         require_positive("width", width)
+        require_number(curvature=curvature)
         self.scale, self.curvature, self.width, self.dim = scale, curvature, width, 2
 
     def _bend(self, first: Tensor) -> Tensor:

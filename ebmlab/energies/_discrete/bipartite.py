@@ -12,7 +12,7 @@ from ebmlab._checks import require_counts, require_generator, require_positive
 from ebmlab._events import require_vectors
 from ebmlab._precise import precise
 from ebmlab.energy import Energy
-from ebmlab.errors import ConfigurationError
+from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.rest import Rest
 from ebmlab.types import Conditionals, GibbsState, Potential, Rng, Tree
 
@@ -147,6 +147,12 @@ class Bipartite(Energy):
     @abstractmethod
     def require(self, v: Tensor) -> None:
         """Raise unless v is what visible units may be."""
+
+    def require_chains(self, v: Tensor) -> None:
+        """Raise unless v is (chains, visible)."""
+        require_vectors("y", v, len(self.visible_bias), type(self).__name__)
+        if v.ndim != 2:
+            raise ShapeError(f"y has shape {tuple(v.shape)}; expected (chains, visible)")
 
     @abstractmethod
     def another(self, v: Tensor) -> Tensor:

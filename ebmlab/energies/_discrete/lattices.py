@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ebmlab._checks import require_counts, require_tensor
 from ebmlab._held import hold
+from ebmlab._kinds import require_floats
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.types import Tree
@@ -77,7 +78,7 @@ class _Lattice(Energy):
                 f"y has shape {tuple(y.shape)}, but {type(self).__name__} is an energy of "
                 f"(*batch, {', '.join(map(str, self.event))})"
             )
-        spins = self._spins(y)
+        spins = self._spins(require_floats("y", y))
         bonds = sum(
             self._strength(side) * _bonds(spins, side - ndim, self.periodic) for side in (0, 1)
         )

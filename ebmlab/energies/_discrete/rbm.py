@@ -87,6 +87,7 @@ class RBM(Bipartite):
 
     def require(self, v: Tensor) -> None:
         """Raise unless v holds 0 and 1 only."""
+        self.require_chains(v)
         if not torch.equal(v.square(), v):
             raise ConfigurationError("y must hold 0 and 1 only, the visible units of an RBM")
 
@@ -195,6 +196,7 @@ class GaussianRBM(Bipartite):
 
     def require(self, v: Tensor) -> None:
         """Raise unless v is finite."""
+        self.require_chains(v)
         if not bool(v.isfinite().all()):
             raise NonFiniteError("y must be finite, the visible units of a Gaussian RBM")
 

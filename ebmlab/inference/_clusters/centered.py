@@ -6,7 +6,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_positive, require_shares
+from ebmlab._checks import require_counts, require_positive, require_shares
+from ebmlab._events import require_vectors
 from ebmlab._precise import SINGLE, Precise, precise
 from ebmlab._ranks import averaged
 from ebmlab.free_energy import Posterior
@@ -51,6 +52,7 @@ class Centered(Precise, Assigning):
         momentum: float = 0.9,
     ) -> None:
         super().__init__()
+        require_counts(dim=dim)
         if not callable(temperature):
             require_positive("temperature", temperature)
         require_shares(momentum=momentum)
@@ -59,6 +61,7 @@ class Centered(Precise, Assigning):
         self.register_buffer("clock", torch.zeros((), dtype=torch.long))
 
     def assign(self, logits: Logits, h: Tensor) -> tuple[Tensor, None]:
+        require_vectors("y", h, len(self.center), "Centered")
         sharp = self.temperature(self.clock) if callable(self.temperature) else self.temperature
         return (precise(logits((h - self.center).to(h.dtype))) / sharp).softmax(-1), None
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import require_counts
+from ebmlab._checks import require_counts, require_seed
 from ebmlab._randomness import stream
 from ebmlab.errors import ConfigurationError
 from ebmlab.free_energy import Posterior
@@ -72,6 +72,7 @@ class Clustered(Assigning):
             )
         self.prototypes = prototypes.requires_grad_(False)
         self.memory = memory
+        require_seed(seed)
         self.every, self.iterations, self.seed = every, iterations, seed
         self.register_buffer("clock", torch.zeros((), dtype=torch.long))
 

@@ -62,6 +62,7 @@ class SuperClustered(Precise, Inference):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        require_counts(dim=dim, labels=labels, clusters=clusters, parts=parts)
         require_counts(every=every, iterations=iterations)
         self.labels, self.every = labels, every
         self.iterations, self.seed = iterations, seed

@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from ebmlab._checks import require_counts
 from ebmlab.networks._backbones.images import require_channels
 from ebmlab.networks.batch_norm import BatchNorm
 
@@ -32,6 +33,7 @@ class ConvEncoder(nn.Module):
 
     def __init__(self, channels: int = 1, width: int = 32) -> None:
         super().__init__()
+        require_counts(channels=channels, width=width)
         self.channels, self.dim = channels, 4 * width
         layers: list[nn.Module] = []
         inputs = channels

@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from ebmlab._checks import require_counts
 from ebmlab.networks._backbones.images import require_channels
 
 __all__ = ["ConvNet"]
@@ -28,6 +29,8 @@ class ConvNet(nn.Sequential):
     """
 
     def __init__(self, channels: int, outputs: int, width: int = 32, stages: int = 3) -> None:
+        require_counts(channels=channels, outputs=outputs, width=width)
+        require_counts(0, stages=stages)
         layers: list[nn.Module] = [nn.Conv2d(channels, width, 3, padding=1), nn.SiLU()]
         for stage in range(stages):
             here = width * 2**stage

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from ebmlab._checks import require_counts
 from ebmlab.errors import ShapeError
 from ebmlab.networks._backbones.blocks import Block, begin_uniform
 from ebmlab.networks._backbones.patches import assembled, hidden_patches
@@ -42,6 +43,7 @@ class MaskedAutoencoder(nn.Module):
 
     def __init__(self, encoder: ViT, *, dim: int = 512, depth: int = 8, heads: int = 16) -> None:
         super().__init__()
+        require_counts(dim=dim, depth=depth, heads=heads)
         self.encoder = encoder
         self.count = encoder.side**2
         self.entries = encoder.patch**2 * encoder.channels

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ebmlab._checks import require_counts
 from ebmlab.errors import ShapeError
 from ebmlab.networks._backbones.blocks import Block, begin_uniform
 from ebmlab.networks._backbones.patches import assembled
@@ -68,6 +69,7 @@ class BlockPredictor(nn.Module):
 
     def __init__(self, encoder: ViT, *, dim: int = 384, depth: int = 6, heads: int = 12) -> None:
         super().__init__()
+        require_counts(dim=dim, depth=depth, heads=heads)
         self.encoder = encoder
         self.entries = encoder.patch**2 * encoder.channels
         self.enter = nn.Linear(encoder.dim, dim)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
+from ebmlab._checks import require_counts
 from ebmlab.errors import ConfigurationError
 from ebmlab.networks._backbones.images import require_channels
 from ebmlab.networks.batch_norm import BatchNorm
@@ -71,6 +72,7 @@ class ResNet(nn.Module):
         super().__init__()
         if depth not in _STAGES:
             raise ConfigurationError(f"depth is {depth}; it must be one of {tuple(_STAGES)}")
+        require_counts(channels=channels, width=width)
         counts, bottleneck = _STAGES[depth]
         self.channels = channels
         self.stem = _stem(channels, width, small, norm, activation)

@@ -30,6 +30,7 @@ class StridedEncoder(nn.Sequential):
 
     def __init__(self, shape: Shape, outputs: int, width: int = 16) -> None:
         h, w = _quarter(shape)
+        require_counts(outputs=outputs, width=width)
         super().__init__(
             nn.Conv2d(shape[0], width, 4, stride=2, padding=1),
             nn.SiLU(),
@@ -64,6 +65,7 @@ class StridedDecoder(nn.Sequential):
 
     def __init__(self, dim: int, shape: Shape, width: int = 16) -> None:
         h, w = _quarter(shape)
+        require_counts(dim=dim, width=width)
         super().__init__(
             nn.Linear(dim, 2 * width * h * w),
             nn.SiLU(),

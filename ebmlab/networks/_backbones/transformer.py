@@ -61,7 +61,7 @@ class Transformer(nn.Module):
     ) -> None:
         super().__init__()
         require_counts(vocabulary=vocabulary, length=length, dim=dim, depth=depth, heads=heads)
-        if site is not None and not -length <= site < length:
+        if site is not None and site not in range(-length, length):
             raise ConfigurationError(f"site is {site}; a text has {length} places")
         self.vocabulary, self.length, self.site = vocabulary, length, site
         self.embedding = nn.Embedding(vocabulary + 1, dim)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ebmlab._checks import require_counts
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.networks._backbones.blocks import Block, begin_small
 from ebmlab.networks._backbones.images import require_channels
@@ -61,6 +62,8 @@ class ViT(nn.Module):
         pooled: bool = False,
     ) -> None:
         super().__init__()
+        require_counts(size=size, patch=patch, channels=channels)
+        require_counts(dim=dim, depth=depth, heads=heads)
         if size % patch or size < patch:
             raise ConfigurationError(f"patch {patch} does not divide the size {size}")
         self.dim, self.patch, self.channels, self.pooled = dim, patch, channels, pooled

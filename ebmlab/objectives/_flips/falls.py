@@ -55,7 +55,7 @@ def falls(energy: Energy, x: Tree, y: Tensor, space: StateSpace, rng: Rng) -> Te
 
 def _size(y: Tensor) -> int:
     """How many changes of a batch to evaluate at a time."""
-    return max(1, MOST // y.numel())
+    return max(1, MOST // max(1, y.numel()))
 
 
 def _none() -> None:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_generator
+from ebmlab._kinds import told
 from ebmlab.errors import DtypeError, ShapeError
 from ebmlab.protocols import Sampler
 from ebmlab.samplers.kernel import Kernel, as_kernel
@@ -45,4 +46,5 @@ def started(
         half, low = u, y.dtype
         u = Potential(lambda free: half(free.to(low)).float())
         y = y.float()
-    return Started(kernel, u, kernel.init(u, y, rng), rng)
+    state = told(lambda: kernel.init(u, y, rng), type(sampler).__name__, y=y)
+    return Started(kernel, u, state, rng)
