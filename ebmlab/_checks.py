@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from ebmlab._kinds import explained, name_of, require_a, require_floats, require_tensors
+from ebmlab._kinds import explained, lost, name_of, require_a, require_floats, require_tensors
 from ebmlab.errors import ConfigurationError, DeviceError, DtypeError, ShapeError
 from ebmlab.types import Rng, Tree
 
@@ -311,7 +311,7 @@ def over_batch(
             out = function(*rows)
         except (RuntimeError, ValueError) as error:
             # Subclasses say what they mean: memory that is exhausted, errors of this library.
-            if type(error) not in (RuntimeError, ValueError):
+            if type(error) not in (RuntimeError, ValueError) or lost(error):
                 raise
             raise explained(error, name_of(function), names, inputs, rows) from error
     if len(batch) == 1:

@@ -10,6 +10,7 @@ from ebmlab.errors import ConfigurationError, DtypeError, EbmlabError, ShapeErro
 
 __all__ = [
     "explained",
+    "lost",
     "name_of",
     "require_a",
     "require_floats",
@@ -99,6 +100,12 @@ _MISSING = (TypeError, AttributeError)
 _TYPES = ("dtype", "scalar type", "not implemented for", "same type", "expected type")
 
 
+def lost(error: Exception) -> bool:
+    """Whether what ranks talk through says that one of them has ended."""
+    said = str(error).lower()
+    return any(word in said for word in ("gloo", "nccl", "closed by peer", "connection reset"))
+
+
 def told(call: Callable[[], Out], who: str, **named: object) -> Out:
     """What the call gives; where torch refuses the tensors that are named, a typed error.
 
@@ -110,7 +117,7 @@ def told(call: Callable[[], Out], who: str, **named: object) -> Out:
     try:
         return call()
     except (*_SIZES, *_MISSING) as error:
-        found = _retold(error, who, named)
+        found = None if lost(error) else _retold(error, who, named)
         if found is None:
             raise
         raise found from error

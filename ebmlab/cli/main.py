@@ -39,14 +39,6 @@ def _who() -> str:
     return f"ebmlab: rank {os.environ['RANK']}" if several else "ebmlab"
 
 
-def _lost(error: RuntimeError) -> bool:
-    """Whether what ranks talk through says that one of them has ended."""
-    told = str(error).lower()
-    return "RANK" in os.environ and any(
-        word in told for word in ("gloo", "nccl", "closed by peer")
-    )
-
-
 def _ended() -> None:
     try:
         _commanded()
@@ -61,7 +53,9 @@ def _ended() -> None:
         about = [str(part) for part in (error.filename, error.strerror or error) if part]
         sys.exit(": ".join([_who(), *about]))
     except RuntimeError as error:
-        if not _lost(error):
+        from ebmlab._kinds import lost
+
+        if "RANK" not in os.environ or not lost(error):
             raise
         sys.exit(f"{_who()}: another rank is gone ({str(error).splitlines()[0]})")
     except KeyboardInterrupt:

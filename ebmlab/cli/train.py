@@ -65,9 +65,10 @@ def train(
         batch_size: images, points, or windows of 32 characters in a batch of all ranks.
         lr: step size of the optimizer at the start.
         decay: let it fall to 0 along a cosine.
-        encoder: mlp, conv, resnet18, resnet50, vit-tiny or vit-small, where the method takes one;
-            or your own: MODULE:FUNCTION or FILE.py:FUNCTION, called with channels and size if it
-            has such parameters; or timm:MODEL.
+        encoder: mlp, conv, resnet18, resnet50, vit-tiny, vit-small, or regnety-400mf up to
+            regnety-10b, where the method takes one; or your own: MODULE:FUNCTION or
+            FILE.py:FUNCTION, called with channels and size if it has such parameters; or
+            timm:MODEL.
         dim: length of the codes compared or decoded, or the number of clusters or atoms; of words,
             the length of an embedding.
         limit: images, points or characters at most, to train on and held out.
@@ -77,7 +78,7 @@ def train(
             begin where there is none yet.
         seed: of weights, order, views and noise.
         device: where to compute: cpu, cuda, …
-        optimizer: adamw, sgd with momentum, or muon for matrices.
+        optimizer: adamw, sgd with momentum, muon for matrices, or lars.
         weight_decay: of weights; biases and normalizations do not decay.
         warmup: steps in which the step size rises to lr.
         clip: the norm that a gradient may have at most.

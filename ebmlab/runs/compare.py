@@ -13,6 +13,7 @@ from ebmlab.plot.panel import Points, panel
 from ebmlab.runs.config import Config, read_config
 from ebmlab.runs.evaluate import EVALUATION
 from ebmlab.runs.kinds import kind_of
+from ebmlab.training.folder import Folder
 from ebmlab.training.record import RECORD, read_record
 
 __all__ = ["Comparison", "compare"]
@@ -103,10 +104,10 @@ def _judged(run: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(Folder(run).read(EVALUATION))
         numbers = {str(name): float(value) for name, value in found["numbers"].items()}
         return {"settings": dict(found["settings"]), "numbers": numbers}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FileError(f"{path} is no evaluation of a run: {error!r}") from error
 
 

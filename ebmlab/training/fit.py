@@ -21,7 +21,7 @@ from ebmlab.training.passes import Passes, generator_for, passing
 from ebmlab.training.ranks import join, require_alike, spread, whole
 from ebmlab.training.record import over_ranks, recording
 from ebmlab.training.recording import Recording
-from ebmlab.training.scale import Scale
+from ebmlab.training.scale import Scale, fitted
 from ebmlab.training.schedule import scheduled
 from ebmlab.training.stepping import Stepping
 from ebmlab.training.watch import watched
@@ -120,6 +120,7 @@ def fit(
     join()
     rng = generator_for(method, rng)
     require_alike(rng)
+    fitted(method, scale)
     spread(method, scale)
     optimizer = _optimizer(method, optimizer, lr)
     averages = not scale.shard

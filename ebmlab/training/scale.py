@@ -2,7 +2,13 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Scale"]
+from torch import nn
+
+from ebmlab.errors import ConfigurationError
+from ebmlab.networks import recomputed
+from ebmlab.protocols import Method
+
+__all__ = ["Scale", "fitted"]
 
 
 @dataclass(frozen=True)
@@ -26,3 +32,20 @@ class Scale:
     shard: bool = False
     recompute: bool = False
     compile: bool = False
+
+
+def fitted(method: nn.Module, scale: Scale) -> None:
+    """Have blocks of a method computed again in backward, and its encoder compiled, if asked to.
+
+    Raises:
+        ConfigurationError: the method has no such blocks, or no encoder.
+    """
+    if scale.recompute:
+        recomputed(method)
+    if scale.compile:
+        encoder = method.encoder if isinstance(method, Method) else None
+        if encoder is None:
+            raise ConfigurationError(
+                f"compile is set, but {type(method).__name__} has no encoder; leave it out"
+            )
+        encoder.compile()

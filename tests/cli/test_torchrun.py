@@ -11,10 +11,9 @@ from safetensors.torch import load_file
 
 pytestmark = pytest.mark.slow
 
-TRAIN = (
-    "train simclr --encoder conv --dim 16 --data digits --limit 256 --batch-size 64 --epochs 2 "
-    "--optimizer sgd --lr 0.05"
-).split()
+TRAIN = ["train", "simclr", "--encoder", "conv", "--dim", "16", "--data", "digits"]
+TRAIN += ["--limit", "256", "--batch-size", "64", "--epochs", "2"]
+TRAIN += ["--optimizer", "sgd", "--lr", "0.05"]
 SCRIPT = """
 import os, signal
 from ebmlab.errors import DataError

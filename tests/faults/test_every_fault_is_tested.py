@@ -184,9 +184,9 @@ FAULTS: dict[int, tuple[str, str, str]] = {
         "test_without_the_gradient_of_the_gather_the_result_is_another",
     ),
     34: (
-        "cli/test_cli_train.py",
-        "test_a_run_that_was_stopped_ends_as_if_it_had_not_been",
-        "test_another_seed_is_another_run",
+        "cli/test_torchrun.py",
+        "test_where_one_rank_ends_all_end_soon_and_the_run_goes_on",
+        "test_ranks_train_one_run_to_the_weights_of_one_process",
     ),
     # Files.
     35: (
@@ -296,24 +296,24 @@ FAULTS: dict[int, tuple[str, str, str]] = {
         "test_without_the_other_ranks_rows_the_values_are_others",
     ),
     56: (
-        "ranks/test_ranks_of_watches.py",
-        "test_the_first_rank_warns_for_all_and_all_stop",
-        "test_each_rank_by_itself_would_find_collapse",
+        "ranks/test_ranks_of_fit.py",
+        "test_fault_56_what_is_infinite_on_one_rank_is_skipped_on_all",
+        "test_weights_and_record_are_those_of_one_process",
     ),
     57: (
-        "cli/test_cli_errors.py",
-        "test_a_damaged_config_is_named",
-        "test_a_run_is_not_overwritten_nor_continued_by_another",
+        "training/test_folder.py",
+        "test_every_flipped_bit_is_found_and_its_file_is_named",
+        "test_lines_that_are_kept_stay_to_the_byte_and_others_follow",
     ),
     58: (
         "training/test_fit_goes_on.py",
         "test_a_run_goes_on_in_mid_epoch_as_if_it_had_never_stopped",
-        "test_without_resume_a_run_begins_anew",
+        "test_without_resume_a_run_is_not_overwritten",
     ),
     59: (
-        "training/test_checkpoint_damage.py",
-        "test_files_of_another_kind_are_refused",
-        "test_an_intact_file_of_another_make_is_refused",
+        "training/test_hostile_files.py",
+        "test_a_hostile_file_is_refused_soon_and_in_little_memory",
+        "test_the_same_files_are_read_where_nothing_is_wrong",
     ),
     60: (
         "metrics/test_latent.py",

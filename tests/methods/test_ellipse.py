@@ -25,7 +25,7 @@ def trained(y: Tensor, temperature: float, steps: int) -> Method:
     """Descent with the step that solves for w at once if the angles of the data were known."""
     method = methods.ellipse(temperature).to(y.dtype)
     descent = torch.optim.SGD(method.parameters(), lr=1.0)
-    how = {"steps": steps, "batch_size": len(y), "optimizer": descent, "progress": False}
+    how = {"steps": steps, "batch_size": len(y), "optimizer": descent}
     fit(method, (None, y), **how, record=Recording(every=steps))
     return method
 

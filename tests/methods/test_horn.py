@@ -13,7 +13,7 @@ from ebmlab.energies import Reconstruction
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.inference import Circle, Enumerate
 from ebmlab.networks import Horn as Decoder
-from ebmlab.training import falling_cosine
+from ebmlab.training import Stepping, falling_cosine
 
 
 class TrueRadii(nn.Module):
@@ -85,7 +85,7 @@ def test_the_horn_is_learned_down_to_near_the_floor_of_its_grid():
     with torch.no_grad():
         before = float(method.energy(x, y).mean())
     adam = torch.optim.Adam(method.parameters(), lr=4e-2)
-    how = {"steps": 500, "optimizer": adam, "schedule": falling_cosine, "progress": False}
+    how = {"steps": 500, "optimizer": adam, "stepping": Stepping(falling_cosine)}
     fit(method, data.horn(2000, generator()), rng=generator(), **how)
     with torch.no_grad():
         held_out = float(method.energy(x, y).mean())

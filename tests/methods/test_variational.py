@@ -12,7 +12,7 @@ from ebmlab import FreeEnergy, Method, fit, methods
 from ebmlab.energies import BinaryCrossEntropy, GaussianNLL
 from ebmlab.inference import Amortized, ImportanceWeighted
 from ebmlab.networks import MLP, GaussianHead
-from ebmlab.training import falling_cosine
+from ebmlab.training import Stepping, falling_cosine
 
 BITS = (randn(6, 5, seed=2) > 0).to(F64)
 
@@ -116,7 +116,7 @@ def trained(method: Method, y: Tensor) -> Method:
     """Full batches, Adam down a cosine."""
     optimizer = torch.optim.Adam(method.parameters(), lr=0.1)
     data = (None, y)
-    options = {"batch_size": len(y), "schedule": falling_cosine, "progress": False, "every": 500}
+    options = {"batch_size": len(y), "stepping": Stepping(falling_cosine)}
     fit(method, data, steps=500, optimizer=optimizer, **options)
     return method
 

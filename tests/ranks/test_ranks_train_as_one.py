@@ -113,6 +113,7 @@ def test_two_ranks_train_as_one(two, alone, name):
 
 
 @pytest.mark.parametrize("name", ON_FOUR)
+@pytest.mark.slow
 def test_four_ranks_train_as_one(four, alone, name):
     require_one(name, alone(name), [part[name] for part in four])
 

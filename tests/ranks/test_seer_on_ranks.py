@@ -1,5 +1,6 @@
 """SEER on two ranks, sharded, its blocks run again, by LARS, is SEER in one process."""
 
+import pytest
 import torch
 from problems import generator
 from ranks_support import RANKS, on_two_ranks
@@ -54,6 +55,7 @@ def on_rank(rank):
     return trained(method, [view.chunk(RANKS)[rank] for view in crops()]), sharded
 
 
+@pytest.mark.slow
 def test_two_ranks_sharded_and_recomputed_are_one_process():
     method = seer()
     values, state = trained(method, crops())

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torch import nn
 
-from ebmlab.networks import MLP, ConvEncoder, ResNet, regnety, vit_small, vit_tiny
+from ebmlab.networks import MLP, ConvEncoder, ResNet, regnety, synchronized, vit_small, vit_tiny
 from ebmlab.networks._backbones.regnets import REGNETYS
 from ebmlab.runs._images.brought import brought
 from ebmlab.runs.names import named
@@ -69,6 +69,7 @@ def encoder(name: str, channels: int, size: int, *, several_sizes: bool = False)
     """
     if ":" in name:
         sizes = (size, small_crop(size)) if several_sizes else (size,)
-        return Encoder(*brought(name, channels, sizes))
+        network, width = brought(name, channels, sizes)
+        return Encoder(synchronized(network), width)
     build, width = named("encoder", name, ENCODERS)
     return Encoder(build(channels, size), width)
