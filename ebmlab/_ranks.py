@@ -178,9 +178,10 @@ def alike(number: int, device: torch.device) -> bool:
 def local(tensor: Tensor) -> Tensor:
     """What this rank holds of a tensor that ranks share out; else the tensor itself."""
     # Only a program that has loaded them can hold some, and loading takes long.
-    shared = sys.modules.get("torch.distributed.tensor")
-    if shared is not None and isinstance(tensor, shared.DTensor):
-        return tensor.to_local()
+    shared: Any = sys.modules.get("torch.distributed.tensor")
+    whole: Any = tensor
+    if shared is not None and isinstance(whole, shared.DTensor):
+        return whole.to_local()
     return tensor
 
 

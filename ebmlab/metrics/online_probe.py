@@ -91,7 +91,7 @@ class OnlineProbe:
             )
         self._rng.set_state(rng)
         self._steps = steps
-        copies = [part.clone() for part in parts]
+        copies = [part.clone() for part in parts if part is not None]
         self._weight = copies[0] if copies else None
         self._moments = (copies[1], copies[2]) if copies else None
 

@@ -16,7 +16,7 @@ from ebmlab.errors import ConfigurationError
 from ebmlab.training.batches import Data
 from ebmlab.training.checkpoints import Checkpoints
 from ebmlab.training.course import Course
-from ebmlab.training.own import own_buffers, take_own
+from ebmlab.training.kept import Kept
 from ebmlab.training.passes import Passes, generator_for, passing
 from ebmlab.training.ranks import join, require_alike, spread, whole
 from ebmlab.training.record import over_ranks, recording
@@ -29,7 +29,6 @@ from ebmlab.types import Rng
 
 __all__ = ["Fit", "Optimizing", "fit"]
 
-RANKS = "ranks"
 Optimizing = torch.optim.Optimizer | Callable[[list[nn.Parameter]], torch.optim.Optimizer]
 
 
@@ -125,8 +124,8 @@ def fit(
     optimizer = _optimizer(method, optimizer, lr)
     averages = not scale.shard
     passes = Passes(method, data, batch_size, rng, optimizer, stepping, averages=averages)
-    run = _Run(method, optimizer, rng, keep, _course(passes, stepping, record))
-    start = run.resumed(stepping)
+    kept = Kept(method, optimizer, rng, keep, _course(passes, stepping, record))
+    start = kept.resumed(scheduled=isinstance(stepping.schedule, LRScheduler))
     first = rank_number() == 0
     shown = progress_bar(record.title, steps, record.progress and first, start=start)
     step, guard = start, passes.guard
@@ -154,7 +153,7 @@ def fit(
                 seen.add(step, over_ranks(loss), guard.skipped)
                 value = seen.history["value"][-1]
                 bar.set_postfix(value=value, skipped=guard.skipped, refresh=False)
-            run.kept(step, last)
+            kept.at(step, last=last)
             bar.update()
             if last:
                 break
@@ -171,46 +170,6 @@ def _course(passes: Passes, stepping: Stepping, record: Recording) -> Course:
     parts = {"guard": passes.guard, "data": passes.source, "schedule": schedule}
     loggers = {f"logger {i}": logger for i, logger in enumerate(record.loggers)}
     return Course({**parts, "watch": record.watch, **loggers})
-
-
-class _Run(NamedTuple):
-    """What is kept of a run, and where."""
-
-    method: nn.Module
-    optimizer: torch.optim.Optimizer | None
-    rng: torch.Generator
-    keep: Checkpoints | None
-    course: Course
-
-    def resumed(self, stepping: Stepping) -> int:
-        """The steps done before, all state being as it was after them."""
-        if self.keep is None or not self.keep.resume:
-            return 0
-        groups = [] if self.optimizer is None else self.optimizer.param_groups
-        sizes = [group["lr"] for group in groups]
-        restored = self.keep.latest(self.method, self.optimizer, rngs={"rng": self.rng})
-        if restored is None:
-            return 0
-        self.course.load_state_dict(restored.extra)
-        take_own(self.method, restored.extra.get(RANKS, {}))
-        if not isinstance(stepping.schedule, LRScheduler):
-            # What was saved is the step size of that moment, which a schedule may have lowered.
-            for group, lr in zip(
-                self.optimizer.param_groups if groups else [], sizes, strict=True
-            ):
-                group["lr"] = lr
-        return restored.step
-
-    def kept(self, step: int, last: bool) -> None:
-        """Keep the run after this step, where it is to be kept."""
-        if self.keep is not None and (last or step % self.keep.every == 0):
-            self.keep.save(
-                self.method,
-                self.optimizer,
-                rngs={"rng": self.rng},
-                step=step,
-                extra={**self.course.state_dict(), RANKS: own_buffers(self.method)},
-            )
 
 
 def _optimizer(

@@ -50,8 +50,8 @@ def scheduled(
             f"schedule is of type {type(schedule).__name__}; expected a function of the share of "
             "the steps done, or a scheduler of torch.optim.lr_scheduler"
         )
-    moved = optimizer is not None and (schedule is not None or warmup > 0)
-    groups = optimizer.param_groups if moved else []
+    still = schedule is None and not warmup
+    groups = [] if optimizer is None or still else optimizer.param_groups
     own = [group["lr"] for group in groups]
 
     def at(step: int) -> None:

@@ -5,6 +5,7 @@ The checkpoint that they belong to lists the SHA-256 of each file.
 """
 
 import hashlib
+import importlib
 import shutil
 import warnings
 from collections.abc import Iterable, Mapping
@@ -37,8 +38,7 @@ def write_shards(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, str]:
     Raises:
         FileError: a file could not be written; raised on all ranks.
     """
-    from torch.distributed import checkpoint
-
+    checkpoint = _library()
     if rank_number() == 0:
         shutil.rmtree(path, ignore_errors=True)
     distributed.barrier()
@@ -63,8 +63,7 @@ def read_shards(
     Raises:
         FileError: a file is missing or altered, or a name is unknown; raised on all ranks.
     """
-    from torch.distributed import checkpoint
-
+    checkpoint = _library()
     wrong = _wrong(path, files) if rank_number() == 0 else None
     if not decided(wrong is None):
         raise FileError(wrong or f"{path} is damaged, as rank 0 says")
@@ -79,6 +78,11 @@ def read_shards(
         warnings.filterwarnings("ignore", message="torch.distributed is disabled")
         checkpoint.load(whole, storage_reader=reader)
     return whole
+
+
+def _library() -> Any:
+    # It takes long to load, and torch does not say what of it is public.
+    return importlib.import_module("torch.distributed.checkpoint")
 
 
 def _wrong(path: Path, files: Mapping[str, str]) -> str | None:
@@ -102,7 +106,7 @@ def _sha256(file: Path) -> str:
 def _empty(stored: Any, method: nn.Module) -> Tensor:
     """Memory for a tensor: a share of it where the method's own are shared out."""
     size, dtype = tuple(stored.size), stored.properties.dtype
-    shared = next((p for p in method.parameters() if is_shared(p)), None)
+    shared: Any = next((p for p in method.parameters() if is_shared(p)), None)
     if shared is None or not size:
         return torch.empty(size, dtype=dtype)
     from torch.distributed import tensor
@@ -116,8 +120,9 @@ def as_here(own: Tensor, saved: Tensor) -> Tensor:
     """A saved tensor, shared out as its like here is."""
     if not is_shared(own) or is_shared(saved) or own.shape != saved.shape:
         return saved
-    from torch.distributed.tensor import distribute_tensor
+    from torch.distributed.tensor import DTensor, distribute_tensor
 
+    assert isinstance(own, DTensor)
     return distribute_tensor(saved.to(own.device), own.device_mesh, own.placements)
 
 
