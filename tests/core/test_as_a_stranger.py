@@ -4,7 +4,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from cli_support import ebmlab
+
+from ebmlab import methods
+from ebmlab.networks import ResNet
 
 ROOT = Path(__file__).parents[2]
 TUTORIALS = sorted((ROOT / "tutorials").glob("[0-9][0-9]_*.py"))
@@ -34,9 +38,22 @@ def test_the_script_of_the_readme_runs(tmp_path, monkeypatch):
     assert (tmp_path / "moons.png").stat().st_size > 10_000
 
 
-def test_the_prediction_example_of_the_readme_finds_both_answers():
+def test_the_example_of_ranks_runs_in_one_process_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     text = (ROOT / "README.md").read_text()
     script = text.split("```python\n")[2].split("```")[0]
+    for far, near in {"10_000": "3", "1024": "4", "shard=True": "shard=False"}.items():
+        assert far in script
+        script = script.replace(far, near)
+    method = methods.simclr(ResNet(18, width=2, small=True), 16, projection=4, x_ndim=3)
+    x = torch.rand(8, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    exec(compile(script, "README.md", "exec"), {"torch": torch, "method": method, "x": x, "y": x})
+    assert (tmp_path / "runs/mine/checkpoint.safetensors").exists()
+
+
+def test_the_prediction_example_of_the_readme_finds_both_answers():
+    text = (ROOT / "README.md").read_text()
+    script = text.split("```python\n")[3].split("```")[0]
     assert "steps=500, rng=rng)" in script
     names: dict = {}
     script = script.replace("steps=500, rng=rng)", "steps=300, rng=rng)")
@@ -48,7 +65,7 @@ def test_the_prediction_example_of_the_readme_finds_both_answers():
 
 def test_the_sampler_example_of_the_readme_runs(capsys):
     text = (ROOT / "README.md").read_text()
-    script = text.split("```python\n")[3].split("```")[0]
+    script = text.split("```python\n")[4].split("```")[0]
     for steps in ("steps=300", "steps=200"):
         assert steps in script
         script = script.replace(steps, "steps=40")
