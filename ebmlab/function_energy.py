@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from ebmlab._checks import Ndim, over_batch
+from ebmlab._batched import over_batch
+from ebmlab._checks import Ndim
 from ebmlab._events import numbered
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError

@@ -2,7 +2,8 @@
 
 from torch import Tensor, nn
 
-from ebmlab._checks import over_batch, require_tensor
+from ebmlab._batched import over_batch
+from ebmlab._checks import require_tensor
 from ebmlab._kinds import require_a
 from ebmlab.energies._codes.codes import SquaredDistance
 from ebmlab.energy import Energy

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import over_batch, require_labels, require_tensor
+from ebmlab._batched import over_batch
+from ebmlab._checks import require_labels, require_tensor
 from ebmlab._precise import precise
 from ebmlab.energies.classifier import minus_logit
 from ebmlab.energy import Energy

@@ -2,7 +2,8 @@
 
 from torch import Tensor, nn
 
-from ebmlab._checks import common_batch, over_batch, require_labels, require_tensor
+from ebmlab._batched import over_batch
+from ebmlab._checks import common_batch, require_labels, require_tensor
 from ebmlab._kinds import require_floats
 from ebmlab._precise import precise
 from ebmlab.energy import Energy

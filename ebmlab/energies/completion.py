@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import over_batch, require_non_negative
+from ebmlab._batched import over_batch
+from ebmlab._checks import require_non_negative
 from ebmlab._events import require_alike
 from ebmlab.codes import Codes
 from ebmlab.energies._codes.codes import SquaredDistance

@@ -2,7 +2,8 @@
 
 from torch import Tensor, nn
 
-from ebmlab._checks import Ndim, over_batch, require_positive, require_tensor
+from ebmlab._batched import over_batch
+from ebmlab._checks import Ndim, require_positive, require_tensor
 from ebmlab._events import require_vectors
 from ebmlab._kinds import require_floats
 from ebmlab._precise import precise

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab import networks
-from ebmlab._checks import over_batch, require_counts, require_number, require_tensor
+from ebmlab._batched import over_batch
+from ebmlab._checks import require_counts, require_number, require_tensor
 from ebmlab._events import require_vectors
 from ebmlab._slopes import require_floating
 from ebmlab.energy import Energy

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import Ndim, over_batch, require_non_negative, require_tensor
+from ebmlab._batched import over_batch
+from ebmlab._checks import Ndim, require_non_negative, require_tensor
 from ebmlab._events import require_vectors
 from ebmlab.energy import Energy
 from ebmlab.types import Tree

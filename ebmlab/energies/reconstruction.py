@@ -5,7 +5,8 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from ebmlab._checks import Ndim, over_batch, require_tensor
+from ebmlab._batched import over_batch
+from ebmlab._checks import Ndim, require_tensor
 from ebmlab._events import numbered, require_vectors
 from ebmlab._form import Priors
 from ebmlab._kinds import name_of, told

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import over_batch, require_generator, require_one_kind
+from ebmlab._batched import over_batch
+from ebmlab._checks import require_generator, require_one_kind
 from ebmlab._events import numbered
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError

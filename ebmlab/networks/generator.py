@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import over_batch, require_counts, require_tensor
+from ebmlab._batched import over_batch
+from ebmlab._checks import require_counts, require_tensor
 from ebmlab._precise import precise_type
 from ebmlab._shown import Shown
 from ebmlab.errors import ConfigurationError

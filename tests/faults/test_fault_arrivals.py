@@ -9,7 +9,7 @@ from faults_support import _normal, _rng, refused
 from torch import nn
 
 from ebmlab import FunctionEnergy, Plane, fit, landscape, methods, plot, run
-from ebmlab._checks import over_batch
+from ebmlab._batched import over_batch
 from ebmlab._events import per_datum
 from ebmlab.energies import (
     MLP,

@@ -6,7 +6,8 @@ from typing import final
 
 from torch import Tensor, nn
 
-from ebmlab._checks import over_batch, require_tensor
+from ebmlab._batched import over_batch
+from ebmlab._checks import require_tensor
 from ebmlab.codes import Codes
 from ebmlab.energies._codes.codes import Cosine
 from ebmlab.energy import Energy

@@ -7,7 +7,8 @@ from typing import final
 
 from torch import Tensor, nn
 
-from ebmlab._checks import leaves, over_batch, require_tensor
+from ebmlab._batched import over_batch
+from ebmlab._checks import leaves, require_tensor
 from ebmlab.codes import Codes, different
 from ebmlab.energies._codes.codes import Cosine
 from ebmlab.energy import Energy

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ebmlab._checks import over_batch, require_tensor
+from ebmlab._batched import over_batch
+from ebmlab._checks import require_tensor
 from ebmlab.energies._codes.codes import unit
 from ebmlab.energies._codes.heads import Sided
 from ebmlab.energy import Energy

@@ -4,7 +4,8 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from ebmlab._checks import leaves, over_batch, require_counts, require_index, require_positive
+from ebmlab._batched import over_batch
+from ebmlab._checks import leaves, require_counts, require_index, require_positive
 from ebmlab.codes import Codes
 from ebmlab.energies._codes.codes import unit
 from ebmlab.energies._codes.joint import Embedding, encoded_views
