@@ -150,7 +150,6 @@ class Objective(Shown, ABC):
         require_pairs(energy, x, y)
         shared = _Shared(energy, x, y)
         loss = told(lambda: self.judged(shared, rng), type(self).__name__, x=x, y=y)
-
         return loss._replace(commit=_Commit(loss.commit, shared, self))
 
     def judged(self, shared: "_Shared", rng: Rng) -> Loss:
