@@ -30,6 +30,7 @@ def test_blocks_that_are_run_again_train_to_the_same_weights():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_compiled_encoder_trains_to_near_the_same_weights():
     how = {"optimizer": lambda p: torch.optim.SGD(p, lr=0.1)}
     plain, compiled = trained(**how), trained(Scale(compile=True), **how)
