@@ -99,7 +99,7 @@ def train(
         if fresh:
             follow.begin()
         if fresh and kind.settles(built):
-            settle(method, batches, commits=epoch, rng=rng)
+            settle(method, batches, commits=built.order.epoch, rng=rng)
 
         def after(step: int) -> bool:
             follow.seen(step)

@@ -18,9 +18,12 @@ def own_buffers(method: nn.Module) -> dict[str, list[Tensor]]:
     if rank_count() == 1:
         return {}
     buffers = dict(sorted(_kept(method).items()))
-    marks = torch.tensor([_mark(buffer) for buffer in buffers.values()], dtype=torch.long)
-    theirs = _everywhere(marks)
-    differ = [bool((each != marks[i]).any()) for i, each in enumerate(theirs.T)]
+    if not buffers:
+        return {}
+    marks = [_mark(buffer) for buffer in buffers.values()]
+    # Sent from where the buffers are: what ranks talk through may know one kind of device only.
+    theirs = _everywhere(torch.tensor(marks, device=next(iter(buffers.values())).device))
+    differ = [bool((each != mark).any()) for each, mark in zip(theirs.T, marks, strict=True)]
     return {
         name: list(_everywhere(buffer))
         for (name, buffer), other in zip(buffers.items(), differ, strict=True)

@@ -93,6 +93,13 @@ def test_deepcluster_begins_with_clusters_of_the_data(tmp_path):
     assert [int(clock) for clock in clocks] == [8, 8, 8]
 
 
+def test_deepcluster_sees_all_the_data_first_where_a_step_sees_several_batches(tmp_path):
+    run = train(config("deepcluster", accumulate=2), tmp_path)
+    clocks = [term.infer.clock for term in run.built.method.energy.head.energy.terms]
+    # An epoch of 2 commits, and 3 steps of 2 batches.
+    assert [int(clock) for clock in clocks] == [8, 8, 8]
+
+
 class Answers:
     def __init__(self, pressed):
         self.pressed = pressed

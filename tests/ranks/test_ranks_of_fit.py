@@ -74,6 +74,10 @@ def on_rank(rank, folder):
     found = {"byol": trained(byol(), folder=folder / "byol")[1]}
     parts = Stepping(accumulate=2, clip=0.5)
     found["parts"] = trained(byol(), stepping=parts)[1]
+    # Weights begin unlike, and there is no buffer of which ranks could ask each other.
+    torch.manual_seed(rank)
+    bare = methods.regression(nn.Linear(5, 5)).double()
+    found["bare"] = trained(bare, folder=folder / "bare")[1]
     # A loss that is infinite on one rank alone.
     odd = line(Scripted(lambda call: math.inf if rank == 1 and call == 2 else 1.0))
     run = fit(odd, pairs(), steps=4, batch_size=8)
@@ -113,6 +117,7 @@ def test_weights_and_record_are_those_of_one_process(both, tmp_path):
     for found in ranks:
         close(alone, found["byol"])
         close(parts, found["parts"])
+    close(*(found["bare"] for found in ranks))
     lines = [read_record(at / "metrics.jsonl") for at in (tmp_path, folder / "byol")]
     values = [[line["value"] for line in record] for record in lines]
     assert values[0] == pytest.approx(values[1], rel=1e-12)
