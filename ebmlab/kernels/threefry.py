@@ -158,7 +158,7 @@ def _numbers(make: Maker, per: int, seeds: Tensor, like: Tensor, stream: int) ->
     fill = _whole if tracing() or not seeds.is_cpu else _by_chunks
     made = fill(make, seeds.reshape(-1, 1, 1), grid, short, size, stream, dtype)
     made = made.mT if short else made
-    return made.reshape(*seeds.shape, *like.shape).to(like.dtype)
+    return made.reshape((*seeds.shape, *like.shape)).to(like.dtype)
 
 
 def _whole(make, seeds, grid, short, size, stream, dtype) -> Tensor:
