@@ -31,10 +31,17 @@ import torch
 from torch import Tensor
 
 from ebmlab._kinds import require_floats
-from ebmlab._tracing import tracing
 from ebmlab.errors import ConfigurationError, DeviceError, DtypeError, ShapeError
-from ebmlab.kernels.words import NUMPY, TORCH, Arrays, Words, normal_pair
-from ebmlab.kernels.words import precise, precise_pair, unit
+from ebmlab.kernels.words import (
+    NUMPY,
+    TORCH,
+    Arrays,
+    Words,
+    normal_pair,
+    precise,
+    precise_pair,
+    unit,
+)
 
 __all__ = ["fresh_seeds", "normals", "threefry", "uniforms"]
 
@@ -76,7 +83,7 @@ def normals(seeds: Tensor, like: Tensor, stream: int = 0) -> Tensor:
 
     Example:
         >>> normals(torch.tensor(3), torch.zeros(2, 3))[0]
-        tensor([])
+        tensor([ 0.1904, -1.0774, -0.6620])
     """
     make = _precise_normals if like.dtype == torch.float64 else _normals
     return _numbers(make, 2, seeds, like, stream)
@@ -87,7 +94,7 @@ def uniforms(seeds: Tensor, like: Tensor, stream: int = 0) -> Tensor:
 
     Example:
         >>> uniforms(torch.tensor(3), torch.zeros(2, 3))[0]
-        tensor([])
+        tensor([0.8944, 0.7770, 0.5891])
     """
     if like.dtype == torch.float64:
         return _numbers(_precise_uniforms, 1, seeds, like, stream)
@@ -155,10 +162,10 @@ def _numbers(make: Maker, per: int, seeds: Tensor, like: Tensor, stream: int) ->
     short = like.ndim == 2 and size <= SHORT
     half = -(-size // per)
     grid = (seeds.numel(), half, chains) if short else (seeds.numel(), chains, half)
-    fill = _whole if tracing() or not seeds.is_cpu else _by_chunks
+    fill = _whole if torch.compiler.is_compiling() or not seeds.is_cpu else _by_chunks
     made = fill(make, seeds.reshape(-1, 1, 1), grid, short, size, stream, dtype)
     made = made.mT if short else made
-    return made.reshape((*seeds.shape, *like.shape)).to(like.dtype)
+    return made.reshape(seeds.shape + like.shape).to(like.dtype)
 
 
 def _whole(make, seeds, grid, short, size, stream, dtype) -> Tensor:
@@ -179,7 +186,10 @@ def _by_chunks(make, seeds, grid, short, size, stream, dtype) -> Tensor:
     places = grid[1] if short else grid[2]
     out = torch.empty(shape, dtype=dtype)
     numbers = out.numpy()
-    low, high = ((seeds << 32) >> 32).to(torch.int32).numpy(), (seeds >> 32).to(torch.int32).numpy()
+    low, high = (
+        ((seeds << 32) >> 32).to(torch.int32).numpy(),
+        (seeds >> 32).to(torch.int32).numpy(),
+    )
     axes = [np.arange(n, dtype=np.int32) for n in grid[1:]]
     base = _signed(stream * PLACES)
     dim = 1 if short else 2

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-__all__ = ["NUMPY", "TORCH", "Arrays", "Words", "normal_pair", "precise_pair", "precise", "unit"]
+__all__ = ["NUMPY", "TORCH", "Arrays", "Words", "normal_pair", "precise", "precise_pair", "unit"]
 
 Array = Any
 Words = tuple[Array, Array]
