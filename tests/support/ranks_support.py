@@ -65,7 +65,8 @@ class World:
                 if error is not None:
                     raise RuntimeError(f"rank {self.pipes.index(pipe)}:\n{error}")
                 waiting.remove(pipe)
-        return [torch.load(_file(self.folder, i), weights_only=False) for i in range(len(self.ranks))]
+        files = [_file(self.folder, rank) for rank in range(len(self.ranks))]
+        return [torch.load(file, weights_only=False) for file in files]
 
     def close(self) -> None:
         """End the ranks."""
