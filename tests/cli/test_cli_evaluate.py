@@ -10,7 +10,6 @@ from ebmlab.runs._images.image_sets import image_set
 from ebmlab.runs.presets import PRESETS
 from ebmlab.runs.restore import restore
 
-
 # SEER's own encoder, which test_run_encoders.py has, is most of the time of all methods.
 SMALLER = {"seer": ("--encoder", "conv")}
 
