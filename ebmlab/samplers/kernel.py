@@ -94,6 +94,14 @@ class _Whole(Kernel):
 
     sampler: Sampler
 
+    def require(self, y: Tensor) -> None:
+        like = self.sampler if isinstance(self.sampler, Kernel) else super()
+        like.require(y)
+
+    def energies(self, u: Potential, state: Any) -> Tensor:
+        like = self.sampler if isinstance(self.sampler, Kernel) else super()
+        return like.energies(u, state)
+
     @property
     def counted(self) -> bool:
         """No: it is handed the generator."""
@@ -130,10 +138,12 @@ def _record(who: str, record: Any, like: str, names: tuple[str, ...]) -> Any:
 def as_kernel(sampler: Sampler) -> Kernel:
     """The sampler itself if it is a kernel, else a kernel that takes its steps whole.
 
+    A kernel with a `step` of its own is taken whole as well: its `move` is not that step.
+
     Raises:
         ConfigurationError: it has no init or no step.
     """
-    if isinstance(sampler, Kernel):
+    if isinstance(sampler, Kernel) and type(sampler).step is Kernel.step:
         return sampler
     if not is_sampler(sampler):
         raise ConfigurationError(

@@ -69,20 +69,24 @@ def test_the_metric_becomes_the_covariance_and_what_follows_is_exact(bell):
         assert not has_variance(part, 1.5)
 
 
+# Kernel, target, chains, steps, runs: few chains tune a step that varies, 0.035 in acceptance.
 KERNELS = {
-    "mala": (MALA(0.1), 0.57, 64, 400),
-    "hmc": (HMC(0.1, 4), 0.8, 64, 400),
-    "hmc, four chains": (HMC(0.1, 4, jitter=0.2), 0.8, 4, 400),
-    "nuts": (NUTS(0.5), 0.8, 8, 80),
+    "mala": (MALA(0.1), 0.57, 64, 400, 1),
+    "hmc": (HMC(0.1, 4), 0.8, 64, 400, 1),
+    "hmc, four chains": (HMC(0.1, 4, jitter=0.2), 0.8, 4, 400, 4),
+    "nuts": (NUTS(0.5), 0.8, 8, 80, 1),
 }
 
 
 @pytest.mark.parametrize("name", KERNELS)
 def test_each_kernel_meets_its_target(name):
-    kernel, target, chains, steps = KERNELS[name]
-    tuned, state = warmup(kernel, BELL, randn(chains, 3), steps=steps, rng=generator(1))
-    chain = run(tuned, BELL, state, steps=steps // 4, rng=generator(2))
-    assert abs(float(chain.acceptance.mean()) - target) < 0.12
+    kernel, target, chains, steps, runs = KERNELS[name]
+    accepted = []
+    for k in range(runs):
+        rng = generator(k + 1)
+        tuned, state = warmup(kernel, BELL, randn(chains, 3), steps=steps, rng=rng)
+        accepted.append(run(tuned, BELL, state, steps=steps // 4, rng=rng).acceptance.mean())
+    assert abs(float(torch.stack(accepted).mean()) - target) < 0.12
 
 
 def test_a_target_of_one_s_own_is_met():
