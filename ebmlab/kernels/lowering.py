@@ -22,11 +22,15 @@ def trace(function: Callable[..., list[Tensor]], leaves: list[Tensor]) -> tuple[
     """The operations of a function of tensors, and the tensors it met that are not its leaves.
 
     The graph takes the leaves, then those that were met. Python runs as always, but no tensor has
-    values: whatever asks for one raises.
+    values: whatever asks for one raises, and so do random numbers of torch's own.
     """
     from torch.fx.experimental.proxy_tensor import make_fx
 
     graph = make_fx(function, tracing_mode="fake", _allow_non_fake_inputs=True)(*leaves)
+    for node in graph.graph.nodes:
+        tags = getattr(node.target, "tags", ())
+        if torch.Tag.nondeterministic_seeded in tags or torch.Tag.data_dependent_output in tags:
+            raise ValueError(f"{node.target} draws random numbers or asks for a tensor's value")
     met: Met = {}
     for loop in [node for node in graph.graph.nodes if node.target is _while_loop()]:
         _open(graph, loop)
