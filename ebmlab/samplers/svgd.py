@@ -49,6 +49,11 @@ class SVGD(Kernel):
         if self.bandwidth is not None:
             require_positive("bandwidth", self.bandwidth)
 
+    @property
+    def counted(self) -> bool:
+        """No: a step has no random numbers."""
+        return False
+
     def draw(self, state: State, source: Source) -> tuple[()]:
         """Nothing: the dynamics are deterministic."""
         return ()

@@ -155,7 +155,7 @@ def test_every_pair_of_a_batch_has_chains_of_its_own():
     infer = Sampled(Langevin(0.01), 1, 5, start=start)
     q = infer(model, x[:, None], y[None], 1.0, rng=generator())
     # The step's noise is known, and so is where each chain has to be.
-    push = torch.randn(3, 60, generator=generator(), dtype=F64).T.reshape(start.shape)
+    push = Langevin(0.01).source(generator()).normal(start.reshape(60, 3)).reshape(start.shape)
     free = start.clone().requires_grad_()
     (slope,) = torch.autograd.grad(model(x[:, None], y[None], free).sum(), free)
     torch.testing.assert_close(q.atoms, start - 0.01 * slope + math.sqrt(0.02) * push)

@@ -32,7 +32,7 @@ def by_hand(energy, y, through, weight, entropy):
     for _ in range(through):
         leaf = end if end.requires_grad else end.clone().requires_grad_()
         (grad,) = torch.autograd.grad(energy(None, leaf).sum(), leaf, create_graph=True)
-        push = torch.randn(2, len(y), generator=rng, dtype=y.dtype).T
+        push = Langevin(EPSILON).source(rng).normal(y)
         end = leaf - EPSILON * grad + math.sqrt(2 * EPSILON) * push
     apart = (end[:, None] - end).square().sum(-1) + torch.eye(len(y)) * 1e9
     spread = 0.5 * apart.min(1).values.log().mean()

@@ -1,13 +1,20 @@
 """Random numbers of ranks that are those of one process: its rows of one common draw."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from typing import Any
+from unittest import mock
 
 import torch
 from torch import Size, Tensor
 from torch._C import DisableTorchFunction
 from torch.overrides import TorchFunctionMode
 from torch.overrides import _get_current_function_mode_stack as _modes
+
+from ebmlab.samplers import kernel
+from ebmlab.samplers._run import blocks
+from ebmlab.samplers._steps import source
 
 # Functions of a size, and how many arguments stand before it.
 SIZED = {torch.randn: 0, torch.rand: 0, torch.randint: None}
@@ -29,6 +36,37 @@ class Dealt(TorchFunctionMode):
     def __init__(self, rank: int, ranks: int, rows: int) -> None:
         super().__init__()
         self.rank, self.ranks, self.rows = rank, ranks, rows
+        # Seeds of all ranks together, and what is patched where numbers are counted from seeds.
+        self.common_seeds: set[int] = set()
+        self.patched = ExitStack()
+
+    def __enter__(self) -> "Dealt":
+        for name in ("normals", "uniforms"):
+            dealt = partial(self._counted, getattr(source, name))
+            self.patched.enter_context(mock.patch.object(source, name, dealt))
+        for module in (kernel, blocks):
+            seeds = partial(self._seeds, module.fresh_seeds)
+            self.patched.enter_context(mock.patch.object(module, "fresh_seeds", seeds))
+        return super().__enter__()
+
+    def __exit__(self, *reason: Any) -> None:
+        self.patched.close()
+        super().__exit__(*reason)
+
+    def _seeds(self, fresh: Callable, rng: torch.Generator, steps: int) -> Tensor:
+        seeds = fresh(rng, steps)
+        if rng in COMMON:
+            self.common_seeds.update(seeds.tolist())
+        return seeds
+
+    def _counted(self, count: Callable, seeds: Tensor, like: Tensor, stream: int) -> Tensor:
+        if self.common_seeds.issuperset(seeds.flatten().tolist()):
+            return count(seeds, like, stream)
+        lead = len(seeds.shape)
+        return self._own(
+            seeds.shape + like.shape,
+            lambda size: count(seeds, like.new_empty(size[lead:]), stream),
+        )
 
     @classmethod
     def among_all(cls, n: int, draw: Callable[[int], Tensor]) -> Tensor:
