@@ -3,12 +3,16 @@
 `tests/kernels/test_lowering.py` names the versions of torch that this is known to hold for.
 """
 
+import functools
 import importlib
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import torch
 from torch import Tensor, fx
+
+from ebmlab.kernels.graph_products import with_fast_products
 
 __all__ = ["looped", "lower", "trace"]
 
@@ -108,8 +112,35 @@ def _while_loop() -> Any:
     return importlib.import_module("torch._higher_order_ops.while_loop").while_loop_op
 
 
+@functools.cache
+def _onednn() -> Any:
+    """x wᵀ + b by oneDNN, an operation that the compiler knows."""
+    with warnings.catch_warnings(action="ignore"):  # torch's own deprecations
+        lowering = importlib.import_module("torch._inductor.lowering")
+        onednn = importlib.import_module("torch._inductor.mkldnn_ir")
+        box = importlib.import_module("torch._inductor.ir").TensorBox
+
+    @torch.library.custom_op("ebmlab::product", mutates_args=())
+    def product(x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
+        return torch.ops.mkldnn._linear_pointwise(x, w, b, "none", [], "")
+
+    @product.register_fake
+    def _(x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
+        return x.new_empty(x.shape[0], w.shape[0])
+
+    operation = torch.ops.ebmlab.product.default
+
+    @lowering.register_lowering(operation, type_promotion_kind=None)
+    def _(x: Any, w: Any, b: Any) -> Any:
+        return box.create(onednn.LinearUnary.create(x, w, b, "none", [], ""))
+
+    return operation
+
+
 def lower(graph: Any, inputs: Sequence[Tensor]) -> Callable[..., Any]:
     """What the compiler makes of a graph."""
+    if torch.backends.mkldnn.is_available():
+        with_fast_products(graph, _onednn())
     from torch._guards import TracingContext, tracing
     from torch._inductor.compile_fx import compile_fx
     from torch._subclasses.fake_tensor import FakeTensorMode

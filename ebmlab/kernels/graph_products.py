@@ -1,0 +1,67 @@
+"""Matrix products in graphs of operations, as they are fastest on the CPU."""
+
+from typing import Any, cast
+
+import torch
+from torch import fx
+
+__all__ = ["with_fast_products"]
+
+# From so many multiplications on oneDNN's call is worth its cost; up to so many columns MKL is
+# slow unless a column's numbers lie side by side.
+LARGE, NARROW = 2**20, 8
+
+
+def with_fast_products(graph: fx.GraphModule, linear: Any) -> None:
+    """Let the products of a graph's float32 matrices on the CPU be as fast as they can be.
+
+    Large ones are `linear`'s, x wᵀ + b by oneDNN, which has AVX-512 on any processor that has it;
+    MKL only on some. Narrow ones get a second matrix whose columns lie in one piece. What has one
+    term for each entry is multiplied out, which the compiler fuses with what follows.
+    """
+    laid: dict[tuple[fx.Node, bool], fx.Node] = {}
+    aten, call = torch.ops.aten, graph.graph.call_function
+    for node in [*graph.graph.nodes]:
+        if node.target not in (aten.mm.default, aten.addmm.default) or not _plain(node):
+            continue
+        *bias, a, b = node.args
+        terms, out = a.meta["val"].shape[1], node.meta["val"]
+        with graph.graph.inserting_before(node):
+            if terms == 1:
+                made = call(aten.mul.Tensor, (a, b))
+                made = call(aten.add.Tensor, (made, *bias)) if bias else made
+            elif out.numel() * terms >= LARGE:
+                made = call(linear, (a, _transposed(b, laid), *(bias or [None])))
+            elif out.shape[1] <= NARROW:
+                turned = call(aten.t.default, (_transposed(b, laid),))
+                made = call(node.target, (*bias, a, turned))
+            else:
+                continue
+        node.replace_all_uses_with(made)
+        graph.graph.erase_node(node)
+    graph.recompile()
+
+
+def _plain(node: fx.Node) -> bool:
+    """Whether this is a product of float32 on the CPU, with no more than a bias (columns,)."""
+    *bias, a, _ = [part.meta["val"] for part in node.args]
+    return (
+        a.is_cpu
+        and a.dtype == torch.float32
+        and not node.kwargs
+        and all(c.ndim == 1 for c in bias)
+    )
+
+
+def _transposed(b: fx.Node, laid: dict[tuple[fx.Node, bool], fx.Node]) -> fx.Node:
+    """bᵀ, contiguous, once for all products that take it."""
+    odd = True
+    while b.target is torch.ops.aten.t.default:
+        b, odd = cast(fx.Node, b.args[0]), not odd
+    if not odd and b.meta["val"].is_contiguous():
+        return b
+    if (b, odd) not in laid:
+        made = b.graph.call_function(torch.ops.aten.t.default, (b,)) if odd else b
+        form = {"memory_format": torch.contiguous_format}
+        laid[b, odd] = b.graph.call_function(torch.ops.aten.clone.default, (made,), form)
+    return laid[b, odd]
