@@ -119,7 +119,7 @@ def ranks(w: np.ndarray) -> float:
 
 
 def spacings(w: np.ndarray) -> float:
-    """Birthday spacings (Marsaglia): m days of a year of m³ / 64; equal spacings are Poisson(16)."""
+    """Marsaglia's birthdays: m in a year of m³ / 64 days have Poisson(16) spacings twice."""
     m = 2 ** (len(w).bit_length() - 2)
     pair = w[: 2 * m].reshape(m, 2).astype(np.uint64)
     days = (pair[:, 0] << np.uint64(32) | pair[:, 1]) >> np.uint64(
@@ -141,6 +141,7 @@ def moments(z: np.ndarray) -> list[float]:
 
 
 def normal_law(z: np.ndarray) -> list[float]:
+    """Kolmogorov and Smirnov's test."""
     return [float(stats.kstest(z.astype(np.float64), stats.norm.cdf, method="asymp").pvalue)]
 
 
@@ -154,6 +155,3 @@ def correlations(z: np.ndarray) -> list[float]:
             product = one[lag:] * other[:-lag]
             found.append(two_sided(product.sum() / len(product) ** 0.5))
     return found
-
-
-OF_NORMALS = (moments, normal_law, correlations)
