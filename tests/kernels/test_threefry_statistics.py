@@ -139,7 +139,7 @@ class Histogram:
         self.bins, self.tails = np.zeros(2**12, np.int64), np.zeros((2, len(ENDS)), np.int64)
 
     def add(self, z: np.ndarray) -> None:
-        cells = (special.ndtr(z) * len(self.bins)).astype(np.int64)
+        cells = (special.ndtr(z.astype(np.float64)) * len(self.bins)).astype(np.int64)
         self.bins += np.bincount(cells, minlength=len(self.bins))
         self.tails += [[(side * z > end).sum() for end in ENDS] for side in (1, -1)]
 
@@ -150,19 +150,19 @@ class Histogram:
 
 
 def histograms(dtype: torch.dtype, millions: int) -> tuple[Histogram, Histogram]:
-    """Of our normals, and of those with a hundredth too few beyond 3."""
+    """Of our normals, and of those with a twentieth too few beyond 3."""
     ours, thinner = Histogram(), Histogram()
     like = torch.empty(20_000, 5, dtype=dtype)
     for seeds in torch.arange(10 * millions).split(20):
         z = normals(seeds, like).numpy().ravel()
         ours.add(z)
-        thinner.add(np.where((np.abs(z) > 3) & (np.arange(len(z)) % 100 == 0), 0.0, z))
+        thinner.add(np.where((np.abs(z) > 3) & (np.arange(len(z)) % 20 == 0), 0.0, z))
     return ours, thinner
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("dtype", "millions"), [(torch.float32, 100), (torch.float64, 20)])
-def test_a_hundred_million_normals_are_normal_and_so_are_their_tails(dtype, millions):
+def test_many_millions_of_normals_are_normal_and_so_are_their_tails(dtype, millions):
     ours, thinner = histograms(dtype, millions)
     assert not surprising(ours.evidence())
     assert surprising(thinner.evidence())

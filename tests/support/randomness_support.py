@@ -11,7 +11,7 @@ from ebmlab.kernels.arrays import NUMPY
 from ebmlab.kernels.threefry import PLACES, threefry
 
 ORDERS = ("places", "chains", "streams", "seeds")
-# How many of each are met while the one that leads runs through 256.
+# While the count that leads runs through 256, two others run through so many, and a third on.
 OTHERS = 8
 
 
@@ -21,19 +21,14 @@ def words(order: str, blocks: int, seed: int = 0) -> np.ndarray:
     Along places the two words of a block follow one another, else all first words come first.
     """
     rest = [name for name in ORDERS if name != order]
-    place_of = dict(
-        zip(rest, np.unravel_index(np.arange(blocks) // 256, _room(blocks)), strict=True)
-    )
-    place_of[order] = np.arange(blocks) % 256
-    at = {name: place.astype(np.uint32) for name, place in place_of.items()}
+    room = blocks // 256 // OTHERS**2, OTHERS, OTHERS
+    others = np.unravel_index(np.arange(blocks) // 256, room)
+    count = {order: np.arange(blocks) % 256, **dict(zip(rest, others, strict=True))}
+    at = {name: numbers.astype(np.uint32) for name, numbers in count.items()}
     key = at["seeds"] + np.uint32(seed), np.zeros(1, np.uint32)
     counter = at["chains"], at["places"] + at["streams"] * np.uint32(PLACES)
     pair = np.stack(threefry(NUMPY, key, counter), axis=-1).view(np.uint32)
     return (pair if order == "places" else pair.T).flatten()
-
-
-def _room(blocks: int) -> tuple[int, int, int]:
-    return blocks // 256 // OTHERS**2, OTHERS, OTHERS
 
 
 def two_sided(z: float) -> float:
@@ -127,7 +122,8 @@ def spacings(w: np.ndarray) -> float:
     )
     apart = np.sort(np.diff(np.sort(days)))
     equal = int((apart[1:] == apart[:-1]).sum())
-    return min(1.0, 2 * min(stats.poisson.cdf(equal, 16), stats.poisson.sf(equal - 1, 16)))
+    law = stats.poisson(16)
+    return min(1.0, 2 * float(min(law.cdf(equal), law.sf(equal - 1))))
 
 
 OF_WORDS = (bits, changes, octets, neighbors, weights, gaps, ranks, spacings)

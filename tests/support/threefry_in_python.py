@@ -32,8 +32,9 @@ def single_normals(first: int, second: int) -> tuple[float, float]:
     radius = math.sqrt(max(0.0, -2 * math.log(float(k) / 2**31)))
     low = second % 2**31
     angle = math.pi / 4 * (low - 2**31 if low >= 2**30 else low) / 2**30
-    pair = radius * math.cos(angle) * (-1 if first >> 31 else 1), radius * math.sin(angle)
-    return pair[::-1] if second >> 31 else pair
+    cosine, sine = radius * math.cos(angle), radius * math.sin(angle)
+    cosine = -cosine if first >> 31 else cosine
+    return (sine, cosine) if second >> 31 else (cosine, sine)
 
 
 def documented(make: Callable, like: Tensor, seed: int, stream: int, chain: int) -> list[float]:
