@@ -5,55 +5,48 @@ A block of two 32-bit words is Threefry's answer to
 * the *key*: a seed's lower and upper word;
 * the *counter*: first word the chain's number; second word `place + 2²⁴ stream`.
 
-What a chain gets depends on the seed, the stream, its own number and its event's size d alone: not
-on how many chains there are, how they lie in memory, or what computes them.
+What a chain gets depends on the seed, the stream, its own number, its event's size d and the type
+alone: not on how many chains there are, how they lie in memory, or what computes them. Chains
+(chains,) have d = 1, and a 0-d tensor is chain 0.
 
-* float32: place j has the coordinates j and j + h of the flattened event, h = ⌈d / 2⌉. A uniform
-  number is a word's 24 upper bits; two normals are Box and Muller's, `words.normal_pair`.
-* float64: place c has the uniform number of coordinate c, 53 bits; places 2j and 2j + 1 have the
-  radius and the angle of the normals j and j + h.
-* Lower precisions are float32's numbers, rounded.
+* float32: place j has the coordinates j and j + h of the flattened event, h = ⌈d / 2⌉. Uniform
+  numbers are the 24 upper bits of the first word and of the second; two normals are Box and
+  Muller's, `words.normal_pair`.
+* float64: place c has the uniform number of coordinate c, 27 upper bits of the first word before
+  26 of the second. Normals j and j + h are √(-2 log(1 - u)) times cos 2πv and sin 2πv, of the
+  uniform numbers u of place 2j and v of place 2j + 1.
+* Lower precisions are float32's numbers, rounded: a uniform number may then be 1.
+
+Normals and uniforms of one seed and one stream come from the same words.
 
 NumPy computes where tensors are on the CPU, torch elsewhere and while a program is traced. Single
-precision agrees among them to the last bit, as far as no compiler contracts a × b + c; double
-precision to rounding. Normals and uniforms of one seed and one stream come from the same words.
+precision agrees among them to the last bit where no compiler contracts a × b + c and √ is rounded
+correctly, as by NumPy, compiled or on a GPU (by torch's own on a CPU it may be off by one unit in
+the last place); double precision agrees to rounding.
 
 Source: Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3".
 """
 
-import itertools
 import math
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ebmlab._kinds import require_floats
-from ebmlab._tracing import tracing
 from ebmlab.errors import ConfigurationError, DeviceError, DtypeError, ShapeError
-from ebmlab.kernels.words import (
-    NUMPY,
-    TORCH,
-    Arrays,
-    Words,
-    normal_pair,
-    precise,
-    precise_pair,
-    unit,
-)
+from ebmlab.kernels.arrays import Array, Arrays
+from ebmlab.kernels.grids import Blocks, filled
+from ebmlab.kernels.words import Words, normal_pair, precise, precise_pair, unit
 
 __all__ = ["fresh_seeds", "normals", "threefry", "uniforms"]
 
+# The source's: as few rounds as have passed all tests with a margin, and its numbers.
 ROUNDS = 13
 ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
 PARITY = 0x1BD11BDA
+# How many the counter has room for.
 PLACES, STREAMS, CHAINS = 2**24, 2**8, 2**31
-# Rows up to this length are laid out coordinate by coordinate, as `samplers` keeps its states.
-SHORT = 16
-# So many blocks at a time stay in a core's cache.
-CHUNK = 2**15
 
 
 def fresh_seeds(rng: torch.Generator, steps: int) -> Tensor:
@@ -86,8 +79,10 @@ def normals(seeds: Tensor, like: Tensor, stream: int = 0) -> Tensor:
         >>> normals(torch.tensor(3), torch.zeros(2, 3))[0]
         tensor([ 0.1904, -1.0774, -0.6620])
     """
-    make = _precise_normals if like.dtype == torch.float64 else _normals
-    return _numbers(make, 2, seeds, like, stream)
+    _require(seeds, like, stream)
+    words = _Stream(stream)
+    make = words.precise_normals if like.dtype == torch.float64 else words.normals
+    return filled(make, 2, seeds, like)
 
 
 def uniforms(seeds: Tensor, like: Tensor, stream: int = 0) -> Tensor:
@@ -97,135 +92,61 @@ def uniforms(seeds: Tensor, like: Tensor, stream: int = 0) -> Tensor:
         >>> uniforms(torch.tensor(3), torch.zeros(2, 3))[0]
         tensor([0.8944, 0.7770, 0.5891])
     """
+    _require(seeds, like, stream)
+    words = _Stream(stream)
     if like.dtype == torch.float64:
-        return _numbers(_precise_uniforms, 1, seeds, like, stream)
-    return _numbers(_uniforms, 2, seeds, like, stream)
+        return filled(words.precise_uniforms, 1, seeds, like)
+    return filled(words.uniforms, 2, seeds, like)
 
 
 def threefry(arrays: Arrays, key: Words, counter: Words) -> Words:
-    """Two random words of a key and a counter, all int32; they broadcast.
+    """Two random words, int32, of a key and a counter, which broadcast.
+
+    In torch keys and counters are int32, in NumPy uint32.
 
     Example:
+        >>> from ebmlab.kernels.arrays import TORCH
         >>> zero = torch.zeros(1, dtype=torch.int32)
         >>> [hex(int(word) & 0xFFFFFFFF) for word in threefry(TORCH, (zero, zero), (zero, zero))]
         ['0x9d1c5ec6', '0x8bd50731']
     """
-    keys = (*key, key[0] ^ key[1] ^ PARITY)
+    keys = (*key, key[0] ^ key[1] ^ arrays.word(PARITY))
     x0, x1 = counter[0] + keys[0], counter[1] + keys[1]
-    x0, x1 = x0 + 0 * x1, x1 + 0 * x0  # of one shape: what follows is in place
-    for i in range(ROUNDS):
-        turn = ROTATIONS[i % 8]
+    x0 = x0 + x1
+    x1 = arrays.rotated(x1, ROTATIONS[0]) ^ x0  # both have the whole shape: the rest is in place
+    for i in range(1, ROUNDS):
         x0 += x1
-        right = arrays.shifted(x1, 32 - turn)
-        x1 <<= turn
+        x1 = arrays.rotated(x1, ROTATIONS[i % 8])
         x1 ^= x0
-        x1 ^= right
         if i % 4 == 3:
             j = i // 4 + 1
             x0 += keys[j % 3]
-            x1 += keys[(j + 1) % 3] + j
+            x1 += keys[(j + 1) % 3] + arrays.word(j)
     return x0.view(arrays.int32), x1.view(arrays.int32)
 
 
-class _Blocks(NamedTuple):
-    """The words at each place, for some chains and seeds."""
+class _Stream(NamedTuple):
+    """What the blocks of a stream give."""
 
-    arrays: Arrays
-    key: Words
-    chain: Any
-    stream: int
+    number: int
 
-    def __call__(self, place: Any) -> Words:
-        return threefry(self.arrays, self.key, (self.chain, place + self.stream))
+    def words(self, at: Blocks, place: Array) -> Words:
+        base = at.arrays.word(self.number * PLACES)
+        return threefry(at.arrays, at.key, (at.chain, place + base))
 
+    def normals(self, at: Blocks) -> tuple[Array, Array]:
+        return normal_pair(at.arrays, self.words(at, at.place))
 
-Maker = Callable[[_Blocks, Any], tuple[Any, ...]]
+    def uniforms(self, at: Blocks) -> tuple[Array, Array]:
+        first, second = self.words(at, at.place)
+        return unit(at.arrays, first), unit(at.arrays, second)
 
+    def precise_normals(self, at: Blocks) -> tuple[Array, Array]:
+        even = 2 * at.place
+        return precise_pair(at.arrays, self.words(at, even), self.words(at, even + 1))
 
-def _normals(blocks: _Blocks, place: Any) -> tuple[Any, ...]:
-    return normal_pair(blocks.arrays, blocks(place))
-
-
-def _uniforms(blocks: _Blocks, place: Any) -> tuple[Any, ...]:
-    first, second = blocks(place)
-    return unit(blocks.arrays, first), unit(blocks.arrays, second)
-
-
-def _precise_normals(blocks: _Blocks, place: Any) -> tuple[Any, ...]:
-    return precise_pair(blocks.arrays, blocks(2 * place), blocks(2 * place + 1))
-
-
-def _precise_uniforms(blocks: _Blocks, place: Any) -> tuple[Any, ...]:
-    return (precise(blocks.arrays, blocks(place)),)
-
-
-def _numbers(make: Maker, per: int, seeds: Tensor, like: Tensor, stream: int) -> Tensor:
-    _require(seeds, like, stream)
-    chains = like.shape[0] if like.ndim else 1
-    size = math.prod(like.shape[1:])
-    dtype = like.dtype if like.dtype == torch.float64 else torch.float32
-    short = like.ndim == 2 and size <= SHORT
-    half = -(-size // per)
-    grid = (seeds.numel(), half, chains) if short else (seeds.numel(), chains, half)
-    fill = _whole if tracing() or not seeds.is_cpu else _by_chunks
-    made = fill(make, seeds.reshape(-1, 1, 1), grid, short, size, stream, dtype)
-    made = made.mT if short else made
-    return made.reshape(seeds.shape + like.shape).to(like.dtype)
-
-
-def _whole(make, seeds, grid, short, size, stream, dtype) -> Tensor:
-    places, chains = (grid[1], grid[2]) if short else (grid[2], grid[1])
-    chain = torch.arange(chains, dtype=torch.int32, device=seeds.device)
-    place = torch.arange(places, dtype=torch.int32, device=seeds.device)
-    chain, place = (chain, place[:, None]) if short else (chain[:, None], place)
-    key = ((seeds << 32) >> 32).to(torch.int32), (seeds >> 32).to(torch.int32)
-    base = _signed(stream * PLACES)
-    parts = make(_Blocks(TORCH, key, chain, base), place)
-    dim = 1 if short else 2
-    parts = parts[0], *(part.narrow(dim, 0, size - places) for part in parts[1:])
-    return torch.cat(parts, dim)
-
-
-def _by_chunks(make, seeds, grid, short, size, stream, dtype) -> Tensor:
-    shape = (grid[0], size, grid[2]) if short else (grid[0], grid[1], size)
-    places = grid[1] if short else grid[2]
-    out = torch.empty(shape, dtype=dtype)
-    numbers = out.numpy()
-    low, high = (
-        ((seeds << 32) >> 32).to(torch.int32).numpy(),
-        (seeds >> 32).to(torch.int32).numpy(),
-    )
-    axes = [np.arange(n, dtype=np.uint32) for n in grid[1:]]
-    base = stream * PLACES
-    low, high = low.view(np.uint32), high.view(np.uint32)
-    dim = 1 if short else 2
-    for k, i, j in _chunks(grid):
-        outer, inner = axes[0][i, None], axes[1][j]
-        chain, place = (inner, outer) if short else (outer, inner)
-        parts = make(_Blocks(NUMPY, (low[k], high[k]), chain, base), place)
-        at = i if short else j
-        for n, part in enumerate(parts):
-            start = at.start + n * places
-            room = min(part.shape[dim], size - start)
-            if short:
-                numbers[k, start : start + room, j] = part[:, :room]
-            else:
-                numbers[k, i, start : start + room] = part[:, :, :room]
-    return out
-
-
-def _chunks(grid: tuple[int, int, int]) -> Iterator[tuple[slice, ...]]:
-    """Boxes of at most CHUNK blocks that fill the grid, long along its last axis."""
-    room, slices = CHUNK, []
-    for size in reversed(grid):
-        step = -(-size // -(-size // room)) if size else 1
-        room = max(1, room // step)
-        slices.insert(0, [slice(s, min(s + step, size)) for s in range(0, size, step)])
-    return itertools.product(*slices)
-
-
-def _signed(word: int) -> int:
-    return (word & 0xFFFFFFFF ^ 2**31) - 2**31
+    def precise_uniforms(self, at: Blocks) -> tuple[Array]:
+        return (precise(at.arrays, self.words(at, at.place)),)
 
 
 def _require(seeds: Tensor, like: Tensor, stream: int) -> None:

@@ -1,16 +1,15 @@
-"""Uniform and normal numbers from random words, to the same bit in NumPy, torch and compiled."""
+"""Uniform and normal numbers from random words, to the same bit in NumPy, torch and compiled.
+
+Words are int32; what an operation has made anew, the next ones change in place.
+"""
 
 import math
-import operator
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
 
-import numpy as np
-import torch
+from ebmlab.kernels.arrays import Array, Arrays
 
-__all__ = ["NUMPY", "TORCH", "Arrays", "Words", "normal_pair", "precise", "precise_pair", "unit"]
+__all__ = ["Words", "normal_pair", "precise", "precise_pair", "unit"]
 
-Array = Any
 Words = tuple[Array, Array]
 
 SIGN, REST = -(2**31), 2**31 - 1
@@ -35,45 +34,16 @@ SIN = (0.7853981852531433, -0.08074543625116348, 0.00249000103212893, -3.5950452
 COS = (1.0, -0.3084244132041931, 0.01585020124912262, -0.00031902003684081137)
 
 
-class Arrays(NamedTuple):
-    """What NumPy and torch spell differently; the rest is operators that both have."""
-
-    word: Any  # the type whose right shift is `shifted`
-    int32: Any
-    float32: Any
-    float64: Any
-    converted: Callable[[Array, Any], Array]
-    shifted: Callable[[Array, int], Array]
-    sqrt: Callable[[Array], Array]
-    log: Callable[[Array], Array]
-    sin: Callable[[Array], Array]
-    cos: Callable[[Array], Array]
-
-
-def _shifted(word: torch.Tensor, by: int) -> torch.Tensor:
-    word = word >> by
-    word &= (1 << (32 - by)) - 1
-    return word
-
-
-TORCH = Arrays(
-    *(torch.int32, torch.int32, torch.float32, torch.float64, torch.Tensor.to, _shifted),
-    *(torch.sqrt, torch.log, torch.sin, torch.cos),
-)
-NUMPY = Arrays(
-    *(np.uint32, np.int32, np.float32, np.float64, np.ndarray.astype, operator.rshift),
-    *(np.sqrt, np.log, np.sin, np.cos),
-)
-
-
 def unit(arrays: Arrays, word: Array) -> Array:
     """A word's 24 upper bits as a uniform number in [0, 1), float32."""
-    number = arrays.converted(word >> 8 & 0xFFFFFF, arrays.float32)
-    number *= 2.0**-24
+    bits = word >> arrays.constant(8)
+    bits &= arrays.constant(0xFFFFFF)
+    number = arrays.converted(bits, arrays.float32)
+    number *= arrays.constant(2.0**-24)
     return number
 
 
-def normal_pair(arrays: Arrays, words: Words) -> tuple[Array, Array]:
+def normal_pair(arrays: Arrays, words: Words) -> Words:
     """Two standard normals, float32, by Box and Muller; only +, × and √, each correctly rounded.
 
     r cos θ and r sin θ in some order, r = √(-2 log u): u = (k + 1/2) / 2³¹ with the first word's
@@ -81,42 +51,45 @@ def normal_pair(arrays: Arrays, words: Words) -> tuple[Array, Array]:
     31 bits, the sign of the cosine and the order from the upper bits.
     """
     first, second = words
-    radius = arrays.sqrt(_minus_log_square(arrays, first & REST))
-    x = arrays.converted(second << 1, arrays.float32)
-    x *= 2.0**-31
+    radius = arrays.sqrt(_minus_log_square(arrays, first & arrays.constant(REST)))
+    x = arrays.converted(second << arrays.constant(1), arrays.float32)
+    x *= arrays.constant(2.0**-31)
     square = x * x
-    x *= _polynomial(SIN, square)
+    x *= _polynomial(arrays, SIN, square)
     x *= radius
-    radius *= _polynomial(COS, square)
-    one = radius.view(arrays.int32) ^ (first & SIGN)
+    radius *= _polynomial(arrays, COS, square)
+    one = radius.view(arrays.int32) ^ (first & arrays.constant(SIGN))
     other = x.view(arrays.int32)
-    swapped = (one ^ other) & (second >> 31)
-    return (one ^ swapped).view(arrays.float32), (other ^ swapped).view(arrays.float32)
+    exchange = one ^ other
+    exchange &= second >> arrays.constant(31)  # of all bits or of none
+    one ^= exchange
+    return one.view(arrays.float32), (other ^ exchange).view(arrays.float32)
 
 
 def _minus_log_square(arrays: Arrays, k: Array) -> Array:
-    """-2 log((k + 1/2) / 2³¹), never negative."""
+    """-2 log((k + 1/2) / 2³¹) = -2 (e log 2 + log(1 + f)) ≥ 0, with 1 + f in [√(1/2), √2)."""
     number = arrays.converted(k, arrays.float32)
-    number += 0.5
-    bits = number.view(arrays.int32) - (HALF_ROOT + (31 << 23))
-    exponent = bits >> 23
-    bits &= MANTISSA
-    bits += HALF_ROOT
-    f = bits.view(arrays.float32) - 1.0
-    f *= _polynomial(LOG, f)
-    whole = arrays.converted(exponent, arrays.float32)
-    whole *= -LOG_4
-    whole += f
-    return whole
+    number += arrays.constant(0.5)
+    bits = number.view(arrays.int32) - arrays.constant(HALF_ROOT + (31 << 23))
+    exponent = bits >> arrays.constant(23)
+    bits &= arrays.constant(MANTISSA)
+    bits += arrays.constant(HALF_ROOT)
+    f = bits.view(arrays.float32) - arrays.constant(1.0)
+    f *= _polynomial(arrays, LOG, f)
+    square = arrays.converted(exponent, arrays.float32)
+    square *= arrays.constant(-LOG_4)
+    square += f
+    return square
 
 
-def _polynomial(coefficients: Sequence[float], x: Array) -> Array:
-    *rest, last = coefficients
-    value = x * last
-    for coefficient in reversed(rest[1:]):
-        value += coefficient
+def _polynomial(arrays: Arrays, coefficients: Sequence[float], x: Array) -> Array:
+    """By Horner's rule, the constant coefficient first."""
+    first, *rest, last = coefficients
+    value = x * arrays.constant(last)
+    for coefficient in reversed(rest):
+        value += arrays.constant(coefficient)
         value *= x
-    value += rest[0]
+    value += arrays.constant(first)
     return value
 
 
@@ -129,7 +102,7 @@ def precise(arrays: Arrays, words: Words) -> Array:
     return number
 
 
-def precise_pair(arrays: Arrays, radial: Words, angular: Words) -> tuple[Array, Array]:
+def precise_pair(arrays: Arrays, radial: Words, angular: Words) -> Words:
     """Two standard normals, float64, by Box and Muller with the library's own functions."""
     radius = arrays.sqrt(-2.0 * arrays.log(1.0 - precise(arrays, radial)))
     angle = (2 * math.pi) * precise(arrays, angular)
