@@ -37,6 +37,7 @@ def with_fast_products(graph: fx.GraphModule, linear: Any) -> None:
                 made = call(node.target, (*bias, a, turned))
             else:
                 continue
+        made.meta = dict(node.meta)
         node.replace_all_uses_with(made)
         graph.graph.erase_node(node)
     graph.recompile()
