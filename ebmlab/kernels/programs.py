@@ -45,8 +45,8 @@ class Program:
     the same kind needs no compilation. No gradients are recorded.
 
     Args:
-        function: of `held` and of trees of tensors (tuples of tuples), to such a tree; no host sync,
-            no branch on values, no random numbers.
+        function: of `held` and of trees of tensors (tuples of tuples), to such a tree; no host
+            sync, no branch on values, no random numbers.
         held: what it closes over: a kernel, a potential, a tuple of some. Make a program for each
             run: a tensor that is replaced in `held` after the first call is not seen.
 
