@@ -9,7 +9,7 @@ from ebmlab._checks import require_counts, require_number, require_tensor
 from ebmlab._events import require_vectors
 from ebmlab._slopes import require_floating
 from ebmlab.energy import Energy
-from ebmlab.kernels.chain import ROWS, WIDEST, Slope, tiled, width
+from ebmlab.kernels.chain import ROWS, WIDEST, Slope, columns, filled, width
 from ebmlab.types import Rng, Tree
 
 __all__ = ["MLP", "Constant", "ConvNet", "ResNet"]
@@ -75,10 +75,10 @@ class MLP(Energy):
             return None
         n = max(ROWS, width(len(first.weight)), width(len(second.weight)))
         rows = [
-            tiled(first.weight.T, width(self.dim), n),
-            tiled(first.bias[None], 1, n),
-            tiled(second.weight, n, n),
-            tiled(torch.stack([second.bias, last.weight[0]]), 2, n),
+            filled(columns(first.weight).T, width(self.dim), n),
+            filled(first.bias[None], 1, n),
+            filled(second.weight, n, n),
+            filled(torch.stack([second.bias, last.weight[0]]), 2, n),
         ]
         return Slope("network", torch.cat(rows).detach().flatten(), n, ROWS)
 

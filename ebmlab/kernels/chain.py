@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-__all__ = ["ROWS", "WIDEST", "Slope", "langevin_chain", "tiled", "width"]
+__all__ = ["ROWS", "WIDEST", "Slope", "columns", "filled", "langevin_chain", "width"]
 
 # Longer vectors, and wider layers, do not fit into the registers of one program.
 WIDEST = 128
@@ -67,10 +67,22 @@ def langevin_chain(
 
 
 def width(dim: int) -> int:
-    """The columns of a tile of vectors of this length: a power of two, since noise is in pairs."""
-    return max(2, 1 << (dim - 1).bit_length())
+    """The columns of a tile of vectors of this length: two for each place of their noise."""
+    return 2 << (-(-dim // 2) - 1).bit_length()
 
 
-def tiled(matrix: Tensor, rows: int, columns: int) -> Tensor:
+def columns(rows: Tensor) -> Tensor:
+    """Vectors (n, dim) in the columns of a tile: the coordinates that share a place side by side.
+
+    Example:
+        >>> columns(torch.arange(5.0)[None])
+        tensor([[0., 3., 1., 4., 2., 0., 0., 0.]])
+    """
+    low, high = rows.tensor_split([-(-rows.shape[1] // 2)], dim=1)
+    n = width(rows.shape[1]) // 2
+    return torch.stack([filled(low, len(rows), n), filled(high, len(rows), n)], dim=-1).flatten(1)
+
+
+def filled(matrix: Tensor, rows: int, columns: int) -> Tensor:
     """A matrix with zeros up to this size."""
     return pad(matrix, [0, columns - matrix.shape[1], 0, rows - matrix.shape[0]])

@@ -1,7 +1,8 @@
 """The chains of `chain` as one Triton kernel, which takes the slope as a function.
 
 A slope is a function (y, packed, DIM, COUNT) -> ∂E/∂y of a tile of chains (n, DIM), whose columns
-behind the last coordinate are 0 and must have a slope of 0, or none that others see.
+are in the order of `chain.columns`, the first coordinate first. Columns of no coordinate are 0 and
+must have a slope of 0.
 """
 
 from typing import Any
@@ -164,28 +165,29 @@ def _chain(
     ROWS: constexpr,
 ) -> None:
     chain = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)[:, None]
-    place = tl.arange(0, DIM)[None, :]
-    pair = tl.arange(0, DIM // 2)[None, :]
-    # Even and odd places apart, as their noise is made: so no step moves numbers between threads.
-    inside, also = (chain < chains) & (2 * pair < dim), (chain < chains) & (2 * pair + 1 < dim)
-    at = chain * row + 2 * pair * column
-    even = tl.load(y + at, mask=inside, other=0.0)
-    odd = tl.load(y + at + column, mask=also, other=0.0)
-    here = tl.interleave(even, odd)
+    place = tl.arange(0, DIM // 2)[None, :]
+    half = (dim + 1) // 2
+    # The two coordinates of a place lie side by side, so that a step moves nothing about.
+    low, high = place < half, place < dim - half
+    at = chain * row + place * column
+    here = tl.interleave(
+        tl.load(y + at, mask=(chain < chains) & low, other=0.0),
+        tl.load(y + at + half * column, mask=(chain < chains) & high, other=0.0),
+    )
     step_size = number(step_size, HELD)
     size = tl.sqrt(2.0 * step_size * number(temperature, WARM))
     for step in range(steps):
-        even, odd = normals(tl.load(seeds + step), chain, pair)
+        one, two = normals(tl.load(seeds + step), chain, place)
+        push = tl.interleave(tl.where(low, one, 0.0), tl.where(high, two, 0.0))
         slope = SLOPE(here, packed, DIM, COUNT)
         if CLAMP:
             # Unlike min and max, a comparison lets NaN through; an infinite slope becomes NaN.
             cut = tl.where(slope > bound, bound, tl.where(slope < -bound, -bound, slope))
             slope = cut + 0.0 * slope
-        push = tl.where(place < dim, tl.interleave(even, odd), 0.0)
         here = here - step_size * slope + size * push
-    even, odd = tl.split(tl.reshape(here, [ROWS, DIM // 2, 2]))
-    tl.store(out + at, even, mask=inside)
-    tl.store(out + at + column, odd, mask=also)
+    one, two = tl.split(tl.reshape(here, [ROWS, DIM // 2, 2]))
+    tl.store(out + at, one, mask=(chain < chains) & low)
+    tl.store(out + at + half * column, two, mask=(chain < chains) & high)
 
 
 def chain(

@@ -4,7 +4,16 @@ import triton
 import triton.language as tl
 from triton.language import constexpr
 
+from ebmlab.kernels import words
+
 __all__ = ["normals", "number", "threefry"]
+
+REST, MANTISSA, HALF_ROOT = map(constexpr, (words.REST, words.MANTISSA, words.HALF_ROOT))
+SIGN = constexpr(0x80000000)
+LOG_4 = constexpr(words.LOG_4)
+L0, L1, L2, L3, L4, L5, L6, L7, L8 = map(constexpr, words.LOG)
+S0, S1, S2, S3 = map(constexpr, words.SIN)
+C0, C1, C2, C3 = map(constexpr, words.COS)
 
 
 @triton.jit
@@ -50,11 +59,26 @@ def number(given, HELD: constexpr):
 
 
 @triton.jit
-def normals(seed, chain, pair):
-    """Two standard normals at places 2 pair and 2 pair + 1 of a chain."""
+def _minus_log_square(k):
+    """-2 log((k + 1/2) / 2³¹)."""
+    number = k.to(tl.float32) + 0.5
+    bits = number.to(tl.int32, bitcast=True) - HALF_ROOT
+    f = ((bits & MANTISSA) + HALF_ROOT).to(tl.float32, bitcast=True) - 1.0
+    bent = ((((f * L8 + L7) * f + L6) * f + L5) * f + L4) * f + L3
+    bent = ((bent * f + L2) * f + L1) * f + L0
+    return ((bits >> 23) - 31).to(tl.float32) * -LOG_4 + f * bent
+
+
+@triton.jit
+def normals(seed, chain, place):
+    """The two normals at a place of chains, `words.normal_pair` to the last bit; they broadcast."""
     k0, k1 = seed.to(tl.uint32), (seed >> 32).to(tl.uint32)
-    chain, pair = tl.broadcast(chain.to(tl.uint32), pair.to(tl.uint32))
-    a, b = threefry(k0, k1, chain, pair)
-    radius = tl.sqrt(-2.0 * tl.log(((a >> 8).to(tl.float32) + 0.5) * (1.0 / 16777216)))
-    angle = (b >> 8).to(tl.float32) * (2 * 3.141592653589793 / 16777216)
-    return radius * tl.cos(angle), radius * tl.sin(angle)
+    first, second = threefry(k0, k1, chain.to(tl.uint32), place.to(tl.uint32))
+    radius = tl.sqrt_rn(_minus_log_square((first & REST).to(tl.int32, bitcast=True)))
+    x = (second << 1).to(tl.int32, bitcast=True).to(tl.float32) * (1.0 / 2147483648.0)
+    square = x * x
+    x = x * (((square * S3 + S2) * square + S1) * square + S0) * radius
+    y = radius * (((square * C3 + C2) * square + C1) * square + C0)
+    y = (y.to(tl.uint32, bitcast=True) ^ (first & SIGN)).to(tl.float32, bitcast=True)
+    swap = (second & SIGN) != 0
+    return tl.where(swap, x, y), tl.where(swap, y, x)

@@ -10,7 +10,7 @@ from torch import Tensor
 from ebmlab._checks import require_positive
 from ebmlab.energies._densities.density import Density
 from ebmlab.errors import ConfigurationError, ShapeError
-from ebmlab.kernels.chain import ROWS, WIDEST, Slope, tiled, width
+from ebmlab.kernels.chain import ROWS, WIDEST, Slope, columns, width
 
 __all__ = ["Gaussian", "GaussianMixture", "Uniform"]
 
@@ -69,9 +69,9 @@ class Gaussian(Density):
         """Packed are μ and Σ⁻¹."""
         if self.dim > WIDEST:
             return None
-        n = width(self.dim)
-        numbers = torch.cat([tiled(self.mean[None], 1, n), tiled(self.precision, n, n)])
-        return Slope("gaussian", numbers.flatten(), rows=ROWS if n >= ROWS else None)
+        rows = ROWS if width(self.dim) >= ROWS else None
+        numbers = torch.cat([columns(self.mean[None]), columns(columns(self.precision).T)])
+        return Slope("gaussian", numbers.flatten(), rows=rows)
 
     @property
     def log_z(self) -> Tensor:
@@ -129,10 +129,9 @@ class GaussianMixture(Density):
         """Packed are 1 / σ², and log w and μ of each component."""
         if self.dim > WIDEST:
             return None
-        means = tiled(self.means, len(self.means), width(self.dim))
-        each = torch.cat([self.log_weights[:, None], means], dim=1).flatten()
+        each = torch.cat([self.log_weights[:, None], columns(self.means)], dim=1).flatten()
         sharpness = torch.full_like(each[:1], self.scale**-2)
-        return Slope("mixture", torch.cat([sharpness, each]), len(means))
+        return Slope("mixture", torch.cat([sharpness, each]), len(self.means))
 
     def _logs(self, y: Tensor) -> Tensor:
         """Of each unnormalized component, (k, *batch): its own axis first, long ones last."""
