@@ -4,6 +4,7 @@ from torch import Tensor
 
 from ebmlab.errors import DtypeError
 from ebmlab.kernels._fits import require_alike, require_stream, runs_fused
+from ebmlab.kernels.threefry import normals
 
 __all__ = ["langevin_update"]
 
@@ -51,5 +52,5 @@ def langevin_update(
         return update_triton.langevin(y, grad, seed, step_size, temperature, clamp)
     if clamp is not None:
         grad = grad.clamp(-clamp, clamp) + 0 * grad
-    noise = Numbers(seed).normal(y)
-    return y - step_size * grad + (2 * step_size * temperature) ** 0.5 * noise
+    size = (2 * step_size * temperature) ** 0.5
+    return y - step_size * grad + size * normals(seed, y)
