@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from ebmlab._tracing import tracing
 from ebmlab.errors import DeviceError, DtypeError, ShapeError
 
 __all__ = ["require_alike", "require_stream", "runs_fused"]
@@ -34,5 +35,5 @@ def require_stream(name: str, seeds: Tensor, ndim: int, y: Tensor) -> None:
 
 
 def runs_fused(y: Tensor) -> bool:
-    """Whether Triton takes y: kernels are written for CUDA and float32."""
-    return y.is_cuda and y.dtype == torch.float32
+    """Whether Triton takes y: kernels are for CUDA and float32, and programs fuse for themselves."""
+    return y.is_cuda and y.dtype == torch.float32 and not tracing()
