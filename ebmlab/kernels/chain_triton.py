@@ -16,9 +16,7 @@ from triton.language import constexpr
 from ebmlab.kernels.chain import width
 from ebmlab.kernels.threefry_triton import normals, number
 
-__all__ = [
-    "banana", "chain", "double_well", "funnel", "gaussian", "mixture", "network", "ring",
-]
+__all__ = ["banana", "chain", "double_well", "funnel", "gaussian", "mixture", "network", "ring"]
 
 # From here on sums over coordinates are products of matrices.
 WIDE = constexpr(16)
@@ -212,4 +210,3 @@ def chain(
         sizes = count, width(dim), rows
         kernel(*arguments, *numbers, *flags, function, *sizes, enable_fp_fusion=False)
     return out
-

@@ -59,9 +59,7 @@ class Graphed:
         return mapped(_copied, self._exit)
 
 
-def record_cuda(
-    body: Callable[[], Any], device: torch.device
-) -> tuple[Any, Callable[[], None]]:
+def record_cuda(body: Callable[[], Any], device: torch.device) -> tuple[Any, Callable[[], None]]:
     """Capture a body as a CUDA graph; returns its static outputs and what replays it."""
     side = torch.cuda.Stream(device)
     side.wait_stream(torch.cuda.current_stream(device))

@@ -59,7 +59,7 @@ CHUNK = 2**14
 def fresh_seeds(rng: torch.Generator, steps: int) -> Tensor:
     """Seeds (steps,) of 63 random bits, int64 on rng's device.
 
-    On the CPU a + b seeds are a seeds and then b; a CUDA generator's stream differs by the call.
+    a + b seeds are a seeds and then b.
 
     Example:
         >>> seeds = fresh_seeds(torch.Generator().manual_seed(0), 5)
@@ -67,7 +67,24 @@ def fresh_seeds(rng: torch.Generator, steps: int) -> Tensor:
         >>> bool((seeds == torch.cat([fresh_seeds(rng, 2), fresh_seeds(rng, 3)])).all())
         True
     """
-    return torch.empty(steps, dtype=torch.int64, device=rng.device).random_(generator=rng)
+    if rng.device.type != "cuda":
+        return torch.empty(steps, dtype=torch.int64, device=rng.device).random_(generator=rng)
+    # A kernel's draws depend on how many there are; these are counted on, four to a seed.
+    seed, offset = rng.get_state().view(torch.int64)
+    rng.set_state(torch.stack([seed, offset + 4 * steps]).view(torch.uint8))
+    return _seeds_from(seed, offset // 4, steps).to(rng.device)
+
+
+def _seeds_from(seed: Tensor, first: Tensor, steps: int) -> Tensor:
+    """Seeds by counting on from `first`, a generator's own seed as the key."""
+    counter = first + torch.arange(steps)
+    low, high = threefry(TORCH, _halves(seed), _halves(counter))
+    return (high.long() & 2**31 - 1) << 32 | low.long() & 2**32 - 1
+
+
+def _halves(word: Tensor) -> Words:
+    """The lower and the upper half of 64 bits, int32."""
+    return ((word << 32) >> 32).to(torch.int32), (word >> 32).to(torch.int32)
 
 
 def normals(seeds: Tensor, like: Tensor, stream: int = 0) -> Tensor:
@@ -166,7 +183,7 @@ def _numbers(make: Maker, per: int, seeds: Tensor, like: Tensor, stream: int) ->
     fill = _whole if tracing() or not seeds.is_cpu else _by_chunks
     made = fill(make, seeds.reshape(-1, 1, 1), grid, short, size, stream, dtype)
     made = made.mT if short else made
-    return made.reshape(*seeds.shape, *like.shape).to(like.dtype)
+    return made.reshape(seeds.shape + like.shape).to(like.dtype)
 
 
 def _whole(make, seeds, grid, short, size, stream, dtype) -> Tensor:
@@ -174,7 +191,7 @@ def _whole(make, seeds, grid, short, size, stream, dtype) -> Tensor:
     chain = torch.arange(chains, dtype=torch.int32, device=seeds.device)
     place = torch.arange(places, dtype=torch.int32, device=seeds.device)
     chain, place = (chain, place[:, None]) if short else (chain[:, None], place)
-    key = ((seeds << 32) >> 32).to(torch.int32), (seeds >> 32).to(torch.int32)
+    key = _halves(seeds)
     base = _signed(stream * PLACES)
     parts = make(_Blocks(TORCH, key, chain, base), place)
     dim = 1 if short else 2
@@ -187,10 +204,7 @@ def _by_chunks(make, seeds, grid, short, size, stream, dtype) -> Tensor:
     places = grid[1] if short else grid[2]
     out = torch.empty(shape, dtype=dtype)
     numbers = out.numpy()
-    low, high = (
-        ((seeds << 32) >> 32).to(torch.int32).numpy(),
-        (seeds >> 32).to(torch.int32).numpy(),
-    )
+    low, high = (word.numpy() for word in _halves(seeds))
     axes = [np.arange(n, dtype=np.int32) for n in grid[1:]]
     base = _signed(stream * PLACES)
     dim = 1 if short else 2

@@ -21,7 +21,7 @@ from ebmlab.samplers.kernel import Kernel
 from ebmlab.samplers.langevin import Langevin
 from ebmlab.types import Info, Potential, State
 
-__all__ = ["GraphedSteps", "WholeChain", "fastest"]
+__all__ = ["GraphedSteps", "Way", "WholeChain", "fastest"]
 
 # Steps of one launch: at most, so that a bar moves and an interrupt is heard; and at least.
 LONGEST, SHORTEST = 1000, 10

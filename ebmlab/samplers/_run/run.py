@@ -11,6 +11,7 @@ from ebmlab._progress import progress_bar
 from ebmlab.kernels.programs import CompiledPotential
 from ebmlab.protocols import Sampler
 from ebmlab.samplers._run.blocks import Ahead, Compiled, Stepwise
+from ebmlab.samplers._run.cuda import Way, fastest
 from ebmlab.samplers._run.lookout import Lookout
 from ebmlab.samplers._run.started import Started, started
 from ebmlab.types import Chain, Rng
@@ -123,10 +124,13 @@ def _warn_of_standstill(acceptance: Tensor, steps: int) -> None:
 
 def _blocks(
     start: Started, steps: int, thin: int, compile: bool
-) -> tuple[Stepwise, Stepwise | Ahead | Compiled]:
+) -> tuple[Stepwise, Stepwise | Ahead | Compiled | Way]:
     """Ways to go one step on, and several."""
     kernel, u, y = start.kernel, start.u, start.state.y
     if compile and kernel.block:
+        way = fastest(kernel, u, start.state, steps=steps, thin=thin)
+        if way is not None:
+            return Stepwise(kernel, u), way
         length = _length(kernel.block, y, steps, thin)
         several = Compiled(kernel, u, length, keep=thin % length != 0)
         return Stepwise(kernel, u), several
