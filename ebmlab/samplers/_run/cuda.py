@@ -157,7 +157,9 @@ def _graphed(
     kernel: Kernel, u: Potential, state: Any, steps: int, thin: int
 ) -> GraphedSteps | None:
     length = BLOCKS * kernel.block
-    if not kernel.counted or not 0 < length <= steps or state.y.numel() > SMALL:
+    # Blocks of one step may hold loops whose turns a tensor tells, and a graph cannot wait for it.
+    straight = kernel.counted and kernel.block > 1
+    if not straight or length > steps or state.y.numel() > SMALL:
         return None
     keep = thin % length != 0
     traced = kernel.traced()
