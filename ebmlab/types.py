@@ -75,7 +75,7 @@ class Potential:
         return self if self._origin is None else self._origin
 
     def in_kernel(self) -> "Slope | None":
-        """The gradient as a kernel computes it, with the numbers of now; None where there is none."""
+        """The gradient as a kernel computes it, as parameters are now; None where none is."""
         return None if self._in_kernel is None else self._in_kernel()
 
     def __call__(self, y: Tensor) -> Tensor:

@@ -66,7 +66,7 @@ class MLP(Energy):
         return h.squeeze(-1), grad[..., -y.shape[-1] :]
 
     def in_kernel(self) -> Slope | None:
-        """Packed are W₁ᵀ, b₁, W₂, b₂ and w₃ of two hidden layers with SiLU, padded to one width."""
+        """Packed are W₁ᵀ, b₁, W₂, b₂, w₃ of two hidden layers with SiLU, padded to one width."""
         linear, bent = [*self.network][::2], [*self.network][1::2]
         if self.takes_x or [type(layer) for layer in bent] != [nn.SiLU, nn.SiLU]:
             return None

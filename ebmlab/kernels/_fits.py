@@ -35,5 +35,5 @@ def require_stream(name: str, seeds: Tensor, ndim: int, y: Tensor) -> None:
 
 
 def runs_fused(y: Tensor) -> bool:
-    """Whether Triton takes y: kernels are for CUDA and float32, and programs fuse for themselves."""
+    """Whether Triton takes y, float32 on CUDA; what is traced, the compiler fuses itself."""
     return y.is_cuda and y.dtype == torch.float32 and not tracing()

@@ -6,7 +6,7 @@ from kernels_support import DEVICE, seed_of
 
 from ebmlab.kernels.threefry import TORCH, _halves, normals, threefry
 
-triton = pytest.importorskip("triton")
+pytest.importorskip("triton")
 
 import threefry_in_triton
 

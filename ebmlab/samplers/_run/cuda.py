@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._rows import mapped
+from ebmlab.kernels._fits import runs_fused
 from ebmlab.kernels.chain import Slope, langevin_chain
 from ebmlab.kernels.graphs import Graphed
 from ebmlab.kernels.programs import Program
@@ -135,7 +136,8 @@ def _on_device(y: Tensor) -> bool:
 def _whole(kernel: Kernel, u: Potential, state: Any, steps: int, thin: int) -> WholeChain | None:
     if not isinstance(kernel, Langevin) or kernel.box is not None or (thin or steps) < SHORTEST:
         return None
-    slope = u.in_kernel() if kernel.fuses(state.y) and state.y.ndim == 2 else None
+    fits = kernel.fuses(state.y) and state.y.ndim == 2
+    slope = u.in_kernel() if fits and runs_fused(state.y) and runs_fused(state.grad) else None
     if slope is None:
         return None
     way = WholeChain(kernel, u, slope, thin or steps // -(-steps // LONGEST))
@@ -209,7 +211,7 @@ def _well(name: str, device: torch.device, trial: Callable[[], tuple[Any, Any]])
 
 
 def _near(got: Tensor, due: Tensor) -> bool:
-    """Whether nearly all chains agree to rounding; a threshold that is met just so may flip one."""
+    """Whether nearly all chains agree to rounding; a threshold just met may flip one."""
     close = torch.isclose(got, due, rtol=NEAR, atol=NEAR, equal_nan=True)
     return bool(close.reshape(len(close), -1).all(1).double().mean() >= SHARE)
 

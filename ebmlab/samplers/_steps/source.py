@@ -25,7 +25,7 @@ class Source(ABC):
         """Uniform numbers in [0, 1), likewise."""
 
     def push(self, like: Tensor) -> Tensor:
-        """Normal numbers for `langevin_update`, or the seed from which it makes the first itself."""
+        """Normal numbers, or the seed from which `langevin_update` makes the first itself."""
         return self.normal(like)
 
     @property
