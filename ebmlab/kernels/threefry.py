@@ -77,9 +77,10 @@ def fresh_seeds(rng: torch.Generator, steps: int) -> Tensor:
 
 def _seeds_from(seed: Tensor, first: Tensor, steps: int) -> Tensor:
     """Seeds by counting on from `first`, a generator's own seed as the key."""
-    counter = first + torch.arange(steps)
-    low, high = threefry(TORCH, _halves(seed), _halves(counter))
-    return (high.long() & 2**31 - 1) << 32 | low.long() & 2**32 - 1
+    words = (*_halves(seed.reshape(1)), *_halves(first + torch.arange(steps)))
+    k0, k1, c0, c1 = (word.numpy().view(np.uint32) for word in words)
+    low, high = (word.astype(np.int64) for word in threefry(NUMPY, (k0, k1), (c0, c1)))
+    return torch.from_numpy((high & 2**31 - 1) << 32 | low & 2**32 - 1)
 
 
 def _halves(word: Tensor) -> Words:

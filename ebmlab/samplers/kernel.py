@@ -130,10 +130,12 @@ def _record(who: str, record: Any, like: str, names: tuple[str, ...]) -> Any:
 def as_kernel(sampler: Sampler) -> Kernel:
     """The sampler itself if it is a kernel, else a kernel that takes its steps whole.
 
+    A kernel with a `step` of its own is one of those: that step may be more than draw and move.
+
     Raises:
         ConfigurationError: it has no init or no step.
     """
-    if isinstance(sampler, Kernel):
+    if isinstance(sampler, Kernel) and type(sampler).step is Kernel.step:
         return sampler
     if not is_sampler(sampler):
         raise ConfigurationError(

@@ -12,7 +12,7 @@ from torch import Tensor
 from ebmlab._slopes import slope
 from ebmlab.data.posteriors import EightSchools, GaussianProcess, LinearRegression, posterior
 from ebmlab.errors import ConfigurationError, DataError, DtypeError, ShapeError
-from ebmlab.kernels.compiled import CompiledPotential
+from ebmlab.kernels.programs import CompiledPotential
 from ebmlab.testing import check_energy
 
 each = pytest.mark.parametrize("name", NAMES)

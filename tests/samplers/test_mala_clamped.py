@@ -12,7 +12,7 @@ def steep(y):
     return 50.0 * y.square().sum(-1)
 
 
-@pytest.mark.filterwarnings("ignore:500 of 500 chains")
+@pytest.mark.filterwarnings("ignore:1500 of 1500 chains")
 def test_chains_that_start_on_steep_ground_arrive():
     start = torch.full((1500, 2), 3.0).double()
     plain, clamped = (
