@@ -29,23 +29,23 @@ def rows(device: str, quick: bool) -> Iterator[Row]:
     rng = torch.Generator(device).manual_seed(0)
     y = torch.randn(chains, 128, generator=rng, device=device)
     moved = 8 * y.numel() / 1e9
-    yield _one(f"copy, {_binary(4 * y.numel())}", y.clone, device, 10, f"{moved:.3g} GB", moved)
+    yield _one(f"copy, {chains} × 128", y.clone, device, 10, moved, "GB/s")
     yield from _products(side, pairs, device, rng)
     yield from _launches(device)
     seed, moved = fresh_seeds(rng, 1)[0], 12 * y.numel() / 1e9
     case = f"update of Langevin, {chains} × 128"
-    yield _one(case, lambda: langevin_update(y, y, seed, 0.01), device, 10, "12 B each", moved)
+    yield _one(case, lambda: langevin_update(y, y, seed, 0.01), device, 10, moved, "GB/s")
 
 
 def _products(side: int, pairs: int, device: str, rng: torch.Generator) -> Iterator[Row]:
     for kind in (torch.float32, torch.bfloat16):
         a = torch.randn(side, side, generator=rng, device=device).to(kind)
         case = f"product, {side}³, {str(kind).removeprefix('torch.')}"
-        yield _one(case, lambda a=a: a @ a, device, 5, "", 2 * side**3 / 1e12, "TFLOP/s")
+        yield _one(case, lambda a=a: a @ a, device, 5, 2 * side**3 / 1e12, "TFLOP/s")
     codes = torch.randn(pairs, 256, generator=rng, device=device).bfloat16()
     work = 4 * 2 * pairs**2 * 256 / 1e12
     case = f"four products of InfoNCE, {pairs} pairs, d = 256, bfloat16"
-    yield _one(case, lambda: _tiles(codes), device, 1, "", work, "TFLOP/s")
+    yield _one(case, lambda: _tiles(codes), device, 1, work, "TFLOP/s")
 
 
 def _tiles(codes: Tensor) -> Tensor:
@@ -74,21 +74,12 @@ def _launches(device: str) -> Iterator[Row]:
         graph = Graphed(several, (number,))
         calls["in a graph"] = lambda: graph((number,))
     for name, call in calls.items():
-        row = _one(f"operation on one number, {name}", call, device, 1, "", 0.0)
-        each = {"seconds": row.seconds / LAUNCHES, "spread": row.spread / LAUNCHES}
-        yield replace(row, **each, note=f"the {LAUNCHES}th part of {LAUNCHES}")
+        row = _one(f"operation on one number, {name}", call, device, 1, LAUNCHES / 1e6, "million/s")
+        yield replace(row, seconds=row.seconds / LAUNCHES, spread=row.spread / LAUNCHES)
 
 
-def _one(
-    case: str,
-    call: Call,
-    device: str,
-    repeats: int,
-    note: str,
-    work: float,
-    unit: str = "GB/s",
-) -> Row:
-    """Seconds of a call, the mean of several at each turn, and the rate that they make."""
+def _one(case: str, call: Call, device: str, repeats: int, work: float, unit: str) -> Row:
+    """Seconds of a call, the mean of several at each turn; and how much work a second does."""
 
     def several() -> None:
         for _ in range(repeats):
@@ -96,10 +87,5 @@ def _one(
 
     (row,) = compared("floors", case, "torch", race({"torch": several}, device, turns=5))
     seconds = row.seconds / repeats
-    rate = f"{work / seconds:,.0f} {unit}"
-    note = ", ".join(part for part in (note, rate) if part)
+    note = f"{work / seconds:.3g} {unit}"
     return replace(row, seconds=seconds, spread=row.spread / repeats, note=note)
-
-
-def _binary(size: int) -> str:
-    return f"{size / 2**20:.3g} MiB"

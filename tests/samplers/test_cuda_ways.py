@@ -15,9 +15,10 @@ from samplers_support import bowl
 from ebmlab import FunctionEnergy, run
 from ebmlab.energies import MLP, DoubleWell, Gaussian, Ring
 from ebmlab.kernels import graphs
-from ebmlab.kernels.threefry import fresh_seeds
+from ebmlab.kernels.threefry import fresh_seeds, normals
 from ebmlab.samplers import HMC, MALA, Annealed, Langevin, Underdamped, linear
 from ebmlab.samplers._run import cuda
+from ebmlab.samplers._steps import source
 from ebmlab.samplers.metric import Diagonal
 
 pytest.importorskip("triton")
@@ -171,6 +172,23 @@ def test_chains_that_no_way_serves_take_none():
         double = LANGEVIN.init(u, start().double(), generator())
         assert isinstance(cuda.fastest(LANGEVIN, u, double, **options), cuda.GraphedSteps)
         assert launched["chains"] == 0
+
+
+def test_chains_that_fill_a_device_go_a_step_a_program(monkeypatch):
+    due = chain(MALA(0.3), U, 6, thin=3, compile=False)
+    shapes = []
+
+    def told(seeds, like, stream):
+        shapes.append(seeds.shape)
+        return normals(seeds, like, stream)
+
+    with cuda_on_the_cpu(programs=True) as launched:
+        monkeypatch.setattr(cuda, "SMALL", 8)
+        monkeypatch.setattr(source, "normals", told)
+        close(chain(MALA(0.3), U, 6, thin=3), due)
+        assert launched == {"programs": 1}
+    # Traced once, with the numbers of one step.
+    assert shapes == [(1,)]
 
 
 def test_seeds_are_counted_on():

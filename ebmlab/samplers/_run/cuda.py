@@ -22,7 +22,7 @@ from ebmlab.samplers.kernel import Kernel
 from ebmlab.samplers.langevin import Langevin
 from ebmlab.types import Info, Potential, State
 
-__all__ = ["GraphedSteps", "Way", "WholeChain", "fastest"]
+__all__ = ["GraphedSteps", "Way", "WholeChain", "fastest", "fills"]
 
 # Steps of one launch: at most, so that a bar moves and an interrupt is heard; and at least.
 LONGEST, SHORTEST = 1000, 10
@@ -129,6 +129,11 @@ def fastest(kernel: Kernel, u: Potential, state: Any, *, steps: int, thin: int) 
     return _whole(kernel, u, state, steps, thin) or _graphed(kernel, u, state, steps, thin)
 
 
+def fills(y: Tensor) -> bool:
+    """Whether chains keep a CUDA device so busy that launches cost nothing beside their steps."""
+    return _on_device(y) and y.numel() > SMALL
+
+
 def _on_device(y: Tensor) -> bool:
     return y.is_cuda
 
@@ -161,7 +166,7 @@ def _graphed(
     length = BLOCKS * kernel.block
     # Blocks of one step may hold loops whose turns a tensor tells, and a graph cannot wait for it.
     straight = kernel.counted and kernel.block > 1
-    if not straight or length > steps or state.y.numel() > SMALL:
+    if not straight or length > steps or fills(state.y):
         return None
     keep = thin % length != 0
     traced = kernel.traced()
