@@ -52,10 +52,10 @@ def _tiles(codes: Tensor) -> Tensor:
     """Of each tile of the logits: itself twice, and what it gives to either side's gradient."""
     slope = torch.zeros_like(codes)
     for rows in codes.split(TILE):
-        for columns, grad in zip(codes.split(TILE), slope.split(TILE), strict=True):
+        for columns, along in zip(codes.split(TILE), slope.split(TILE), strict=True):
             rows @ columns.mT
             logits = rows @ columns.mT
-            grad += logits.mT @ rows
+            along.addmm_(logits.mT, rows)
             logits @ columns
     return slope
 
@@ -74,7 +74,8 @@ def _launches(device: str) -> Iterator[Row]:
         graph = Graphed(several, (number,))
         calls["in a graph"] = lambda: graph((number,))
     for name, call in calls.items():
-        row = _one(f"operation on one number, {name}", call, device, 1, LAUNCHES / 1e6, "million/s")
+        case = f"operation on one number, {name}"
+        row = _one(case, call, device, 1, LAUNCHES / 1e6, "million/s")
         yield replace(row, seconds=row.seconds / LAUNCHES, spread=row.spread / LAUNCHES)
 
 

@@ -62,8 +62,9 @@ def langevin_chain(
     from ebmlab.kernels import chain_triton
 
     function = getattr(chain_triton, slope.name), slope.count, slope.packed.to(y)
-    rows = slope.rows or max(1, TILE // width(y.shape[1]))
-    return chain_triton.chain(function, y, seeds, step_size, temperature, clamp, rows)
+    wide = width(y.shape[1])
+    tile = slope.rows or max(1, TILE // wide), wide
+    return chain_triton.chain(function, y, seeds, step_size, temperature, clamp, tile)
 
 
 def width(dim: int) -> int:

@@ -13,7 +13,6 @@ import triton.language as tl
 from torch import Tensor
 from triton.language import constexpr
 
-from ebmlab.kernels.chain import width
 from ebmlab.kernels.threefry_triton import normals, number
 
 __all__ = ["banana", "chain", "double_well", "funnel", "gaussian", "mixture", "network", "ring"]
@@ -195,18 +194,22 @@ def chain(
     step_size: float | Tensor,
     temperature: float | Tensor,
     clamp: float | None,
-    rows: int,
+    tile: tuple[int, int],
 ) -> Tensor:
-    """All steps of all chains in one launch; float32. The slope comes with its COUNT."""
+    """All steps of all chains in one launch; float32. The slope comes with its COUNT.
+
+    A tile has so many chains and columns, twice the places of a vector's noise.
+    """
     out = torch.empty_like(y)
     function, count, packed = slope
     chains, dim = y.shape
+    rows, columns = tile
     arguments = (y, seeds, packed, out, chains, dim, *y.stride(), len(seeds))
     numbers = step_size, temperature, clamp or 0.0
     flags = isinstance(step_size, Tensor), isinstance(temperature, Tensor), clamp is not None
     kernel: Any = _chain[(triton.cdiv(chains, rows),)]
     # Triton launches on the current device. Products and sums are rounded apart, as in the twin.
     with torch.cuda.device_of(y):
-        sizes = count, width(dim), rows
+        sizes = count, columns, rows
         kernel(*arguments, *numbers, *flags, function, *sizes, enable_fp_fusion=False)
     return out

@@ -51,11 +51,7 @@ def threefry(k0, k1, c0, c1):
 @triton.jit
 def number(given, HELD: constexpr):
     """A number in single precision: as it was handed over, or from where it is held."""
-    if HELD:
-        value = tl.load(given).to(tl.float32)
-    else:
-        value = given
-    return value
+    return tl.load(given).to(tl.float32) if HELD else given
 
 
 @triton.jit
@@ -71,7 +67,7 @@ def _minus_log_square(k):
 
 @triton.jit
 def normals(seed, chain, place):
-    """The two normals at a place of chains, `words.normal_pair` to the last bit; they broadcast."""
+    """Two normals at a place of chains, those of `words.normal_pair` to the last bit."""
     k0, k1 = seed.to(tl.uint32), (seed >> 32).to(tl.uint32)
     first, second = threefry(k0, k1, chain.to(tl.uint32), place.to(tl.uint32))
     radius = tl.sqrt_rn(_minus_log_square((first & REST).to(tl.int32, bitcast=True)))

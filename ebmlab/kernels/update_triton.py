@@ -71,7 +71,7 @@ def langevin(
     clamp: float | None,
     tile: int = TILE,
 ) -> Tensor:
-    """y - ε g + √(2εT) ξ in one pass; float32. Coordinates lie side by side, or those of a chain."""
+    """y - ε g + √(2εT) ξ in one pass; float32, in the layout of y."""
     side = y.ndim == 2 and not y.is_contiguous() and y.mT.is_contiguous()
     y = y if side else y.contiguous()
     grad = grad if grad.stride() == y.stride() else torch.empty_like(y).copy_(grad)

@@ -20,14 +20,16 @@ def told(tmp_path, monkeypatch):
     """Run the script where `timeout` only writes down what it is given, and fails at a word."""
     log = tmp_path / "log"
     stand_in = tmp_path / "timeout"
-    stand_in.write_text(f'#!/bin/sh\necho "$@" >> {log}\ncase "$*" in *"$FAILING"*) exit 1; esac\n')
+    lines = ["#!/bin/sh", f'echo "$@" >> {log}', 'case "$*" in *"$FAILING"*) exit 1; esac', ""]
+    stand_in.write_text("\n".join(lines))
     stand_in.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
 
     def script(*parts, device="cuda", failing="no part"):
         environment = {**os.environ, "DEVICE": device, "FAILING": failing}
         command = ["bash", str(BENCHMARKS / "cuda.sh"), *parts]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        pipes = {"capture_output": True, "text": True}
+        done = subprocess.run(command, env=environment, check=False, **pipes)
         return done, log.read_text().splitlines() if log.exists() else []
 
     return script
