@@ -53,10 +53,10 @@ def _tiles(codes: Tensor) -> Tensor:
     slope = torch.zeros_like(codes)
     for rows in codes.split(TILE):
         for columns, along in zip(codes.split(TILE), slope.split(TILE), strict=True):
-            rows @ columns.mT
+            torch.mm(rows, columns.mT)
             logits = rows @ columns.mT
             along.addmm_(logits.mT, rows)
-            logits @ columns
+            torch.mm(logits, columns)
     return slope
 
 

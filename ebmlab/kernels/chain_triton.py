@@ -5,6 +5,9 @@ are in the order of `chain.columns`, the first coordinate first. Columns of no c
 must have a slope of 0.
 """
 
+# Triton declares that `static_range` never returns, and that a sum may be a tuple.
+# pyright: reportGeneralTypeIssues=false, reportOperatorIssue=false
+
 from typing import Any
 
 import torch
@@ -25,7 +28,7 @@ WIDE = constexpr(16)
 def _column(y, k, DIM: constexpr):
     """Coordinate k of every chain, (n, 1)."""
     here = tl.arange(0, DIM)[None, :] == k
-    return tl.sum(tl.where(here, y, 0.0), axis=1)[:, None]
+    return tl.sum(tl.where(here, y, 0.0), axis=1, keep_dims=True)
 
 
 @triton.jit
@@ -38,7 +41,7 @@ def double_well(y, packed, DIM: constexpr, COUNT: constexpr):
 @triton.jit
 def ring(y, packed, DIM: constexpr, COUNT: constexpr):
     """(ρ - r) / σ² along y / ρ; packed are (r, 1 / σ²)."""
-    radius = tl.sqrt(tl.sum(y * y, axis=1))[:, None]
+    radius = tl.sqrt(tl.sum(y * y, axis=1, keep_dims=True))
     along = y / tl.where(radius == 0.0, 1.0, radius)
     return tl.load(packed + 1) * (radius - tl.load(packed)) * along
 
@@ -61,7 +64,7 @@ def funnel(y, packed, DIM: constexpr, COUNT: constexpr):
     narrow = tl.exp(-v)
     first = tl.arange(0, DIM)[None, :] == 0
     rest = tl.where(first, 0.0, y)
-    squared = tl.sum(rest * rest, axis=1)[:, None]
+    squared = tl.sum(rest * rest, axis=1, keep_dims=True)
     neck = v * tl.load(packed) + tl.load(packed + 1) - 0.5 * narrow * squared
     return tl.where(first, neck, narrow * y)
 
@@ -87,7 +90,7 @@ def _logit(y, packed, k, DIM: constexpr):
     own = packed + 1 + k * (DIM + 1)
     mean = tl.load(own + 1 + tl.arange(0, DIM))[None, :]
     off = y - mean
-    squared = tl.sum(off * off, axis=1)[:, None]
+    squared = tl.sum(off * off, axis=1, keep_dims=True)
     return tl.load(own) - 0.5 * tl.load(packed) * squared, mean
 
 
@@ -135,7 +138,7 @@ def network(y, packed, DIM: constexpr, COUNT: constexpr):
     place = tl.arange(0, DIM)[None, :]
     for k in tl.static_range(DIM):
         weights = tl.load(packed + k * COUNT + unit)[None, :]
-        slope += tl.where(place == k, tl.sum(g * weights, axis=1)[:, None], 0.0)
+        slope += tl.where(place == k, tl.sum(g * weights, axis=1, keep_dims=True), 0.0)
     return slope
 
 

@@ -17,10 +17,10 @@ C0, C1, C2, C3 = map(constexpr, words.COS)
 
 
 @triton.jit
-def _mix(a, b, LEFT: constexpr):
+def _mix(a, b, left):
     """One round: add, rotate, xor."""
     a = a + b
-    b = (b << LEFT) | (b >> (32 - LEFT))
+    b = (b << left) | (b >> (32 - left))
     return a, a ^ b
 
 
