@@ -4,6 +4,7 @@ On the CPU stand-ins count launches, and Triton's interpreter runs the kernels; 
 themselves are judged against the CPU.
 """
 
+import dataclasses
 import warnings
 
 import pytest
@@ -101,6 +102,27 @@ def test_other_chains_are_a_launch_for_each_graph_of_steps(name):
         close(chain(kernel, U, 12), due)
         # Four steps a graph, and one graph to try; what is left of twelve are none alone.
         assert (launched["captures"], launched["graphs"]) == (1, 1 + 3)
+
+
+def test_fifty_steps_are_a_launch(monkeypatch):
+    monkeypatch.undo()
+    due = chain(MALA(0.3), U, 200, compile=False)
+    with cuda_on_the_cpu() as launched:
+        close(chain(MALA(0.3), U, 200), due)
+        assert launched == {"captures": 1, "graphs": 1 + 4}
+
+
+def test_a_kernel_of_one_s_own_is_no_known_chain():
+    @dataclasses.dataclass(frozen=True, eq=False)
+    class Colder(Langevin):
+        def draw(self, state, source):
+            return 0.1 * source.normal(state.y)
+
+    u = ENERGIES["double well"].given()
+    due = chain(Colder(0.02), u, 4, compile=False)
+    with cuda_on_the_cpu() as launched:
+        close(chain(Colder(0.02), u, 4), due)
+        assert launched["chains"] == 0
 
 
 def test_kept_states_of_a_graph_are_those_of_single_steps():

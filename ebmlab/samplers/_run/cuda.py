@@ -139,7 +139,7 @@ def _on_device(y: Tensor) -> bool:
 
 
 def _whole(kernel: Kernel, u: Potential, state: Any, steps: int, thin: int) -> WholeChain | None:
-    if not isinstance(kernel, Langevin) or kernel.box is not None or (thin or steps) < SHORTEST:
+    if type(kernel) is not Langevin or kernel.box is not None or (thin or steps) < SHORTEST:
         return None
     fits = kernel.fuses(state.y) and state.y.ndim == 2
     slope = u.in_kernel() if fits and runs_fused(state.y) and runs_fused(state.grad) else None
@@ -218,6 +218,7 @@ def _well(name: str, device: torch.device, trial: Callable[[], tuple[Any, Any]])
 def _near(got: Tensor, due: Tensor) -> bool:
     """Whether nearly all chains agree to rounding; a threshold just met may flip one."""
     close = torch.isclose(got, due, rtol=NEAR, atol=NEAR, equal_nan=True)
+    close = torch.atleast_1d(close)
     return bool(close.reshape(len(close), -1).all(1).double().mean() >= SHARE)
 
 
