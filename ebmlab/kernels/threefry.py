@@ -72,20 +72,15 @@ def fresh_seeds(rng: torch.Generator, steps: int) -> Tensor:
     # A kernel's draws depend on how many there are; these are counted on, four to a seed.
     seed, offset = rng.get_state().view(torch.int64)
     rng.set_state(torch.stack([seed, offset + 4 * steps]).view(torch.uint8))
-    return _seeds_from(seed, offset // 4, steps).to(rng.device)
+    return torch.from_numpy(_counted(int(seed), int(offset) // 4, steps)).to(rng.device)
 
 
-def _seeds_from(seed: Tensor, first: Tensor, steps: int) -> Tensor:
-    """Seeds by counting on from `first`, a generator's own seed as the key."""
-    words = (*_halves(seed.reshape(1)), *_halves(first + torch.arange(steps)))
-    k0, k1, c0, c1 = (word.numpy().view(np.uint32) for word in words)
-    low, high = (word.astype(np.int64) for word in threefry(NUMPY, (k0, k1), (c0, c1)))
-    return torch.from_numpy((high & 2**31 - 1) << 32 | low & 2**32 - 1)
-
-
-def _halves(word: Tensor) -> Words:
-    """The lower and the upper half of 64 bits, int32."""
-    return ((word << 32) >> 32).to(torch.int32), (word >> 32).to(torch.int32)
+def _counted(seed: int, first: int, steps: int) -> np.ndarray:
+    """Seeds (steps,) by counting on from `first`, with a generator's own seed as the key."""
+    key, counter = np.array([seed], np.int64), first + np.arange(steps)
+    words = ((part.astype(np.uint32), (part >> 32).astype(np.uint32)) for part in (key, counter))
+    low, high = (word.astype(np.int64) for word in threefry(NUMPY, *words))
+    return (high & 2**31 - 1) << 32 | low & 2**32 - 1
 
 
 def normals(seeds: Tensor, like: Tensor, stream: int = 0) -> Tensor:
@@ -196,7 +191,7 @@ def _whole(make, seeds, grid, short, size, stream, dtype) -> Tensor:
     chain = torch.arange(chains, dtype=torch.int32, device=seeds.device)
     place = torch.arange(places, dtype=torch.int32, device=seeds.device)
     chain, place = (chain, place[:, None]) if short else (chain[:, None], place)
-    key = _halves(seeds)
+    key = ((seeds << 32) >> 32).to(torch.int32), (seeds >> 32).to(torch.int32)
     base = _signed(stream * PLACES)
     parts = make(_Blocks(TORCH, key, chain, base), place)
     dim = 1 if short else 2
@@ -209,9 +204,13 @@ def _by_chunks(make, seeds, grid, short, size, stream, dtype) -> Tensor:
     places = grid[1] if short else grid[2]
     out = torch.empty(shape, dtype=dtype)
     numbers = out.numpy()
-    low, high = (word.numpy().view(np.uint32) for word in _halves(seeds))
+    low, high = (
+        ((seeds << 32) >> 32).to(torch.int32).numpy(),
+        (seeds >> 32).to(torch.int32).numpy(),
+    )
     axes = [np.arange(n, dtype=np.uint32) for n in grid[1:]]
     base = stream * PLACES
+    low, high = low.view(np.uint32), high.view(np.uint32)
     dim = 1 if short else 2
     for k, i, j in _chunks(grid):
         outer, inner = axes[0][i, None], axes[1][j]

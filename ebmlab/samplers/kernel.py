@@ -130,7 +130,7 @@ def _record(who: str, record: Any, like: str, names: tuple[str, ...]) -> Any:
 def as_kernel(sampler: Sampler) -> Kernel:
     """The sampler itself if it is a kernel, else a kernel that takes its steps whole.
 
-    A kernel with a `step` of its own is one of those: that step may be more than draw and move.
+    A kernel with a `step` of its own is taken whole as well: its `move` is not that step.
 
     Raises:
         ConfigurationError: it has no init or no step.

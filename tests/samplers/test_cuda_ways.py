@@ -15,7 +15,7 @@ from samplers_support import bowl
 
 from ebmlab import FunctionEnergy, run
 from ebmlab.energies import MLP, DoubleWell, Gaussian, Ring
-from ebmlab.kernels import graphs
+from ebmlab.kernels import graphs, threefry
 from ebmlab.kernels.threefry import fresh_seeds, normals
 from ebmlab.samplers import HMC, MALA, Annealed, Langevin, Underdamped, linear
 from ebmlab.samplers._run import cuda
@@ -214,12 +214,10 @@ def test_chains_that_fill_a_device_go_a_step_a_program(monkeypatch):
 
 
 def test_seeds_are_counted_on():
-    from ebmlab.kernels.threefry import _seeds_from
-
-    key, whole = torch.tensor(-5), _seeds_from(torch.tensor(-5), torch.tensor(2**33), 6)
-    parts = _seeds_from(key, torch.tensor(2**33), 2), _seeds_from(key, torch.tensor(2**33 + 2), 4)
-    assert torch.equal(whole, torch.cat(parts))
-    many = _seeds_from(key, torch.tensor(0), 4000)
+    whole = threefry._counted(-5, 2**33, 6)
+    parts = threefry._counted(-5, 2**33, 2), threefry._counted(-5, 2**33 + 2, 4)
+    assert whole.tolist() == [*parts[0], *parts[1]]
+    many = torch.from_numpy(threefry._counted(-5, 0, 4000))
     assert len(many.unique()) == 4000
     assert (many >= 0).all()
     # 63 bits, each set in about half of the seeds: 7 standard deviations.
