@@ -1,61 +1,91 @@
-"""Unadjusted Langevin chains: analytic energies of the plane, and a small network."""
+"""Unadjusted Langevin chains: analytic energies of the plane, and a small network.
+
+On CUDA also chains of 128 coordinates, a thousand and a million of them: of an energy that a
+kernel knows, and of a user's own, whose steps are compiled.
+"""
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import torch
 from measure import Row, compared, installed, race
 from torch import Tensor, nn
 
-from ebmlab import run
+from ebmlab import FunctionEnergy, run
 from ebmlab.energies import MLP, DoubleWell, GaussianMixture
 from ebmlab.energy import Energy
 from ebmlab.samplers import Langevin
-from ebmlab.samplers.fused import FusedLangevin
 
-STEP = 0.01
+STEP, WIDE = 0.01, 128
 ANGLES = torch.arange(8) * (2 * math.pi / 8)
 MEANS = 4 * torch.stack([ANGLES.cos(), ANGLES.sin()], dim=1)
 SCALE = 0.5
 
 
-def rows(device: str, quick: bool) -> list[Row]:
+class Case(NamedTuple):
+    """Chains of vectors (dim), and the same energy as a function of JAX arrays."""
+
+    name: str
+    energy: Energy
+    slope: Callable[[Any], Any] | None
+    chains: int
+    steps: int
+    dim: int = 2
+
+
+def rows(device: str, quick: bool) -> Iterator[Row]:
     """Double well and mixture of eight, 10,000 chains × 1,000; network, 1,000 × 200."""
     chains, steps = (1000, 100) if quick else (10_000, 1000)
-    network = MLP(2).to(device)
-    cases: list[tuple[str, Energy, Any, int, int]] = [
-        ("double well", DoubleWell(2.0), _jax_double_well, chains, steps),
-        ("mixture of 8", GaussianMixture(MEANS, SCALE), _jax_mixture, chains, steps),
-        ("double well, few chains", DoubleWell(2.0), _jax_double_well, 100, steps),
-        ("network 2-128-128-1", network, _jax_network(network), chains // 10, steps // 5),
+    network = MLP(2)
+    cases = [
+        Case("double well", DoubleWell(2.0), _jax_double_well, chains, steps),
+        Case("mixture of 8", GaussianMixture(MEANS, SCALE), _jax_mixture, chains, steps),
+        Case("double well, few chains", DoubleWell(2.0), _jax_double_well, 100, steps),
+        Case("network 2-128-128-1", network, _jax_network(network), chains // 10, steps // 5),
     ]
-    found: list[Row] = []
-    for name, energy, slope, chains, steps in cases:
-        case = f"{name}, {chains} chains × {steps}"
-        start = torch.randn(chains, 2, generator=torch.Generator().manual_seed(0)).to(device)
-        contenders = _ours(energy.to(device), start, steps)
-        if installed("torchebm"):
-            contenders["torchebm"] = _torchebm(energy, start, steps)
-        if installed("jax") and device == "cpu":
-            contenders["jax scan"] = _jax(slope, start, steps)
-        times = race(contenders, device, turns=3 if quick else 5)
-        found += compared("langevin", case, "compiled", times)
+    if device != "cpu" or quick:
+        cases += _wide(quick)
+    for case in cases:
+        yield from _raced(case, device, turns=3 if quick else 5)
+
+
+def _wide(quick: bool) -> list[Case]:
+    known, own = DoubleWell(2.0, WIDE), FunctionEnergy(_own)
+    found = []
+    for chains, steps in ((8, 20), (16, 20)) if quick else ((1024, 1000), (2**20, 50)):
+        for name, energy in {"double well": known, "a user's energy": own}.items():
+            found.append(Case(f"{name} of {WIDE}", energy, None, chains, steps, WIDE))
     return found
+
+
+def _own(y: Tensor) -> Tensor:
+    return (0.5 * y.square() + y.cos()).sum(-1)
+
+
+def _raced(case: Case, device: str, turns: int) -> Iterator[Row]:
+    rng = torch.Generator(device).manual_seed(0)
+    start = torch.randn(case.chains, case.dim, generator=rng, device=device)
+    energy = case.energy.to(device)
+    contenders = _ours(energy, start, case.steps)
+    if installed("torchebm"):
+        contenders["torchebm"] = _torchebm(energy, start, case.steps)
+    if installed("jax") and device == "cpu" and case.slope is not None:
+        contenders["jax scan"] = _jax(case.slope, start, case.steps)
+    times = race(contenders, device, turns)
+    name = f"{case.name}, {case.chains} chains × {case.steps}"
+    for row in compared("langevin", name, "compiled", times):
+        yield replace(row, note=f"{1e6 * row.seconds / case.steps:.3g} µs a step; {row.note}")
 
 
 def _ours(energy: Energy, start: Tensor, steps: int) -> dict[str, Callable[[], Any]]:
     rng = torch.Generator(start.device).manual_seed(1)
     u = energy.given()
-    contenders: dict[str, Callable[[], Any]] = {
+    return {
         "compiled": lambda: run(Langevin(STEP), u, start, steps=steps, rng=rng, compile=True),
         "ebmlab eager": lambda: run(Langevin(STEP), u, start, steps=steps, rng=rng),
     }
-    if start.is_cuda:
-        contenders["ebmlab fused"] = lambda: run(
-            FusedLangevin(STEP), u, start, steps=steps, rng=rng
-        )
-    return contenders
 
 
 def _torchebm(energy: Energy, start: Tensor, steps: int) -> Callable[[], Any]:

@@ -110,7 +110,8 @@ def compared(
     speed = {name: ess[name] / times[name].seconds for name in ess} if ess else {}
     note = f"first call {own.first:.1f} s"
     if len(times) == 1:
-        return [Row(topic, case, ours, own.seconds, own.spread, note=note)]
+        rate = speed.get(ours)
+        return [Row(topic, case, ours, own.seconds, own.spread, ess_per_second=rate, note=note)]
     return [
         Row(
             topic,

@@ -1,7 +1,8 @@
 """NT-Xent without the matrix of logits against lightly's: seconds, peak memory, gradients.
 
 One step is the loss of two batches of codes and its gradient in both; memory is what a step adds
-to the resident set of the process at its peak (Linux; on CUDA, what the allocator adds).
+to the resident set of the process at its peak (Linux; on CUDA, what the allocator adds). On CUDA
+also InfoNCE of 65,536 pairs, whose matrix of logits alone would take 17 GB.
 """
 
 import ctypes
@@ -12,14 +13,14 @@ from pathlib import Path
 import torch
 from lightly_losses import available
 from measure import Row, compared, race
-from torch import Tensor
+from torch import Tensor, nn
 
-from ebmlab.energies import Cosine
+from ebmlab.energies import Cosine, JointEmbedding
 from ebmlab.losses import InfoNCE
 from ebmlab.negatives import InBatch
 from ebmlab.objectives import Contrastive, NTXent
 
-TEMPERATURE, DIM = 0.5, 128
+TEMPERATURE, DIM, WIDE = 0.5, 128, 256
 
 Step = Callable[[], tuple[Tensor, Tensor]]
 
@@ -27,20 +28,49 @@ Step = Callable[[], tuple[Tensor, Tensor]]
 def rows(device: str, quick: bool) -> Iterator[Row]:
     """Batches of 1,024 and 8,192 pairs."""
     for batch in (256,) if quick else (1024, 8192):
-        rng = torch.Generator(device).manual_seed(batch)
-        codes = torch.randn(2, batch, DIM, generator=rng, device=device).requires_grad_()
+        codes = _codes(batch, DIM, device)
         contenders = {"NTXent": _objective(NTXent(TEMPERATURE), codes)}
         if batch <= 1024:
             matrix = Contrastive(InfoNCE(TEMPERATURE), InBatch(both=True))
             contenders["Contrastive"] = _objective(matrix, codes)
         if available():
             contenders["lightly"] = _lightly(codes)
-        yield from _measured(batch, device, contenders)
+        yield from _measured(f"{batch} pairs, d = {DIM}", device, contenders)
+    if device != "cpu" or quick:
+        batch = 256 if quick else 65_536
+        codes = _codes(batch, WIDE, device)
+        step = _objective(NTXent(TEMPERATURE, both=False), codes, one_way=True)
+        contenders = {"NTXent": step, "ebmlab in TF32": _rounded(step)}
+        yield from _measured(f"InfoNCE, {batch} pairs, d = {WIDE}", device, contenders)
 
 
-def _objective(objective: torch.nn.Module, codes: Tensor) -> Step:
+def _codes(batch: int, dim: int, device: str) -> Tensor:
+    rng = torch.Generator(device).manual_seed(batch)
+    return torch.randn(2, batch, dim, generator=rng, device=device).requires_grad_()
+
+
+def _rounded(step: Step) -> Step:
+    """The same with products of numbers that are rounded to TF32, where a device does that."""
+
+    def rounded() -> tuple[Tensor, Tensor]:
+        before = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("high")
+        try:
+            return step()
+        finally:
+            torch.set_float32_matmul_precision(before)
+
+    return rounded
+
+
+def _objective(objective: nn.Module, codes: Tensor, *, one_way: bool = False) -> Step:
+    """Codes as two views of one datum, both ways; or as x and y."""
+    energy = Cosine() if one_way else JointEmbedding(nn.Identity(), nn.Identity(), Cosine())
+
     def step() -> tuple[Tensor, Tensor]:
-        loss = objective(Cosine(), codes, codes, None)
+        views = codes.unbind()
+        x, y = views if one_way else (views, views)
+        loss = objective(energy, x, y, None)
         return loss.value.detach(), torch.autograd.grad(loss.value, codes)[0]
 
     return step
@@ -58,11 +88,11 @@ def _lightly(codes: Tensor) -> Step:
     return step
 
 
-def _measured(batch: int, device: str, contenders: dict[str, Step]) -> Iterator[Row]:
+def _measured(case: str, device: str, contenders: dict[str, Step]) -> Iterator[Row]:
     memory = {name: _peak(step, device) for name, step in contenders.items()}
     times = race(contenders, device, turns=3)
     value, grad = times["NTXent"].result
-    for row in compared("nt_xent", f"{batch} pairs, d = {DIM}", "NTXent", times):
+    for row in compared("nt_xent", case, "NTXent", times):
         note = f"{memory['NTXent'] / 2**20:.0f} MiB"
         if row.peer:
             other, slope = times[row.peer].result

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -21,12 +22,16 @@ Draws = Callable[[], Tensor]
 
 
 def rows(device: str, quick: bool) -> Iterator[Row]:
-    """Each posterior with 64 and with 4 chains, float64; draws are (steps, chains, d)."""
+    """Each posterior with 64 and with 4 chains, float64; draws are (steps, chains, d).
+
+    On CUDA with 1024 chains, and ChEES alone.
+    """
     if installed("jax"):
         import jax
 
         jax.config.update("jax_enable_x64", True)
-    for chains, steps in ((16, 50),) if quick else ((64, 200), (4, 1000)):
+    sizes = ((64, 200), (4, 1000)) if device == "cpu" else ((1024, 200),)
+    for chains, steps in ((16, 50),) if quick else sizes:
         for name in NAMES[:1] if quick else NAMES:
             energy, draws, _ = posterior(name)
             picks = torch.randperm(len(draws), generator=torch.Generator().manual_seed(0))
@@ -38,7 +43,9 @@ def rows(device: str, quick: bool) -> Iterator[Row]:
 def _one(case: str, energy: Unconstrained, start: Tensor, steps: int) -> list[Row]:
     contenders: dict[str, Draws] = {}
     notes: dict[str, str] = {}
-    makers = {"ChEES compiled": _chees, "ebmlab NUTS": _nuts}
+    makers = {"ChEES compiled": _chees}
+    if not start.is_cuda:
+        makers["ebmlab NUTS"] = _nuts
     if installed("blackjax") and not start.is_cuda:
         makers |= {f"blackjax NUTS {m}": _blackjax(m) for m in ("diagonal", "dense")}
     if installed("numpyro") and not start.is_cuda:
@@ -47,11 +54,11 @@ def _one(case: str, energy: Unconstrained, start: Tensor, steps: int) -> list[Ro
         began = time.perf_counter()
         contenders[name] = make(energy, start, steps)
         notes[name] = f"warm-up {time.perf_counter() - began:.1f} s"
-    times = race(contenders, turns=2)
+    times = race(contenders, start.device.type, turns=2)
     ess = {name: bulk_ess(time.result) for name, time in times.items()}
     ours = "ChEES compiled"
     return [
-        Row(**{**vars(row), "note": f"{row.note}; {notes[ours]}, peer {notes[row.peer]}"})
+        replace(row, note=f"{row.note}; {notes[ours]}, peer {notes.get(row.peer, '–')}")
         for row in compared("posteriors", case, ours, times, ess)
     ]
 

@@ -34,26 +34,31 @@ TOPICS = (
     "assignments",
     "views",
     "step_costs",
+    "floors",
 )
+# What a GPU is for, in fifteen minutes; `cuda.sh` has more.
+CUDA = ("floors", "langevin", "nt_xent", "hmc", "assignments", "posteriors")
 
 
 def main() -> None:
     """Parse the command line, measure, print, save."""
     parser = argparse.ArgumentParser(description="ebmlab beside its peers")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--topic", action="append", choices=TOPICS, help="default: all")
+    told = "default: all, on a GPU " + ", ".join(CUDA)
+    parser.add_argument("--topic", action="append", choices=TOPICS, help=told)
     parser.add_argument("--quick", action="store_true", help="small sizes: does it run?")
     parser.add_argument("--out", type=Path, help="JSON file; the table goes beside it as .md")
     options = parser.parse_args()
     if options.device == "cuda" and not torch.cuda.is_available():
         parser.error("no CUDA device is here; take --device cpu")
     torch.set_num_threads(1)
-    if hasattr(os, "sched_setaffinity"):
+    # A GPU's programs are compiled beside each other.
+    if options.device == "cpu" and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     about = circumstances(" ".join(["python", "benchmarks/run.py", *sys.argv[1:]]))
     print(f"absent peers: {', '.join(about['absent']) or 'none'}", flush=True)
     rows: list[Row] = []
-    for topic in options.topic or TOPICS:
+    for topic in options.topic or (CUDA if options.device == "cuda" else TOPICS):
         found: list[Row] = []
         for row in importlib.import_module(topic).rows(options.device, options.quick):
             found.append(row)

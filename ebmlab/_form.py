@@ -10,6 +10,7 @@ from ebmlab.types import Decode, Tree
 
 if TYPE_CHECKING:
     from ebmlab.energy import Energy
+    from ebmlab.kernels.chain import Slope
 
 __all__ = ["Form", "Priors"]
 
@@ -40,6 +41,10 @@ class Form:
         raise ConfigurationError(
             f"{type(self).__name__} has no z to encode y by: pass Method(…, encoder=f)"
         )
+
+    def in_kernel(self) -> "Slope | None":
+        """∂E/∂y of an energy of y alone as a kernel computes it; None where none is written."""
+        return None
 
     def lowest(self, x: Tree, y: Tree, atoms: Tensor) -> Tensor | None:
         """Which of the z in atoms (k, *event) is lowest, (*batch); None if all must be tried."""

@@ -179,7 +179,9 @@ class Energy(Flagged, Form, Shown, ABC):
         require_free(self, y, z)
         replay = replayed(rng, type(self).__name__) if self.stochastic else None
         clamped = Clamped(self, x, y, z, replay)
-        return Potential(clamped, clamped.value_and_grad if y is None else None, self)
+        if y is not None:
+            return Potential(clamped, None, self)
+        return Potential(clamped, clamped.value_and_grad, self, self.in_kernel)
 
     def value_and_grad(
         self, x: Tree, y: Tensor, z: Tree = None, *, rng: Rng = None

@@ -1,7 +1,7 @@
 """The words that everything else is written in: trees, potentials, states, minima, chains."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -9,6 +9,9 @@ from torch import Tensor
 from ebmlab._kinds import name_of, require_floats, told
 from ebmlab._slopes import slope
 from ebmlab.errors import ConfigurationError, ShapeError
+
+if TYPE_CHECKING:
+    from ebmlab.kernels.chain import Slope
 
 __all__ = [
     "Chain",
@@ -42,6 +45,7 @@ class Potential:
         slope: maps y to energies and their gradient, both detached; None leaves it to autograd.
         origin: the energy or the callable that it was made from, whose compiled programs it
             shares; None for itself.
+        in_kernel: its gradient as a kernel computes it; None where none is written.
 
     Raises:
         ShapeError: the function returns anything but one energy per row.
@@ -58,15 +62,21 @@ class Potential:
         function: Callable[[Tensor], Tensor],
         slope: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None,
         origin: object | None = None,
+        in_kernel: Callable[[], "Slope | None"] | None = None,
     ) -> None:
         self._function = function
         self._slope = slope
         self._origin = origin
+        self._in_kernel = in_kernel
 
     @property
     def origin(self) -> object:
         """What the potential was made from."""
         return self if self._origin is None else self._origin
+
+    def in_kernel(self) -> "Slope | None":
+        """The gradient as a kernel computes it, as parameters are now; None where none is."""
+        return None if self._in_kernel is None else self._in_kernel()
 
     def __call__(self, y: Tensor) -> Tensor:
         """Energies (chains,) at the rows of y (chains, *event)."""

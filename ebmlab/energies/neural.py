@@ -9,6 +9,7 @@ from ebmlab._checks import require_counts, require_number, require_tensor
 from ebmlab._events import require_vectors
 from ebmlab._slopes import require_floating
 from ebmlab.energy import Energy
+from ebmlab.kernels.chain import ROWS, WIDEST, Slope, columns, filled, width
 from ebmlab.types import Rng, Tree
 
 __all__ = ["MLP", "Constant", "ConvNet", "ResNet"]
@@ -63,6 +64,23 @@ class MLP(Energy):
                 h = torch.cat([x.expand(*y.shape[:-1], x.shape[-1]), y], dim=-1)
             h, grad = _backward_by_hand(self.network, h)
         return h.squeeze(-1), grad[..., -y.shape[-1] :]
+
+    def in_kernel(self) -> Slope | None:
+        """Packed are W₁ᵀ, b₁, W₂, b₂, w₃ of two hidden layers with SiLU, padded to one width."""
+        linear, bent = [*self.network][::2], [*self.network][1::2]
+        if self.takes_x or [type(layer) for layer in bent] != [nn.SiLU, nn.SiLU]:
+            return None
+        first, second, last = linear
+        if max(self.dim, len(first.weight), len(second.weight)) > WIDEST:
+            return None
+        n = max(ROWS, width(len(first.weight)), width(len(second.weight)))
+        rows = [
+            filled(columns(first.weight).T, width(self.dim), n),
+            filled(first.bias[None], 1, n),
+            filled(second.weight, n, n),
+            filled(torch.stack([second.bias, last.weight[0]]), 2, n),
+        ]
+        return Slope("network", torch.cat(rows).detach().flatten(), n, ROWS)
 
 
 def _backward_by_hand(network: nn.Sequential, h: Tensor) -> tuple[Tensor, Tensor]:

@@ -152,11 +152,12 @@ def lower(graph: Any, inputs: Sequence[Tensor]) -> Callable[..., Any]:
         fake = FakeTensorMode(shape_env=ShapeEnv(), static_shapes=True)
         try:
             with tracing(TracingContext(fake)):
-                call = compile_fx(graph, list(inputs), config_patches=patches)
+                made = compile_fx(graph, list(inputs), config_patches=patches)
+            call = cast(Callable[..., Any], made)
             call(*inputs)
         except Exception as reason:
             fault = reason
         else:
-            return cast(Callable[..., Any], call)
+            return call
     assert fault is not None
     raise fault

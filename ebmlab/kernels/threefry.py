@@ -52,7 +52,7 @@ PLACES, STREAMS, CHAINS = 2**24, 2**8, 2**31
 def fresh_seeds(rng: torch.Generator, steps: int) -> Tensor:
     """Seeds (steps,) of 63 random bits, int64 on rng's device.
 
-    On the CPU a + b seeds are a seeds and then b; a CUDA generator's stream differs by the call.
+    a + b seeds are a seeds and then b.
 
     Example:
         >>> seeds = fresh_seeds(torch.Generator().manual_seed(0), 5)
@@ -60,7 +60,20 @@ def fresh_seeds(rng: torch.Generator, steps: int) -> Tensor:
         >>> bool((seeds == torch.cat([fresh_seeds(rng, 2), fresh_seeds(rng, 3)])).all())
         True
     """
-    return torch.empty(steps, dtype=torch.int64, device=rng.device).random_(generator=rng)
+    if rng.device.type != "cuda":
+        return torch.empty(steps, dtype=torch.int64, device=rng.device).random_(generator=rng)
+    # A kernel's draws depend on how many there are; these are counted on, four to a seed.
+    seed, offset = rng.get_state().view(torch.int64)
+    rng.set_state(torch.stack([seed, offset + 4 * steps]).view(torch.uint8))
+    return torch.from_numpy(_counted(int(seed), int(offset) // 4, steps)).to(rng.device)
+
+
+def _counted(seed: int, first: int, steps: int) -> np.ndarray:
+    """Seeds (steps,) by counting on from `first`, with a generator's own seed as the key."""
+    key, counter = np.array([seed], np.int64), first + np.arange(steps)
+    words = ((part.astype(np.uint32), (part >> 32).astype(np.uint32)) for part in (key, counter))
+    low, high = (word.astype(np.int64) for word in threefry(NUMPY, *words))
+    return (high & 2**31 - 1) << 32 | low & 2**32 - 1
 
 
 def normals(seeds: Tensor, like: Tensor, stream: int = 0) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ebmlab._checks import require_non_negative, require_positive
 from ebmlab.errors import ConfigurationError
+from ebmlab.kernels.update import langevin_update
 from ebmlab.samplers._steps.source import Source
 from ebmlab.samplers._steps.start import begin
 from ebmlab.samplers.kernel import Kernel
@@ -80,21 +81,35 @@ class Langevin(Kernel):
         return begin(u, y)
 
     def draw(self, state: State, source: Source) -> Tensor:
-        """The push of the heat bath, (chains, *event)."""
-        return source.normal(state.y)
+        """The push of the heat bath, (chains, *event), or the seed that stands for it."""
+        return source.push(state.y) if self.fuses(state.y) else source.normal(state.y)
 
     def move(self, u: Potential, state: State, noise: Tensor) -> tuple[State, Info]:
         """One step of every chain; nothing is rejected."""
+        y = self._pushed(state, noise)
+        if self.box is not None:
+            y = _reflected(y, *self.box)
+        return State(y, *u.value_and_grad(y)), Info(torch.ones_like(state.energy))
+
+    def fuses(self, y: Tensor) -> bool:
+        """Whether the step of y can be one kernel, if there is one where y is."""
+        numbers = [n for n in (self.step_size, self.temperature) if isinstance(n, Tensor)]
+        return self.metric is IDENTITY and all(
+            n.ndim == 0 and n.device == y.device for n in numbers
+        )
+
+    def _pushed(self, state: State, noise: Tensor) -> Tensor:
+        """Down the slope, and pushed by the heat bath."""
         m, grad = self.metric, state.grad
+        if not noise.is_floating_point():
+            numbers = self.step_size, self.temperature
+            return langevin_update(state.y, grad, noise, *numbers, clamp=self.clamp)
         if self.clamp is not None:
             # An infinite gradient must not vanish in the clamp: 0 * ∞ is NaN, and is seen.
             grad = grad.clamp(-self.clamp, self.clamp) + 0 * grad
         drift = m.spread(m.gather(grad))
         size = (2 * self.step_size * self.temperature) ** 0.5
-        y = state.y - self.step_size * drift + size * m.spread(noise)
-        if self.box is not None:
-            y = _reflected(y, *self.box)
-        return State(y, *u.value_and_grad(y)), Info(torch.ones_like(state.energy))
+        return state.y - self.step_size * drift + size * m.spread(noise)
 
 
 def _reflected(y: Tensor, low: float | Tensor, high: float | Tensor) -> Tensor:

@@ -15,35 +15,30 @@ pytest.importorskip("triton")
 
 DATA, NUMBER = "*fp32", "fp32"
 
+NUMBERS = {"step_size": "*fp64", "temperature": NUMBER, "bound": NUMBER}
+FLAGS = {"HELD": True, "WARM": False, "CLAMP": True}
 LANGEVIN = {
     "module": "ebmlab.kernels.update_triton",
     "kernel": "_langevin",
-    "types": dict.fromkeys(["y", "grad"], DATA)
-    | {"seed": "*i64", "out": DATA, "count": "i32"}
-    | dict.fromkeys(["step_size", "size", "bound"], NUMBER)
-    | {"offset": "i32"},
-    "constants": {"CLAMP": True, "BLOCK": 128},
+    "types": {"y": DATA, "grad": DATA, "seed": "*i64", "out": DATA}
+    | dict.fromkeys(["chains", "dim", "half"], "i32")
+    | NUMBERS,
+    "constants": FLAGS | {"SIDE": False, "ROWS": 8, "PLACES": 64},
     "functions": {},
 }
-
-LEAPFROG = {
-    "module": "ebmlab.kernels.update_triton",
-    "kernel": "_kick_drift",
-    "types": dict.fromkeys(["y", "r", "grad"], DATA)
-    | {"seed": "*i64", "y_out": DATA, "r_out": DATA, "count": "i32"}
-    | {"step_size": NUMBER, "offset": "i64"},
-    "constants": {"REFRESH": True, "BLOCK": 128},
-    "functions": {},
-}
-
 CHAIN = {
     "module": "ebmlab.kernels.chain_triton",
     "kernel": "_chain",
-    "types": {"y": DATA, "seed": "*i64", "packed": DATA, "out": DATA}
-    | dict.fromkeys(["count", "steps", "first"], "i32")
-    | {"step_size": NUMBER, "size": NUMBER},
-    "constants": {"COUNT": 3, "BLOCK": 128},
+    "types": {"y": DATA, "seeds": "*i64", "packed": DATA, "out": DATA}
+    | dict.fromkeys(["chains", "dim", "row", "column", "steps"], "i32")
+    | NUMBERS,
+    "constants": FLAGS | {"COUNT": 3, "DIM": 2, "ROWS": 256},
     "functions": {"SLOPE": "mixture"},
+}
+NETWORK = {
+    **CHAIN,
+    "constants": FLAGS | {"COUNT": 16, "DIM": 2, "ROWS": 16},
+    "functions": {"SLOPE": "network"},
 }
 
 
@@ -65,17 +60,28 @@ def compiled(requests: list[dict], cache: Path) -> list:
 
 
 def test_every_kernel_compiles_and_an_update_moves_12_bytes_per_element(tmp_path):
-    wrong = {**LANGEVIN, "types": {**LANGEVIN["types"], "step_size": DATA}}
-    *programs, refused = compiled([LANGEVIN, LEAPFROG, CHAIN, wrong], tmp_path)
-    update, leapfrog, chain = programs
-    # A thread's four elements: y and its gradient in, y out, each in one access of 16 bytes.
-    assert update["ld.global.v4.b32"] == 2
-    assert update["st.global.v4.b32"] == 1
-    assert leapfrog["ld.global.v4.b32"] == 2
-    assert leapfrog["st.global.v4.b32"] == 2
-    for counted in programs:
-        # The noise is made where it is used: nothing goes through shared memory.
-        assert not [name for name in counted if "shared" in name or name == "bar.sync"]
-    # A chain is written once, when it ends.
-    assert chain["st.global.b32"] == 2
+    wrong = {**LANGEVIN, "types": {**LANGEVIN["types"], "temperature": DATA}}
+    update, chain, network, refused = compiled([LANGEVIN, CHAIN, NETWORK, wrong], tmp_path)
+    # A thread's eight elements: y and its gradient in, y out, each access one of 16 bytes.
+    assert update["ld.global.v4.b32"] == 4
+    assert update["st.global.v4.b32"] == 2
+    # The two coordinates of a thread's two chains are written once, when the chain ends, and on
+    # the way nothing goes through shared memory.
+    assert chain["st.global.b32"] == 4
+    assert "bar.sync" not in chain
+    assert chain["shared memory"] == 0
+    # Products are in single precision, not in that of the matrix units.
+    assert network["fma.rn.f32"] > 0
     assert "CompilationError" in refused
+
+
+@pytest.mark.slow
+def test_the_widest_kernels_fit_into_shared_memory(tmp_path):
+    network = {**NETWORK, "constants": FLAGS | {"COUNT": 128, "DIM": 2, "ROWS": 16}}
+    gaussian = {
+        **CHAIN,
+        "constants": FLAGS | {"COUNT": 1, "DIM": 128, "ROWS": 16},
+        "functions": {"SLOPE": "gaussian"},
+    }
+    for program in compiled([network, gaussian], tmp_path):
+        assert program["shared memory"] < 227 * 1024

@@ -1,170 +1,146 @@
-"""Whole chains in one kernel against plain torch, autograd and the laws they sample."""
+"""Whole chains in one kernel against `run` on the CPU, step by step."""
 
 import pytest
 import torch
-from kernels_support import DEVICE, on_device, seed_of
-from problems import F64, PLANE, generator, has_variance, randn
+from kernels_support import DEVICE, on_device
+from problems import generator
 from torch import Tensor
 
-from ebmlab.energies import DoubleWell, Gaussian, GaussianMixture
-from ebmlab.errors import ConfigurationError, DtypeError, ShapeError
-from ebmlab.kernels.chain import GaussianSlope, MixtureSlope, WellSlope, langevin_chain
-from ebmlab.kernels.philox import fresh_seed, randn4x
+from ebmlab import run
+from ebmlab.energies import MLP, Banana, DoubleWell, Funnel, Gaussian, GaussianMixture, Ring
+from ebmlab.energy import Energy
+from ebmlab.kernels.chain import WIDEST, columns, langevin_chain, width
+from ebmlab.kernels.threefry import fresh_seeds
+from ebmlab.samplers import Langevin
 
 pytest.importorskip("triton")
-from ebmlab.kernels import chain_triton as fused
 
-MEANS = torch.tensor([[-2.0, 0.0], [1.0, 1.5], [2.0, -2.0]])
-WEIGHTS = torch.tensor([1.0, 2.0, 3.0])
+STEPS, STEP, TEMPERATURE = 3, 0.01, 0.7
 
 
-def slopes(like: Tensor) -> dict:
-    """Each slope in a tensor's type and place."""
-    return {
-        "well": WellSlope(torch.tensor(2.0).to(like)),
-        "gaussian": GaussianSlope(
-            torch.tensor([0.5, -1.0]).to(like), torch.tensor([1.0, 4.0]).to(like)
-        ),
-        "mixture": MixtureSlope(
-            MEANS.to(like), torch.tensor(4.0).to(like), (WEIGHTS / 6).log().to(like)
-        ),
-    }
+def covariance(dim: int) -> Tensor:
+    root = torch.randn(dim, dim, generator=generator(7))
+    return root @ root.mT / dim + 0.5 * torch.eye(dim)
 
 
 ENERGIES = {
-    "well": DoubleWell(2.0),
-    "gaussian": Gaussian(
-        torch.tensor([0.5, -1.0], dtype=F64), torch.tensor([1.0, 0.25], dtype=F64).diag()
+    "double well": lambda: DoubleWell(2.0),
+    "double well in 5": lambda: DoubleWell(1.5, 5),
+    "ring": Ring,
+    "banana": Banana,
+    "funnel": lambda: Funnel(3),
+    "gaussian": lambda: Gaussian(torch.tensor([0.5, -1.0]), covariance(2)),
+    "gaussian in 19": lambda: Gaussian(torch.arange(19.0) / 9, covariance(19)),
+    "mixture": lambda: GaussianMixture(
+        torch.tensor([[-2.0, 0.0], [1.0, 1.5], [2.0, -2.0]]), 0.5, torch.tensor([1.0, 2.0, 3.0])
     ),
-    "mixture": GaussianMixture(MEANS.double(), 0.5, WEIGHTS.double()),
+    "mixture in 3": lambda: GaussianMixture(covariance(3), 0.8),
+    "network": lambda: MLP(2, hidden=(8, 12)),
+    "network in 3": lambda: MLP(3, hidden=(20, 5)),
 }
 NAMES = pytest.mark.parametrize("name", ENERGIES)
-SEED, STEP, TEMPERATURE = 2**40 + 3, 0.01, 0.7
-SIZE = (2 * STEP * TEMPERATURE) ** 0.5
 
 
-def twin(name: str, y: Tensor, steps: int, first: int = 0, seed: int = SEED) -> Tensor:
-    """The chain by plain torch, on the CPU."""
-    y, key = y.cpu(), torch.tensor(seed)
-    return langevin_chain(
-        slopes(y)[name], y, key, steps=steps, step_size=STEP, temperature=TEMPERATURE, first=first
-    ).to(DEVICE)
+def seeds(steps: int = STEPS) -> Tensor:
+    return fresh_seeds(generator(5), steps)
 
 
-def kernel(name: str, y: Tensor, steps: int, first: int = 0, block: int = 128) -> Tensor:
-    slope, seed = slopes(y)[name], seed_of(SEED)
-    return fused.chain(slope.fused(), y, seed, steps, STEP, SIZE, first, block)
+def whole(energy: Energy, y: Tensor, steps: int = STEPS, **options) -> Tensor:
+    slope = energy.to(DEVICE).given().in_kernel()
+    assert slope is not None
+    return langevin_chain(slope, y, seeds(steps).to(DEVICE), STEP, TEMPERATURE, **options).cpu()
+
+
+def stepped(energy: Energy, y: Tensor, steps: int = STEPS, **options) -> Tensor:
+    """What `run` does with the generator that the seeds came from."""
+    kernel = Langevin(STEP, TEMPERATURE, **options)
+    u = energy.cpu().given()
+    return run(kernel, u, y.cpu(), steps=steps, rng=generator(5)).state.y
 
 
 def close(got: Tensor, due: Tensor) -> None:
-    """Equal to single precision's rounding, after some steps."""
     torch.testing.assert_close(got, due, rtol=1e-5, atol=1e-5)
 
 
 @NAMES
-def test_a_slope_is_the_energy_s_gradient(name):
-    y = 2 * randn(50, 2, seed=1)
-    due = ENERGIES[name].given().value_and_grad(y)[1]
-    got = torch.stack(slopes(y)[name](*y.unbind(1)), dim=1)
-    torch.testing.assert_close(got, due)
-
-
-@NAMES
-@pytest.mark.parametrize("steps", [1, 2, 7])
-def test_the_kernel_is_its_twin(name, steps):
-    y = 1.5 * on_device(70, 2, seed=1)
+def test_a_chain_is_that_of_run_on_the_cpu(name):
+    energy = ENERGIES[name]()
+    y = 1.5 * on_device(9, energy.dim, seed=1)
     before = y.clone()
-    got = kernel(name, y, steps)
-    close(got, twin(name, y, steps))
+    got, due = whole(energy, y), stepped(energy, y)
+    close(got, due)
     assert torch.equal(y, before)
-    assert (got - twin(name, y, steps, seed=SEED + 1)).abs().max() > 1e-2
-    assert (got - twin(name, y, steps + 1)).abs().max() > 1e-2
+    assert (due - y.cpu()).abs().max() > 0.05
 
 
-@NAMES
-def test_the_kernel_is_a_loop_of_langevin_steps(name):
-    y = 1.5 * on_device(30, 2, seed=1)
-    index, u = torch.arange(30, device=DEVICE), ENERGIES[name].given()
-    due = y.double().cpu()
-    for step in range(6):
-        numbers = randn4x(seed_of(SEED), (step // 2) * 2**32 + index)
-        pushes = numbers[2:] if step % 2 else numbers[:2]
-        push = torch.stack(pushes, dim=1).double().cpu()
-        due = due - 0.01 * u.value_and_grad(due)[1] + 0.014**0.5 * push
-    close(kernel(name, y, 6), due.float().to(DEVICE))
+def test_layouts_clamps_and_companions_change_nothing():
+    energy, y = DoubleWell(2.0, 3), 3 * on_device(70, 3, seed=1)
+    got = whole(energy, y, 1)
+    close(got, stepped(energy, y, 1))
+    assert torch.equal(whole(energy, y.mT.contiguous().mT, 1), got)
+    assert torch.equal(whole(energy, y[:33], 1), got[:33])
+    clamped = whole(energy, y, 1, clamp=0.5)
+    close(clamped, stepped(energy, y, 1, clamp=0.5))
+    assert (clamped - got).abs().max() > 0.1
 
 
-def test_blocks_and_companions_change_nothing():
-    y = on_device(70, 2, seed=1)
-    whole = kernel("mixture", y, 3)
-    assert torch.equal(kernel("mixture", y, 3, block=16), whole)
-    assert torch.equal(kernel("mixture", y[:33], 3), whole[:33])
-    assert torch.equal(kernel("mixture", y.mT.contiguous().mT, 3), whole)
-    assert torch.equal(kernel("mixture", y, 3), whole)
-    assert kernel("well", y[:0], 5).shape == (0, 2)
+def test_another_seed_or_step_would_be_seen():
+    energy, y = DoubleWell(2.0), on_device(9, 2, seed=1)
+    assert (whole(energy, y) - stepped(energy, y, STEPS + 1)).abs().max() > 1e-2
+    slope = energy.given().in_kernel()
+    held = [torch.tensor(n, dtype=torch.float64, device=DEVICE) for n in (STEP, TEMPERATURE)]
+    close(langevin_chain(slope, y, seeds().to(DEVICE), *held).cpu(), stepped(energy, y))
+    other = langevin_chain(slope, y, seeds().to(DEVICE) + 1, STEP, TEMPERATURE)
+    assert (other.cpu() - stepped(energy, y)).abs().max() > 1e-2
 
 
-@NAMES
-def test_a_chain_goes_on_where_it_stopped(name):
-    y = on_device(70, 2, seed=1)
-    whole = kernel(name, y, 5)
-    assert torch.equal(kernel(name, kernel(name, y, 2), 3, first=2), whole)
-    close(twin(name, twin(name, y, 2), 3, first=2), twin(name, y, 5))
-    # Without `first` the numbers come again.
-    assert not torch.equal(kernel(name, kernel(name, y, 2), 3), whole)
+def test_the_numbers_are_those_of_now_and_far_starts_have_a_slope():
+    energy, y = MLP(2, hidden=(8, 8)), on_device(5, 2)
+    before = whole(energy, y, 1)
+    with torch.no_grad():
+        energy.network[0].weight.mul_(40)
+    close(whole(energy, y, 1), stepped(energy, y, 1))
+    assert (before - whole(energy, y, 1)).abs().max() > 1e-4
+    far = torch.tensor([[60.0, -45.0], [-1e3, 3e2]], device=DEVICE)
+    close(whole(ENERGIES["mixture"](), far, 1), stepped(ENERGIES["mixture"](), far, 1))
+    origin = torch.zeros(2, 2, device=DEVICE)
+    close(whole(Ring(), origin, 1), stepped(Ring(), origin, 1))
 
 
-def test_a_far_start_of_a_mixture_has_a_slope():
-    y = torch.tensor([[60.0, -45.0], [-1e4, 3e3]], device=DEVICE)
-    got = kernel("mixture", y, 1)
-    assert got.isfinite().all()
-    close(got, twin("mixture", y, 1))
+def test_energies_that_no_kernel_knows_say_so():
+    for energy in (
+        DoubleWell(dim=WIDEST + 1),
+        Gaussian(torch.zeros(WIDEST + 1), torch.eye(WIDEST + 1)),
+        GaussianMixture(torch.zeros(2, WIDEST + 1), 1.0),
+        MLP(2, x_dim=1),
+        MLP(2, hidden=(8,)),
+        MLP(2, hidden=(8, WIDEST + 1)),
+        DoubleWell() + DoubleWell(),
+    ):
+        assert energy.given(torch.zeros(1)).in_kernel() is None
+    assert DoubleWell(dim=WIDEST).given().in_kernel() is not None
 
 
-def test_a_gaussian_has_the_variance_of_its_chain():
-    seed, start = fresh_seed(generator(1)), randn(20_000, 2, seed=2)
-    slope = GaussianSlope(torch.zeros(2, dtype=F64), torch.tensor([1.0, 0.5], dtype=F64))
-    end = langevin_chain(slope, start, seed, steps=60, step_size=0.5, temperature=0.7)
-    # T / (p (1 - ε p / 2)); 0.75²⁴⁰ and 0.5²⁴⁰ of the start are left.
-    assert has_variance(end[:, 0], 0.7 / (1 * (1 - 0.25)))
-    assert has_variance(end[:, 1], 0.7 / (0.5 * (1 - 0.125)))
-    assert not has_variance(end[:, 0], 0.7)
-    assert not has_variance(end[:, 1], 0.7 / 0.5)
-
-
-def test_a_mixture_keeps_its_exact_draws():
-    problem = PLANE["mixture"]
-    start = problem.density.sample(20_000, generator(3))
-    slope = slopes(start)["mixture"]
-    end = langevin_chain(slope, start, fresh_seed(generator(4)), steps=60, step_size=1e-3)
-    assert (end - start).norm(dim=1).mean() > 0.2
-    assert problem.accepts(end)
-    backwards = langevin_chain(
-        slopes(start)["well"], start, fresh_seed(generator(4)), steps=60, step_size=1e-3
-    )
-    assert not problem.accepts(backwards)
-
-
-def test_what_is_no_chain_of_the_plane_is_refused():
-    slope, y, seed = WellSlope(torch.tensor(2.0)), torch.zeros(3, 2), torch.tensor(1)
-    options = {"steps": 2, "step_size": 0.1}
-    langevin_chain(slope, y, seed, **options)
-    for wrong in (torch.zeros(3), torch.zeros(3, 3), torch.zeros(2, 3, 2)):
-        with pytest.raises(ShapeError, match="y has shape"):
-            langevin_chain(slope, wrong, seed, **options)
-    with pytest.raises(DtypeError, match="seed"):
-        langevin_chain(slope, y, seed.float(), **options)
-    for wrong in ({"steps": 0}, {"first": 3}, {"first": -2}):
-        with pytest.raises(ConfigurationError, match=f"{[*wrong][-1]} is"):
-            langevin_chain(slope, y, seed, **{**options, **wrong})
+@pytest.mark.parametrize("dim", [1, 2, 3, 8, 9])
+def test_the_columns_of_a_tile_put_places_side_by_side(dim):
+    tile = columns(torch.arange(1.0, dim + 1)[None]).view(-1, 2)
+    half = (dim + 1) // 2
+    assert tile.numel() == width(dim)
+    assert tile[:half, 0].tolist() == [*range(1, half + 1)]
+    assert tile[: dim - half, 1].tolist() == [*range(half + 1, dim + 1)]
+    assert tile.sum() == dim * (dim + 1) / 2
 
 
 @pytest.mark.cuda
 @NAMES
-def test_cuda_chains_take_the_kernel_and_agree_with_the_cpu(name):
-    y = on_device(5000, 2, seed=1)
-    got = langevin_chain(
-        slopes(y)[name], y, seed_of(SEED), steps=15, step_size=STEP, temperature=TEMPERATURE
-    )
-    assert torch.equal(got, kernel(name, y, 15, block=128))
-    close(got, twin(name, y, 15))
+def test_long_cuda_chains_agree_with_the_cpu(name):
+    energy = ENERGIES[name]()
+    y = on_device(2000, energy.dim, seed=1)
+    near = torch.isclose(whole(energy, y, 50), stepped(energy, y, 50), rtol=1e-3, atol=1e-3)
+    assert near.all(1).double().mean() > 0.99
+
+
+@pytest.mark.cuda
+def test_the_network_of_the_tables_fits_on_the_device():
+    energy, y = MLP(2), on_device(1000, 2, seed=1)
+    close(whole(energy, y, 20), stepped(energy, y, 20))

@@ -30,7 +30,6 @@ from ebmlab.samplers import (
     Underdamped,
     linear,
 )
-from ebmlab.samplers.fused import FusedLangevin
 from ebmlab.testing import check_sampler
 
 # Samplers: name -> (sampler, the variance it gives a standard normal).
@@ -39,8 +38,6 @@ SAMPLERS = {
     "Langevin, warm": lambda: (Langevin(0.5, temperature=2.0), 2 / 0.75),
     "Langevin, cold": lambda: (Langevin(0.5, temperature=0.25), 0.25 / 0.75),
     "Langevin, a tensor": lambda: (Langevin(torch.tensor(0.1)), 1 / 0.95),
-    "FusedLangevin": lambda: (FusedLangevin(0.2), 1 / 0.9),
-    "FusedLangevin, warm": lambda: (FusedLangevin(0.5, temperature=2.0), 2 / 0.75),
     "HMC": lambda: (HMC(0.5, 3), 1.0),
     "HMC, rejecting": lambda: (HMC(1.7, 3, jitter=0.1), 1.0),
     "ChEESHMC": lambda: (ChEESHMC(0.8, 2), 1.0),
@@ -81,7 +78,7 @@ NUMBERS = ("step_size", "temperature", "friction", "clamp")
 def test_numbers_are_positive_and_configurations_frozen(name, wrong):
     sampler = SAMPLERS[name]()[0]
     # T = 0 is descent where nothing is divided by T.
-    descends = isinstance(sampler, Langevin | FusedLangevin | Underdamped)
+    descends = isinstance(sampler, Langevin | Underdamped)
     for field in NUMBERS:
         if not hasattr(sampler, field) or (field == "temperature" and wrong == 0 and descends):
             continue

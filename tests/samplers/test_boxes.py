@@ -23,7 +23,6 @@ from ebmlab.samplers import (
     Underdamped,
     linear,
 )
-from ebmlab.samplers.fused import FusedLangevin
 
 LOW, HIGH = f64([-1.0, 0.0]), f64([1.0, 3.0])
 BOX = Uniform(LOW, HIGH)
@@ -69,9 +68,7 @@ def test_draws_that_are_not_uniform_are_told_from_it():
     assert not is_uniform((y + 0.3 * noise).clamp(LOW, HIGH))
 
 
-@pytest.mark.parametrize(
-    "sampler", [Langevin(0.3), Underdamped(0.3), FusedLangevin(0.3), SVGD(0.3)], ids=str
-)
+@pytest.mark.parametrize("sampler", [Langevin(0.3), Underdamped(0.3), SVGD(0.3)], ids=str)
 def test_kernels_that_reject_nothing_say_that_they_left_the_box(sampler):
     with pytest.raises(NonFiniteError, match="Metropolis-adjusted"):
         moved(sampler, BOX.sample(200, generator()))

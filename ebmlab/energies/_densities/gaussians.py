@@ -10,6 +10,7 @@ from torch import Tensor
 from ebmlab._checks import require_positive
 from ebmlab.energies._densities.density import Density
 from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.kernels.chain import ROWS, WIDEST, Slope, columns, width
 
 __all__ = ["Gaussian", "GaussianMixture", "Uniform"]
 
@@ -64,6 +65,14 @@ class Gaussian(Density):
         grad = off @ self.precision
         return 0.5 * (off * grad).sum(-1), grad
 
+    def in_kernel(self) -> Slope | None:
+        """Packed are μ and Σ⁻¹."""
+        if self.dim > WIDEST:
+            return None
+        rows = ROWS if width(self.dim) >= ROWS else None
+        numbers = torch.cat([columns(self.mean[None]), columns(columns(self.precision).T)])
+        return Slope("gaussian", numbers.flatten(), rows=rows)
+
     @property
     def log_z(self) -> Tensor:
         return self.scale.diagonal().log().sum() + 0.5 * self.dim * math.log(2 * math.pi)
@@ -115,6 +124,14 @@ class GaussianMixture(Density):
         energy = -logs.logsumexp(0)
         center = torch.einsum("k...,kd->...d", (logs + energy).exp(), self.means)
         return energy, (y - center) / self.scale**2
+
+    def in_kernel(self) -> Slope | None:
+        """Packed are 1 / σ², and log w and μ of each component."""
+        if self.dim > WIDEST:
+            return None
+        each = torch.cat([self.log_weights[:, None], columns(self.means)], dim=1).flatten()
+        sharpness = torch.full_like(each[:1], self.scale**-2)
+        return Slope("mixture", torch.cat([sharpness, each]), len(self.means))
 
     def _logs(self, y: Tensor) -> Tensor:
         """Of each unnormalized component, (k, *batch): its own axis first, long ones last."""

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ebmlab._checks import require_counts, require_number, require_positive
 from ebmlab.energies._densities.density import Density, rejection
+from ebmlab.kernels.chain import WIDEST, Slope
 
 __all__ = ["Banana", "DoubleWell", "Funnel", "Ring"]
 
@@ -18,6 +19,10 @@ def _normal(n: int, dim: int, rng: torch.Generator) -> Tensor:
 def _exact(value: float) -> Tensor:
     """A number in double precision; a 0-d tensor leaves the type of others as it is."""
     return torch.tensor(value, dtype=torch.float64)
+
+
+def _slope(name: str, dim: int, *numbers: float) -> Slope | None:
+    return Slope(name, torch.tensor(numbers)) if dim <= WIDEST else None
 
 
 class DoubleWell(Density):
@@ -41,6 +46,10 @@ class DoubleWell(Density):
     def potential(self, y: Tensor) -> Tensor:
         well = self.height * (y[..., 0].square() - 1).square()
         return well + 0.5 * y[..., 1:].square().sum(-1)
+
+    def in_kernel(self) -> Slope | None:
+        """Packed is h."""
+        return _slope("double_well", self.dim, self.height)
 
     @property
     def log_z(self) -> Tensor:
@@ -84,6 +93,10 @@ class Ring(Density):
 
     def potential(self, y: Tensor) -> Tensor:
         return 0.5 * ((torch.linalg.vector_norm(y, dim=-1) - self.radius) / self.width).square()
+
+    def in_kernel(self) -> Slope | None:
+        """Packed are r and 1 / σ²."""
+        return _slope("ring", self.dim, self.radius, self.width**-2)
 
     @property
     def log_z(self) -> Tensor:
@@ -143,6 +156,11 @@ class Banana(Density):
         second = (y[..., 1] - self._bend(y[..., 0])) / self.width
         return 0.5 * (first.square() + second.square())
 
+    def in_kernel(self) -> Slope | None:
+        """Packed are s², 1 / s², c and 1 / w²."""
+        numbers = self.scale**2, self.scale**-2, self.curvature, self.width**-2
+        return _slope("banana", self.dim, *numbers)
+
     @property
     def log_z(self) -> Tensor:
         """log 2π s w."""
@@ -178,6 +196,10 @@ class Funnel(Density):
         v, rest = y[..., 0], y[..., 1:]
         spread = 0.5 * rest.square().sum(-1) * (-v).exp() + 0.5 * (self.dim - 1) * v
         return 0.5 * (v / self.scale).square() + spread
+
+    def in_kernel(self) -> Slope | None:
+        """Packed are 1 / s² and (d - 1) / 2."""
+        return _slope("funnel", self.dim, self.scale**-2, 0.5 * (self.dim - 1))
 
     @property
     def log_z(self) -> Tensor:

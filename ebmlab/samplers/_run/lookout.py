@@ -41,7 +41,7 @@ class Lookout:
         if last or step - self.step >= CHECK_EVERY:
             probe = reduce(torch.add, self._probes(state), total.energy)
             if not bool((probe.isfinite() & (total.lowest >= self.floor)).all()):
-                self._replay(step)
+                self._replay(state, step)
             self._set_out(state, step)
 
     def _probes(self, state: Any) -> list[Tensor]:
@@ -51,16 +51,21 @@ class Lookout:
         of_chains = isinstance(state, Tensor) and state.shape[:1] == self.floor.shape
         return [row_sums(state)] if of_chains and state.is_floating_point() else []
 
-    def _replay(self, until: int) -> None:
+    def _replay(self, reached: Any, until: int) -> None:
         """Go the way again step by step, and raise at the first bad one."""
         rng = torch.Generator(self.rng.device).set_state(self.numbers)
         state = self.state
         for step in range(self.step + 1, until + 1):
             state, _ = self.sampler.step(self.u, state, rng)
-            fallen = state.energy < self.floor
-            finite = reduce(torch.add, self._probes(state)).isfinite()
-            if bool((fallen | ~finite).any()):
-                self._raise(fallen, int((fallen | ~finite).nonzero()[0]), step)
+            self._judge(state, step)
+        # Single steps, rounded otherwise, may have stayed where the run's own have fallen.
+        self._judge(reached, until)
+
+    def _judge(self, state: Any, step: int) -> None:
+        fallen = state.energy < self.floor
+        finite = reduce(torch.add, self._probes(state)).isfinite()
+        if bool((fallen | ~finite).any()):
+            self._raise(fallen, int((fallen | ~finite).nonzero()[0]), step)
 
     def _raise(self, fallen: Tensor, chain: int, step: int) -> None:
         where = f"chain {chain} at step {step}"

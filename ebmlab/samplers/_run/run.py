@@ -11,6 +11,7 @@ from ebmlab._progress import progress_bar
 from ebmlab.kernels.programs import CompiledPotential
 from ebmlab.protocols import Sampler
 from ebmlab.samplers._run.blocks import Ahead, Compiled, Stepwise
+from ebmlab.samplers._run.cuda import Way, fastest, fills
 from ebmlab.samplers._run.lookout import Lookout
 from ebmlab.samplers._run.started import Started, started
 from ebmlab.types import Chain, Rng
@@ -52,7 +53,9 @@ def run(
         progress: show a bar, on a terminal or in a notebook.
         compile: compile blocks of transitions into one program, which takes seconds once for each
             energy, kernel and shape. The chain is the same up to rounding. Of samplers that are
-            not a `Kernel` only the potential is compiled.
+            not a `Kernel` only the potential is compiled. On CUDA all steps of Langevin are one
+            launch where a kernel knows u, else many are one graph; a way that ends elsewhere than
+            single steps is not taken, and a warning says so.
 
     Returns:
         A `Chain`: the last state, samples (steps // thin, chains, *event) and their energies, mean
@@ -123,10 +126,13 @@ def _warn_of_standstill(acceptance: Tensor, steps: int) -> None:
 
 def _blocks(
     start: Started, steps: int, thin: int, compile: bool
-) -> tuple[Stepwise, Stepwise | Ahead | Compiled]:
+) -> tuple[Stepwise, Stepwise | Ahead | Compiled | Way]:
     """Ways to go one step on, and several."""
     kernel, u, y = start.kernel, start.u, start.state.y
     if compile and kernel.block:
+        way = fastest(kernel, u, start.state, steps=steps, thin=thin)
+        if way is not None:
+            return Stepwise(kernel, u), way
         length = _length(kernel.block, y, steps, thin)
         several = Compiled(kernel, u, length, keep=thin % length != 0)
         return Stepwise(kernel, u), several
@@ -138,6 +144,8 @@ def _blocks(
 
 def _length(block: int, y: Tensor, steps: int, thin: int) -> int:
     """How many moves make a program: more where a call costs more than what it does."""
+    if fills(y):
+        return 1  # the numbers of several would be laid out in memory
     if y.numel() > FEW:
         return block
     fits = (k for k in (LONGER * block, 2 * block) if steps % k == 0 and thin % k == 0)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ebmlab.errors import ConfigurationError
+from ebmlab.kernels._fits import runs_fused
 from ebmlab.kernels.threefry import normals, uniforms
 from ebmlab.samplers._steps.start import noise_like, uniform_like
 
@@ -22,6 +23,10 @@ class Source(ABC):
     @abstractmethod
     def uniform(self, like: Tensor) -> Tensor:
         """Uniform numbers in [0, 1), likewise."""
+
+    def push(self, like: Tensor) -> Tensor:
+        """Normal numbers, or the seed from which `langevin_update` makes the first itself."""
+        return self.normal(like)
 
     @property
     def rng(self) -> torch.Generator:
@@ -51,6 +56,12 @@ class Counted(Source):
     def normal(self, like: Tensor) -> Tensor:
         self.stream += 1
         return normals(self.seeds, like, self.stream)
+
+    def push(self, like: Tensor) -> Tensor:
+        if self.stream < 0 and runs_fused(like):
+            self.stream += 1
+            return self.seeds
+        return self.normal(like)
 
     def uniform(self, like: Tensor) -> Tensor:
         self.stream += 1
