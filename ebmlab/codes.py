@@ -84,11 +84,13 @@ class Codes:
         x, same = _stacked(self.x), list(map(id, self.x)) == list(map(id, self.y))
         return x, x if same else _stacked(self.y)
 
-    @torch.no_grad()
     def update(self) -> None:
         """Hand the detached codes to the head's `update`, views together; without autocast."""
-        if self.head.still:
-            return
+        if not self.head.still:
+            self._updated()
+
+    @torch.no_grad()
+    def _updated(self) -> None:
         device = next(leaf.device.type for h in (*self.y, *self.x) for leaf in leaves(h))
         mixed = torch.is_autocast_enabled(device)
         x, y = (tuple(_detached(h, mixed) for h in side) for side in (self.x, self.y))

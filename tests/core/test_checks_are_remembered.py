@@ -42,7 +42,7 @@ def test_what_changes_after_a_call_is_checked_anew(y):
     assert energy.check(None, y)[0] == ()
     energy.y_ndim = 1
     energy.double()
-    with pytest.raises(DtypeError, match="holds torch.float64"):
+    with pytest.raises(DtypeError, match=r"holds torch\.float64"):
         energy(None, y)
     energy.layer = nn.Linear(2, 1)
     energy(None, y)
@@ -98,7 +98,7 @@ def test_copies_check_for_themselves(y, again):
     copied = again(energy).double()
     assert set(vars(copied)) == before
     copied(None, y.double())
-    with pytest.raises(DtypeError, match="holds torch.float64"):
+    with pytest.raises(DtypeError, match=r"holds torch\.float64"):
         copied(None, y)
     energy(None, y)
 
