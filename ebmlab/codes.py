@@ -49,7 +49,8 @@ class Codes:
 
     def energies(self, z: Tree = None, *, rng: Rng = None) -> Tensor:
         """Energies (pairs, *batch); what is inferred from a view of y is inferred once."""
-        parts = [self.head(x, y, z, rng=rng) for x, y in self.groups()]
+        pairs = self.each() if z is None and self._apiece else self.groups()
+        parts = [self.head(x, y, z, rng=rng) for x, y in pairs]
         if len(self.pairs) == 1:
             return parts[0][None]
         if len(parts) == 1:
@@ -68,6 +69,14 @@ class Codes:
         """
         alone = len(self.pairs) == 1 or bool(batch_norms(self.head))
         return list(self.each()) if alone else self._joined()
+
+    @property
+    def _apiece(self) -> bool:
+        """Whether two pairs, as of two views, are one by one what they are together.
+
+        They need not be laid out side by side then, which costs more than what energies do.
+        """
+        return len(self.pairs) == 2 and not (self.head.couples or self.head.stochastic)
 
     def apart(self) -> "Codes":
         """The codes after what the head does to each by itself, under the head that is left."""
