@@ -34,6 +34,7 @@ TOPICS = (
     "assignments",
     "views",
     "step_costs",
+    "overhead",
 )
 
 

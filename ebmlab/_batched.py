@@ -55,10 +55,11 @@ def _plain(inputs: Sequence[tuple[Tensor, int]]) -> bool:
     """Whether all arrive as the function takes them: with one batch dimension, as long in each."""
     count = 0
     for t, ndim in inputs:
-        if t.ndim != ndim + 1 or len(t) != (count or len(t)):
+        rows = t.shape[0] if t.ndim == ndim + 1 else 0
+        if not rows or (count and rows != count):
             return False
-        count = len(t)
-    return count > 0
+        count = rows
+    return True
 
 
 def _numbered(inputs: Sequence[tuple[Tensor, int]]) -> list[str]:

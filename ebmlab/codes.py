@@ -55,7 +55,8 @@ class Codes:
             return parts[0][None]
         if len(parts) == 1:
             return parts[0].flatten(0, 1)
-        return torch.stack(torch.broadcast_tensors(*parts))
+        alike = len({part.shape for part in parts}) == 1
+        return torch.stack(parts if alike else torch.broadcast_tensors(*parts))
 
     def each(self) -> Iterator[Pair]:
         """The pairs of codes, one after the other."""
@@ -72,11 +73,13 @@ class Codes:
 
     @property
     def _apiece(self) -> bool:
-        """Whether two pairs, as of two views, are one by one what they are together.
+        """Whether two pairs, of a view of y each, are one by one what they are together.
 
         They need not be laid out side by side then, which costs more than what energies do.
         """
-        return len(self.pairs) == 2 and not (self.head.couples or self.head.stochastic)
+        met = {j for _, j in self.pairs}
+        alone = not (self.head.couples or self.head.stochastic)
+        return alone and len(self.pairs) == len(met) == 2
 
     def apart(self) -> "Codes":
         """The codes after what the head does to each by itself, under the head that is left."""

@@ -33,8 +33,7 @@ def _scaled(h: Tensor) -> tuple[Tensor, Tensor]:
     largest = h.detach().abs().amax(-1, keepdim=True)
     h = h / largest.masked_fill(largest == 0, 1.0)
     # Now ‖h‖ is at least 1, or 0.
-    norm = torch.linalg.vector_norm(h, dim=-1, keepdim=True)
-    return h, norm.masked_fill(norm == 0, 1.0)
+    return h, torch.linalg.vector_norm(h, dim=-1, keepdim=True).clamp(min=1.0)
 
 
 class SquaredDistance(Energy):
@@ -83,7 +82,7 @@ class Cosine(Energy):
             return inner(unit(x, -1.0), unit(y))
         # Row by row numbers are divided, not vectors.
         (x, of_x), (y, of_y) = _scaled(x), _scaled(y)
-        return (x * y).sum(-1) / (of_x * -of_y).squeeze(-1)
+        return (x * y).sum(-1) / (of_x * of_y).neg().squeeze(-1)
 
 
 class InnerProduct(Energy):
