@@ -14,6 +14,7 @@ from ebmlab import Energy
 from ebmlab._signatures import Passed, own_kind, signature
 from ebmlab.energies import MLP, SquaredDistance
 from ebmlab.errors import DtypeError, ShapeError
+from ebmlab.objectives import Regularized
 
 # Calls of Python functions that an energy makes beside its `forward`; more is a check repeated.
 CALLS = 16
@@ -60,6 +61,18 @@ def test_what_was_refused_is_refused_again(y):
             energy(torch.ones(2, 2), y)
         with pytest.raises(ShapeError, match="the batch is empty"):
             energy(y, y[:0])
+
+
+def test_an_objective_refuses_what_is_no_pair_each_time(y):
+    energy, objective = SquaredDistance(), Regularized()
+    for _ in range(2):
+        objective(energy, y, y)
+        with pytest.raises(ShapeError, match="takes one x for each y"):
+            objective(energy, y[:1], y)
+        energy.y_ndim = 0
+        with pytest.raises(ShapeError, match="takes one x for each y"):
+            objective(energy, y[:, 0], y)
+        energy.y_ndim = 1
 
 
 def test_types_that_autocast_lets_meet_are_refused_without_it(y):
