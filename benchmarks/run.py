@@ -35,6 +35,7 @@ TOPICS = (
     "views",
     "step_costs",
     "floors",
+    "overhead",
 )
 # What a GPU is for, in fifteen minutes; `cuda.sh` has more.
 CUDA = ("floors", "langevin", "nt_xent", "hmc", "assignments", "posteriors")

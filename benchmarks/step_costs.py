@@ -21,9 +21,11 @@ from invariance_methods import SETTINGS, encoder
 from lightly_losses import available
 from lightly_objectives import BORROWED, part
 from measure import Row, Time, compared, race
-from torch import Tensor
+from torch import Tensor, nn
 
 from ebmlab import Method
+from ebmlab._checks import leaves
+from ebmlab.energies import JointEmbedding
 from ebmlab.objectives import NTXent
 from ebmlab.protocols import Stepped
 
@@ -87,25 +89,29 @@ def heads_of(name: str, device: str, batch: int, *, matrix_free: bool) -> dict[s
     views = _views(batch, device)
     ours, theirs = (_built(name, device, matrix_free=free) for free in (matrix_free, False))
     with torch.no_grad():
-        head, hx, hy = ours.energy.embed(views, views)
-    assert isinstance(hx, Tensor)
-    assert isinstance(hy, Tensor)
-    z = hx.clone().requires_grad_()
-    t = z if hx is hy else hy
-    parts = tuple(code.clone().requires_grad_() for code in hx)
+        codes, there = (method.energy.codes(views, views) for method in (ours, theirs))
+    hx, hy = ([leaves(h)[0] for h in side] for side in (codes.x, codes.y))
+    z = tuple(h.clone().requires_grad_() for h in hx)
+    shared = all(x is y for x, y in zip(hx, hy, strict=True))
+    t = z if shared else tuple(hy)
+    # Encoders that give back what they get; one of them where one encoder has made all codes.
+    energy = JointEmbedding(nn.Identity(), None if shared else nn.Identity(), codes.head)
     compare = BORROWED[name](theirs)
+    moved = [part for part in there.head.modules() if isinstance(part, Stepped)]
 
     def own() -> Tensor:
         ours.zero_grad()
-        loss = ours.objective(head, z, t, None)
+        loss = ours.objective(energy, z, t, None)
         loss.value.backward()
         loss.commit()
         return loss.value.detach()
 
     def borrowed() -> Tensor:
         theirs.zero_grad()
-        value = compare(parts, parts if hx is hy else tuple(hy)).squeeze()  # pyright: ignore
+        value = compare((z[0], z[1]), (t[0], t[1])).squeeze()
         value.backward()
+        for module in moved:
+            module.step()
         return value.detach()
 
     return {"ebmlab": own, "lightly": borrowed}

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 RESULTS = Path(__file__).parent / "results"
-# Names of contenders that are another way of ours.
-OWN = ("ebmlab", "Contrastive")
+# Names of contenders that are another way of ours, or ours without its checks.
+OWN = ("ebmlab", "Contrastive", "bare")
 HEAD = ["topic", "on", "case", "ours", "best peer", "time", "ESS/s", "", "± ours", "± peer"]
 HEAD += ["date", "commit"]
 MARKS = {True: "", False: "behind", None: "no peer"}

@@ -25,15 +25,14 @@ def over_batch(
     modules which know one batch dimension serve all. Where the function raises, the error says
     how the inputs were read.
     """
-    names = names or [f"its input {i}" for i in range(len(inputs))]
-    shapes = [leading_shape(name, t, n) for name, (t, n) in zip(names, inputs, strict=True)]
-    batch = shapes[0]
-    if any(shape != batch for shape in shapes):
-        batch = common_batch(dict(zip(names, shapes, strict=True)))
-    rows = [
-        t if shape == batch and len(batch) == 1 else _flat(t, n, batch)
-        for (t, n), shape in zip(inputs, shapes, strict=True)
-    ]
+    rows, batch = [t for t, _ in inputs], None
+    if not _plain(inputs):
+        names = names or _numbered(inputs)
+        shapes = {
+            name: leading_shape(name, *read) for name, read in zip(names, inputs, strict=True)
+        }
+        batch = common_batch(shapes)
+        rows = [_flat(t, n, batch) for t, n in inputs]
     if torch.compiler.is_compiling():
         out = function(*rows)
     else:
@@ -43,12 +42,28 @@ def over_batch(
             # Subclasses say what they mean: memory that is exhausted, errors of this library.
             if type(error) not in (RuntimeError, ValueError) or lost(error):
                 raise
+            names = names or _numbered(inputs)
             raise explained(error, name_of(function), names, inputs, rows) from error
-    if len(batch) == 1:
+    if batch is None or len(batch) == 1:
         return out
     if isinstance(out, tuple):
         return tuple(_restored(part, batch, name_of(function)) for part in out)
     return _restored(out, batch, name_of(function))
+
+
+def _plain(inputs: Sequence[tuple[Tensor, int]]) -> bool:
+    """Whether all arrive as the function takes them: with one batch dimension, as long in each."""
+    count = 0
+    for t, ndim in inputs:
+        rows = t.shape[0] if t.ndim == ndim + 1 else 0
+        if not rows or (count and rows != count):
+            return False
+        count = rows
+    return True
+
+
+def _numbered(inputs: Sequence[tuple[Tensor, int]]) -> list[str]:
+    return [f"its input {i}" for i in range(len(inputs))]
 
 
 def _flat(t: Tensor, ndim: int, batch: torch.Size) -> Tensor:

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab._kinds import require_a, require_floats, require_tensors
+from ebmlab._precise import FULL
+from ebmlab._signatures import own_kind
 from ebmlab._tracing import tracing
 from ebmlab.errors import ConfigurationError, DeviceError, DtypeError, ShapeError
 from ebmlab.types import Rng, Tree
@@ -174,33 +176,18 @@ def require_device(who: str, device: torch.device, named: dict[str, Tree]) -> No
 
 def require_one_kind(module: nn.Module, named: dict[str, Tree]) -> None:
     """Raise where inputs and a module's own tensors differ in device or in single or double."""
-    own = _floating(module, "_parameters")
-    own = _floating(module, "_buffers") if own is None else own
+    own = own_kind(module)
     if own is None:
         return
+    dtype, device = own
     who = type(module).__name__
-    require_device(who, own.device, named)
+    require_device(who, device, named)
     for name, tree in named.items():
         for leaf in leaves(tree):
-            if leaf.dtype != own.dtype and {leaf.dtype, own.dtype} == _FULL:
+            if leaf.dtype != dtype and {leaf.dtype, dtype} == FULL:
                 raise DtypeError(
-                    f"{name} is {leaf.dtype}, {who} holds {own.dtype}; convert one with .to(dtype)"
+                    f"{name} is {leaf.dtype}, {who} holds {dtype}; convert one with .to(dtype)"
                 )
-
-
-_FULL = {torch.float32, torch.float64}
-
-
-def _floating(module: nn.Module, kind: str) -> Tensor | None:
-    """The first tensor of floating point, which each call asks for: `parameters()` is slow."""
-    for tensor in getattr(module, kind).values():
-        if tensor is not None and tensor.is_floating_point():
-            return tensor
-    for child in module.children():
-        found = _floating(child, kind)
-        if found is not None:
-            return found
-    return None
 
 
 def require_generator(rng: Rng, who: str, device: torch.device) -> torch.Generator:

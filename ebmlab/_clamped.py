@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from ebmlab._kinds import told
+from ebmlab._kinds import REFUSALS, retell
 from ebmlab.errors import ConfigurationError
 from ebmlab.types import Tree
 
@@ -42,8 +41,12 @@ class Clamped:
         """Energies and slopes in y, by the energy's own way."""
         rng = None if self.replay is None else self.replay()
         energy, x, z = self.energy, self.x, _filled(self.z, free)
-        slope = partial(energy.value_and_grad, x, free, z, rng=rng)
-        return told(slope, type(energy).__name__, x=x, y=free, z=z)
+        if torch.compiler.is_compiling():
+            return energy.value_and_grad(x, free, z, rng=rng)
+        try:
+            return energy.value_and_grad(x, free, z, rng=rng)
+        except REFUSALS as error:
+            retell(error, type(energy).__name__, x=x, y=free, z=z)
 
 
 def require_free(energy: "Energy", y: Tree, z: Parts) -> None:

@@ -35,9 +35,10 @@ class Derived:
             return False
         if torch.compiler.is_compiling():
             return self._below(module)  # a guard on what is known would fail as other modules die
-        if module not in self.known:
-            self.known[module] = self._below(module)
-        return self.known[module]
+        known = self.known.get(module)
+        if known is None:
+            known = self.known[module] = self._below(module)
+        return known
 
     def _below(self, module: nn.Module) -> bool:
         return any(

@@ -10,6 +10,7 @@ from torch import Tensor
 from ebmlab._checks import Ndim, leading_shape, leaves, require_tensor
 from ebmlab._kinds import name_of, require_floats
 from ebmlab._rows import fingerprints
+from ebmlab._signatures import Passed, signature
 from ebmlab.errors import ShapeError
 from ebmlab.types import Tree
 
@@ -28,6 +29,8 @@ __all__ = [
 
 # No image in [0, 1], standardized or augmented, holds such numbers; those in 0 … 255 do.
 BRIGHT = 32.0
+
+_PAIRED: Passed[bool] = Passed()
 
 
 def require_vectors(name: str, tree: Tree, dim: int, who: str) -> Tensor:
@@ -61,6 +64,9 @@ def require_pairs(energy: Any, x: Tree, y: Tree) -> None:
     """
     if x is None or y is None or not energy.takes_x:
         return
+    key = signature(x, y), energy.x_ndim, energy.y_ndim
+    if _PAIRED.get(key):
+        return
     of_x = leading_shape("x", x, energy.x_ndim)
     of_y = leading_shape("y", y, energy.y_ndim)
     if of_x != of_y:
@@ -69,6 +75,7 @@ def require_pairs(energy: Any, x: Tree, y: Tree) -> None:
             f"y {_sizes(y)} has {tuple(of_y)} before {energy.y_ndim}; an objective takes one x "
             "for each y: expand or squeeze one of them"
         )
+    _PAIRED.keep(key, True)
 
 
 def _sizes(tree: Tree) -> str:

@@ -1,7 +1,7 @@
 """What arrived, what was expected, and what to do: the wording of typed errors."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import torch
 from torch import Tensor
@@ -9,6 +9,7 @@ from torch import Tensor
 from ebmlab.errors import ConfigurationError, DtypeError, EbmlabError, ShapeError
 
 __all__ = [
+    "REFUSALS",
     "explained",
     "lost",
     "name_of",
@@ -16,6 +17,7 @@ __all__ = [
     "require_floats",
     "require_real",
     "require_tensors",
+    "retell",
     "told",
 ]
 
@@ -97,6 +99,7 @@ Out = TypeVar("Out")
 # What torch and Python raise of tensors that do not fit.
 _SIZES = (RuntimeError, ValueError, IndexError)
 _MISSING = (TypeError, AttributeError)
+REFUSALS = (*_SIZES, *_MISSING)
 _TYPES = ("dtype", "scalar type", "not implemented for", "same type", "expected type")
 
 
@@ -116,11 +119,16 @@ def told(call: Callable[[], Out], who: str, **named: object) -> Out:
         return call()
     try:
         return call()
-    except (*_SIZES, *_MISSING) as error:
-        found = None if lost(error) else _retold(error, who, named)
-        if found is None:
-            raise
-        raise found from error
+    except REFUSALS as error:
+        retell(error, who, **named)
+
+
+def retell(error: Exception, who: str, **named: object) -> NoReturn:
+    """Raise what `told` makes of an error that is being handled: `told` without its call."""
+    found = None if lost(error) else _retold(error, who, named)
+    if found is None:
+        raise error
+    raise found from error
 
 
 def _retold(error: Exception, who: str, named: Mapping[str, object]) -> EbmlabError | None:

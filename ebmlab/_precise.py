@@ -6,9 +6,10 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-__all__ = ["SINGLE", "Precise", "precise", "precise_type", "scale_of"]
+__all__ = ["FULL", "SINGLE", "Precise", "precise", "precise_type", "scale_of"]
 
 SINGLE = torch.float32
+FULL = frozenset((torch.float32, torch.float64))
 
 
 def precise_type(dtype: torch.dtype, at_least: torch.dtype = SINGLE) -> torch.dtype:

@@ -49,12 +49,14 @@ class Codes:
 
     def energies(self, z: Tree = None, *, rng: Rng = None) -> Tensor:
         """Energies (pairs, *batch); what is inferred from a view of y is inferred once."""
-        parts = [self.head(x, y, z, rng=rng) for x, y in self.groups()]
+        pairs = self.each() if z is None and self._apiece else self.groups()
+        parts = [self.head(x, y, z, rng=rng) for x, y in pairs]
         if len(self.pairs) == 1:
             return parts[0][None]
         if len(parts) == 1:
             return parts[0].flatten(0, 1)
-        return torch.stack(torch.broadcast_tensors(*parts))
+        alike = len({part.shape for part in parts}) == 1
+        return torch.stack(parts if alike else torch.broadcast_tensors(*parts))
 
     def each(self) -> Iterator[Pair]:
         """The pairs of codes, one after the other."""
@@ -68,6 +70,16 @@ class Codes:
         """
         alone = len(self.pairs) == 1 or bool(batch_norms(self.head))
         return list(self.each()) if alone else self._joined()
+
+    @property
+    def _apiece(self) -> bool:
+        """Whether two pairs, of a view of y each, are one by one what they are together.
+
+        They need not be laid out side by side then, which costs more than what energies do.
+        """
+        met = {j for _, j in self.pairs}
+        alone = not (self.head.couples or self.head.stochastic)
+        return alone and len(self.pairs) == len(met) == 2
 
     def apart(self) -> "Codes":
         """The codes after what the head does to each by itself, under the head that is left."""
@@ -84,11 +96,13 @@ class Codes:
         x, same = _stacked(self.x), list(map(id, self.x)) == list(map(id, self.y))
         return x, x if same else _stacked(self.y)
 
-    @torch.no_grad()
     def update(self) -> None:
         """Hand the detached codes to the head's `update`, views together; without autocast."""
-        if self.head.still:
-            return
+        if not self.head.still:
+            self._updated()
+
+    @torch.no_grad()
+    def _updated(self) -> None:
         device = next(leaf.device.type for h in (*self.y, *self.x) for leaf in leaves(h))
         mixed = torch.is_autocast_enabled(device)
         x, y = (tuple(_detached(h, mixed) for h in side) for side in (self.x, self.y))

@@ -21,10 +21,11 @@ from ebmlab._clamped import Clamped, Parts, require_free
 from ebmlab._derived import Flagged
 from ebmlab._events import facing
 from ebmlab._form import Form
-from ebmlab._kinds import require_floats, told
-from ebmlab._precise import precise
+from ebmlab._kinds import REFUSALS, require_floats, retell
+from ebmlab._precise import FULL, precise
 from ebmlab._randomness import replayed
 from ebmlab._shown import Shown
+from ebmlab._signatures import Passed, own_kind, signature
 from ebmlab._slopes import slope
 from ebmlab.codes import Codes
 from ebmlab.errors import ConfigurationError, ShapeError
@@ -34,6 +35,7 @@ from ebmlab.types import Posterior, Potential, Rng, Tree
 __all__ = ["Energy"]
 
 _NDIMS = frozenset(("x_ndim", "y_ndim", "z_ndim"))
+_PASSED: Passed[tuple[torch.Size, torch.Size]] = Passed()
 
 
 class Energy(Flagged, Form, Shown, ABC):
@@ -96,14 +98,18 @@ class Energy(Flagged, Form, Shown, ABC):
                 else f"{type(self).__name__} has no z (takes_z is False), but one was given"
             )
         batch, expected = self.check(x, y, z)
-        out = told(lambda: self._evaluate(x, y, z, rng), type(self).__name__, x=x, y=y, z=z)
+        try:
+            out = self._evaluate(x, y, z, rng)
+        except REFUSALS as error:
+            retell(error, type(self).__name__, x=x, y=y, z=z)
         if not isinstance(out, Tensor) or out.shape != expected:
             got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
             raise ShapeError(
                 f"{type(self).__name__} returned {got} for the batch {tuple(expected)}: an energy "
                 "is one number per datum, reduced over the event (.squeeze(-1) mends [B, 1])"
             )
-        out = precise(require_floats(f"the energy of {type(self).__name__}", out))
+        if out.dtype not in FULL:
+            out = precise(require_floats(f"the energy of {type(self).__name__}", out))
         return out if out.shape == batch else out.expand(batch)
 
     def check(self, x: Tree, y: Tree, z: Tree = None) -> tuple[torch.Size, torch.Size]:
@@ -113,17 +119,28 @@ class Energy(Flagged, Form, Shown, ABC):
             The batch shape of the energies, and that of what `forward` looks at (without x where
             the energy does not take it).
         """
-        named: dict[str, Tree] = {"x": x, "y": y, "z": z}
-        kinds = (self.x_ndim, self.y_ndim, self.z_ndim)
+        kinds = self.x_ndim, self.y_ndim, self.z_ndim
+        key = signature(x, y, z), kinds, self.takes_x, own_kind(self)
+        found = _PASSED.get(key)
+        if found is None:
+            found = self._checked({"x": x, "y": y, "z": z}, kinds)
+            # Whether single and half precision may meet, autocast decides anew each time.
+            return found if _mixed(x, y, z) else _PASSED.keep(key, found)
+        return found
+
+    def _checked(
+        self, named: dict[str, Tree], kinds: tuple[Ndim, ...]
+    ) -> tuple[torch.Size, torch.Size]:
+        """What `check` says; it depends on nothing that is not in its key."""
         shapes = {
             name: leading_shape(name, tree, ndim)
             for (name, tree), ndim in zip(named.items(), kinds, strict=True)
             if tree is not None
         }
         batch = common_batch(shapes)
-        if z is not None and batch and not shapes["z"]:
+        if batch and shapes.get("z") == ():
             raise ShapeError(
-                f"z has shape {tuple(leaves(z)[0].shape)} and no batch, the others have "
+                f"z has shape {tuple(leaves(named['z'])[0].shape)} and no batch, the others have "
                 f"{tuple(batch)}; z is (*batch, *event) with {self.z_ndim} event dimensions: "
                 "z[None] shares one z"
             )
@@ -301,3 +318,8 @@ class Energy(Flagged, Form, Shown, ABC):
         from ebmlab import algebra
 
         return algebra.Tempered(self, temperature)
+
+
+def _mixed(*trees: Tree) -> bool:
+    kinds = {t.dtype for tree in trees for t in leaves(tree) if t.is_floating_point()}
+    return len(kinds) > 1

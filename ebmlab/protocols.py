@@ -193,14 +193,28 @@ class _Commit:
 
     def __call__(self) -> None:
         self.batch()
-        for module in dict.fromkeys([*self.shared.energy.modules(), *self.objective.modules()]):
-            if isinstance(module, Stepped):
-                module.step()
+        for module in _stepped(self.shared.energy, self.objective):
+            module.step()
 
     def batch(self) -> None:
         self.own()
         with torch.no_grad():
             self.shared.codes.update()
+
+
+def _stepped(*roots: nn.Module) -> list[Stepped]:
+    """What moves with a step, each once, whole before part; `modules()` is slow, for its names."""
+    seen: dict[nn.Module, None] = {}
+
+    def walk(module: nn.Module) -> None:
+        seen[module] = None
+        for child in module._modules.values():
+            if child is not None and child not in seen:
+                walk(child)
+
+    for root in roots:
+        walk(root)
+    return [module for module in seen if isinstance(module, Stepped)]
 
 
 def committed(losses: Sequence[Loss]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from ebmlab._kinds import name_of, require_floats, told
+from ebmlab._kinds import REFUSALS, name_of, require_floats, retell
 from ebmlab._slopes import slope
 from ebmlab.errors import ConfigurationError, ShapeError
 
@@ -80,7 +80,12 @@ class Potential:
 
     def __call__(self, y: Tensor) -> Tensor:
         """Energies (chains,) at the rows of y (chains, *event)."""
-        return told(lambda: _one_per_row(self._function(y), y), name_of(self._function), y=y)
+        if torch.compiler.is_compiling():
+            return _one_per_row(self._function(y), y)
+        try:
+            return _one_per_row(self._function(y), y)
+        except REFUSALS as error:
+            retell(error, name_of(self._function), y=y)
 
     def value_and_grad(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Energies (chains,) and their gradient (chains, *event), both detached; y is not touched.

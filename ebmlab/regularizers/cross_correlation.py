@@ -49,10 +49,18 @@ class BarlowTwins(Regularizer):
         with torch.autocast(hx.device.type, enabled=False):
             zx = self._normalized(hx)
             zy = zx if hx is hy else self._normalized(hy)
-            batch, same = len(zx), (zx * zy).sum(0)
-            off = (squared_products(zx, zy) - same.square().sum()) / batch**2
+            batch, (same, squares) = len(zx), _products(zx, zy)
+            off = (squares - same.square().sum()) / batch**2
             return (same / batch - 1).square().sum() + self.off_diagonal * off
 
     def _normalized(self, h: Tensor) -> Tensor:
         h = everyone(precise(h))
         return functional.batch_norm(h, None, None, training=True, eps=self.eps)
+
+
+def _products(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """The diagonal (d) of aᵀ b, and ‖aᵀ b‖²."""
+    if len(a) < a.shape[1]:
+        return (a * b).sum(0), squared_products(a, b)
+    products = a.mT @ b
+    return products.diagonal(), products.square().sum()

@@ -40,12 +40,16 @@ def over_views(regularizer: Regularizer, codes: Codes) -> Tensor:
     return reduce(torch.add, terms)
 
 
-def _over(regularizer: Regularizer, pairs: list[tuple[Tensor, Tensor]], groups: Tensor) -> Tensor:
+def _over(
+    regularizer: Regularizer, pairs: list[tuple[Tensor, Tensor]], groups: Tensor | None
+) -> Tensor:
     """The mean over pairs of rows, nothing done twice."""
     if isinstance(regularizer, Population):
         pairs = [(h, h) for pair in pairs for h in pair]
     met = Counter(frozenset(map(id, pair)) for pair in pairs)
     once = {frozenset(map(id, pair)): pair for pair in pairs}
+    if len(once) == 1:
+        return regularizer(*pairs[-1], groups=groups)
     parts = [count * regularizer(*once[pair], groups=groups) for pair, count in met.items()]
     return torch.stack(parts).sum() / len(pairs)
 
@@ -54,7 +58,9 @@ def _rows(h: Tensor) -> Tensor:
     return h.flatten(0, -2) if h.ndim > 2 else h
 
 
-def _groups(h: Tensor) -> Tensor:
-    """The thing that each row of codes (things, *moments, dim) is of."""
+def _groups(h: Tensor) -> Tensor | None:
+    """The thing that each row of codes (things, *moments, dim) is of; None where of another."""
+    if h.ndim == 2:
+        return None
     things = torch.arange(len(h), device=h.device)
     return things.repeat_interleave(h.shape[1:-1].numel())

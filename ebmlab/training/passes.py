@@ -49,6 +49,7 @@ class Passes:
         self.guard = Guard(method, stepping.patience)
         self._stepping = stepping
         self._averages = averages and not isinstance(method, nn.parallel.DistributedDataParallel)
+        self._parameters = list(method.parameters())
         self._looked = False
 
     def step(self, number: int) -> tuple[Batch, Loss]:
@@ -60,17 +61,18 @@ class Passes:
             batch, loss = self._pass(turn)
             losses.append(loss)
             if self.optimizer is not None:
-                (loss.value / parts).backward()
+                (loss.value if parts == 1 else loss.value / parts).backward()
         assert batch is not None
         loss = _mean(losses)
         if self.optimizer is not None and self._averages:
-            average_gradients(list(self.method.parameters()))
+            average_gradients(self._parameters)
         if self.guard.passes(loss.value, number):
             if self.optimizer is not None:
-                self._stepping.clipped(list(self.method.parameters()))
+                self._stepping.clipped(self._parameters)
                 self.optimizer.step()
             committed(losses)
-        self.method.zero_grad()
+        for parameter in self._parameters:
+            parameter.grad = None
         return batch, loss
 
     def _pass(self, turn: int) -> tuple[Batch, Loss]:
@@ -108,8 +110,10 @@ class Passes:
 
 def _mean(losses: list[Loss]) -> Loss:
     """The mean of losses of one form; the last one's terms and metrics where there are several."""
+    if len(losses) == 1:
+        return losses[0]
     value = torch.stack([loss.value.detach() for loss in losses]).mean()
-    return losses[0] if len(losses) == 1 else losses[-1]._replace(value=value)
+    return losses[-1]._replace(value=value)
 
 
 def generator_for(method: nn.Module, rng: Rng) -> torch.Generator:

@@ -23,12 +23,17 @@ def unit(h: Tensor, length: float = 1.0) -> Tensor:
         tensor([[0.6000, 0.8000],
                 [0.0000, 0.0000]])
     """
+    h, norm = _scaled(h)
+    return h * (length / norm)
+
+
+def _scaled(h: Tensor) -> tuple[Tensor, Tensor]:
+    """h up to a factor of each row, and its length (…, 1) then; zero vectors have length 1."""
     # Dividing by the largest entry first changes nothing but keeps the squares in range.
     largest = h.detach().abs().amax(-1, keepdim=True)
     h = h / largest.masked_fill(largest == 0, 1.0)
     # Now ‖h‖ is at least 1, or 0.
-    norm = torch.linalg.vector_norm(h, dim=-1, keepdim=True)
-    return h * (length / norm.masked_fill(norm == 0, 1.0))
+    return h, torch.linalg.vector_norm(h, dim=-1, keepdim=True).clamp(min=1.0)
 
 
 class SquaredDistance(Energy):
@@ -73,7 +78,11 @@ class Cosine(Energy):
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         x, y = require_alike(x, y)
-        return inner(unit(x, -1.0), unit(y))
+        if x.shape != y.shape:
+            return inner(unit(x, -1.0), unit(y))
+        # Row by row numbers are divided, not vectors.
+        (x, of_x), (y, of_y) = _scaled(x), _scaled(y)
+        return (x * y).sum(-1) / (of_x * of_y).neg().squeeze(-1)
 
 
 class InnerProduct(Energy):
