@@ -8,7 +8,7 @@ from ebmlab._precise import precise, precise_type
 __all__ = ["nearest_rows", "squared_distances"]
 
 # Products held at a time while the nearest are sought: what stays in the processor's cache.
-_BLOCK = {"cpu": 2**18}
+_BLOCK = {"cpu": 2**17}
 _LARGE_BLOCK = 2**24
 
 
@@ -24,7 +24,9 @@ def squared_distances(x: Tensor, y: Tensor) -> Tensor:
     origin = _middle(y.detach())
     a, b = x.double() - origin, y.double() - origin
     norms = torch.linalg.vecdot(a, a)[:, None] + torch.linalg.vecdot(b, b)
-    products = torch.addmm(norms, a, b.mT, alpha=-2).clamp(min=0)
+    products = torch.addmm(norms, a, b.mT, alpha=-2)
+    # What rounding takes below 0 is mended in place: the slope there is as good as elsewhere.
+    products.detach().clamp_(min=0)
     return products.to(precise_type(torch.promote_types(x.dtype, y.dtype)))
 
 
@@ -47,23 +49,31 @@ def nearest_rows(x: Tensor, y: Tensor) -> Tensor:
     with torch.autocast(x.device.type, enabled=False):
         origin = _middle(y)
         b = y - origin
-        norms = torch.linalg.vecdot(b, b)
-        found = [_candidates(p - origin, b.mT, (1 - unit) * norms) for p in x.split(size)]
-        best, ahead, reach = (torch.cat(part) for part in zip(*found, strict=True))
+        least = (1 - unit) * torch.linalg.vecdot(b, b)[:, None]
+        numbers = torch.arange(len(y), dtype=x.dtype, device=x.device)
+        count = torch.stack([torch.ones_like(numbers), numbers])
+        near = [count @ _shares(p - origin, b, least, unit) for p in x.split(size)]
+        rivals, best = torch.cat(near, 1)
         # NaN is doubtful too.
-        doubtful = (~(ahead > 2 * unit * (norms[best] + reach))).nonzero()[:, 0]
+        doubtful = (rivals != 1).nonzero()[:, 0]
+        best = best.nan_to_num().long()
         for rows in doubtful.split(size):
             away = torch.cdist(x[rows], y, compute_mode="donot_use_mm_for_euclid_dist")
             best[rows] = away.argmin(1)
     return best
 
 
-def _candidates(a: Tensor, b: Tensor, least: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The column of b with the lowest bound, how far it is ahead, and ‖a‖²: (n,) each."""
-    low = torch.addmm(least, a, b, alpha=-2)
-    lowest, best = low.min(1)
-    second = low.scatter_(1, best[:, None], torch.inf).amin(1)
-    return best, second - lowest, torch.linalg.vecdot(a, a)
+def _shares(a: Tensor, b: Tensor, least: Tensor, unit: float) -> Tensor:
+    """1 for the row of b with the lowest bound, 0 for those beyond rounding, between for the rest.
+
+    Of b (m, d) and each a (n, d): (m, n), overwritten in place, as memory is what takes time.
+    """
+    low, reach = torch.addmm(least, b, a.mT, alpha=-2), torch.linalg.vecdot(a, a)
+    lowest = low.amin(0)
+    # ‖b‖² of the lowest is at most twice ‖a‖² and their squared distance together.
+    slack = 2 * unit * (3 * reach + 2 * (lowest + reach).clamp(min=0))
+    one = torch.ones_like(reach[:1])
+    return torch.addcmul(one, low.sub_(lowest), -1 / slack, out=low).clamp_(min=0)
 
 
 def _middle(points: Tensor) -> Tensor:

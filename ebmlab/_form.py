@@ -5,6 +5,10 @@ from typing import TYPE_CHECKING, Self
 
 from torch import Tensor
 
+from ebmlab._checks import Ndim
+from ebmlab._distances import nearest_rows
+from ebmlab._events import require_alike
+from ebmlab._precise import precise
 from ebmlab.errors import ConfigurationError
 from ebmlab.types import Decode, Tree
 
@@ -25,6 +29,8 @@ class Form:
             so that ∂E/∂y are exact differences.
     """
 
+    y_ndim: Ndim
+    takes_x: bool
     squares: bool = False
     multilinear: bool = False
 
@@ -41,9 +47,20 @@ class Form:
             f"{type(self).__name__} has no z to encode y by: pass Method(…, encoder=f)"
         )
 
-    def lowest(self, x: Tree, y: Tree, atoms: Tensor) -> Tensor | None:
-        """Which of the z in atoms (k, *event) is lowest, (*batch); None if all must be tried."""
-        return None
+    def lowest(self, x: Tree, y: Tree, atoms: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Which of the z in atoms (k, *event) is lowest, and how low: (*batch) both.
+
+        The energy has its graph. None where all must be tried: it is no plain square of z and y.
+        """
+        decode = None if self.takes_x or not self.squares else self.decoding()
+        if decode is None or not isinstance(self.y_ndim, int):
+            return None
+        values, y = require_alike(decode(None, atoms), y, self.y_ndim)
+        batch = y.shape[: y.ndim - self.y_ndim]
+        rows, values = y.reshape(batch.numel(), -1), values.reshape(len(values), -1)
+        number = nearest_rows(rows, values)
+        away = precise(rows - values.index_select(0, number))
+        return number.reshape(batch), away.square().sum(-1).reshape(batch)
 
     def split(self, kind: Callable[["Energy"], bool]) -> tuple[Self, Priors]:
         """The energy without its priors of one kind, and these: energies of z, with weights."""
