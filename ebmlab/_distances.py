@@ -5,9 +5,9 @@ from torch import Tensor
 
 from ebmlab._precise import precise, precise_type
 
-__all__ = ["nearest_rows", "squared_distances"]
+__all__ = ["nearest_rows", "own_distances", "rows_at_once", "squared_distances"]
 
-# Products held at a time while the nearest are sought: what stays in the processor's cache.
+# Numbers worked on at a time: what stays in the processor's cache.
 _BLOCK = {"cpu": 2**17}
 _LARGE_BLOCK = 2**24
 
@@ -23,8 +23,10 @@ def squared_distances(x: Tensor, y: Tensor) -> Tensor:
     """
     origin = _middle(y.detach())
     a, b = x.double() - origin, y.double() - origin
-    norms = torch.linalg.vecdot(a, a)[:, None] + torch.linalg.vecdot(b, b)
-    products = torch.addmm(norms, a, b.mT, alpha=-2)
+    of_a, of_b = (torch.linalg.vecdot(t, t)[:, None] for t in (a, b))
+    # One product of wider rows: (n, m) is the size that costs.
+    wide = torch.cat([-2 * a, of_a, torch.ones_like(of_a)], 1)
+    products = wide @ torch.cat([b, torch.ones_like(of_b), of_b], 1).mT
     # What rounding takes below 0 is mended in place: the slope there is as good as elsewhere.
     products.detach().clamp_(min=0)
     return products.to(precise_type(torch.promote_types(x.dtype, y.dtype)))
@@ -43,7 +45,7 @@ def nearest_rows(x: Tensor, y: Tensor) -> Tensor:
         tensor([0, 1])
     """
     x, y = precise(x), precise(y)
-    size = max(1, _BLOCK.get(x.device.type, _LARGE_BLOCK) // len(y))
+    size = rows_at_once(x, len(y))
     # What the sums of d products, and the differences from the origin, round off at most.
     unit = (x.shape[1] + 8) * torch.finfo(x.dtype).eps
     with torch.autocast(x.device.type, enabled=False):
@@ -52,7 +54,8 @@ def nearest_rows(x: Tensor, y: Tensor) -> Tensor:
         least = (1 - unit) * torch.linalg.vecdot(b, b)[:, None]
         numbers = torch.arange(len(y), dtype=x.dtype, device=x.device)
         count = torch.stack([torch.ones_like(numbers), numbers])
-        near = [count @ _shares(p - origin, b, least, unit) for p in x.split(size)]
+        held = x.new_empty(len(y) * min(size, len(x)))
+        near = [count @ _shares(p - origin, b, least, unit, held) for p in x.split(size)]
         rivals, best = torch.cat(near, 1)
         # NaN is doubtful too.
         doubtful = (rivals != 1).nonzero()[:, 0]
@@ -63,17 +66,38 @@ def nearest_rows(x: Tensor, y: Tensor) -> Tensor:
     return best
 
 
-def _shares(a: Tensor, b: Tensor, least: Tensor, unit: float) -> Tensor:
+def own_distances(x: Tensor, y: Tensor, index: Tensor) -> Tensor:
+    """‖x_i - y_j‖² of each row of x (n, d) and one row j of y (m, d), by differences: (n,).
+
+    Example:
+        >>> own_distances(torch.ones(3, 2), torch.zeros(1, 2), torch.tensor([0, 0, 0]))
+        tensor([2., 2., 2.])
+    """
+    graph = torch.is_grad_enabled() and (x.requires_grad or y.requires_grad)
+    size = len(x) if graph else rows_at_once(x)
+    ways = (
+        precise(y.index_select(0, j)) - p
+        for p, j in zip(x.split(size), index.split(size), strict=True)
+    )
+    return torch.cat([way.square().sum(1) for way in ways])
+
+
+def rows_at_once(x: Tensor, width: int = 1) -> int:
+    """How many rows of x (n, d), with `width` numbers made of each, are worked on at a time."""
+    return max(1, _BLOCK.get(x.device.type, _LARGE_BLOCK) // max(width, x.shape[1]))
+
+
+def _shares(a: Tensor, b: Tensor, least: Tensor, unit: float, held: Tensor) -> Tensor:
     """1 for the row of b with the lowest bound, 0 for those beyond rounding, between for the rest.
 
-    Of b (m, d) and each a (n, d): (m, n), overwritten in place, as memory is what takes time.
+    Of b (m, d) and each a (n, d): (m, n), in memory that is held, as new memory takes time.
     """
-    low, reach = torch.addmm(least, b, a.mT, alpha=-2), torch.linalg.vecdot(a, a)
-    lowest = low.amin(0)
-    # ‖b‖² of the lowest is at most twice ‖a‖² and their squared distance together.
-    slack = 2 * unit * (3 * reach + 2 * (lowest + reach).clamp(min=0))
-    one = torch.ones_like(reach[:1])
-    return torch.addcmul(one, low.sub_(lowest), -1 / slack, out=low).clamp_(min=0)
+    low, reach = held[: len(b) * len(a)].view(len(b), -1), torch.linalg.vecdot(a, a)
+    lowest = torch.addmm(least, b, a.mT, alpha=-2, out=low).amin(0)
+    # What both bounds may be off: ‖b‖² of the lowest is at most 2 ‖a‖² + 2 ‖a - b‖².
+    slack = reach + 0.4 * lowest
+    ahead = low.sub_(lowest)
+    return torch.addcdiv(low.new_ones(1), ahead, slack, value=-0.1 / unit, out=low).clamp_(min=0)
 
 
 def _middle(points: Tensor) -> Tensor:

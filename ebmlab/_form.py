@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Self
 from torch import Tensor
 
 from ebmlab._checks import Ndim
-from ebmlab._distances import nearest_rows
+from ebmlab._distances import nearest_rows, own_distances
 from ebmlab._events import require_alike
-from ebmlab._precise import precise
 from ebmlab.errors import ConfigurationError
 from ebmlab.types import Decode, Tree
 
@@ -59,8 +58,7 @@ class Form:
         batch = y.shape[: y.ndim - self.y_ndim]
         rows, values = y.reshape(batch.numel(), -1), values.reshape(len(values), -1)
         number = nearest_rows(rows, values)
-        away = precise(rows - values.index_select(0, number))
-        return number.reshape(batch), away.square().sum(-1).reshape(batch)
+        return number.reshape(batch), own_distances(rows, values, number).reshape(batch)
 
     def split(self, kind: Callable[["Energy"], bool]) -> tuple[Self, Priors]:
         """The energy without its priors of one kind, and these: energies of z, with weights."""

@@ -119,6 +119,11 @@ class Inference(Flagged, Shown, ABC):
         """The values of z (k, *event), the most probable first, where they are listed."""
         return None
 
+    @property
+    def still(self) -> bool:
+        """Whether `update` does nothing."""
+        return type(self).update is Inference.update
+
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior]) -> None:
         """Move state that no gradient moves (a center, prior weights), after the optimizer's step.
 
@@ -252,6 +257,11 @@ class FreeEnergy(Energy):
     def decoding(self) -> Decode | None:
         """The energy's."""
         return self.energy.decoding()
+
+    @property
+    def still(self) -> bool:
+        """Whether both energy and inference are."""
+        return self.energy.still and self.infer.still
 
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior] | None = None) -> None:
         """Update energy and inference; z is inferred, once, where one of them asks for it."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_generator, require_index, require_tensor
+from ebmlab._checks import common_batch, require_generator, require_index, require_tensor
 from ebmlab._distances import squared_distances
 from ebmlab._kinds import require_floats
 from ebmlab._precise import precise, scale_of
@@ -89,7 +89,7 @@ def answered(known: Posterior, y: Tree) -> tuple[Tensor, Tensor, Tensor]:
     """Data y (n, d), and which of K each may come from, with what weights: (k, n) both."""
     y = require_tensor("y", y)
     atoms = known.single()
-    batch = torch.broadcast_shapes(y.shape[:-1], atoms.shape[1:])
+    batch = common_batch({"y": y.shape[:-1], "z": atoms.shape[1:]})
     shape = (len(atoms), *batch)
     index, weights = (t.expand(shape).flatten(1) for t in (atoms, known.weights))
     return y.expand(*batch, -1).reshape(-1, y.shape[-1]), index, weights

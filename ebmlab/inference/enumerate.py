@@ -142,6 +142,11 @@ class Enumerate(Precise, Inference):
             lowest = energy(x, y, self.atoms[best][None], rng=rng)[0]
         return best, lowest
 
+    @property
+    def still(self) -> bool:
+        """Whether the weights stay."""
+        return self.decay is None
+
     @torch.no_grad()
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior]) -> None:
         """Move learned weights to the mean posterior."""

@@ -185,7 +185,7 @@ class _Cycled(Source):
 
 
 def _rows(tree: Tree, index: Tensor) -> Tree:
-    return None if tree is None else mapped(lambda leaf: leaf[index.to(leaf.device)], tree)
+    return None if tree is None else mapped(lambda t: t.index_select(0, index.to(t.device)), tree)
 
 
 def _uneven(x: Tree, y: Tree) -> str:
