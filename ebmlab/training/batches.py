@@ -111,6 +111,9 @@ class _Shuffled(Source):
         order = self._current(draws.common)
         index = order[self._at : self._at + self.size][self._own]
         self._at += self.size
+        if len(index) == self.n:
+            # All rows, as they are: no copy of them.
+            return self.x, self.y
         return _rows(self.x, index), _rows(self.y, index)
 
     def _current(self, rng: torch.Generator) -> Tensor:
