@@ -19,7 +19,8 @@ def recalled(codes: Codes) -> Codes:
     """The same codes under a head that infers their z at most once, until something moves.
 
     The head stays where its update asks for no z, where gradients flow, so that the optimizer's
-    step comes between, where numbers are drawn, and under autocast, where updates do without.
+    step comes between, where numbers are drawn, where tensors do not tell when they move, and
+    under autocast, where updates do without.
     """
     head = codes.head
     if not isinstance(head, FreeEnergy) or head.still or head.stochastic or head.part is not None:
@@ -32,7 +33,7 @@ def recalled(codes: Codes) -> Codes:
 
 
 def _moving(t: Tensor) -> bool:
-    return t.requires_grad or torch.is_autocast_enabled(t.device.type)
+    return t.requires_grad or t.is_inference() or torch.is_autocast_enabled(t.device.type)
 
 
 @dataclass(eq=False)

@@ -112,7 +112,7 @@ class _Shuffled(Source):
         index = order[self._at : self._at + self.size][self._own]
         self._at += self.size
         if len(index) == self.n:
-            # All rows, as they are: no copy of them.
+            # All rows, whose order says nothing, need no copy.
             return self.x, self.y
         return _rows(self.x, index), _rows(self.y, index)
 
