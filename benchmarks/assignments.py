@@ -13,13 +13,15 @@ from torch.nn import functional
 
 from ebmlab.inference._clusters.sinkhorn import balanced
 
+__all__ = ["cosines", "official", "rows"]
+
 
 def rows(device: str, quick: bool) -> list[Row]:
     """4096 codes, 3000 prototypes, 3 iterations."""
     batch, clusters = (256, 100) if quick else (4096, 3000)
-    logits = _cosines(batch, clusters).to(device)
+    logits = cosines(batch, clusters).to(device)
     times = race(
-        {"ebmlab": lambda: balanced(logits)[0], "official form": lambda: _official(logits)},
+        {"ebmlab": lambda: balanced(logits)[0], "official form": lambda: official(logits)},
         device,
         turns=9,
     )
@@ -31,7 +33,8 @@ def rows(device: str, quick: bool) -> list[Row]:
 _KINDS = (torch.float16, torch.bfloat16, torch.float32)
 
 
-def _cosines(batch: int, clusters: int) -> Tensor:
+def cosines(batch: int, clusters: int) -> Tensor:
+    """Logits of random codes of 128 dimensions and as many prototypes as there are clusters."""
     rng = torch.Generator().manual_seed(0)
     codes, prototypes = (
         functional.normalize(torch.randn(n, 128, generator=rng), dim=1) for n in (batch, clusters)
@@ -40,7 +43,7 @@ def _cosines(batch: int, clusters: int) -> Tensor:
 
 
 @torch.no_grad()
-def _official(logits: Tensor, epsilon: float = 0.05, iterations: int = 3) -> Tensor:
+def official(logits: Tensor, epsilon: float = 0.05, iterations: int = 3) -> Tensor:
     """exp(s / ε)ᵀ, its rows and columns scaled in turn (Caron et al. 2020, arXiv:2006.09882)."""
     q = (logits / epsilon).exp().T
     clusters, batch = q.shape
@@ -56,6 +59,6 @@ def _official(logits: Tensor, epsilon: float = 0.05, iterations: int = 3) -> Ten
 def _errors(logits: Tensor, kind: torch.dtype) -> str:
     large = (6 * logits).to(kind)
     ours, theirs = (
-        float((q.double().sum(1) - 1).abs().max()) for q in (balanced(large)[0], _official(large))
+        float((q.double().sum(1) - 1).abs().max()) for q in (balanced(large)[0], official(large))
     )
     return f"{str(kind).removeprefix('torch.')} {ours:.1e}, official {theirs:.1e}"
