@@ -72,7 +72,7 @@ class Inference(Flagged, Shown, ABC):
         self, energy: Energy, x: Tree, y: Tree, temperature: float = 0.0, *, rng: Rng = None
     ) -> Posterior:
         """Infer z for each datum of the batch; temperature 0 minimizes."""
-        who = self._require(energy, temperature)
+        who = self._admit(energy, temperature)
         return told(lambda: self.choose(energy, x, y, temperature, rng), who, x=x, y=y)
 
     @final
@@ -80,10 +80,10 @@ class Inference(Flagged, Shown, ABC):
         self, energy: Energy, x: Tree, y: Tree, temperature: float = 0.0, *, rng: Rng = None
     ) -> Tensor:
         """F(x, y) = E_q[E(x, y, z)] + T * KL(q || prior), shape (*batch)."""
-        who = self._require(energy, temperature)
+        who = self._admit(energy, temperature)
         return told(lambda: self.reduce(energy, x, y, temperature, rng), who, x=x, y=y)
 
-    def _require(self, energy: Energy, temperature: float) -> str:
+    def _admit(self, energy: Energy, temperature: float) -> str:
         """Raise unless it can infer z there; its name."""
         who = type(self).__name__
         require_non_negative("temperature", temperature)
