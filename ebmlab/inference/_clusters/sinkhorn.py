@@ -50,15 +50,17 @@ def balanced(
 
     Source: Cuturi 2013, arXiv:1306.0895; Caron et al. 2020, arXiv:2006.09882.
     """
+    if torch.is_autocast_enabled(logits.device.type):
+        with torch.autocast(logits.device.type, enabled=False):
+            return balanced(logits, epsilon, iterations, weights)
     kind = precise_type(logits.dtype)
     logits = logits.to(kind)
     weight = logits.new_ones(len(logits)) if weights is None else weights.to(kind)
     low, high = _across(*logits.aminmax())
-    with torch.autocast(logits.device.type, enabled=False):
-        if high - low <= _NEAR * epsilon:
-            logs = torch.sub(logits, high).mul_(1 / epsilon)
-            return _by_products(logs, None, weight, iterations)
-        return _far_apart(logits, epsilon, iterations, weight)
+    if float(high - low) <= _NEAR * epsilon:
+        logs = torch.sub(logits, high).mul_(1 / epsilon)
+        return _by_products(logs, None, weight, iterations)
+    return _far_apart(logits, epsilon, iterations, weight)
 
 
 def _across(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
@@ -90,16 +92,17 @@ def _by_products(
     logs: Tensor, mass: Tensor | None, weight: Tensor, iterations: int
 ) -> tuple[Tensor, Tensor]:
     """Of rows that begin with exp(mass); None for 1 each. What is laid out is worked on there."""
-    matrix, share = logs.exp_(), totaled(weight.sum()) / logs.shape[1]
+    matrix, amount = logs.exp_(), totaled(weight.sum())
     turned, v = matrix.mT, weight if mass is None else weight * mass.exp()
-    before = u = clusters = torch.zeros_like(matrix[0])
+    share = amount / len(turned)
+    before = u = clusters = amount.new_zeros(len(turned))
     rows = v
     for _ in range(iterations):
         before, clusters = u, totaled(turned @ v)
         u = share / clusters
         rows = matrix @ u
         v = weight / rows
-    uneven = (before * clusters / share - 1).abs().sum() / len(u)
+    uneven = torch.dist(before * clusters, share, 1) / amount
     return matrix.mul_(u).mul_(rows.reciprocal_()[:, None]), uneven
 
 
