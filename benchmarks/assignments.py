@@ -14,17 +14,19 @@ from torch.nn import functional
 
 from ebmlab.inference._clusters.sinkhorn import balanced
 
+__all__ = ["cosines", "official", "rows"]
+
 
 def rows(device: str, quick: bool) -> Iterator[Row]:
     """4096 codes, 3000 prototypes, 3 iterations; on CUDA also from logits in half precision."""
     batch, clusters = (256, 100) if quick else (4096, 3000)
-    logits = _cosines(batch, clusters).to(device)
+    logits = cosines(batch, clusters).to(device)
     errors = "; ".join(_errors(logits, kind) for kind in _KINDS)
     case = f"Sinkhorn, {batch} × {clusters}"
     for kind in _KINDS if device != "cpu" or quick else (torch.float32,):
         given = logits.to(kind)
         name = case if kind == torch.float32 else f"{case}, {_short(kind)}"
-        contenders = {"ebmlab": _call(_ours, given), "official form": _call(_official, given)}
+        contenders = {"ebmlab": _call(_ours, given), "official form": _call(official, given)}
         for row in compared("assignments", name, "ebmlab", race(contenders, device, turns=9)):
             yield replace(row, note=errors)
 
@@ -44,7 +46,8 @@ def _ours(logits: Tensor) -> Tensor:
     return balanced(logits)[0]
 
 
-def _cosines(batch: int, clusters: int) -> Tensor:
+def cosines(batch: int, clusters: int) -> Tensor:
+    """Logits of random codes of 128 dimensions and as many prototypes as there are clusters."""
     rng = torch.Generator().manual_seed(0)
     codes, prototypes = (
         functional.normalize(torch.randn(n, 128, generator=rng), dim=1) for n in (batch, clusters)
@@ -53,7 +56,7 @@ def _cosines(batch: int, clusters: int) -> Tensor:
 
 
 @torch.no_grad()
-def _official(logits: Tensor, epsilon: float = 0.05, iterations: int = 3) -> Tensor:
+def official(logits: Tensor, epsilon: float = 0.05, iterations: int = 3) -> Tensor:
     """exp(s / ε)ᵀ, its rows and columns scaled in turn (Caron et al. 2020, arXiv:2006.09882)."""
     q = (logits / epsilon).exp().T
     clusters, batch = q.shape
@@ -69,6 +72,6 @@ def _official(logits: Tensor, epsilon: float = 0.05, iterations: int = 3) -> Ten
 def _errors(logits: Tensor, kind: torch.dtype) -> str:
     large = (6 * logits).to(kind)
     ours, theirs = (
-        float((q.double().sum(1) - 1).abs().max()) for q in (_ours(large), _official(large))
+        float((q.double().sum(1) - 1).abs().max()) for q in (_ours(large), official(large))
     )
     return f"{_short(kind)} {ours:.1e}, official {theirs:.1e}"

@@ -32,6 +32,7 @@ TOPICS = (
     "vae",
     "rbm",
     "assignments",
+    "exact",
     "views",
     "step_costs",
     "floors",

@@ -11,7 +11,6 @@ and the same on both sides: in the note is what is left, on codes that are at ha
 of the turns.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -20,7 +19,7 @@ import torch
 from invariance_methods import SETTINGS, encoder
 from lightly_losses import available
 from lightly_objectives import BORROWED, part
-from measure import Row, Time, compared, race
+from measure import Row, compared, race, race_of_processor
 from torch import Tensor, nn
 
 from ebmlab import Method
@@ -50,8 +49,12 @@ def rows(device: str, quick: bool) -> Iterator[Row]:
 def _measured(name: str, case: str, device: str, batch: int, quick: bool) -> Iterator[Row]:
     contenders = steps_of(name, device, batch, matrix_free=case != name)
     memory = {who: peak(step, device) for who, step in contenders.items()}
-    times = _turns(contenders, 3 if quick else 15) if device == "cpu" else race(contenders, device)
-    alone = _turns(heads_of(name, device, batch, matrix_free=case != name), 5 if quick else 30)
+    if device == "cpu":
+        times = race_of_processor(contenders, 3 if quick else 15)
+    else:
+        times = race(contenders, device)
+    heads = heads_of(name, device, batch, matrix_free=case != name)
+    alone = race_of_processor(heads, 5 if quick else 30)
     mib = {who: used / 2**20 for who, used in memory.items()}
     ms = {who: 1e3 * min(spent.turns) for who, spent in alone.items()}
     for row in compared(TOPIC, f"{case}, {batch} × 2 views", "ebmlab", times):
@@ -63,18 +66,6 @@ def _measured(name: str, case: str, device: str, batch: int, quick: bool) -> Ite
             f"losses {values[0]:.5g}, {values[1]:.5g}"
         )
         yield replace(row, note=note)
-
-
-def _turns(contenders: dict[str, Step], turns: int) -> dict[str, Time]:
-    """As `race`, by the processor's clock; who is first changes from turn to turn."""
-    spent: dict[str, list[float]] = {who: [] for who in contenders}
-    results: dict[str, Tensor] = {}
-    for turn in range(turns + 1):
-        for who in sorted(contenders, reverse=bool(turn % 2)):
-            begin = time.process_time()
-            results[who] = contenders[who]()
-            spent[who].append(time.process_time() - begin)
-    return {who: Time(s[0], tuple(s[1:]), results[who]) for who, s in spent.items()}
 
 
 def steps_of(name: str, device: str, batch: int, *, matrix_free: bool) -> dict[str, Step]:

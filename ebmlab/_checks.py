@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ebmlab._kinds import require_a, require_floats, require_tensors
 from ebmlab._precise import FULL
 from ebmlab._signatures import own_kind
-from ebmlab._tracing import tracing
+from ebmlab._tracing import unseen
 from ebmlab.errors import ConfigurationError, DeviceError, DtypeError, ShapeError
 from ebmlab.types import Rng, Tree
 
@@ -123,9 +123,8 @@ def require_index(name: str, tree: Tree) -> Tensor:
 def require_labels(name: str, tree: Tree, classes: int) -> Tensor:
     """The one tensor of whole numbers in 0 … classes - 1 that a tree must be here."""
     labels = require_index(name, tree)
-    # While a graph of steps is captured nothing may wait; the calls before it have looked.
-    captured = labels.is_cuda and torch.cuda.is_current_stream_capturing()
-    if not (captured or tracing()):
+    # Where nothing may wait, the calls before have looked.
+    if not unseen(labels):
         wrong = labels[(labels < 0) | (labels >= classes)]
         if len(wrong):
             raise ConfigurationError(

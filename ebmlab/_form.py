@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING, Self
 
 from torch import Tensor
 
+from ebmlab._checks import Ndim
+from ebmlab._distances import nearest_rows, own_distances
+from ebmlab._events import require_alike
 from ebmlab.errors import ConfigurationError
 from ebmlab.types import Decode, Tree
 
@@ -26,6 +29,8 @@ class Form:
             so that ∂E/∂y are exact differences.
     """
 
+    y_ndim: Ndim
+    takes_x: bool
     squares: bool = False
     multilinear: bool = False
 
@@ -46,9 +51,19 @@ class Form:
         """∂E/∂y of an energy of y alone as a kernel computes it; None where none is written."""
         return None
 
-    def lowest(self, x: Tree, y: Tree, atoms: Tensor) -> Tensor | None:
-        """Which of the z in atoms (k, *event) is lowest, (*batch); None if all must be tried."""
-        return None
+    def lowest(self, x: Tree, y: Tree, atoms: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Which of the z in atoms (k, *event) is lowest, and how low: (*batch) both.
+
+        The energy has its graph. None where all must be tried: it is no plain square of z and y.
+        """
+        decode = None if self.takes_x or not self.squares else self.decoding()
+        if decode is None or not isinstance(self.y_ndim, int):
+            return None
+        values, y = require_alike(decode(None, atoms), y, self.y_ndim)
+        batch = y.shape[: y.ndim - self.y_ndim]
+        rows, values = y.reshape(batch.numel(), -1), values.reshape(len(values), -1)
+        number = nearest_rows(rows, values)
+        return number.reshape(batch), own_distances(rows, values, number).reshape(batch)
 
     def split(self, kind: Callable[["Energy"], bool]) -> tuple[Self, Priors]:
         """The energy without its priors of one kind, and these: energies of z, with weights."""

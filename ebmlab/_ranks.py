@@ -138,7 +138,6 @@ def decided(flag: Tensor | bool) -> bool:
     return bool(agreed)
 
 
-@torch.no_grad()
 def totaled(value: Tensor) -> Tensor:
     """The sum of numbers of all ranks, detached, in float32 or better; alone, they themselves."""
     total = value.detach()

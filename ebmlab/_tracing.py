@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 import torch
+from torch import Tensor
 
-__all__ = ["traced", "tracing"]
+__all__ = ["traced", "tracing", "unseen"]
 
 _inside = ContextVar("_inside", default=False)
 
@@ -14,6 +15,11 @@ _inside = ContextVar("_inside", default=False)
 def tracing() -> bool:
     """Whether values are unknown now: a program is traced, or `torch.compile` is at work."""
     return torch.compiler.is_compiling() or _inside.get()
+
+
+def unseen(t: Tensor) -> bool:
+    """Whether nothing may wait for t's values: a program is traced, or a graph captured."""
+    return tracing() or (t.is_cuda and torch.cuda.is_current_stream_capturing())
 
 
 @contextmanager

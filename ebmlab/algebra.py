@@ -61,11 +61,11 @@ class _Weighted(Energy):
         found = self.energy.site_energies(x, y)
         return None if found is None else self.weight * found
 
-    def at_each(self, x: Tree, values: Tensor, *, rng: Rng = None) -> Tensor:
+    def at_each(self, x: Tree, y: Tree, z: Tree = None, *, rng: Rng = None) -> Tensor:
         """Those of the base, weighted."""
         if x is None and self.takes_x:
-            return super().at_each(x, values, rng=rng)
-        return self.weight * self.energy.at_each(x, values, rng=rng)
+            return super().at_each(x, y, z, rng=rng)
+        return self.weight * self.energy.at_each(x, y, z, rng=rng)
 
     def for_each_x(self, y: Tree, *, rng: Rng = None) -> Tensor | None:
         """Those of the base, weighted."""
@@ -170,11 +170,16 @@ class Sum(Several):
         parts = [part for part in found if part is not None]
         return sum(parts[1:], parts[0]) if len(parts) == len(found) else None
 
-    def at_each(self, x: Tree, values: Tensor, *, rng: Rng = None) -> Tensor:
-        """The sums of the terms' energies; what does not take x is evaluated once for all x."""
+    def at_each(self, x: Tree, y: Tree, z: Tree = None, *, rng: Rng = None) -> Tensor:
+        """The sums of the terms' energies; what does not take x, or z, is evaluated once."""
         if x is None and self.takes_x:
-            return super().at_each(x, values, rng=rng)
-        parts = [term.at_each(own_x, values, rng=rng) for term, own_x, _ in self.handed(x)]
+            return super().at_each(x, y, z, rng=rng)
+        parts = [
+            term(own_x, y, rng=rng)[..., None]
+            if own_z is None and z is not None
+            else term.at_each(own_x, y, own_z, rng=rng)
+            for term, own_x, own_z in self.handed(x, z)
+        ]
         return sum(parts[1:], parts[0])
 
     def split(self, kind: Callable[[Energy], bool]) -> tuple[Energy, Priors]:

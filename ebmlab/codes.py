@@ -146,5 +146,6 @@ def _stacked(side: Sequence[Tree]) -> Tensor:
 def _detached(tree: Tree, mixed: bool) -> Tree:
     """Without a graph; what autocast has made of single precision is single again."""
     if isinstance(tree, tuple):
-        return tuple(precise(t.detach()) if mixed else t.detach() for t in tree)
+        bare = tuple(t.detach() if t.requires_grad else t for t in tree)
+        return tuple(map(precise, bare)) if mixed else bare
     return None if tree is None else leaves(_detached((tree,), mixed))[0]

@@ -224,21 +224,31 @@ class Energy(Flagged, Form, Shown, ABC):
             return None
         return slope(lambda free: self(x, free), y, create_graph=True)[1]
 
-    def at_each(self, x: Tree, values: Tensor, *, rng: Rng = None) -> Tensor:
-        """E(x, v) of every v in values (m, *event): (*batch, m); (m,) where x plays no part.
+    def at_each(self, x: Tree, y: Tree, z: Tree = None, *, rng: Rng = None) -> Tensor:
+        """E(x, v) of every v in y (m, *event): (*batch, m); (m,) where x plays no part.
 
-        x is encoded once, and so is each value. An energy that has the energies of all values in
-        one pass, as a classifier has of its labels, writes this method too.
+        Where z is given, E(x, y, v) of every v in z (m, *event), for each datum of x and y. What
+        is known is encoded once, and so is each value. An energy that has the energies of all
+        values in one pass, as a classifier has of its labels, writes this method too.
 
         Example:
-            >>> from ebmlab.energies import SquaredDistance
+            >>> from ebmlab.energies import Clusters, SquaredDistance
             >>> SquaredDistance().at_each(torch.zeros(4, 3), torch.eye(3)).shape
             torch.Size([4, 3])
+            >>> Clusters(torch.eye(3)).at_each(None, torch.zeros(4, 3), torch.arange(2)).shape
+            torch.Size([4, 2])
         """
+        if z is not None:
+            values, known = require_tensor("z", z), {"y": (y, self.y_ndim)}
+            known |= {"x": (x, self.x_ndim)} if self.takes_x else {}
+            lead = max(len(leading_shape(name, *each)) for name, each in known.items())
+            front = values.reshape(len(values), *[1] * lead, *values.shape[1:])
+            return self(x, y, front, rng=rng).movedim(0, -1)
+        values = require_tensor("y", y)
         codes = self.codes(x, values)
         if codes.head is self:
             return self(*facing(x if self.takes_x else None, values, self.x_ndim), rng=rng)
-        pairs = ((hx, require_tensor("values", hv)) for hx, hv in codes.each())
+        pairs = ((hx, require_tensor("y", hv)) for hx, hv in codes.each())
         return torch.stack([codes.head.at_each(hx, hv, rng=rng) for hx, hv in pairs]).mean(0)
 
     def for_each_x(self, y: Tree, *, rng: Rng = None) -> Tensor | None:

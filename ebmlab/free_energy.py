@@ -72,16 +72,36 @@ class Inference(Flagged, Shown, ABC):
         self, energy: Energy, x: Tree, y: Tree, temperature: float = 0.0, *, rng: Rng = None
     ) -> Posterior:
         """Infer z for each datum of the batch; temperature 0 minimizes."""
+        who = self._admit(energy, temperature)
+        return told(lambda: self.choose(energy, x, y, temperature, rng), who, x=x, y=y)
+
+    @final
+    def value(
+        self, energy: Energy, x: Tree, y: Tree, temperature: float = 0.0, *, rng: Rng = None
+    ) -> Tensor:
+        """F(x, y) = E_q[E(x, y, z)] + T * KL(q || prior), shape (*batch)."""
+        who = self._admit(energy, temperature)
+        return told(lambda: self.reduce(energy, x, y, temperature, rng), who, x=x, y=y)
+
+    def _admit(self, energy: Energy, temperature: float) -> str:
+        """Raise unless it can infer z there; its name."""
+        who = type(self).__name__
         require_non_negative("temperature", temperature)
         if energy.takes_z:
-            require_parts(energy, self.z_parts, type(self).__name__, None)
+            require_parts(energy, self.z_parts, who, None)
         if self.point and temperature != 0:
             raise ConfigurationError(
-                f"{type(self).__name__} finds one z, which has no entropy: temperature must be 0, "
-                f"not {temperature}; use Enumerate or Amortized for temperatures above 0"
+                f"{who} finds one z, which has no entropy: temperature must be 0, not "
+                f"{temperature}; use Enumerate or Amortized for temperatures above 0"
             )
-        who = type(self).__name__
-        return told(lambda: self.choose(energy, x, y, temperature, rng), who, x=x, y=y)
+        return who
+
+    def reduce(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Tensor:
+        """F by the posterior; one that has it in closed form writes this method too."""
+        q = self.choose(energy, x, y, temperature, rng)
+        energies = energy(x, y, q.atoms, rng=rng) if q.energies is None else q.energies
+        counted = energies.masked_fill(q.weights == 0, 0.0)
+        return (q.weights * counted).sum(0) + temperature * q.information
 
     def encode(self, energy: Energy, y: Tree) -> Tensor:
         """What stands for y where there is no encoder, (*batch, …): the z of lowest energy."""
@@ -98,6 +118,11 @@ class Inference(Flagged, Shown, ABC):
     def possible(self) -> Tree:
         """The values of z (k, *event), the most probable first, where they are listed."""
         return None
+
+    @property
+    def still(self) -> bool:
+        """Whether `update` does nothing."""
+        return type(self).update is Inference.update
 
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior]) -> None:
         """Move state that no gradient moves (a center, prior weights), after the optimizer's step.
@@ -171,10 +196,7 @@ class FreeEnergy(Energy):
         if codes.head is not self:
             return codes.energies(z, rng=rng).mean(0)
         energy, y = self._open(self.energy, y, z)
-        q = self.infer(energy, x, y, self.temperature, rng=rng)
-        energies = energy(x, y, q.atoms, rng=rng) if q.energies is None else q.energies
-        counted = energies.masked_fill(q.weights == 0, 0.0)
-        return (q.weights * counted).sum(0) + self.temperature * q.information
+        return self.infer.value(energy, x, y, self.temperature, rng=rng)
 
     def _open(self, energy: Energy, y: Tree, z: Tree) -> tuple[Energy, Tree]:
         """The energy of what is inferred, and y with the parts of z that are held."""
@@ -235,6 +257,11 @@ class FreeEnergy(Energy):
     def decoding(self) -> Decode | None:
         """The energy's."""
         return self.energy.decoding()
+
+    @property
+    def still(self) -> bool:
+        """Whether both energy and inference are."""
+        return self.energy.still and self.infer.still
 
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior] | None = None) -> None:
         """Update energy and inference; z is inferred, once, where one of them asks for it."""

@@ -13,6 +13,7 @@ from ebmlab._checks import leaves, require_number
 from ebmlab._events import require_pairs
 from ebmlab._kinds import name_of, require_a, told
 from ebmlab._ranks import require_equal_rows
+from ebmlab._recalled import recalled
 from ebmlab._shown import Shown
 from ebmlab.codes import Codes
 from ebmlab.energy import Energy
@@ -180,7 +181,7 @@ class _Shared:
 
     @cached_property
     def codes(self) -> Codes:
-        return self.energy.codes(self.x, self.y)
+        return recalled(self.energy.codes(self.x, self.y))
 
 
 @dataclass(frozen=True, eq=False)

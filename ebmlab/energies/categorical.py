@@ -77,14 +77,14 @@ class Categorical(Energy):
         """Minus the logits of y's tokens, summed over the sites that are open."""
         return self._summed(self._costs(x), require_tensor("y", y))
 
-    def at_each(self, x: Tree, values: Tensor, *, rng: Rng = None) -> Tensor:
-        """E(x, v) of every v in values (m, *sites), from one pass: (*batch, m).
+    def at_each(self, x: Tree, y: Tree, z: Tree = None, *, rng: Rng = None) -> Tensor:
+        """E(x, v) of every v in y (m, *sites), from one pass: (*batch, m).
 
         Of tokens (m,), where y is a text, what each costs at each site: (*batch, *sites, m).
         """
-        costs = self._costs(x)
+        costs, values = self._costs(x), require_tensor("y", y)
         if values.ndim == 1:
-            return costs[..., require_labels("values", values, costs.shape[-1]).long()]
+            return costs[..., require_labels("y", values, costs.shape[-1]).long()]
         return self._summed(costs.unsqueeze(-2 - self.y_event), values)
 
     def _costs(self, x: Tree) -> Tensor:

@@ -5,14 +5,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ebmlab._checks import require_generator, require_index, require_tensor
-from ebmlab._distances import nearest_rows, squared_distances
+from ebmlab._checks import common_batch, require_generator, require_index, require_tensor
+from ebmlab._distances import squared_distances
 from ebmlab._kinds import require_floats
 from ebmlab._precise import precise, scale_of
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, NonFiniteError, ShapeError
 from ebmlab.networks import Codebook
-from ebmlab.types import Decode, Posterior, Tree
+from ebmlab.types import Decode, Posterior, Rng, Tree
 
 __all__ = ["Clusters", "answered", "kmeans_plus_plus"]
 
@@ -21,7 +21,7 @@ class Clusters(Energy):
     """E(y, z) = ‖y - c_z‖², z in {0, …, K - 1}: reconstruction by a table of centers.
 
     The M-step sets each center to the mean of its data, of all ranks: with z enumerated at T = 0,
-    K-means. All pairs cost one product of matrices; (K, n, d) is never laid out.
+    K-means. `at_each` costs one product of matrices; (K, n, d) is never laid out.
 
     Args:
         centers: c, (K, d); no gradient moves them unless they are a Parameter.
@@ -64,21 +64,19 @@ class Clusters(Energy):
         """The squared distance, in float32 or better."""
         y, z = require_tensor("y", y), require_index("z", z)
         self.codebook.require_vectors("y", y)
-        rows, batch = y.reshape(-1, y.shape[-1]), torch.broadcast_shapes(y.shape[:-1], z.shape)
-        if len(rows) == 1 or z.numel() == 1 or len(rows) * z.numel() > batch.numel():
-            return (precise(y) - self.codebook(z)).square().sum(-1)
-        # Every dimension of the batch is y's or z's alone.
-        n = len(batch)
-        sides = [(1,) * (n - len(own)) + own for own in (y.shape[:-1], z.shape)]
-        every = squared_distances(rows, self.codebook(z.flatten())).reshape(sides[0] + sides[1])
-        return every.permute([i for j in range(n) for i in (j, n + j)]).reshape(batch)
+        return (precise(y) - self.codebook(z)).square().sum(-1)
 
-    def lowest(self, x: Tree, y: Tree, atoms: Tensor) -> Tensor:
-        """Which of the centers of these numbers (k,) is nearest to each y: (*batch)."""
-        y, atoms = require_tensor("y", y), require_index("atoms", atoms)
+    def at_each(self, x: Tree, y: Tree, z: Tree = None, *, rng: Rng = None) -> Tensor:
+        """All of them by one product of matrices."""
+        y, z = require_tensor("y", y), require_index("z", z)
         self.codebook.require_vectors("y", y)
-        found = nearest_rows(y.reshape(-1, y.shape[-1]), self.codebook.codes[atoms])
-        return found.reshape(y.shape[:-1])
+        every = squared_distances(y.reshape(-1, y.shape[-1]), self.codebook(z))
+        return every.reshape(*y.shape[:-1], len(z))
+
+    def lowest(self, x: Tree, y: Tree, atoms: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Which of the centers of these numbers (k,) is nearest to each y, and how near."""
+        self.codebook.require_vectors("y", require_tensor("y", y))
+        return super().lowest(x, y, atoms)
 
     @torch.no_grad()
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior] | None = None) -> None:
@@ -91,7 +89,7 @@ def answered(known: Posterior, y: Tree) -> tuple[Tensor, Tensor, Tensor]:
     """Data y (n, d), and which of K each may come from, with what weights: (k, n) both."""
     y = require_tensor("y", y)
     atoms = known.single()
-    batch = torch.broadcast_shapes(y.shape[:-1], atoms.shape[1:])
+    batch = common_batch({"y": y.shape[:-1], "z": atoms.shape[1:]})
     shape = (len(atoms), *batch)
     index, weights = (t.expand(shape).flatten(1) for t in (atoms, known.weights))
     return y.expand(*batch, -1).reshape(-1, y.shape[-1]), index, weights

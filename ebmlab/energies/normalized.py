@@ -5,6 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from ebmlab._checks import require_tensor
 from ebmlab._precise import SINGLE, Precise
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError
@@ -61,8 +62,9 @@ class Normalized(Energy, Precise):
         """E(x, y) + log Z(x)."""
         return self.energy(x, y, rng=rng) + self.log_z(x, rng=rng)
 
-    def at_each(self, x: Tree, values: Tensor, *, rng: Rng = None) -> Tensor:
+    def at_each(self, x: Tree, y: Tree, z: Tree = None, *, rng: Rng = None) -> Tensor:
         """Those of the base and log Z, from one pass where both are of values of one kind."""
+        values = require_tensor("y", y)
         if values.ndim != self.values.ndim:
             own = self.energy.at_each(x, values, rng=rng)
             return own + self.log_z(x, rng=rng)[..., None]

@@ -6,7 +6,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from ebmlab._batched import over_batch
-from ebmlab._checks import Ndim, require_tensor
+from ebmlab._checks import Ndim, leading_shape, require_tensor
 from ebmlab._events import numbered, require_vectors
 from ebmlab._form import Priors
 from ebmlab._kinds import name_of, told
@@ -89,6 +89,17 @@ class Reconstruction(Energy):
         """The distance from what is decoded, plus the prior."""
         energy = self.distance(self.decode(x, z), y, rng=rng)
         return energy if self.prior is None else energy + self.prior(None, z, rng=rng)
+
+    def at_each(self, x: Tree, y: Tree, z: Tree = None, *, rng: Rng = None) -> Tensor:
+        """Each z decoded once and, where no x goes with it, compared with all y at once."""
+        if (self.takes_x and x is not None) or not isinstance(y, Tensor):
+            return super().at_each(x, y, z, rng=rng)
+        batch = leading_shape("y", y, self.y_ndim)
+        rows = y.reshape(batch.numel(), *y.shape[len(batch) :])
+        each = self.distance.at_each(self.decode(x, z), rows, rng=rng)
+        if self.prior is not None:
+            each = each + self.prior(None, z, rng=rng)[:, None]
+        return each.reshape(-1, *batch).movedim(0, -1)
 
     def split(self, kind: Callable[[Energy], bool]) -> tuple[Energy, Priors]:
         """The distance, and the prior where it is of this kind."""

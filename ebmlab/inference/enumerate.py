@@ -14,7 +14,7 @@ from ebmlab._ranks import averaged
 from ebmlab.energy import Energy
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.free_energy import Bound, Inference, Posterior
-from ebmlab.inference._atoms import data_batch, in_front, pick, spread
+from ebmlab.inference._atoms import data_batch, in_front, spread
 from ebmlab.types import Rng, Tree
 
 __all__ = ["Enumerate"]
@@ -73,12 +73,11 @@ class Enumerate(Precise, Inference):
         weights = precise(weights)
         return (weights / weights.sum()).log()
 
-    def _prior(self, energies: Tensor) -> Tensor:
-        """log w, shaped as energies (k, *batch) broadcast."""
-        shape = (-1, *[1] * (energies.ndim - 1))
+    def _prior(self, energies: Tensor) -> Tensor | float:
+        """log w, which goes with energies (*batch, k)."""
         if self.log_weights is None:
-            return energies.new_full((len(energies),), -math.log(len(energies))).reshape(shape)
-        return self.log_weights.to(energies.dtype).reshape(shape)
+            return -math.log(len(self.atoms))
+        return self.log_weights.to(energies.dtype)
 
     def capacity(self) -> float:
         """Log K for K atoms."""
@@ -93,42 +92,60 @@ class Enumerate(Precise, Inference):
 
     def choose(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Posterior:
         """The atoms and their posterior weights; at T = 0 the best atom."""
-        batch = data_batch(energy, x, y)
-        atoms = in_front(self.atoms, batch)
         if temperature == 0:
-            best, lowest = self._lowest(energy, x, y, atoms, rng)
-            zero, atom = torch.zeros_like(lowest[0]), pick(spread(atoms, batch), best)
-            known = None if torch.is_grad_enabled() else lowest
-            return Posterior(atom, torch.ones_like(lowest), zero, zero, known)
-        energies = energy(x, y, atoms, rng=rng)
+            best, lowest = self._lowest(energy, x, y, rng)
+            zero, atoms = torch.zeros_like(lowest), self.atoms[best][None]
+            return Posterior(atoms, torch.ones_like(zero)[None], zero, zero, lowest[None])
+        energies = self._each(energy, x, y, rng)
         prior = self._prior(energies)
-        log_q = (prior - energies / temperature).log_softmax(0)
+        log_q = (prior - energies / temperature).log_softmax(-1)
         weights = log_q.exp()
-        nats = (log_q - prior).masked_fill(weights == 0, 0.0)
-        information = (weights * nats).sum(0)
-        residual = torch.zeros_like(information)
-        return Posterior(spread(atoms, batch), weights, information, residual, energies)
+        information = (weights * (log_q - prior).masked_fill(weights == 0, 0.0)).sum(-1)
+        batch, residual = information.shape, torch.zeros_like(information)
+        weights, energies = (t.movedim(-1, 0) for t in (weights, energies))
+        atoms = spread(in_front(self.atoms, batch), batch)
+        return Posterior(atoms, weights, information, residual, energies)
+
+    def reduce(self, energy: Energy, x: Tree, y: Tree, temperature: float, rng: Rng) -> Tensor:
+        """-T log Σ_k w_k exp(-E_k / T), or the lowest E_k, without the posterior."""
+        if temperature == 0:
+            return self._lowest(energy, x, y, rng)[1]
+        energies = self._each(energy, x, y, rng)
+        logs, prior = energies / -temperature, self._prior(energies)
+        if isinstance(prior, float):
+            return -temperature * (logs.logsumexp(-1) + prior)
+        return -temperature * (logs + prior).logsumexp(-1)
 
     def encode(self, energy: Energy, y: Tree) -> Tensor:
         """The z of lowest energy; of clusters, numbered, -E(y, z) for every z: (*batch, k)."""
         if self.atoms.is_floating_point():
             return super().encode(energy, y)
-        atoms = in_front(self.atoms, data_batch(energy, None, y))
-        return -energy(None, y, atoms).movedim(0, -1)
+        return -self._each(energy, None, y, None)
 
-    @torch.no_grad()
-    def _lowest(
-        self, energy: Energy, x: Tree, y: Tree, atoms: Tensor, rng: Rng
-    ) -> tuple[Tensor, Tensor]:
-        """Which atom is the lowest of those in front of the batch, and its energy: (1, *batch)."""
-        energy.check(x, y, atoms)
+    def _each(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> Tensor:
+        """The energies of all atoms, (*batch, k)."""
+        energy.check(x, y, in_front(self.atoms, data_batch(energy, x, y)))
+        return energy.at_each(x, y, self.atoms, rng=rng)
+
+    def _lowest(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> tuple[Tensor, Tensor]:
+        """Which atom is the lowest, and its energy with the graph, (*batch) both."""
+        energy.check(x, y, in_front(self.atoms, data_batch(energy, x, y)))
         found = None if self.log_weights is not None else energy.lowest(x, y, self.atoms)
         if found is not None:
-            return found[None], energy(x, y, self.atoms[found[None]], rng=rng)
-        energies = energy(x, y, atoms, rng=rng)
-        forbidden = self._prior(energies).isneginf()
-        best = energies.masked_fill(forbidden, torch.inf).argmin(0, keepdim=True)
-        return best, pick(energies, best)
+            return found
+        with torch.no_grad():
+            energies = energy.at_each(x, y, self.atoms, rng=rng)
+            if self.log_weights is not None:
+                energies = energies.masked_fill(self.log_weights.isneginf(), torch.inf)
+            lowest, best = energies.min(-1)
+        if torch.is_grad_enabled():
+            lowest = energy(x, y, self.atoms[best][None], rng=rng)[0]
+        return best, lowest
+
+    @property
+    def still(self) -> bool:
+        """Whether the weights stay."""
+        return self.decay is None
 
     @torch.no_grad()
     def update(self, x: Tree, y: Tree, q: Callable[[], Posterior]) -> None:

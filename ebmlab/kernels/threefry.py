@@ -30,12 +30,13 @@ Source: Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1,
 import math
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ebmlab._kinds import require_floats
 from ebmlab.errors import ConfigurationError, DeviceError, DtypeError, ShapeError
-from ebmlab.kernels.arrays import Array, Arrays
+from ebmlab.kernels.arrays import NUMPY, Array, Arrays
 from ebmlab.kernels.grids import Blocks, filled
 from ebmlab.kernels.words import Words, normal_pair, precise, precise_pair, unit
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import require_shares
-from ebmlab._distances import nearest_rows, squared_distances
+from ebmlab._distances import nearest_rows, own_distances, rows_at_once, squared_distances
 from ebmlab._kinds import require_floats
 from ebmlab._precise import SINGLE, Precise, precise
 from ebmlab._ranks import gathered, rank_count, rank_number, totaled
@@ -105,36 +105,43 @@ class Codebook(Precise):
             NonFiniteError: data are NaN or infinite; nothing has moved.
         """
         data, weights = data.to(self.counts.dtype), weights.to(self.counts.dtype)
-        found, total, gaps = self._moments(data, index, weights)
-        found, total = totaled(found), totaled(total)
+        found, total = map(totaled, self._moments(data, index, weights))
         if not bool(total.isfinite().all()):
             raise NonFiniteError(f"data {tuple(data.shape)} hold NaN or infinity; mend them")
-        kept = self.decay * self.counts
-        counts = kept + found
+        counts = self.decay * self.counts + found
+        least = None if self.restart is None else self.restart * counts.mean()
+        short = least is not None and bool((counts <= least).any())
+        gaps = self._gaps(data, index, weights) if short else None
         if not isinstance(self.codes, nn.Parameter):
             self.codes.add_(total / torch.where(found > 0, counts, 1.0)[:, None])
         self.counts.copy_(counts)
-        if self.restart is not None:
-            self._restart(data, gaps, self.restart * self.counts.mean())
+        if least is not None and gaps is not None:
+            self._restart(data, gaps, least)
 
-    def _moments(
-        self, data: Tensor, index: Tensor, weights: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Σ w (K) and Σ w (y - c) (K, d) of each code, and Σ w ‖y - c‖² of each datum (n)."""
-        k = len(self.codes)
+    def _moments(self, data: Tensor, index: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Σ w (K) and Σ w (y - c) (K, d) of each code."""
+        if len(index) > 1:
+            shares, origin = self._shares(data, index, weights), data.mean(0)
+            found = shares.sum(1)
+            return found, shares @ (data - origin) - found[:, None] * (self.codes - origin)
+        index, weights = index[0], weights[0]
+        # In single precision a count of ones stops at 2²⁴.
+        found = data.new_zeros(len(self.codes), dtype=torch.float64)
+        found.index_add_(0, index, weights.double())
+        total, size = torch.zeros_like(self.codes, dtype=data.dtype), rows_at_once(data)
+        for y, j, w in zip(*(t.split(size) for t in (data, index, weights)), strict=True):
+            total.index_add_(0, j, (y - self.codes.index_select(0, j)).mul_(w[:, None]))
+        return found.to(data.dtype), total
+
+    def _gaps(self, data: Tensor, index: Tensor, weights: Tensor) -> Tensor:
+        """Σ w ‖y - c‖² of each datum (n)."""
         if len(index) == 1:
-            away = data - self.codes[index[0]]
-            gaps = weights[0] * away.square().sum(1)
-            # In single precision a count of ones stops at 2²⁴.
-            found = data.new_zeros(k, dtype=torch.float64)
-            found.index_add_(0, index[0], weights[0].double())
-            total = torch.zeros_like(self.codes, dtype=data.dtype)
-            total.index_add_(0, index[0], away.mul_(weights[0, :, None]))
-            return found.to(data.dtype), total, gaps
-        shares = data.new_zeros(k, len(data)).scatter_add_(0, index, weights)
-        found, origin = shares.sum(1), data.mean(0)
-        total = shares @ (data - origin) - found[:, None] * (self.codes - origin)
-        return found, total, (shares.mT * squared_distances(data, self.codes)).sum(1)
+            return weights[0] * own_distances(data, self.codes, index[0])
+        return (self._shares(data, index, weights).mT * squared_distances(data, self.codes)).sum(1)
+
+    def _shares(self, data: Tensor, index: Tensor, weights: Tensor) -> Tensor:
+        """The weight of each datum at each code, (K, n)."""
+        return data.new_zeros(len(self.codes), len(data)).scatter_add_(0, index, weights)
 
     def _restart(self, data: Tensor, gaps: Tensor, threshold: Tensor) -> None:
         far, rows = _farthest(data, gaps, len(self.codes))

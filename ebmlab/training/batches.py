@@ -111,6 +111,9 @@ class _Shuffled(Source):
         order = self._current(draws.common)
         index = order[self._at : self._at + self.size][self._own]
         self._at += self.size
+        if len(index) == self.n:
+            # All rows, whose order says nothing, need no copy.
+            return self.x, self.y
         return _rows(self.x, index), _rows(self.y, index)
 
     def _current(self, rng: torch.Generator) -> Tensor:
@@ -185,7 +188,7 @@ class _Cycled(Source):
 
 
 def _rows(tree: Tree, index: Tensor) -> Tree:
-    return None if tree is None else mapped(lambda leaf: leaf[index.to(leaf.device)], tree)
+    return None if tree is None else mapped(lambda t: t.index_select(0, index.to(t.device)), tree)
 
 
 def _uneven(x: Tree, y: Tree) -> str:

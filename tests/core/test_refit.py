@@ -88,12 +88,15 @@ class Still(Means):
 
 
 @pytest.mark.parametrize(
-    ("energy", "inferred"), [(Still, 1), (Means, 2), (lambda: Means() + Means(), 2)]
+    ("energy", "inferred"), [(Still, 0), (Means, 1), (lambda: Means() + Means(), 1)]
 )
-def test_a_commit_infers_z_only_if_someone_asks_and_then_once(energy, inferred):
+def test_an_update_infers_z_only_if_someone_asks_and_a_step_once(energy, inferred):
     infer, y = Counting(torch.eye(2, dtype=F64)), torch.zeros(5, 1, dtype=F64)
-    Method(FreeEnergy(energy(), infer), Regularized())(None, y).commit()
+    free = FreeEnergy(energy(), infer)
+    free.update(None, y)
     assert (infer.calls, infer.rows) == (inferred, 5)
+    Method(free, Regularized())(None, y).commit()
+    assert (infer.calls, infer.rows) == (inferred + 1, 10)
 
 
 @pytest.mark.parametrize("objective", [Regularized(), Regularized() + 0 * DenoisingScore(0.1)])

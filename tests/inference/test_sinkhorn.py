@@ -119,6 +119,32 @@ def test_products_beyond_their_reach_would_be_wrong(ahead, epsilon, monkeypatch)
     assert not ((balanced(logits, epsilon)[0] - due).abs().max() < 0.1)
 
 
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float32, F64])
+@pytest.mark.parametrize("iterations", [1, 3, 50])
+def test_logits_that_are_near_need_no_largest_of_each_row(iterations, kind, monkeypatch):
+    codes, prototypes = (functional.normalize(randn(n, 8, seed=n), dim=1) for n in (30, 40))
+    logits = (codes @ prototypes.T).to(kind)
+    kept, weights = logits.clone(), torch.linspace(0, 2, 30)
+    epsilon = float(logits.amax() - logits.amin()) / 39.9
+    found = balanced(logits, epsilon, iterations, weights)
+    assert torch.equal(logits, kept)
+    monkeypatch.setattr(sinkhorn, "_NEAR", -1.0)
+    for one, other in zip(found, balanced(logits, epsilon, iterations, weights), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-12 if kind == F64 else 5e-6)
+    due = by_logarithms(logits, epsilon, iterations, weights)
+    torch.testing.assert_close(found[0].double(), due, rtol=0, atol=5e-6)
+
+
+@pytest.mark.parametrize("scale", [1.0, 6.0])
+def test_autocast_changes_nothing(scale):
+    logits = scale * randn(20, 7).float().tanh()
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = logits @ logits.mT
+        q, _ = balanced(logits)
+    assert rounded.dtype == torch.bfloat16
+    torch.testing.assert_close(q, balanced(logits)[0], rtol=0, atol=0)
+
+
 def test_rows_without_weight_do_not_count_and_offsets_change_nothing():
     logits = randn(20, 7).tanh()
     weights = (torch.arange(20) >= 8).double()

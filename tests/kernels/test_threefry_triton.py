@@ -5,8 +5,8 @@ import pytest
 import torch
 from kernels_support import DEVICE, seed_of
 
+from ebmlab.kernels.arrays import NUMPY
 from ebmlab.kernels.threefry import normals, threefry
-from ebmlab.kernels.words import NUMPY
 
 pytest.importorskip("triton")
 

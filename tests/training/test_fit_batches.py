@@ -33,6 +33,18 @@ def test_a_short_batch_is_dropped_unless_it_is_the_only_one(n, size, due):
         assert len(torch.cat(epoch).unique()) == sum(due)
 
 
+def test_a_batch_of_all_rows_is_the_data_themselves():
+    rows = torch.arange(6.0)
+    whole, part = (source_of(((rows, rows + 1), rows), size) for size in (6, 5))
+    draws = Draws(*[torch.Generator().manual_seed(0)] * 2)
+    for _ in range(2):
+        x, y = whole.batch(1, draws)
+        assert x[0] is rows
+        assert y is rows
+        assert torch.equal(x[1], rows + 1)
+    assert part.batch(1, draws)[1].data_ptr() != rows.data_ptr()
+
+
 def test_rows_of_all_views_stay_together():
     rows = torch.arange(12)
     x, y = next(batches(((rows, rows[:, None] * 2.0), [rows * 3]), 5, torch.Generator()))

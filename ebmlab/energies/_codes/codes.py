@@ -4,11 +4,12 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_positive, require_tensor
+from ebmlab._distances import squared_distances
 from ebmlab._events import require_alike
 from ebmlab._precise import precise
 from ebmlab.energies._codes.inner import inner, mean_log
 from ebmlab.energy import Energy
-from ebmlab.types import Decode, Tree
+from ebmlab.types import Decode, Rng, Tree
 
 __all__ = ["Cosine", "CrossEntropy", "InnerProduct", "SquaredDistance", "unit"]
 
@@ -61,6 +62,12 @@ class SquaredDistance(Energy):
 
     def forward(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         return self.residuals(x, y).square().sum(-1)
+
+    def at_each(self, x: Tree, y: Tree, z: Tree = None, *, rng: Rng = None) -> Tensor:
+        x, y = require_alike(x, y, self.ndim)
+        batch = x.shape[: x.ndim - self.ndim]
+        rows = x.reshape(batch.numel(), -1)
+        return squared_distances(rows, y.reshape(len(y), -1)).reshape(*batch, len(y))
 
     def residuals(self, x: Tree, y: Tree, z: Tree = None) -> Tensor:
         x, y = require_alike(x, y, self.ndim)

@@ -16,8 +16,9 @@ from ebmlab.types import Tree
 
 __all__ = ["Sinkhorn", "balanced"]
 
-# Logits of a row that are more ε apart leave the exponentials of single precision.
-_REACH = 67.0
+# Logits that are more ε apart leave the exponentials of single precision: of any two, whatever
+# the scales of rows and clusters, and of a row whose largest is 0.
+_NEAR, _REACH = 40.0, 67.0
 
 
 @torch.no_grad()
@@ -28,9 +29,9 @@ def balanced(
 
     Q maximizes Σ Q_bk s_bk + ε H(Q) subject to Σ_k Q_bk = 1 and equal Σ_b Q_bk, in the limit of
     many iterations; each makes the clusters equal and then the rows. Only two vectors of scales
-    move; the matrix exp(s / ε) is laid out once, every row divided by its largest entry, in
-    single precision or better. Where the logits of a row lie too far apart for that, all is done
-    in logarithms and double precision.
+    move; the matrix exp(s / ε) is laid out once, divided by its largest entry, or every row by
+    its own where logits lie far apart, in single precision or better, also under autocast. Where
+    those of a row lie too far apart for that, all is done in logarithms and double precision.
 
     Args:
         logits: (b, K), the rows of this rank; all ranks are balanced together.
@@ -49,35 +50,60 @@ def balanced(
 
     Source: Cuturi 2013, arXiv:1306.0895; Caron et al. 2020, arXiv:2006.09882.
     """
+    if torch.is_autocast_enabled(logits.device.type):
+        with torch.autocast(logits.device.type, enabled=False):
+            return balanced(logits, epsilon, iterations, weights)
     kind = precise_type(logits.dtype)
-    top = logits.amax(-1, keepdim=True).to(kind)
-    matrix = logits.to(kind) - top
-    weight = torch.ones_like(top[:, 0]) if weights is None else weights.to(kind)
-    own = torch.stack([top.where(weight[:, None] > 0, -torch.inf).amax(), -matrix.amin()])
-    highest, widest = gathered("logits", own[None]).amax(0)
+    logits = logits.to(kind)
+    weight = logits.new_ones(len(logits)) if weights is None else weights.to(kind)
+    low, high = _across(*logits.aminmax())
+    if float(high - low) <= _NEAR * epsilon:
+        logs = torch.sub(logits, high).mul_(1 / epsilon)
+        return _by_products(logs, None, weight, iterations)
+    return _far_apart(logits, epsilon, iterations, weight)
+
+
+def _across(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+    """The least and the largest number of all ranks."""
+    if rank_count() == 1:
+        return low, high
+    low, high = gathered("logits", torch.stack([-low, high])[None]).amax(0)
+    return -low, high
+
+
+def _far_apart(
+    logits: Tensor, epsilon: float, iterations: int, weight: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Of logits of which some are far apart, every row about its own largest."""
+    top = logits.amax(-1, keepdim=True)
+    matrix = logits - top
+    least, highest = _across(matrix.amin(), top.where(weight[:, None] > 0, -torch.inf).amax())
     scaled = _by_products
-    if widest > _REACH * epsilon:
+    if -least > _REACH * epsilon:
         scaled, top, weight = _by_logarithms, top.double(), weight.double()
         matrix = logits.double() - top
     # Rows begin with the mass of exp(s / ε) itself, up to one factor, as in the authors' code.
     mass = ((top.squeeze(-1) - highest) / epsilon).clamp(max=0)
     q, uneven = scaled(matrix.div_(epsilon), mass, weight, iterations)
-    return q.to(kind), uneven.abs().sum().to(kind)
+    return q.to(logits.dtype), uneven.to(logits.dtype)
 
 
 def _by_products(
-    logs: Tensor, mass: Tensor, weight: Tensor, iterations: int
+    logs: Tensor, mass: Tensor | None, weight: Tensor, iterations: int
 ) -> tuple[Tensor, Tensor]:
-    matrix, v, share = logs.exp_(), weight * mass.exp(), totaled(weight.sum()) / logs.shape[1]
-    u, rows = torch.zeros_like(matrix[0]), v
-    total = u
+    """Of rows that begin with exp(mass); None for 1 each. What is laid out is worked on there."""
+    matrix, amount = logs.exp_(), totaled(weight.sum())
+    turned, v = matrix.mT, weight if mass is None else weight * mass.exp()
+    share = amount / len(turned)
+    before = u = clusters = amount.new_zeros(len(turned))
+    rows = v
     for _ in range(iterations):
-        clusters = totaled(matrix.mT @ v)
-        total, u = u * clusters, share / clusters
+        before, clusters = u, totaled(turned @ v)
+        u = share / clusters
         rows = matrix @ u
         v = weight / rows
-    matrix *= u
-    return matrix.div_(rows[:, None]), (total / share - 1) / len(u)
+    uneven = torch.dist(before * clusters, share, 1) / amount
+    return matrix.mul_(u).mul_(rows.reciprocal_()[:, None]), uneven
 
 
 def _by_logarithms(
@@ -93,7 +119,7 @@ def _by_logarithms(
         # A cluster that no row can enter stays empty: its infinities must not meet.
         u = share - clusters.clamp(min=torch.finfo(clusters.dtype).min)
         v = weight - (logs + u).logsumexp(1)
-    return (logs + u).softmax(1), ((total - share).exp() - 1) / len(u)
+    return (logs + u).softmax(1), ((total - share).exp() - 1).abs().sum() / len(u)
 
 
 class Sinkhorn(Assigning):
