@@ -12,6 +12,7 @@ from ebmlab._kinds import require_real
 from ebmlab._rows import rows
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.protocols import Sampler
+from ebmlab.samplers.kernel import as_kernel
 from ebmlab.types import Potential, as_potential
 
 __all__ = ["Between", "Course", "Path", "Start", "Transition"]
@@ -123,14 +124,8 @@ class Course:
         The state's own energy is u_before(y), so that one evaluation gives the weight and the
         state. A weight that is 0 stays so, wherever its chain goes.
         """
-        u = self.at(t)
-        if "grad" in state._fields:
-            energy, grad = u.value_and_grad(state.y)
-            moved = state._replace(energy=energy, grad=grad)
-        else:
-            energy = u(state.y).detach()
-            moved = state._replace(energy=energy)
-        rise = (energy.double() - state.energy.double()).reshape(log_weights.shape)
+        moved = as_kernel(self._kernel(t)).under(self.at(t), state)
+        rise = (moved.energy.double() - state.energy.double()).reshape(log_weights.shape)
         return moved, torch.where(log_weights.isneginf(), log_weights, log_weights - rise)
 
     def move(self, state: Any, t: float, rng: torch.Generator) -> Any:
