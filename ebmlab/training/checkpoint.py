@@ -65,7 +65,7 @@ def save(
     """
     path, content = Path(path), packed(method, optimizer, rngs, step, extra, run)
     try:
-        write_whole(path, *content.pieces)
+        write_whole(path, *content.blank, stamp=content.stamp)
     except OSError as error:
         raise FileError(
             f"{path} was not written ({error}); what was there before is whole: make room, or "
