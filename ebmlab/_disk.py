@@ -6,8 +6,8 @@ import secrets
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 __all__ = [
     "TEMPORARY",
@@ -44,7 +44,7 @@ def read_regular(
 
 
 @contextmanager
-def regular(path: Path, most: int | None = None) -> Iterator[tuple[BinaryIO, int]]:
+def regular(path: Path, most: int | None = None) -> Iterator[tuple[BufferedReader, int]]:
     """A file opened for reading, and its size; raises as `read_regular`."""
     with _opened(path, os.O_RDONLY) as descriptor:
         size = os.fstat(descriptor).st_size

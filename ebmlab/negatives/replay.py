@@ -129,7 +129,7 @@ class Replay(Shown, Negatives):
         tied = energy.takes_x or bool((self.owner != NOTHING).any())
         slots, lost = self._slots(owners, common) if tied else self._any(owners, common)
         anew = lost | (torch.rand(len(slots), generator=common, device=y.device) < self.rebirth)
-        births, start = self._births(len(slots), common), self.pool[slots]
+        births, start = self._births(len(slots), common), self.pool.index_select(0, slots)
         if self.rebirth or tied:
             start = torch.where(rows(anew, y), births(), start)
         start = start[rank_number() * n :][:n].to(y.dtype)

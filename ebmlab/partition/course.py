@@ -99,7 +99,7 @@ class Stage(NamedTuple):
         state. A weight that is 0 stays so, wherever its chain goes.
         """
         moved = self.kernel.under(self.u, state)
-        rise = (moved.energy.double() - state.energy.double()).reshape(log_weights.shape)
+        rise = (moved.energy.double() - state.energy).reshape(log_weights.shape)
         return moved, torch.where(log_weights.isneginf(), log_weights, log_weights - rise)
 
     def move(self, state: Any, rng: torch.Generator) -> Any:

@@ -104,7 +104,7 @@ def header_of(tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> tuple[
 def bytes_of(tensor: Tensor) -> memoryview:
     """The memory of a contiguous CPU tensor."""
     plain = tensor.detach().resolve_conj().resolve_neg().flatten()
-    return memoryview(plain.view(torch.uint8).numpy())
+    return plain.view(torch.uint8).numpy().data
 
 
 def _ends(each: Any) -> tuple[int, int]:

@@ -7,8 +7,8 @@ finds damage; it is no signature, for who alters a file on purpose can seal it a
 
 import re
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from torch import Tensor
 
@@ -105,7 +105,7 @@ def read_tensors(path: Path, most: int | None = None) -> tuple[dict[str, Tensor]
         raise FileError(f"{path} cannot be read: {error}") from error
 
 
-def _read(path: Path, file: BinaryIO, size: int) -> tuple[dict[str, Tensor], str, str]:
+def _read(path: Path, file: BufferedReader, size: int) -> tuple[dict[str, Tensor], str, str]:
     head = file.read(8)
     length = _header_size(head)
     # What is no such file is not read whole to find that out.
