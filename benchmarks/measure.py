@@ -3,6 +3,7 @@
 import importlib.metadata
 import importlib.util
 import json
+import os
 import platform
 import subprocess
 import time
@@ -161,13 +162,14 @@ def _cell(value: Any) -> str:
 
 
 def circumstances(command: str) -> dict[str, Any]:
-    """The machine, the versions and the commit that a table belongs to."""
+    """The machine, what else it did at the start, the versions and the commit of a table."""
     names = ("ebmlab", "torch", "numpy", *PEERS)
     versions = {name: _version(name) for name in names}
     return {
         "command": command,
         "machine": _processor(),
         "threads": torch.get_num_threads(),
+        "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "python": platform.python_version(),
         "versions": {name: version for name, version in versions.items() if version},
@@ -187,8 +189,9 @@ def save(path: Path, about: dict[str, Any], rows: Sequence[Row]) -> None:
     lines = [
         f"`{about['command']}`",
         "",
-        f"{about['machine']}, {gpu}, {about['threads']} thread(s); {versions}; commit "
-        f"{about['commit']}, {about['date']}. Absent: {', '.join(about['absent']) or 'none'}.",
+        f"{about['machine']}, {gpu}, {about['threads']} thread(s), load {about['load']} at the "
+        f"start; {versions}; commit {about['commit']}, {about['date']}. "
+        f"Absent: {', '.join(about['absent']) or 'none'}.",
         "",
         table(rows),
         "",
