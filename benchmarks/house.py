@@ -1,6 +1,6 @@
 """What a laboratory does all day: checkpoints, landscapes, probes, blurred views.
 
-    python benchmarks/run.py --topic house --out benchmarks/results/house_cpu.json
+    python benchmarks/run.py --topic house --topic rbm --out benchmarks/results/house_cpu.json
 
 Checkpoints are flushed to the disk on both sides, and timed by the clock on the wall with all
 cores, since ours are hashed by a thread of its own; all else has the processor's clock. The

@@ -1,6 +1,6 @@
 """Restricted Boltzmann machines: an epoch beside plain torch, and nats on binarized MNIST.
 
-    python benchmarks/run.py --topic rbm --out benchmarks/results/rbm_cpu.json
+    python benchmarks/run.py --topic house --topic rbm --out benchmarks/results/house_cpu.json
     EBMLAB_DATA=… python benchmarks/rbm.py --mnist [--epochs 16] [--out FILE]
 
 The first races an epoch of persistent contrastive divergence, 784 visible and 500 hidden units,
