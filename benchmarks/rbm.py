@@ -1,10 +1,12 @@
 """Restricted Boltzmann machines: an epoch beside plain torch, and nats on binarized MNIST.
 
-    python benchmarks/run.py --topic rbm
+    python benchmarks/run.py --topic house --topic rbm --out benchmarks/results/house_cpu.json
     EBMLAB_DATA=… python benchmarks/rbm.py --mnist [--epochs 16] [--out FILE]
 
 The first races an epoch of persistent contrastive divergence, 784 visible and 500 hidden units,
-against the same written out by hand without autograd. The second trains such a machine on MNIST,
+against the same written out by hand without autograd, by scikit-learn and by rbms; and annealed
+importance sampling against a loop of two products a temperature. On the CPU its clock is the
+processor's. The second trains such a machine on MNIST,
 each pixel drawn once, 1 as probably as it is bright, and brackets its test log-likelihood by
 annealed importance sampling from independent units to the machine and back. The way back is a
 bound only from exact draws; its chains are those of the training, moved on. Settings were chosen
@@ -13,13 +15,14 @@ on 10,000 of the training images, which the machine is not trained on.
 
 import argparse
 import json
+import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-from measure import Row, circumstances, compared, race
+from measure import Row, circumstances, compared, installed, race
 from torch import Tensor
 
 from ebmlab import Method, fit, methods, run
@@ -32,17 +35,72 @@ from ebmlab.samplers import Gibbs
 from ebmlab.training import Recording, Stepping
 
 TOPIC = "rbm"
-HIDDEN, BATCH = 500, 100
+HIDDEN, BATCH, CHAINS = 500, 100, 64
 
 
 def rows(device: str, quick: bool) -> Iterator[Row]:
-    """An epoch of ours and of plain torch."""
+    """An epoch of ours and of others, and annealed chains of ours and of plain torch."""
     n, visible, hidden, batch = (400, 50, 20, 100) if quick else (10_000, 784, HIDDEN, 128)
     rng = torch.Generator(device).manual_seed(0)
     data = (torch.rand(n, visible, generator=rng, device=device) < 0.13).float()
+    clock = time.process_time if device == "cpu" else time.perf_counter
     contenders = {"ebmlab": ours(data, hidden, batch), "plain torch": by_hand(data, hidden, batch)}
+    if device == "cpu":
+        contenders["scikit-learn"] = by_scikit_learn(data, hidden, batch)
+        if installed("rbms"):
+            contenders["rbms"] = by_rbms(data, hidden, batch)
     case = f"PCD-1, {visible}-{hidden}, an epoch of {n:,} in batches of {batch}"
-    yield from compared(TOPIC, case, "ebmlab", race(contenders, device))
+    yield from compared(TOPIC, case, "ebmlab", race(contenders, device, 9, clock))
+    times = torch.linspace(0, 1, 20 if quick else 500)
+    machine = RBM(visible, hidden, std=0.05).to(device)
+    contenders = {
+        "ebmlab": annealed(machine, times),
+        "plain torch": annealed_by_hand(machine, times),
+    }
+    case = f"AIS, {visible}-{hidden}, {CHAINS} chains, {len(times)} temperatures"
+    yield from compared(TOPIC, case, "ebmlab", race(contenders, device, 9, clock))
+
+
+def annealed(machine: RBM, times: Tensor) -> Callable[[], Tensor]:
+    """log Z by annealed importance sampling."""
+    path = RBMPath(machine, Bernoulli(torch.zeros_like(machine.visible_bias)))
+
+    def call() -> Tensor:
+        rng = torch.Generator(times.device).manual_seed(0)
+        options: dict[str, Any] = {"times": times, "between": path.at, "chains": CHAINS}
+        return ais(machine.given(), path.start, path.kernel, rng=rng, **options).log_z
+
+    return call
+
+
+def annealed_by_hand(machine: RBM, times: Tensor) -> Callable[[], Tensor]:
+    """The same of this machine alone; what reaches the hidden units is kept."""
+    w, b, c = (p.detach() for p in machine.parameters())
+    a = torch.zeros_like(b)
+    softplus = torch.nn.functional.softplus
+
+    def call() -> Tensor:
+        rng = torch.Generator(w.device).manual_seed(0)
+
+        def drawn(p: Tensor) -> Tensor:
+            return (torch.rand(p.shape, generator=rng, device=p.device) < p).float()
+
+        def height(v: Tensor, f: Tensor, t: float) -> Tensor:
+            return -(v @ torch.lerp(a, b, t)) - softplus(t * f).sum(1)
+
+        v = drawn(a.sigmoid().expand(CHAINS, -1))
+        f = v @ w + c
+        log_weights, before = torch.zeros(CHAINS, dtype=torch.float64), height(v, f, 0.0)
+        for t in times.tolist()[1:]:
+            log_weights -= (height(v, f, t) - before).double()
+            if t == 1:
+                break
+            v = drawn(torch.lerp(a, drawn((t * f).sigmoid()) @ w.T + b, t).sigmoid())
+            f = v @ w + c
+            before = height(v, f, t)
+        return log_weights.logsumexp(0) - math.log(CHAINS) + math.log(2) * sum(w.shape)
+
+    return call
 
 
 def ours(data: Tensor, hidden: int, batch: int) -> Callable[[], None]:
@@ -84,6 +142,44 @@ def by_hand(data: Tensor, hidden: int, batch: int) -> Callable[[], None]:
             b.add_(y.mean(0) - v.mean(0), alpha=0.01)
             c.add_(up.mean(0) - down.mean(0), alpha=0.01)
             chains[: len(y)] = v
+
+    return epoch
+
+
+def by_scikit_learn(data: Tensor, hidden: int, batch: int) -> Callable[[], None]:
+    """The same epoch by BernoulliRBM, which keeps one chain for each row of a batch."""
+    from sklearn.neural_network import BernoulliRBM
+
+    machine, parts = BernoulliRBM(hidden, learning_rate=0.01, random_state=0), data.split(batch)
+    numbers = [part.numpy() for part in parts if len(part) == batch]
+
+    def epoch() -> None:
+        for y in numbers:
+            machine.partial_fit(y)
+
+    return epoch
+
+
+def by_rbms(data: Tensor, hidden: int, batch: int) -> Callable[[], None]:
+    """The same epoch by rbms: its uncentered step, by torch's SGD as in its loop."""
+    from rbms.bernoulli_bernoulli.classes import BBRBM
+    from rbms.training.pcd import fit_batch_pcd
+
+    w = 0.01 * torch.randn(data.shape[1], hidden, generator=torch.Generator().manual_seed(0))
+    machine = BBRBM(w, torch.zeros(data.shape[1]), torch.zeros(hidden))
+    optimizer = torch.optim.SGD(machine.parameters(), lr=0.01, maximize=True)
+    for parameter in machine.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    chains = machine.init_chains(batch, start_v=data[:batch])
+
+    @torch.no_grad()
+    def epoch() -> None:
+        nonlocal chains
+        for y in data.split(batch):
+            optimizer.zero_grad(set_to_none=False)
+            pair = y, torch.ones(len(y))
+            chains, _ = fit_batch_pcd(pair, chains, machine, 1, 1.0, centered=False)
+            optimizer.step()
 
     return epoch
 

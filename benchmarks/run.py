@@ -31,6 +31,7 @@ TOPICS = (
     "nt_xent",
     "vae",
     "rbm",
+    "house",
     "assignments",
     "exact",
     "views",

@@ -4,8 +4,9 @@ import contextlib
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "lines_of",
     "placing",
     "read_regular",
+    "regular",
     "sync",
     "write_whole",
 ]
@@ -23,6 +25,7 @@ __all__ = [
 TEMPORARY = ".*.????????.tmp"
 
 Content = bytes | memoryview
+Stamp = Callable[[], tuple[int, bytes]]
 
 
 def read_regular(
@@ -35,13 +38,20 @@ def read_regular(
     Raises:
         OSError: there is no such file, it is none, or it has more than `most` bytes.
     """
+    with regular(path, most) as (file, size):
+        file.seek(size - min(last or size, size))
+        return file.read(size if first is None else min(first, size))
+
+
+@contextmanager
+def regular(path: Path, most: int | None = None) -> Iterator[tuple[BufferedReader, int]]:
+    """A file opened for reading, and its size; raises as `read_regular`."""
     with _opened(path, os.O_RDONLY) as descriptor:
         size = os.fstat(descriptor).st_size
         if most is not None and size > most:
             raise OSError(f"it has {size:,} bytes, of at most {most:,} expected")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            file.seek(size - min(last or size, size))
-            return file.read(size if first is None else min(first, size))
+            yield file, size
 
 
 def lines_of(path: Path, most: int) -> Iterator[bytes]:
@@ -67,10 +77,11 @@ def sync(path: Path) -> None:
 
 
 @contextmanager
-def placing(path: Path, *pieces: Content) -> Iterator[None]:
+def placing(path: Path, *pieces: Content, stamp: Stamp | None = None) -> Iterator[None]:
     """Write a file beside its place, and put it there, whole and on the disk, on leaving.
 
-    On any failure, also of the body, the old file stays and nothing new is left.
+    On any failure, also of the body, the old file stays and nothing new is left. A stamp tells,
+    once the pieces are written, what to write over them and where.
 
     Raises:
         OSError: the file could not be written.
@@ -81,6 +92,10 @@ def placing(path: Path, *pieces: Content) -> Iterator[None]:
         with temporary.open("xb") as file:
             for piece in pieces:
                 file.write(piece)
+            if stamp is not None:
+                place, late = stamp()
+                file.seek(place)
+                file.write(late)
             file.flush()
             os.fsync(file.fileno())
         yield
@@ -93,9 +108,9 @@ def placing(path: Path, *pieces: Content) -> Iterator[None]:
         sync(path.parent)
 
 
-def write_whole(path: Path, *pieces: Content) -> None:
+def write_whole(path: Path, *pieces: Content, stamp: Stamp | None = None) -> None:
     """Write a file so that it is the old or the new one at every moment; raises as `placing`."""
-    with placing(path, *pieces):
+    with placing(path, *pieces, stamp=stamp):
         pass
 
 

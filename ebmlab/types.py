@@ -238,6 +238,13 @@ class Conditionals(Protocol):
         """
         ...
 
+    def under(self, u: Potential, state: GibbsState) -> GibbsState:
+        """The same chains where u is another potential than before, whose `fields` are the same.
+
+        No gradient passes.
+        """
+        ...
+
     def energies(self, u: Potential, state: GibbsState) -> Tensor:
         """u at the chains (chains,), with its graph in whatever u depends on."""
         ...

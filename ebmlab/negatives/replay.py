@@ -126,9 +126,12 @@ class Replay(Shown, Negatives):
             )
         owners = identities(x if energy.takes_x else None, n, y.device, energy.x_ndim)
         owners, common = gathered("x", owners), shared(rng)
-        slots, lost = self._slots(owners, common)
+        tied = energy.takes_x or bool((self.owner != NOTHING).any())
+        slots, lost = self._slots(owners, common) if tied else self._any(owners, common)
         anew = lost | (torch.rand(len(slots), generator=common, device=y.device) < self.rebirth)
-        start = torch.where(rows(anew, y), self._births(len(slots), common), self.pool[slots])
+        births, start = self._births(len(slots), common), self.pool.index_select(0, slots)
+        if self.rebirth or tied:
+            start = torch.where(rows(anew, y), births(), start)
         start = start[rank_number() * n :][:n].to(y.dtype)
         done = walk(energy, x, y, start, self.sampler, self.steps, rng)
         went_on = anew.logical_not().float().mean()
@@ -162,11 +165,18 @@ class Replay(Shown, Negatives):
         spare = shuffled[rank[shuffled].argsort(stable=True)]
         return torch.where(lost, spare[lost.cumsum(0) - 1], found), lost
 
-    def _births(self, n: int, rng: torch.Generator) -> Tensor:
+    def _any(self, owners: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """What `_slots` gives where neither data nor slots belong to an x."""
+        shuffled = torch.randperm(len(self.pool), generator=rng, device=owners.device)
+        return shuffled[: len(owners)], torch.zeros_like(owners, dtype=torch.bool)
+
+    def _births(self, n: int, rng: torch.Generator) -> Callable[[], Tensor]:
+        """New points, drawn now and looked up where they are needed."""
         if self.birth is not None:
-            return self.birth(n, rng)
+            points = self.birth(n, rng)
+            return lambda: points
         index = torch.randint(len(self.first), (n,), generator=rng, device=self.first.device)
-        return self.first[index]
+        return lambda: self.first[index]
 
 
 def _occurrence(values: Tensor) -> Tensor:

@@ -111,9 +111,10 @@ def reverse_ais(
 @torch.no_grad()
 def _annealed(course: Course, y: Tensor, times: list[float], rng: torch.Generator) -> Tensor:
     """Log weights (chains,) of chains that go from y through all times."""
-    state = course.enter(y, times[0], rng)
+    state = course.at(times[0]).enter(y, rng)
     log_weights = torch.zeros(len(y), dtype=torch.float64, device=y.device)
     for t in times[1:-1]:
-        state, log_weights = course.reweigh(state, log_weights, t)
-        state = course.move(state, t, rng)
-    return course.reweigh(state, log_weights, times[-1])[1]
+        stage = course.at(t)
+        state, log_weights = stage.reweigh(state, log_weights)
+        state = stage.move(state, rng)
+    return course.at(times[-1]).reweigh(state, log_weights)[1]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import torch
 from torch import Tensor
@@ -12,9 +12,10 @@ from ebmlab._kinds import require_real
 from ebmlab._rows import rows
 from ebmlab.errors import ConfigurationError, ShapeError
 from ebmlab.protocols import Sampler
+from ebmlab.samplers.kernel import Kernel, as_kernel
 from ebmlab.types import Potential, as_potential
 
-__all__ = ["Between", "Course", "Path", "Start", "Transition"]
+__all__ = ["Between", "Course", "Path", "Stage", "Start", "Transition"]
 
 Between = Callable[[float], Potential]
 Transition = Sampler | Callable[[float], Sampler]
@@ -80,9 +81,37 @@ def _mixed(t: float | Tensor, first: Tensor, second: Tensor) -> Tensor:
     return first + torch.where(t == 0, 0.0, t * second)
 
 
+class Stage(NamedTuple):
+    """One u_t of a course, and the kernel that leaves exp(-u_t) invariant."""
+
+    u: Potential
+    kernel: Kernel
+    moves: int
+
+    def enter(self, y: Tensor, rng: torch.Generator) -> Any:
+        """The state of chains that begin at y under u_t."""
+        return self.kernel.init(self.u, y, rng)
+
+    def reweigh(self, state: Any, log_weights: Tensor) -> tuple[Any, Tensor]:
+        """Chains as they stand under u_t, and weights times exp(u_before(y) - u_t(y)).
+
+        The state's own energy is u_before(y), so that one evaluation gives the weight and the
+        state. A weight that is 0 stays so, wherever its chain goes.
+        """
+        moved = self.kernel.under(self.u, state)
+        rise = (moved.energy.double() - state.energy).reshape(log_weights.shape)
+        return moved, torch.where(log_weights.isneginf(), log_weights, log_weights - rise)
+
+    def move(self, state: Any, rng: torch.Generator) -> Any:
+        """Chains after their transitions under u_t."""
+        for _ in range(self.moves):
+            state, _ = self.kernel.step(self.u, state, rng)
+        return state
+
+
 @dataclass(frozen=True, eq=False)
 class Course:
-    """Potentials u_t, t in [0, 1], along which chains are reweighted and moved, as in `ais`."""
+    """Stages u_t, t in [0, 1], along which chains are reweighted and moved, as in `ais`."""
 
     path: Path
     kernel: Transition
@@ -105,43 +134,17 @@ class Course:
         path = Path(start.given(), as_potential(u))
         return cls(path, kernel, _checked(times), moves, between)
 
-    def at(self, t: float) -> Potential:
-        """u_t."""
+    def at(self, t: float) -> Stage:
+        """u_t and its kernel."""
+        kernel = self.kernel(t) if callable(self.kernel) else self.kernel
+        return Stage(self._potential(t), as_kernel(kernel), self.moves)
+
+    def _potential(self, t: float) -> Potential:
         if t == 0:
             return self.path.start
         if t == 1:
             return self.path.end
         return (self.between or self.path.at)(t)
-
-    def enter(self, y: Tensor, t: float, rng: torch.Generator) -> Any:
-        """The state of chains that begin at y under u_t."""
-        return self._kernel(t).init(self.at(t), y, rng)
-
-    def reweigh(self, state: Any, log_weights: Tensor, t: float) -> tuple[Any, Tensor]:
-        """Chains as they stand under u_t, and weights times exp(u_before(y) - u_t(y)).
-
-        The state's own energy is u_before(y), so that one evaluation gives the weight and the
-        state. A weight that is 0 stays so, wherever its chain goes.
-        """
-        u = self.at(t)
-        if "grad" in state._fields:
-            energy, grad = u.value_and_grad(state.y)
-            moved = state._replace(energy=energy, grad=grad)
-        else:
-            energy = u(state.y).detach()
-            moved = state._replace(energy=energy)
-        rise = (energy.double() - state.energy.double()).reshape(log_weights.shape)
-        return moved, torch.where(log_weights.isneginf(), log_weights, log_weights - rise)
-
-    def move(self, state: Any, t: float, rng: torch.Generator) -> Any:
-        """Chains after their transitions under u_t."""
-        u, kernel = self.at(t), self._kernel(t)
-        for _ in range(self.moves):
-            state, _ = kernel.step(u, state, rng)
-        return state
-
-    def _kernel(self, t: float) -> Sampler:
-        return self.kernel(t) if callable(self.kernel) else self.kernel
 
 
 def _checked(times: Tensor) -> list[float]:

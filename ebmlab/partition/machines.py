@@ -87,8 +87,7 @@ class _Between(Layers):
         return self.path.rbm.fields(v)
 
     def summed(self, v: Tensor, fields: Tensor) -> Tensor:
-        bias = torch.lerp(self.path.start.logits, self.path.rbm.visible_bias, self.t)
-        return -(v @ bias) - softplus(self.t * fields).sum(-1)
+        return -(v @ self._bias) - softplus(self.t * fields).sum(-1)
 
     def linked(self, state: GibbsState) -> Tensor:
         return self(state.y)
@@ -100,5 +99,9 @@ class _Between(Layers):
         return self.path.rbm.noise(v, rng)
 
     def draw_visible(self, h: Tensor, noise: Tensor) -> Tensor:
-        full = self.path.rbm.visible_logits(h)
-        return lit(torch.lerp(self.path.start.logits, full, self.t), noise)
+        return lit(torch.addmm(self._bias, h, self.path.rbm.weights.mT, alpha=self.t), noise)
+
+    @property
+    def _bias(self) -> Tensor:
+        """(1 - t) a + t b."""
+        return torch.lerp(self.path.start.logits, self.path.rbm.visible_bias, self.t)

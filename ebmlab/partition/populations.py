@@ -58,15 +58,16 @@ def smc(
     course = Course.of(u, start, kernel, times, moves, between)
     y = start.sample(populations * particles, rng)
     with torch.no_grad():
-        state = course.enter(y, 0.0, rng)
+        state = course.at(0.0).enter(y, rng)
         log_weights = torch.zeros(populations, particles, dtype=torch.float64, device=y.device)
         log_z = log_weights[:, 0] + start.log_z.detach().double()
         for t in course.times[1:-1]:
-            state, log_weights = course.reweigh(state, log_weights, t)
+            stage = course.at(t)
+            state, log_weights = stage.reweigh(state, log_weights)
             state, log_weights, gained = _resampled(state, log_weights, threshold, rng)
             log_z = log_z + gained
-            state = course.move(state, t, rng)
-        _, log_weights = course.reweigh(state, log_weights, 1.0)
+            state = stage.move(state, rng)
+        _, log_weights = course.at(1.0).reweigh(state, log_weights)
         return Estimate.from_weights(log_z + _log_mean(log_weights))
 
 

@@ -86,6 +86,10 @@ class Coloring:
             y = fresh
         return GibbsState(y, energy, fields)
 
+    def under(self, u: Potential, state: GibbsState) -> GibbsState:
+        """Energies anew: nothing is known of them beforehand."""
+        return state._replace(energy=u(state.y).detach())
+
     def energies(self, u: Potential, state: GibbsState) -> Tensor:
         """Those of u at y: nothing is known of them beforehand."""
         return u(state.y)
@@ -143,6 +147,10 @@ class Gibbs(Kernel):
         """One sweep over the blocks of every chain."""
         moved = self.conditionals.sweep(u, state, noise)
         return moved, Info(torch.ones_like(moved.energy))
+
+    def under(self, u: Potential, state: GibbsState) -> GibbsState:
+        """Energies anew, by what the conditionals know of u."""
+        return self.conditionals.under(u, state)
 
     def energies(self, u: Potential, state: GibbsState) -> Tensor:
         """u at the chains, with its graph, by what the conditionals know of it."""

@@ -73,6 +73,16 @@ class Kernel(ABC):
         """
         return u(state.y.detach())
 
+    def under(self, u: Potential, state: Any) -> Any:
+        """The same chains where u is another potential than before; all else in a state stays.
+
+        A kernel whose state knows a part of u already need not compute that again.
+        """
+        if "grad" in state._fields:
+            energy, grad = u.value_and_grad(state.y)
+            return state._replace(energy=energy, grad=grad)
+        return state._replace(energy=u(state.y).detach())
+
     def step(self, u: Potential, state: Any, rng: torch.Generator) -> tuple[Any, Any]:
         """One transition of every chain: draw, then move."""
         return self.move(u, state, self.draw(state, self.source(rng)))

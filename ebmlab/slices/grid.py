@@ -16,6 +16,9 @@ from ebmlab.types import Potential, as_potential
 
 __all__ = ["Landscape", "landscape", "require_no_couples"]
 
+# Evaluated at a time: at most so many points, of together so many numbers; a GPU needs more.
+POINTS, NUMBERS, NUMBERS_CUDA = 2**14, 2**16, 2**22
+
 
 @dataclass(frozen=True, eq=False)
 class Landscape:
@@ -155,7 +158,7 @@ def landscape(
     hi: float | tuple[float, float] = 3.0,
     resolution: int | tuple[int, int] = 100,
     *,
-    chunk: int = 16384,
+    chunk: int | None = None,
 ) -> Landscape:
     """Evaluate a potential on a grid of a plane, without gradients and in bounded memory.
 
@@ -165,11 +168,12 @@ def landscape(
         lo: where the window begins, in the plane's coordinates; a pair is (a, b).
         hi: where it ends.
         resolution: grid points along each axis, ends included; a pair is (a, b).
-        chunk: points evaluated at a time.
+        chunk: points evaluated at a time; None takes fewer the larger they are, so that what a
+            network makes of them stays in a processor's cache.
 
     Raises:
-        ConfigurationError: lo >= hi, resolution < 2, or an energy that couples the rows of a
-            batch, which is no function of one y.
+        ConfigurationError: lo >= hi, resolution < 2, chunk < 1, or an energy that couples the rows
+            of a batch, which is no function of one y.
         ShapeError: u does not return one energy per row.
         DtypeError: u returns integers.
 
@@ -186,6 +190,7 @@ def landscape(
     columns, rows = resolution if isinstance(resolution, tuple) else (resolution, resolution)
     if min(columns, rows) < 2:
         raise ConfigurationError(f"resolution is {resolution}; it must be at least 2")
+    chunk = _chunk(plane.origin) if chunk is None else chunk
     require_counts(chunk=chunk)
     potential = require_no_couples(as_potential(u))
     origin = precise(plane.origin)
@@ -198,3 +203,9 @@ def landscape(
     if not energies[0].is_floating_point():
         raise DtypeError(f"u returned {energies[0].dtype}; convert its energies with .float()")
     return Landscape(torch.cat(energies).unflatten(0, (rows, columns)), a, b, plane)
+
+
+def _chunk(point: Tensor) -> int:
+    """How many points like this are worth evaluating at a time."""
+    numbers = NUMBERS_CUDA if point.is_cuda else NUMBERS
+    return max(1, min(POINTS, numbers // max(1, point.numel())))

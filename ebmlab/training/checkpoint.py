@@ -37,7 +37,8 @@ def save(
     """Write all that training needs to go on, bit for bit, to one file, or leave all as it was.
 
     Tensors known under several names, as a shared encoder's, are stored once. The file is
-    written beside its place, flushed to the disk, and only then put there.
+    written beside its place, flushed to the disk, and only then put there. It is written from the
+    memory of the tensors, which must not change meanwhile.
 
     Args:
         path: the file, by custom *.safetensors; its folder is made if need be.
@@ -65,7 +66,7 @@ def save(
     """
     path, content = Path(path), packed(method, optimizer, rngs, step, extra, run)
     try:
-        write_whole(path, *content.pieces)
+        write_whole(path, *content.blank, stamp=content.stamp)
     except OSError as error:
         raise FileError(
             f"{path} was not written ({error}); what was there before is whole: make room, or "

@@ -45,13 +45,12 @@ class Folder:
 
     def write(self, name: str, text: str) -> None:
         """Write a file anew. Raises FileError where it cannot be; the old one stays then."""
-        content = text.encode()
-        self.put(name, Sealed((content,), _sha256(content)))
+        self.put(name, Sealed.of(text.encode()))
 
     def put(self, name: str, content: Sealed, *, before: str | None = None) -> None:
         """Write a file anew, and keep the one that was there as `before`; raises as `write`."""
         path = self.path / name
-        with self._writing(path), placing(path, *content.pieces):
+        with self._writing(path), placing(path, *content.blank, stamp=content.stamp):
             files = self._seen()
             old = files.get(name, [])
             files[name] = [*old, content.digest]

@@ -7,6 +7,7 @@ import pytest
 import torch
 from problems import generator, randn
 from scipy import ndimage
+from torch.utils._python_dispatch import TorchDispatchMode
 from views_support import images
 
 from ebmlab.data import views
@@ -74,6 +75,34 @@ def test_blur_is_a_mirrored_correlation_with_a_gaussian(size):
         for axis in (1, 2):
             expected = ndimage.correlate1d(expected, kernel / kernel.sum(), axis, mode="mirror")
         _same(out[i], expected)
+
+
+class _Products(TorchDispatchMode):
+    """How many images each batched product has seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func.overloadpacket is torch.ops.aten.bmm:
+            self.rows.append(len(args[0]))
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.3, 1.0])
+def test_only_images_that_are_drawn_are_blurred(probability):
+    t, view = images(40, 1).requires_grad_(), views.Blur(5, probability=probability)
+    draws = view.draw(t, generator(2))
+    drawn = draws[0] > 0
+    with _Products() as products:
+        out = view.apply(t, draws)
+    assert set(products.rows) == {int(drawn.sum())}
+    # All of them together, where the others have a kernel that does nothing.
+    _same(out.detach(), view._blurred(t, draws[0].to(t)).detach().numpy())
+    assert torch.equal(out[~drawn], t[~drawn])
+    (slope,) = torch.autograd.grad(out.sum(), t)
+    assert torch.equal(slope[~drawn], torch.ones_like(slope[~drawn]))
 
 
 def test_points_are_rotated_in_their_first_two_coordinates_and_blurred_in_all():

@@ -12,6 +12,7 @@ from negatives_support import FALSE_ALARM, FLAT, Count
 from problems import generator, randn
 from torch import Tensor
 
+from ebmlab._events import NOTHING
 from ebmlab.energies import MLP
 from ebmlab.negatives import Replay
 from ebmlab.protocols import Draw
@@ -164,3 +165,13 @@ def test_age_metric_does_not_overflow_beside_half_precision_points():
     replay.age.fill_(70_000)
     draw = replay(FLAT, None, _marked(4).half(), generator())
     assert (draw.metrics["age"].float() - 70_000).abs() < 500
+
+
+def test_without_x_slots_are_those_that_the_search_by_x_finds():
+    replay, owners = _replay(20), torch.full((6,), NOTHING)
+    for seed in range(5):
+        slots, lost = replay._any(owners, generator(seed))
+        searched, none = replay._slots(owners, generator(seed))
+        assert torch.equal(slots, searched)
+        assert torch.equal(lost, none)
+        assert not lost.any()

@@ -57,16 +57,16 @@ def annealed(case: Target, chains: int, *, late=False, unfinished=False, kernel=
     way = kernel or case.kernel, case.times(), 1, case.options.get("between")
     course = Course.of(case.u, case.start, *way)
     log_w, times = torch.zeros(chains, dtype=F64), course.times
-    state = course.enter(case.start.sample(chains, rng), 0.0, rng)
+    state = course.at(0.0).enter(case.start.sample(chains, rng), rng)
     for before, t in pairwise(times[:-1]):
-        here, weighed = course.reweigh(state, log_w, t)
-        state = course.move(here, t, rng)
+        here, weighed = course.at(t).reweigh(state, log_w)
+        state = course.at(t).move(here, rng)
         if late:
-            as_before, _ = course.reweigh(state, log_w, before)
-            state, weighed = course.reweigh(as_before, log_w, t)
+            as_before, _ = course.at(before).reweigh(state, log_w)
+            state, weighed = course.at(t).reweigh(as_before, log_w)
         log_w = weighed
     if not unfinished:
-        log_w = course.reweigh(state, log_w, 1.0)[1]
+        log_w = course.at(1.0).reweigh(state, log_w)[1]
     return Estimate.from_weights(log_w + case.start.log_z)
 
 

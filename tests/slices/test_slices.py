@@ -118,6 +118,24 @@ def test_chunks_bound_the_batch_and_change_nothing(chunk):
     assert sum(sizes) == 91
 
 
+@pytest.mark.parametrize(("event", "most"), [((2,), 16384), ((784,), 83), ((3, 64, 64), 5)])
+def test_fewer_of_large_points_are_evaluated_at_a_time_and_nothing_changes(event, most):
+    sizes, plane = [], Plane(normal(*event), normal(2, *event, seed=1))
+
+    def watched(y):
+        sizes.append(len(y))
+        return bowl(y.flatten(1))
+
+    resolution = 40 if len(event) > 1 else 130
+    view = landscape(watched, plane, resolution=resolution)
+    assert max(sizes) == min(most, resolution**2)
+    assert sum(sizes) == resolution**2
+    whole = landscape(
+        lambda y: bowl(y.flatten(1)), plane, resolution=resolution, chunk=resolution**2
+    )
+    torch.testing.assert_close(view.energy, whole.energy, rtol=1e-13, atol=0)
+
+
 @pytest.mark.parametrize("temperature", [1e-3, 0.3, 1.0, 100.0])
 @pytest.mark.parametrize("offset", [0.0, 1e9])
 def test_a_density_integrates_to_one_over_the_window(temperature, offset):

@@ -21,7 +21,8 @@ class Blur(Augmentation):
 
     Beyond its edges an image continues as in a mirror, without doubling the edge's own pixels.
     Rows and columns are blurred by a matrix product each, which for all but very large
-    images is faster than a convolution whose kernel differs from sample to sample.
+    images is faster than a convolution whose kernel differs from sample to sample. On the CPU
+    those that no blur was drawn for are left out of the work.
 
     Args:
         size: of the kernel, odd; a tenth of the image is usual.
@@ -64,10 +65,19 @@ class Blur(Augmentation):
                 f"images have shape {tuple(images.shape)}; a kernel of {self.size} needs more "
                 f"than {reach} pixels each way"
             )
-        sigma = draws[0].to(images.dtype)[:, None]
+        sigma = draws[0].to(images.dtype)
+        if images.is_cuda or self.probability == 1:
+            # To know which rows are drawn would be to wait for the device.
+            return self._blurred(images, sigma)
+        drawn = sigma.nonzero().squeeze(1)
+        return images.index_copy(0, drawn, self._blurred(images[drawn], sigma[drawn]))
+
+    def _blurred(self, images: Tensor, sigma: Tensor) -> Tensor:
+        """All images convolved."""
+        (h, w), reach = images.shape[-2:], self.size // 2
         offset = torch.arange(-reach, reach + 1, dtype=images.dtype, device=images.device)
         # Where σ is 0, all but the middle is far away, and the kernel is the identity.
-        scaled = offset / torch.where(sigma > 0, sigma, torch.finfo(images.dtype).eps)
+        scaled = offset / torch.where(sigma > 0, sigma, torch.finfo(images.dtype).eps)[:, None]
         kernel = (-0.5 * scaled.square()).softmax(-1)
         rows = _banded(kernel, h)
         return separable(images, rows, rows if h == w else _banded(kernel, w))

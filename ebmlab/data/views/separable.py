@@ -12,5 +12,5 @@ def separable(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     Two batched matrix products, with rows R (n, height, h) and columns C (n, width, w).
     """
     n, c, h, w = images.shape
-    across = torch.bmm(images.reshape(n, c * h, w), columns.mT).reshape(n, c, h, -1)
+    across = torch.bmm(images.reshape(n, c * h, w), columns.mT).reshape(n, c, h, columns.shape[1])
     return rows[:, None] @ across

@@ -239,6 +239,11 @@ class BlockConditionals(Conditionals):
         h = self.layers.draw_hidden(state.fields, noise[0])
         return self._state(u, self.layers.draw_visible(h, noise[1]).to(state.y))
 
+    @torch.no_grad()
+    def under(self, u: Potential, state: GibbsState) -> GibbsState:
+        """Energies anew: what reaches the hidden units, which is known, tells those of u too."""
+        return self._valued(u, state.y, state.fields)
+
     def energies(self, u: Potential, state: GibbsState) -> Tensor:
         """u at the chains, with its graph in the machine's parameters."""
         return self.layers.linked(state) if self._owns(u) else u(state.y)
@@ -248,7 +253,9 @@ class BlockConditionals(Conditionals):
         return u.origin == self.layers
 
     def _state(self, u: Potential, v: Tensor) -> GibbsState:
-        fields = self.layers.fields(v)
+        return self._valued(u, v, self.layers.fields(v))
+
+    def _valued(self, u: Potential, v: Tensor, fields: Tensor) -> GibbsState:
         energy = self.layers.summed(v, fields) if self._owns(u) else u(v)
         return GibbsState(v, energy, fields)
 
@@ -268,7 +275,8 @@ class BlockConditionals(Conditionals):
 
 def lit(logits: Tensor, noise: Tensor) -> Tensor:
     """Binary units: 1 with probability σ(logit), by uniform noise."""
-    return (noise < logits.sigmoid()).to(logits)
+    # In place, numbers come in the type of logits: no booleans to convert.
+    return logits.detach().sigmoid().gt_(noise)
 
 
 def softplus(logits: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ebmlab._checks import require_positive
 from ebmlab._events import require_vectors
@@ -48,11 +49,11 @@ class RBM(Bipartite):
 
     def hidden_logits(self, v: Tensor) -> Tensor:
         """c + vW: the log odds of each hidden unit given v (*batch, visible)."""
-        return v @ self.weights + self.hidden_bias
+        return functional.linear(v, self.weights.mT, self.hidden_bias)
 
     def visible_logits(self, h: Tensor) -> Tensor:
         """b + Wh: the log odds of each visible unit given h (*batch, hidden)."""
-        return h @ self.weights.mT + self.visible_bias
+        return functional.linear(h, self.weights, self.visible_bias)
 
     def site_energies(self, x: Tree, y: Tensor) -> Tensor:
         """-b_i - Σ_j log of (1 + exp(a_j + W_ij)) / (1 + exp(a_j)), a = c + vW without v_i."""
