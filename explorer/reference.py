@@ -26,7 +26,7 @@ from ebmlab.energies import (
 from ebmlab.inference import Enumerate, Sinkhorn
 from ebmlab.inference._clusters.sinkhorn import balanced
 from ebmlab.losses import HeldDifference
-from ebmlab.metrics import effective_rank, rhat
+from ebmlab.metrics import rankme, rhat
 from ebmlab.objectives import NCE, DenoisingScore, EnergyDiscrepancy, Likelihood, NTXent, Regularized
 from ebmlab.partition import nodes, trapezoid
 from ebmlab.perturbations import Perturbation
@@ -331,7 +331,7 @@ def _codes() -> Asked:
         ),
         "vicreg": _pull(lambda a, b: vicreg(SquaredDistance(), a, b, None).value, views, {}),
         "cosine": _pull(lambda a, b: Cosine()(a, b).mean(), views, {}),
-        "rank": ({"codes": first}, {"rank": _number(effective_rank(first))}),
+        "rank": ({"codes": first}, {"rank": _number(rankme(first))}),
     }
 
 

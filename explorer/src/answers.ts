@@ -1,6 +1,6 @@
 /** What the page computes, asked by name: `reference.py` asks the library the same. */
 
-import { effectiveRank } from "./math/codes/plane.ts";
+import { rankMe } from "./math/codes/plane.ts";
 import { infoNce } from "./math/codes/info_nce.ts";
 import { cosine } from "./math/codes/simsiam.ts";
 import { sinkhorn, swav } from "./math/codes/swav.ts";
@@ -158,7 +158,7 @@ const questions: Record<string, (given: Given) => Given> = {
     const found = swav(flat(first), flat(second), flat(prototypes), 2, temperature[0], sinkhorn);
     return { ...codes(found), prototypes: [...found.prototypes] };
   },
-  rank: ({ codes: h }) => ({ rank: [effectiveRank(flat(h))] }),
+  rank: ({ codes: h }) => ({ rank: [rankMe(flat(h))] }),
   conformal: ({ energies: each, level }) => ({ threshold: level.map((l) => threshold(flat(each), l)) }),
 };
 

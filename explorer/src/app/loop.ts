@@ -1,9 +1,10 @@
-/** Frames: what is left of each after drawing goes into the scene's numbers. */
+/** Frames: what drawing leaves of each goes into the scene's numbers. */
 
 import type { Stage } from "../draw/stage.ts";
 import type { Scene } from "../pages/page.ts";
 
-const FRAME = 1000 / 60;
+/** Milliseconds: forty frames a second where they can be had. */
+const FRAME = 25;
 
 export class Loop {
   running = true;
@@ -22,7 +23,7 @@ export class Loop {
       const gap = now - this.last;
       this.last = now;
       if (gap > 0 && gap < 1000) this.fps += 0.05 * (1000 / gap - this.fps);
-      if (this.running) this.scene().advance(Math.max(3, Math.min(12, FRAME - this.spent)));
+      if (this.running) this.scene().advance(Math.max(6, FRAME - this.spent));
       this.draw();
       this.seen(now);
       requestAnimationFrame(frame);

@@ -19,16 +19,16 @@ import { zeros } from "../math/vectors.ts";
 import formula from "./walkers.tex";
 import { type Page, type Scene, type Touch, until, type Values } from "./page.ts";
 
-interface Land { u: Potential; window: Window; starts: Point; height: number }
+interface Land { u: Potential; window: Window; starts: readonly Point[]; height: number }
 
 const box = (x: number, y: number, up = 0): Window => ({ left: -x, right: x, low: up - y, high: up + y });
 const FIVE: Point[] = [[-3, 1.6], [3, 1.6], [0, -2.4], [-1.2, 0.2], [1.6, -0.6]];
 const LANDS: Record<string, Land> = {
-  mixture: { u: gaussianMixture(FIVE, 0.45), window: box(4.8, 3.6), starts: [-3, 1.6], height: 14 },
-  double: { u: doubleWell(8), window: box(2.4, 1.8), starts: [-1, 0], height: 14 },
-  ring: { u: ring(2, 0.15), window: box(3.6, 2.7), starts: [2, 0], height: 14 },
-  banana: { u: banana(1.3, 1, 0.25), window: box(4, 3, 1.4), starts: [0, -1.6], height: 12 },
-  funnel: { u: funnel(3), window: box(10, 7.5), starts: [4, 0], height: 9 },
+  mixture: { u: gaussianMixture(FIVE, 0.38), window: box(4.8, 3.6), starts: FIVE, height: 14 },
+  double: { u: doubleWell(8), window: box(2.4, 1.8), starts: [[-1, 0], [1, 0]], height: 14 },
+  ring: { u: ring(2, 0.15), window: box(3.6, 2.7), starts: [[2, 0], [-1, 1.73], [-1, -1.73]], height: 14 },
+  banana: { u: banana(1.3, 1, 0.25), window: box(4, 3, 1.4), starts: [[0, -1.6], [1.8, 1.6], [-1.8, 1.6]], height: 12 },
+  funnel: { u: funnel(3), window: box(10, 7.5), starts: [[4, 0], [-4, 0]], height: 9 },
 };
 const KEPT = 400;
 const LADDER = [1, 3, 9, 27];
@@ -115,8 +115,11 @@ class Walkers implements Scene {
     this.walkers = [];
     this.mixing = [];
     this.rng = new Random(5);
-    const [x, y] = this.land.starts;
-    for (let i = 0; i < 6; i++) this.drop([x + 0.15 * this.rng.normal(), y + 0.15 * this.rng.normal()]);
+    const { starts } = this.land;
+    for (let i = 0; i < 6; i++) {
+      const [x, y] = starts[i % starts.length];
+      this.drop([x + 0.1 * this.rng.normal(), y + 0.1 * this.rng.normal()]);
+    }
   }
 
   private drop(y: Point): void {
@@ -146,10 +149,9 @@ class Walkers implements Scene {
         walker.step(String(this.values.sampler), Number(this.values.size), Number(this.values.leaps), this.rng);
       }
       this.owed--;
-      this.ticks++;
+      if (++this.ticks % 5 === 0 && this.walkers.length > 1) this.judge();
     }
     this.owed = Math.min(this.owed, 1);
-    if (this.ticks % 5 === 0 && this.walkers.length > 1) this.judge();
   }
 
   /** R-hat of the walkers' latest steps, the larger of both coordinates. */

@@ -1,6 +1,6 @@
 /** Codes on the circle, and how many directions codes of the plane vary in. */
 
-import { mean, type Numbers, zeros } from "../vectors.ts";
+import { type Numbers, zeros } from "../vectors.ts";
 
 /** h / ‖h‖ of codes (n, d), and its way back: from ∂L/∂(h / ‖h‖) to ∂L/∂h. */
 export function normalized(h: Numbers, dim: number): { unit: Numbers; back: (g: Numbers) => Numbers } {
@@ -19,22 +19,21 @@ export function normalized(h: Numbers, dim: number): { unit: Numbers; back: (g: 
   return { unit, back };
 }
 
-/** exp(-Σ p log p), p the shares of the singular values of centered codes (n, 2): from 1 to 2. */
-export function effectiveRank(h: Numbers): number {
-  const n = h.length / 2;
-  const column = (k: number): Numbers => zeros(n).map((_, i) => h[2 * i + k]);
-  const [x, y] = [column(0), column(1)];
-  const [mx, my] = [mean(x), mean(y)];
+/**
+ * RankMe: exp(-Σ p log p), p the shares of the singular values of codes (n, 2), from 1 to 2. Not
+ * centered: codes in one point have rank 1.
+ */
+export function rankMe(h: Numbers): number {
   let [xx, xy, yy] = [0, 0, 0];
-  for (let i = 0; i < n; i++) {
-    xx += (x[i] - mx) ** 2;
-    xy += (x[i] - mx) * (y[i] - my);
-    yy += (y[i] - my) ** 2;
+  for (let i = 0; i < h.length; i += 2) {
+    xx += h[i] * h[i];
+    xy += h[i] * h[i + 1];
+    yy += h[i + 1] * h[i + 1];
   }
-  const half = Math.sqrt(((xx - yy) / 2) ** 2 + xy * xy);
+  const half = Math.hypot((xx - yy) / 2, xy);
   const values = [(xx + yy) / 2 + half, Math.max((xx + yy) / 2 - half, 0)].map(Math.sqrt);
   const total = values[0] + values[1];
   if (!(total > 0)) return 1;
-  const shares = values.map((value) => value / total).filter((p) => p > 0);
+  const shares = values.map((value) => value / total + 1e-7);
   return Math.exp(-shares.reduce((sum, p) => sum + p * Math.log(p), 0));
 }
