@@ -1,6 +1,6 @@
-/** Bundles the explorer into one page, or its tests for node (`--tests`). */
+/** Bundles the explorer into one page: `node build.mjs [FILE]`. */
 
-import { readFile, readdir, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import esbuild from "esbuild";
 import katex from "katex";
@@ -35,7 +35,7 @@ async function typography() {
 const common = { bundle: true, write: false, plugins: [formulas], charset: "utf8", legalComments: "none" };
 
 /** The whole page as text. */
-export async function page() {
+async function page() {
   const script = await esbuild.build({
     ...common, entryPoints: [here("src/app/main.ts")], minify: true, format: "iife", target: "es2022",
   });
@@ -48,16 +48,4 @@ export async function page() {
   return Object.entries(parts).reduce((html, [mark, text]) => html.replace(mark, () => text), shell);
 }
 
-async function tests() {
-  const names = (await readdir(here("tests"))).filter((name) => name.endsWith(".test.ts"));
-  await esbuild.build({
-    ...common, write: true, entryPoints: names.map((name) => here(`tests/${name}`)),
-    outdir: here(".tests"), platform: "node", format: "esm", outExtension: { ".js": ".mjs" },
-  });
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const out = process.argv[2] ?? here("../ebmlab/cli/explorer.html");
-  if (out === "--tests") await tests();
-  else await writeFile(out, await page());
-}
+await writeFile(process.argv[2] ?? here("../ebmlab/cli/explorer.html"), await page());

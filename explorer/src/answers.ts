@@ -1,4 +1,4 @@
-/** What the page computes, asked by name: `reference.py` asks the library the same. */
+/** What the page computes, asked by name: `tests/support/explorer_reference.py` asks the library the same. */
 
 import { rankMe } from "./math/codes/plane.ts";
 import { infoNce } from "./math/codes/info_nce.ts";
@@ -23,8 +23,10 @@ import { hmc } from "./math/samplers/hmc.ts";
 import { langevin } from "./math/samplers/langevin.ts";
 import { leap } from "./math/samplers/leapfrog.ts";
 import { mala } from "./math/samplers/mala.ts";
+import { nuts } from "./math/samplers/nuts.ts";
 import { begin, type Draw } from "./math/samplers/state.ts";
 import { Tempered } from "./math/samplers/tempering.ts";
+import { sample, toys } from "./math/toys.ts";
 import { mean, type Numbers } from "./math/vectors.ts";
 
 /** Arrays of numbers, flat, by their names. */
@@ -75,6 +77,18 @@ function tempered({ start, push, threshold: limits, swap, size, temperatures }: 
   return { y };
 }
 
+/** A chain of the no-U-turn sampler with numbers of its own. */
+function turning({ start, size, steps, seed }: Given): Given {
+  const rng = new Random(seed[0]);
+  let state = begin(NAMED.double_well, points(start)[0]);
+  const y: number[] = [];
+  for (let step = 0; step < steps[0]; step++) {
+    state = nuts(NAMED.double_well, state, size[0], rng).state;
+    y.push(...state.y);
+  }
+  return { y };
+}
+
 function leaps({ start, push, size, steps }: Given): Given {
   let phase = { state: begin(NAMED.banana, points(start)[0]), momentum: points(push)[0] };
   const y: number[] = [];
@@ -105,6 +119,13 @@ const questions: Record<string, (given: Given) => Given> = {
   hmc: (given) => walk("hmc", given),
   tempering: tempered,
   leapfrog: leaps,
+  nuts: turning,
+  ...Object.fromEntries(
+    Object.entries(toys).map(([name, toy]) => [
+      `toy_${name}`,
+      ({ n, seed }: Given) => ({ y: [...sample(toy, n[0], new Random(seed[0]))], entropy: [toy.entropy] }),
+    ]),
+  ),
   rhat: ({ samples, chains }) => {
     const length = samples.length / chains[0];
     const each = Array.from({ length: chains[0] }, (_, c) => samples.slice(c * length, (c + 1) * length));

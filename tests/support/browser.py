@@ -6,6 +6,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,23 +15,33 @@ from typing import Any
 
 __all__ = ["CHROMIUM", "Browser", "browser"]
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, _NAMES)), None)
 _FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--mute-audio",
           "--no-first-run", "--disable-background-networking", "--disable-dev-shm-usage",
           "--remote-debugging-pipe")  # fmt: skip
+# The browser reads its commands from descriptor 3 and answers on 4.
+_WIRING = """
+import fcntl, os, sys
+for place, end in enumerate([fcntl.fcntl(int(end), fcntl.F_DUPFD, 10) for end in sys.argv[1:3]], 3):
+    os.dup2(end, place)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+_CODES = {"Tab": 9, "Enter": 13, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
 
 
 class Browser:
-    """One page. `problems` are its console errors and uncaught exceptions so far."""
+    """One page: its console errors and uncaught exceptions so far, and what it has loaded."""
 
     def __init__(self, to: int, back: int) -> None:
         self._to, self._back = to, back
         self._count, self._rest, self._session = 0, b"", None
         self.problems: list[str] = []
+        self.loaded: list[str] = []
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
         self._session = attached["sessionId"]
-        for domain in ("Page", "Runtime", "Log"):
+        for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
@@ -64,6 +75,8 @@ class Browser:
             self.problems.append(details.get("exception", {}).get("description", details["text"]))
         if event.get("method") == "Runtime.consoleAPICalled" and params["type"] == "error":
             self.problems.append(str([arg.get("value") for arg in params["args"]]))
+        if event.get("method") == "Network.requestWillBeSent":
+            self.loaded.append(params["request"]["url"])
         if event.get("method") == "Log.entryAdded" and params["entry"]["level"] == "error":
             self.problems.append(params["entry"]["text"])
 
@@ -89,6 +102,15 @@ class Browser:
             raise RuntimeError(details.get("exception", {}).get("description", details["text"]))
         return found["result"].get("value")
 
+    def press(self, *keys: str) -> None:
+        """Press keys, one after another, as a keyboard does."""
+        for key in keys:
+            text = {"Enter": "\r"}.get(key, key if len(key) == 1 else "")
+            code = _CODES.get(key) or ord(key.upper())
+            for kind in ("keyDown", "keyUp"):
+                self.call("Input.dispatchKeyEvent", type=kind, key=key, text=text,
+                          windowsVirtualKeyCode=code)  # fmt: skip
+
     def picture(self, path: Path) -> None:
         """The whole page as PNG."""
         shot = self.call("Page.captureScreenshot", captureBeyondViewport=True)
@@ -100,11 +122,10 @@ def browser(profile: Path) -> Iterator[Browser]:
     """A browser with a new profile; it ends with the block."""
     assert CHROMIUM is not None
     (theirs_in, ours_out), (ours_in, theirs_out) = os.pipe(), os.pipe()
-    # The browser reads its commands from descriptor 3 and answers on 4.
-    wiring = f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}'
-    command = ["sh", "-c", wiring, "sh", CHROMIUM, *_FLAGS, f"--user-data-dir={profile}"]
+    ends = (str(theirs_in), str(theirs_out))
+    command = [CHROMIUM, *_FLAGS, f"--user-data-dir={profile}"]
     process = subprocess.Popen(
-        command,
+        [sys.executable, "-c", _WIRING, *ends, *command],
         pass_fds=(theirs_in, theirs_out),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

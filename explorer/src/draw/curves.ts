@@ -13,7 +13,7 @@ export interface Axes {
 
 export function drawCurves(stage: Stage, rect: Rect, curves: readonly Curve[], axes: Axes): void {
   const { theme } = stage;
-  const names = Math.max(...curves.map((curve) => stage.measure(curve.name, 13)), 40) + 14;
+  const names = Math.max(...curves.map((curve) => stage.measure(curve.name, 13))) + 22;
   const [left, top] = [rect.x + 34, rect.y + 24];
   const [width, height] = [rect.width - 34 - names, rect.height - 46];
   const length = Math.max(2, ...curves.map((curve) => curve.values.length));
@@ -31,7 +31,7 @@ export function drawCurves(stage: Stage, rect: Rect, curves: readonly Curve[], a
   if (axes.floor && Number.isFinite(axes.floor.value)) {
     const level = y(axes.floor.value);
     stage.line([[left, level], [left + width, level]], theme.ink, 1, [4, 4]);
-    stage.words(axes.floor.words, left + 6, level + 15, { size: 12, color: theme.soft });
+    stage.words(axes.floor.words, left + 6, level - 7, { size: 12, color: theme.soft });
   }
   for (const { color, values } of curves) {
     const points = values.flatMap((value, i) => (Number.isFinite(value) ? [[x(i), y(value)] as const] : []));
@@ -55,7 +55,7 @@ function nameEnds(
     ends[i].at = Math.min(ends[i].at, i + 1 < ends.length ? ends[i + 1].at - 15 : high);
   }
   for (const { curve, at } of ends) {
-    stage.dot(x, at - 4, 4, curve.color);
-    stage.words(curve.name, x + 8, at, { size: 13 });
+    if (curve.name) stage.dot(x, at - 4, 4, curve.color);
+    stage.words(curve.name, x + 9, at, { size: 13 });
   }
 }

@@ -6,8 +6,8 @@ export interface Rect { x: number; y: number; width: number; height: number }
 
 export interface Words {
   size?: number; color?: string; align?: CanvasTextAlign; weight?: number;
-  /** A dark rim, to read over a picture. */
-  rim?: boolean;
+  /** On a dark plate, to read over a picture. */
+  plate?: boolean;
 }
 
 const FAMILY = 'ui-sans-serif, system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
@@ -39,17 +39,19 @@ export class Stage {
     this.pen.fillRect(0, 0, width, height);
   }
 
-  words(text: string, x: number, y: number, { size = 14, color, align = "left", weight = 500, rim }: Words = {}): void {
+  words(text: string, x: number, y: number, { size = 14, color, align = "left", weight = 500, plate }: Words = {}): void {
     const { pen } = this;
     pen.font = `${weight} ${size}px ${FAMILY}`;
     pen.textAlign = align;
-    if (rim) {
-      pen.lineJoin = "round";
-      pen.lineWidth = 3.5;
-      pen.strokeStyle = "rgb(12 10 30 / 0.75)";
-      pen.strokeText(text, x, y);
+    if (plate) {
+      const width = pen.measureText(text).width;
+      const left = align === "right" ? x - width : align === "center" ? x - width / 2 : x;
+      pen.beginPath();
+      pen.roundRect(left - 7, y - 1.12 * size, width + 14, 1.55 * size, 6);
+      pen.fillStyle = "rgb(18 14 40 / 0.66)";
+      pen.fill();
     }
-    pen.fillStyle = color ?? this.theme.ink;
+    pen.fillStyle = color ?? (plate ? "#ffffff" : this.theme.ink);
     pen.fillText(text, x, y);
   }
 

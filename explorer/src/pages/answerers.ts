@@ -28,7 +28,7 @@ function regression(rng: Random): Answerer {
   const net = new Mlp(1, WIDTH, 1, rng);
   const adam = new Adam(net.weights, 0.01);
   return {
-    name: "Regression", does: "one answer: the mean of the right ones",
+    name: "Regression", does: "one answer: the mean of all",
     table(xs, ys) {
       const m = net.forward(xs.map(seen));
       return across(xs, ys, (i, j) => (seen(ys[j]) - m[i]) ** 2);
@@ -49,7 +49,7 @@ function contrast(rng: Random): Answerer {
   const adam = new Adam(energy.net.weights, 0.01);
   const [count, low, high] = [12, -0.1, 1.1];
   return {
-    name: "Contrast", does: "right y below wrong ones drawn at random",
+    name: "Contrast", does: "right y below random ones",
     table(xs, ys) {
       const points = zeros(2 * xs.length * ys.length).map((_, at) => {
         const pair = Math.floor(at / 2);
@@ -96,7 +96,7 @@ function latent(rng: Random): Answerer {
   const adam = new Adam(net.weights, 0.01);
   const distances = (y: number, g: Numbers): Numbers => g.map((value) => (y - value) ** 2);
   return {
-    name: "Latent z", does: "z says which of three answers is meant",
+    name: "Latent z", does: "z says which of three is meant",
     table(xs, ys) {
       const g = net.forward(xs.map(seen));
       return across(xs, ys, (i, j) =>
@@ -127,7 +127,7 @@ function embedding(rng: Random): Answerer {
   const [f, g] = [new Mlp(1, WIDTH, dim, rng), new Mlp(1, WIDTH, dim, rng)];
   const [adamF, adamG] = [new Adam(f.weights, 0.005), new Adam(g.weights, 0.005)];
   return {
-    name: "Joint embedding (VICReg)", does: "codes of x and y must agree, and vary",
+    name: "VICReg", does: "codes must agree, and vary",
     table(xs, ys) {
       const [hx, hy] = [f.forward(xs.map(seen)), g.forward(ys.map(seen))];
       return across(xs, ys, (i, j) => {

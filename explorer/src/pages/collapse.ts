@@ -73,11 +73,11 @@ class Collapse implements Scene {
   private places(width: number): { data: Rect; panels: Rect[]; curves: Rect } {
     if (width < 700) {
       const [data] = tiles({ x: 0, y: 0, width, height: 0 }, 1, 1, 0.42);
-      const panels = tiles({ x: 0, y: data.height + 34, width, height: 0 }, 4, 2, 1.36);
+      const panels = tiles({ x: 0, y: data.height + 20, width, height: 0 }, 4, 2, 1.5);
       const last = panels[3];
       return { data, panels, curves: { x: 0, y: last.y + last.height + 10, width, height: 180 } };
     }
-    const all = tiles({ x: 0, y: 0, width, height: 0 }, 4, 4, 1.38);
+    const all = tiles({ x: 0, y: 0, width, height: 0 }, 4, 4, 1.32);
     const top = all[0].height + 26;
     const data = { x: 0, y: top, width: all[0].width, height: all[0].width };
     const x = all[1].x;
@@ -143,14 +143,14 @@ class Collapse implements Scene {
       }
       if (rank < 1.15) {
         const middle = rect.x + rect.width / 2;
-        stage.words("collapsed", middle, view.y(0) + 6, { size: stage.width < 700 ? 17 : 22, weight: 700, color: "#fff", align: "center", rim: true });
+        stage.words("collapsed", middle, view.y(0) + 40, { size: stage.width < 700 ? 17 : 22, weight: 700, color: "#fff", align: "center" });
       }
     });
     const narrow = stage.width < 700;
     const top = rect.y + Math.min(rect.width, rect.height);
-    stage.words(cure.name, rect.x + 2, top + 22, { size: narrow ? 13 : 16, weight: 650 });
+    stage.words(narrow ? cure.name.split(",")[0] : cure.name, rect.x + 2, top + 22, { size: narrow ? 13 : 16, weight: 650 });
     this.meter(stage, { x: rect.x + 2, y: top + 31, width: rect.width - 4, height: 7 }, rank);
-    stage.paragraph(cured ? cure.on : cure.off, rect.x + 2, top + 57, rect.width, { size: narrow ? 11.5 : 14, color: stage.theme.soft });
+    stage.paragraph(cured ? cure.on : cure.off, rect.x + 2, top + 57, rect.width, { size: narrow ? 12.5 : 14, color: stage.theme.soft });
   }
 
   private meter(stage: Stage, rect: Rect, rank: number): void {
@@ -178,11 +178,11 @@ export const collapse: Page = {
   id: "collapse",
   title: "Collapse",
   words:
-    "A network gives two views of each point codes that should agree; agreeing alone, all codes fall to one point, and the rank meter drops. " +
-    "Switch the cures off and on, or click one picture to switch it alone.",
+    "A network gives two views of each point codes that should agree; from agreement alone all of them fall to one point, and the rank meter drops. " +
+    "Switch the cures on, and the codes spread again; a click on one picture switches it alone.",
   formula,
   settings: [
-    { kind: "switch", name: "cured", label: "Cures on", value: true },
+    { kind: "switch", name: "cured", label: "Cures on", value: false },
     { kind: "range", name: "jitter", label: "How far views move", value: 0.25, low: 0.05, high: 0.6, step: 0.05, shown: (v) => v.toFixed(2) },
     { kind: "button", name: "restart", label: "Start again" },
   ],

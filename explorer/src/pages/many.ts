@@ -30,6 +30,18 @@ function lookedUp(table: Numbers, data: Numbers): Numbers {
   });
 }
 
+/** Where a cut is at most τ: the lowest and the highest y of each stretch, by interpolation. */
+function runs(cut: Numbers, tau: number): [number, number][] {
+  const found: [number, number][] = [];
+  const cross = (j: number): number => AXIS[j] + (STEP * (tau - cut[j])) / (cut[j + 1] - cut[j]);
+  for (let j = 0; j < NODES; j++) {
+    if (cut[j] > tau) continue;
+    if (j === 0 || cut[j - 1] > tau) found.push([j ? cross(j - 1) : AXIS[0], AXIS[NODES - 1]]);
+    if (j + 1 < NODES && cut[j + 1] > tau) found[found.length - 1][1] = cross(j);
+  }
+  return found;
+}
+
 class Many implements Scene {
   private rng = new Random(2);
   private readonly held = pairs(600, new Random(11));
@@ -134,8 +146,8 @@ class Many implements Scene {
       const x = view.x(this.x0);
       stage.line([[x, view.rect.y], [x, view.rect.y + view.rect.height]], HUES[0], 2);
       const { x: left, y: top, width, height } = view.rect;
-      stage.words("x", left + width - 16, top + height - 10, { size: 14, color: "#fff", rim: true });
-      stage.words("y", left + 9, top + 20, { size: 14, color: "#fff", rim: true });
+      stage.words("x", left + width - 20, top + height - 13, { size: 14, plate: true });
+      stage.words("y", left + 13, top + 22, { size: 14, plate: true });
     });
   }
 
@@ -150,15 +162,14 @@ class Many implements Scene {
     const x = (f: number): number => rect.x + 10 + (rect.width - 12) * Math.min(1.05, (f - low) / (high - low));
     stage.within(rect, () => {
       stage.fill(rect, theme.card);
-      const half = (STEP / (WINDOW.high - WINDOW.low)) * rect.height / 2 + 0.3;
-      cut.forEach((f, j) => {
-        if (f > tau) return;
-        stage.fill({ x: rect.x, y: view.y(AXIS[j]) - half, width: rect.width, height: 2 * half }, "rgb(86 180 233 / 0.28)");
-      });
+      for (const [low, high] of runs(cut, tau)) {
+        const [top, bottom] = [view.y(high), view.y(low)];
+        stage.fill({ x: rect.x, y: top, width: rect.width, height: bottom - top }, "rgb(86 180 233 / 0.28)");
+      }
       stage.line([[x(tau), rect.y], [x(tau), rect.y + rect.height]], HUES[1], 1.5, [4, 4]);
       stage.words("τ", x(tau) + 5, rect.y + rect.height - 9, { size: 14, color: theme.soft });
       stage.line([...cut].map((f, j) => [x(f), view.y(AXIS[j])] as const), HUES[5], 2.2);
-      stage.words(`F(${this.x0.toFixed(2)}, y)`, rect.x + rect.width - 8, rect.y + 18, { size: 13, align: "right", color: theme.soft });
+      stage.words(`F(${this.x0.toFixed(2)}, y)`, rect.x + rect.width - 13, rect.y + 22, { size: 12.5, align: "right", plate: true });
     }, 8);
   }
 

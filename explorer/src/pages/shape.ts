@@ -18,6 +18,8 @@ const GRID = square(-4, 4, 57);
 /** What is shown of the grid: to ±3, its inner 43 nodes. */
 const [SHOWN, MARGIN] = [43, 7];
 const EVERY = 20;
+/** CSS pixels above each picture. */
+const HEADING = 44;
 const COLORS = [HUES[5], HUES[1], HUES[2], HUES[4], HUES[0], "#8b7cf6"];
 
 interface Landscape { shaper: Shaper; heights: Numbers; nll: number; curve: number[]; color: string }
@@ -101,13 +103,10 @@ class Shape implements Scene {
     this.look = (this.look + 1) % this.landscapes.length;
   }
 
-  private columns(width: number): number {
-    return width < 620 ? 2 : 3;
-  }
-
   private places(width: number): { panels: Rect[]; curves: Rect } {
-    const columns = this.columns(width);
-    const panels = tiles({ x: 0, y: 0, width, height: 0 }, 6, columns, width < 620 ? 1.2 : 1);
+    const columns = width < 620 ? 2 : 3;
+    const [each] = tiles({ x: 0, y: 0, width, height: 0 }, 1, columns, 1);
+    const panels = tiles({ x: 0, y: 0, width, height: 0 }, 6, columns, 1 + HEADING / each.width);
     const last = panels[5];
     const top = last.y + last.height + 24;
     return { panels, curves: { x: 0, y: top, width, height: width < 620 ? 200 : 210 } };
@@ -121,10 +120,7 @@ class Shape implements Scene {
   draw(stage: Stage): void {
     const { panels, curves } = this.places(stage.width);
     const dots = sample(this.toy, stage.width < 620 ? 90 : 160, new Random(3));
-    this.views = panels.map(({ x, y, width, height }) => {
-      const size = Math.min(width, height);
-      return new View({ x, y: y + height - size, width: size, height: size }, around(3));
-    });
+    this.views = panels.map(({ x, y, width }) => new View({ x, y: y + HEADING, width, height: width }, around(3)));
     this.landscapes.forEach((landscape, i) => this.panel(stage, panels[i], this.views[i], landscape, dots));
     drawCurves(
       stage, curves,
@@ -148,20 +144,13 @@ class Shape implements Scene {
         stage.dot(x, y, narrow ? 1.1 : 1.5, "rgb(255 255 255 / 0.8)");
       }
       if (this.drawing) for (const point of this.strokes) stage.dot(...view.at(point), 3, "#ffffff");
-      const bottom = view.rect.y + view.rect.height;
-      if (!narrow) stage.words(shaper.does, view.rect.x + 12, bottom - 12, { size: 13, color: "#fff", rim: true });
     });
-    const size = narrow ? 12.5 : 16;
-    if (narrow) stage.words(shaper.name, rect.x + 2, rect.y + 14, { size, weight: 650 });
-    else stage.words(shaper.name, view.rect.x + 12, view.rect.y + 24, { size, weight: 650, color: "#fff", rim: true });
-    const number = Number.isFinite(value) ? value.toFixed(value < 100 ? 2 : 0) : "∞";
-    const right = rect.x + rect.width;
-    if (narrow) {
-      stage.dot(rect.x + 6, rect.y + 26, 4, color);
-      stage.words(`NLL ${number}`, rect.x + 15, rect.y + 30, { size: 12, color: stage.theme.soft });
-    } else {
-      stage.words(`NLL ${number}`, right - 12, view.rect.y + 24, { size, weight: 650, color: "#fff", align: "right", rim: true });
-    }
+    const number = `NLL ${Number.isFinite(value) ? value.toFixed(value < 100 ? 2 : 0) : "∞"}`;
+    const soft = { size: narrow ? 12.5 : 13.5, color: stage.theme.soft };
+    stage.words(shaper.name, rect.x + 2, rect.y + 15, { size: narrow ? 13 : 17, weight: 650 });
+    stage.dot(rect.x + 7, rect.y + 30, 4.5, color);
+    stage.words(narrow ? number : shaper.does, rect.x + 18, rect.y + 34, soft);
+    if (!narrow) stage.words(number, rect.x + rect.width, rect.y + 15, { size: 17, weight: 650, align: "right" });
   }
 
   touch(kind: Touch, x: number, y: number): void {

@@ -12,6 +12,8 @@ import type { Page, Scene, Touch, Value, Values } from "./page.ts";
 
 const [REACH, RESOLUTION, ATOMS] = [3.2, 57, 72];
 const [COLDEST, HOTTEST] = [-2, 1.6];
+/** Where the axis of the cut ends. */
+const TOP = 10;
 
 const TOLD = {
   ring: "Cold: one valley runs along the whole ellipse.",
@@ -76,9 +78,9 @@ class Temperature implements Scene {
       const top = width + 16;
       return {
         map: { x: 0, y: 0, width, height: width },
-        told: { x: 0, y: top, width, height: 70 },
-        posterior: { x: 0, y: top + 86, width, height: 190 },
-        cut: { x: 0, y: top + 300, width, height: 190 },
+        told: { x: 0, y: top, width, height: 100 },
+        posterior: { x: 0, y: top + 116, width, height: 190 },
+        cut: { x: 0, y: top + 326, width, height: 190 },
       };
     }
     const side = Math.min(620, width * 0.52);
@@ -116,6 +118,7 @@ class Temperature implements Scene {
     stage.within(rect, () => {
       drawField(stage, view, this.settle(), 9);
       const from = view.at(this.y);
+      stage.line([[rect.x, from[1]], [rect.x + rect.width, from[1]]], "rgb(255 255 255 / 0.55)", 1, [2, 5]);
       q.forEach((weight, k) => {
         const z = angle(k, ATOMS);
         const to = view.at([a * Math.cos(z), b * Math.sin(z)]);
@@ -125,16 +128,16 @@ class Temperature implements Scene {
       stage.dot(...from, 7, HUES[0], "#ffffff");
       const [x, y] = from;
       const flip = x > rect.x + rect.width - 60;
-      stage.words("y", x + (flip ? -14 : 14), y + 5, { size: 18, weight: 700, color: "#fff", rim: true, align: flip ? "right" : "left" });
-      stage.words("white: where z may be, by q(z | y)", rect.x + 14, rect.y + 26, { size: 14, color: "#fff", rim: true });
-      stage.words("move the pointer: it is y", rect.x + 14, rect.y + rect.height - 14, { size: 14, color: "#fff", rim: true });
+      stage.words("y", x + (flip ? -20 : 20), y + 5, { size: 17, weight: 700, plate: true, align: flip ? "right" : "left" });
+      stage.words("white: where z may be, by q(z | y)", rect.x + 19, rect.y + 28, { size: 14, plate: true });
+      stage.words("move the pointer: it is y", rect.x + 19, rect.y + rect.height - 18, { size: 14, plate: true });
     });
   }
 
   /** E over z as a line, q as bars. */
   private posterior(stage: Stage, rect: Rect, each: Numbers, q: Numbers): void {
     const { theme } = stage;
-    stage.words("q(z | y), bars, and E(y, z), line, around the ellipse", rect.x, rect.y + 12, { size: 13, color: theme.soft });
+    stage.words("Around the ellipse: q(z | y), bars, and E(y, z), line", rect.x, rect.y + 12, { size: 13, color: theme.soft });
     const [top, bottom] = [rect.y + 24, rect.y + rect.height - 20];
     const [largest, highest] = [Math.max(...q), Math.max(...each)];
     const bar = rect.width / ATOMS;
@@ -154,13 +157,13 @@ class Temperature implements Scene {
   /** F along the horizontal through y, between its two limits. */
   private cut(stage: Stage, rect: Rect): void {
     const { theme } = stage;
-    stage.words("F along the dotted height of y: from the minimum over z to the mean", rect.x, rect.y + 12, { size: 13, color: theme.soft });
+    stage.words("F along the dotted line, between minimum and mean", rect.x, rect.y + 12, { size: 13, color: theme.soft });
     const [top, bottom] = [rect.y + 24, rect.y + rect.height - 20];
     const xs = Array.from({ length: 121 }, (_, i) => REACH * (i / 60 - 1));
     const along = (t: number): (readonly [number, number])[] =>
       xs.map((x) => {
         const f = freeEnergy(energies(this.ellipse, [x, this.y[1]], this.each), t);
-        return [rect.x + ((x + REACH) / (2 * REACH)) * rect.width, bottom - ((bottom - top) * f) / 14] as const;
+        return [rect.x + ((x + REACH) / (2 * REACH)) * rect.width, bottom - ((bottom - top) * f) / TOP] as const;
       });
     const plot = { x: rect.x, y: top, width: rect.width, height: bottom - top };
     stage.within(plot, () => {
@@ -169,12 +172,12 @@ class Temperature implements Scene {
       stage.line(along(this.t), HUES[5], 2.5);
       const at = rect.x + ((this.y[0] + REACH) / (2 * REACH)) * rect.width;
       const f = freeEnergy(energies(this.ellipse, this.y, this.each), this.t);
-      stage.dot(at, bottom - ((bottom - top) * f) / 14, 6, HUES[0], "#ffffff");
+      stage.dot(at, bottom - ((bottom - top) * f) / TOP, 6, HUES[0], "#ffffff");
     }, 0);
     const middle = rect.x + rect.width / 2;
-    const level = (t: number): number => bottom - ((bottom - top) * freeEnergy(energies(this.ellipse, [0, this.y[1]], this.each), t)) / 14;
+    const level = (t: number): number => bottom - ((bottom - top) * freeEnergy(energies(this.ellipse, [0, this.y[1]], this.each), t)) / TOP;
     stage.words("mean", middle, level(Infinity) - 7, { size: 13, color: theme.soft, align: "center" });
-    stage.words("minimum", middle, level(0) + 17, { size: 13, color: theme.soft, align: "center" });
+    stage.words("minimum", middle, level(0) + 17 > bottom - 4 ? bottom + 16 : level(0) + 17, { size: 13, color: theme.soft, align: "center" });
     stage.line([[rect.x, bottom], [rect.x + rect.width, bottom]], theme.line, 1);
   }
 

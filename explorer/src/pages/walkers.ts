@@ -4,88 +4,21 @@ import { drawCurves } from "../draw/curves.ts";
 import { drawField, type Field, field } from "../draw/field.ts";
 import { HUES } from "../draw/palette.ts";
 import type { Rect, Stage } from "../draw/stage.ts";
-import { View, type Window } from "../draw/view.ts";
-import { square } from "../math/grid.ts";
-import { banana, doubleWell, funnel, gaussianMixture, type Point, type Potential, ring } from "../math/landscapes.ts";
+import { View } from "../draw/view.ts";
+import type { Point } from "../math/landscapes.ts";
 import { Random } from "../math/random.ts";
 import { rhat } from "../math/rhat.ts";
-import { hmc } from "../math/samplers/hmc.ts";
-import { langevin } from "../math/samplers/langevin.ts";
-import { mala } from "../math/samplers/mala.ts";
-import { nuts } from "../math/samplers/nuts.ts";
-import { begin, draw, type State, type Step } from "../math/samplers/state.ts";
-import { Tempered } from "../math/samplers/tempering.ts";
-import { zeros } from "../math/vectors.ts";
+import { type Numbers, zeros } from "../math/vectors.ts";
+import { drawVisits, shares, visits } from "./visits.ts";
+import { type Land, LANDS, Walker } from "./walker.ts";
 import formula from "./walkers.tex";
 import { type Page, type Scene, type Touch, until, type Values } from "./page.ts";
-
-interface Land { u: Potential; window: Window; starts: readonly Point[]; height: number }
-
-const box = (x: number, y: number, up = 0): Window => ({ left: -x, right: x, low: up - y, high: up + y });
-const FIVE: Point[] = [[-3, 1.6], [3, 1.6], [0, -2.4], [-1.2, 0.2], [1.6, -0.6]];
-const LANDS: Record<string, Land> = {
-  mixture: { u: gaussianMixture(FIVE, 0.38), window: box(4.8, 3.6), starts: FIVE, height: 14 },
-  double: { u: doubleWell(8), window: box(2.4, 1.8), starts: [[-1, 0], [1, 0]], height: 14 },
-  ring: { u: ring(2, 0.15), window: box(3.6, 2.7), starts: [[2, 0], [-1, 1.73], [-1, -1.73]], height: 14 },
-  banana: { u: banana(1.3, 1, 0.25), window: box(4, 3, 1.4), starts: [[0, -1.6], [1.8, 1.6], [-1.8, 1.6]], height: 12 },
-  funnel: { u: funnel(3), window: box(10, 7.5), starts: [[4, 0], [-4, 0]], height: 9 },
-};
-const KEPT = 400;
-const LADDER = [1, 3, 9, 27];
-
-class Walker {
-  private state: State;
-  private tempered: Tempered;
-  readonly trail: Point[] = [];
-  /** Where a trajectory went at the last step. */
-  path: Point[] = [];
-  accepted = 0;
-  steps = 0;
-
-  constructor(private readonly u: Potential, y: Point, readonly color: string) {
-    this.state = begin(u, y);
-    this.tempered = new Tempered(u, y, LADDER);
-  }
-
-  get y(): Point {
-    return this.state.y;
-  }
-
-  get hot(): Point[] {
-    return this.tempered.replicas.slice(1).map((replica) => replica.y);
-  }
-
-  step(sampler: string, size: number, leaps: number, rng: Random): void {
-    const step = this.move(sampler, size, leaps, rng);
-    this.accepted += Number(step.accepted);
-    this.steps++;
-    this.state = step.state;
-    this.path = step.path ?? [];
-    this.trail.push(this.state.y);
-    if (this.trail.length > KEPT) this.trail.shift();
-  }
-
-  private move(sampler: string, size: number, leaps: number, rng: Random): Step {
-    const { u, state } = this;
-    if (sampler === "langevin") return bounded(langevin(u, state, size * size / 2, draw(rng)), state);
-    if (sampler === "mala") return mala(u, state, size * size / 2, draw(rng));
-    if (sampler === "hmc") return hmc(u, state, size, leaps, draw(rng));
-    if (sampler === "nuts") return nuts(u, state, size, rng);
-    const swaps = LADDER.map(() => rng.uniform());
-    this.tempered.step((size * size) / 2, LADDER.map(() => draw(rng)), swaps);
-    const [cold] = this.tempered.replicas;
-    return { state: cold, accepted: cold.y !== state.y };
-  }
-}
-
-/** Unadjusted steps may leave for infinity; such a walker stays where it was. */
-const bounded = (step: Step, old: State): Step =>
-  Number.isFinite(step.state.energy) && step.state.energy < 1e6 ? step : { state: old, accepted: false };
 
 class Walkers implements Scene {
   private rng = new Random(5);
   private land: Land = LANDS.mixture;
   private ground: Field;
+  private expected: Numbers = zeros(0);
   private walkers: Walker[] = [];
   private mixing: number[] = [];
   private ticks = 0;
@@ -100,13 +33,13 @@ class Walkers implements Scene {
     this.land = LANDS[String(this.values.landscape)];
     const { window, u, height } = this.land;
     const [columns, rows] = [121, 91];
-    const unit = square(0, 1, 2);
     const values = zeros(columns * rows).map((_, i) => {
-      const x = unit.low + (i % columns) / (columns - 1);
+      const x = (i % columns) / (columns - 1);
       const y = Math.floor(i / columns) / (rows - 1);
       return u([window.left + x * (window.right - window.left), window.low + y * (window.high - window.low)]).energy;
     });
     this.ground = field(values, columns, height);
+    this.expected = shares(this.ground);
     this.again();
     return this.ground;
   }
@@ -138,18 +71,19 @@ class Walkers implements Scene {
       this.walkers = [];
       for (const y of here) this.drop(y);
     }
-    if (name === "clear") this.walkers = [];
+    if (name === "clear") [this.walkers, this.mixing] = [[], []];
   }
 
   advance(budget: number): void {
     const left = until(budget);
     this.owed += Number(this.values.speed);
-    while (this.owed >= 1 && left()) {
+    while (this.owed >= 1) {
       for (const walker of this.walkers) {
         walker.step(String(this.values.sampler), Number(this.values.size), Number(this.values.leaps), this.rng);
       }
       this.owed--;
       if (++this.ticks % 5 === 0 && this.walkers.length > 1) this.judge();
+      if (!left()) break;
     }
     this.owed = Math.min(this.owed, 1);
   }
@@ -164,23 +98,30 @@ class Walkers implements Scene {
     if (this.mixing.length > 300) this.mixing.shift();
   }
 
-  private places(width: number): { map: Rect; curve: Rect } {
+  private places(width: number): { map: Rect; verdict: Rect; curve: Rect; visits: Rect } {
     if (width < 700) {
       const map = { x: 0, y: 0, width, height: width * 0.75 };
-      return { map, curve: { x: 0, y: map.height + 20, width, height: 170 } };
+      const below = (y: number, height: number): Rect => ({ x: 0, y: map.height + y, width, height });
+      return { map, verdict: below(8, 60), visits: below(82, 130), curve: below(232, 170) };
     }
     const wide = Math.round(width * 0.68);
     const map = { x: 0, y: 0, width: wide, height: wide * 0.75 };
-    return { map, curve: { x: wide + 28, y: 190, width: width - wide - 28, height: 230 } };
+    const [x, rest] = [wide + 28, width - wide - 28];
+    const half = (map.height - 190) / 2;
+    return {
+      map,
+      verdict: { x, y: 0, width: rest, height: 170 },
+      curve: { x, y: 174, width: rest, height: half },
+      visits: { x, y: 190 + half, width: rest, height: half - 4 },
+    };
   }
 
   height(width: number): number {
-    const { map, curve } = this.places(width);
-    return Math.max(map.height, curve.y + curve.height + (width < 700 ? 60 : 0));
+    return Math.max(...Object.values(this.places(width)).map(({ y, height }) => y + height));
   }
 
   draw(stage: Stage): void {
-    const { map, curve } = this.places(stage.width);
+    const { map, verdict, curve, visits: bars } = this.places(stage.width);
     const view = new View(map, this.land.window);
     this.view = view;
     stage.within(map, () => {
@@ -188,16 +129,15 @@ class Walkers implements Scene {
       for (const walker of this.walkers) this.trail(stage, view, walker);
       for (const walker of this.walkers) this.walker(stage, view, walker);
       const words = this.values.sampler === "tempering" ? "faint dots: hot replicas, which cross every barrier" : "click to drop a walker";
-      stage.words(words, map.x + 14, map.y + map.height - 14, { size: 14, color: "#fff", rim: true });
+      stage.words(words, map.x + 19, map.y + map.height - 18, { size: 14, plate: true });
     });
     const last = this.mixing[this.mixing.length - 1] ?? Number.NaN;
-    const beside = stage.width >= 700;
-    if (beside) this.verdict(stage, { x: curve.x, y: 0, width: curve.width, height: 180 }, last);
+    this.verdict(stage, verdict, last);
     drawCurves(stage, curve, [{ name: "", color: HUES[0], values: this.mixing.map((r) => Math.min(r, 3)) }], {
       title: "R-hat of the walkers' last steps", low: 1, high: 3, ticks: [1, 2, 3], every: 5,
       floor: { value: 1.01, words: "" },
     });
-    if (!beside) this.verdict(stage, { x: 0, y: curve.y + curve.height, width: curve.width, height: 60 }, last);
+    drawVisits(stage, bars, this.expected, visits(this.walkers.map(({ trail }) => trail), this.land.window));
   }
 
   private trail(stage: Stage, view: View, { trail, path, color }: Walker): void {
@@ -225,7 +165,7 @@ class Walkers implements Scene {
       stage.words("R-hat", x, y + 18, { size: 15, color: stage.theme.soft });
       stage.words(number, x, y + 70, { size: 52, weight: 700 });
       stage.paragraph(told(last), x, y + 100, width, { size: 15 });
-      stage.words(share(accepted), x, y + 160, { size: 14, color: stage.theme.soft });
+      stage.words(share(accepted), x, y + 148, { size: 14, color: stage.theme.soft });
     } else {
       stage.words(`R-hat ${number}`, x, y + 22, { size: 20, weight: 700 });
       stage.words(share(accepted), x + width, y + 22, { size: 13, color: stage.theme.soft, align: "right" });
