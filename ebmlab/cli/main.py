@@ -79,18 +79,8 @@ def _commanded() -> None:
     from ebmlab.cli.train import train
 
     app = SubcommandApp()
-    for command in (
-        tour,
-        explore,
-        methods,
-        train,
-        evaluate,
-        plot,
-        compare,
-        sample,
-        inpaint,
-        export,
-    ):
+    commands = (tour, explore, methods, train, evaluate, plot, compare, sample, inpaint, export)
+    for command in commands:
         app.command(command)
     try:
         app.cli(prog="ebmlab", description="Energy-based models: one scalar, E(x, y, z).")

@@ -62,7 +62,7 @@ def test_the_pages_toys_are_drawn_from_the_librarys_densities(ask, name):
 
 def test_the_no_u_turn_sampler_of_the_page_draws_from_its_landscape(ask):
     """Four moments of a double well against quadrature, within 5 Monte Carlo standard errors."""
-    given = {"start": [1.0, 0.0], "size": [0.3], "steps": [6000], "seed": [4]}
+    given = {"start": [1.0, 0.0], "size": [0.3], "steps": [4000], "seed": [4]}
     y = torch.tensor(ask({"nuts": given})["nuts"]["y"], dtype=torch.float64).reshape(-1, 2)[200:]
     u = DoubleWell(2.0).given()
 

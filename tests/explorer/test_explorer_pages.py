@@ -93,6 +93,25 @@ def test_the_address_keeps_the_settings_and_what_it_does_not_know_is_left_out(ch
     assert chromium.problems == []
 
 
+def test_what_a_hand_draws_becomes_the_data_and_stays_in_the_address(chromium, address):
+    chromium.open(f"{address}#shape", 400, 844, prefers_reduced_motion="reduce")
+    box = chromium.tell(f"(({{ x, y }}) => [x, y])({STAGE}.getBoundingClientRect())")
+    for kind, x in (("Pressed", 40), ("Moved", 70), ("Moved", 100), ("Released", 100)):
+        chromium.call("Input.dispatchMouseEvent", type=f"mouse{kind}", x=box[0] + x,
+                      y=box[1] + 100, button="left", buttons=1, clickCount=1)  # fmt: skip
+    kept = chromium.tell("location.hash")
+    strokes = re.fullmatch(r"#shape\?data=drawn&strokes=([\w-]+)", kept)[1]
+    assert len(strokes) >= 6
+    chromium.tell("ebmlab.steps(6)")
+    assert "nats" in told(chromium, "summary")
+    # The same drawing comes back from the address; words that spell none are left out.
+    chromium.open(f"{address}{kept}", 400, 844, prefers_reduced_motion="reduce")
+    assert chromium.tell("location.hash") == kept
+    chromium.open(f"{address}#shape?data=drawn&strokes=%00%22!", 400, 844)
+    assert len(told(chromium, "summary")) > 40
+    assert chromium.problems == []
+
+
 def test_codes_collapse_without_a_cure_and_recover_with_one(chromium, address):
     """The rank of codes of the plane is 1 at a point and 2 where they fill it."""
     chromium.open(f"{address}#collapse", 400, 844, prefers_reduced_motion="reduce")
@@ -102,9 +121,9 @@ def test_codes_collapse_without_a_cure_and_recover_with_one(chromium, address):
         return [float(each) for each in re.findall(r"rank (\d\.\d+)", told(chromium, "summary"))]
 
     assert len(ranks(1)) == 4
-    assert max(ranks(99)) < 1.1
+    assert max(ranks(79)) < 1.1
     chromium.tell("document.querySelector('#controls input[role=switch]').click()")
-    assert min(ranks(1000)) > 1.7
+    assert min(ranks(400)) > 1.7
 
 
 def test_films_are_those_that_other_programs_read(chromium, address):

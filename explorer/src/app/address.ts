@@ -12,6 +12,8 @@ const parsed = (setting: Setting, text: string): Value | null => {
       const number = Number.parseFloat(text);
       return Number.isFinite(number) ? Math.min(setting.high, Math.max(setting.low, number)) : null;
     }
+    case "kept":
+      return text;
     default:
       return null;
   }

@@ -1,6 +1,6 @@
 /** The controls of a page, made from its settings. */
 
-import type { Range, Setting, Value, Values } from "../pages/page.ts";
+import type { Kept, Range, Setting, Value, Values } from "../pages/page.ts";
 
 type Moved = (name: string, value: Value) => void;
 
@@ -32,7 +32,7 @@ function range({ low, high, step, shown }: Range, value: number, moved: (value: 
   return [input, output];
 }
 
-function control(setting: Setting, values: Values, moved: Moved): HTMLElement {
+function control(setting: Exclude<Setting, Kept>, values: Values, moved: Moved): HTMLElement {
   const change = (value: Value): void => moved(setting.name, value);
   switch (setting.kind) {
     case "button": {
@@ -55,5 +55,6 @@ function control(setting: Setting, values: Values, moved: Moved): HTMLElement {
 
 /** Shows the controls in place of what is there. */
 export function show(place: HTMLElement, settings: readonly Setting[], values: Values, moved: Moved): void {
-  place.replaceChildren(...settings.map((setting) => control(setting, values, moved)));
+  const shown = settings.filter((setting) => setting.kind !== "kept");
+  place.replaceChildren(...shown.map((setting) => control(setting, values, moved)));
 }

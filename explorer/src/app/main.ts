@@ -75,7 +75,7 @@ class Explorer {
     find("title").textContent = page.title;
     find("words").textContent = page.words;
     find("formula").innerHTML = page.formula;
-    this.stage.canvas.setAttribute("aria-label", `${page.title}: ${page.words}`);
+    this.stage.canvas.setAttribute("aria-label", `${page.title}, a picture to touch: arrow keys move a pointer in it, Enter presses`);
     for (const link of find("pages").querySelectorAll("a")) {
       if (link.hash === `#${page.id}`) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
@@ -149,6 +149,7 @@ class Explorer {
       this.recorder.see(this.stage.canvas, now);
       if (this.recorder) find("gif").textContent = `GIF ${Math.round(100 * this.recorder.share)} %`;
     }
+    this.stage.canvas.style.touchAction = this.scene?.grabs?.() ? "none" : "pan-y";
     if (this.pointer.mark) this.cross(...this.pointer.mark);
     if (now - this.told > 1000) {
       this.told = now;

@@ -31,7 +31,11 @@ export function drawCurves(stage: Stage, rect: Rect, curves: readonly Curve[], a
   if (axes.floor && Number.isFinite(axes.floor.value)) {
     const level = y(axes.floor.value);
     stage.line([[left, level], [left + width, level]], theme.ink, 1, [4, 4]);
-    stage.words(axes.floor.words, left + 6, level - 7, { size: 12, color: theme.soft });
+    if (axes.floor.words) {
+      // Over the lines of ticks, which would cross the words.
+      stage.fill({ x: left + 2, y: level + 4, width: stage.measure(axes.floor.words, 12) + 8, height: 15 }, theme.paper);
+      stage.words(axes.floor.words, left + 6, level + 15, { size: 12, color: theme.soft });
+    }
   }
   for (const { color, values } of curves) {
     const points = values.flatMap((value, i) => (Number.isFinite(value) ? [[x(i), y(value)] as const] : []));

@@ -7,8 +7,8 @@ import { type Numbers, zeros } from "./vectors.ts";
 export class EnergyNet {
   readonly net: Mlp;
 
-  constructor(rng: Random, readonly hold = 0.1, width = 32, readonly dim = 2) {
-    this.net = new Mlp(dim, width, 1, rng);
+  constructor(rng: Random, readonly hold = 0.1, width = 32, readonly dim = 2, sharp = 1) {
+    this.net = new Mlp(dim, width, 1, rng, sharp);
   }
 
   /** E (n) of points (n, dim). */

@@ -48,19 +48,19 @@ export class Mlp {
   private x: Numbers = zeros(0);
   private n = 0;
 
-  constructor(readonly inputs: number, readonly width: number, readonly outputs: number, rng: Random) {
+  constructor(readonly inputs: number, readonly width: number, readonly outputs: number, rng: Random, sharp = 1) {
     const [i, h, o] = [inputs, width, outputs];
     const count = h * i + h + h * h + h + o * h + o;
     this.weights = zeros(count);
     this.gradient = zeros(count);
     this.at = this.parts(this.weights);
     this.to = this.parts(this.gradient);
-    // Uniform in ±1/√fan-in, as torch's linear layers begin.
-    for (const [part, fan] of [
-      [this.at.w1, i], [this.at.b1, i], [this.at.w2, h], [this.at.b2, h], [this.at.w3, h],
-      [this.at.b3, h],
+    // Uniform in ±1/√fan-in, as torch's linear layers begin; the first so many times sharper.
+    for (const [part, fan, scale] of [
+      [this.at.w1, i, sharp], [this.at.b1, i, sharp], [this.at.w2, h, 1], [this.at.b2, h, 1],
+      [this.at.w3, h, 1], [this.at.b3, h, 1],
     ] as const) {
-      for (let k = 0; k < part.length; k++) part[k] = (2 * rng.uniform() - 1) / Math.sqrt(fan);
+      for (let k = 0; k < part.length; k++) part[k] = (scale * (2 * rng.uniform() - 1)) / Math.sqrt(fan);
     }
   }
 

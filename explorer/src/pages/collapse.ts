@@ -13,6 +13,8 @@ import { type Cure, cures } from "./cures.ts";
 import { type Page, type Scene, until, type Value, type Values } from "./page.ts";
 
 const [BATCH, EVERY] = [48, 5];
+/** CSS pixels below each picture of codes. */
+const TOLD = 88;
 const COLORS = [HUES[5], HUES[2], HUES[4], HUES[1]];
 
 interface Learner { cure: Cure; codes: Numbers; rank: number; ranks: number[]; cured: boolean; color: string }
@@ -71,14 +73,17 @@ class Collapse implements Scene {
   }
 
   private places(width: number): { data: Rect; panels: Rect[]; curves: Rect } {
-    if (width < 700) {
+    const columns = width < 700 ? 2 : 4;
+    const [each] = tiles({ x: 0, y: 0, width, height: 0 }, 1, columns, 1);
+    const aspect = 1 + TOLD / each.width;
+    if (columns === 2) {
       const [data] = tiles({ x: 0, y: 0, width, height: 0 }, 1, 1, 0.42);
-      const panels = tiles({ x: 0, y: data.height + 20, width, height: 0 }, 4, 2, 1.5);
+      const panels = tiles({ x: 0, y: data.height + 20, width, height: 0 }, 4, 2, aspect);
       const last = panels[3];
       return { data, panels, curves: { x: 0, y: last.y + last.height + 10, width, height: 180 } };
     }
-    const all = tiles({ x: 0, y: 0, width, height: 0 }, 4, 4, 1.32);
-    const top = all[0].height + 26;
+    const all = tiles({ x: 0, y: 0, width, height: 0 }, 4, 4, aspect);
+    const top = all[0].height + 20;
     const data = { x: 0, y: top, width: all[0].width, height: all[0].width };
     const x = all[1].x;
     return { data, panels: all, curves: { x, y: top, width: width - x, height: data.height + 8 } };
@@ -124,7 +129,7 @@ class Collapse implements Scene {
       stage.pen.strokeStyle = "#ffffff";
       stage.pen.lineWidth = 1.5;
       stage.pen.stroke();
-      stage.words("a view is moved about so far", rect.x + 12, rect.y + Math.min(rect.width, rect.height) - 12, { size: 13, color: "#d8d4ee" });
+      stage.words("views move so far", rect.x + 12, rect.y + Math.min(rect.width, rect.height) - 12, { size: 13, color: "#d8d4ee" });
     });
   }
 
@@ -143,10 +148,10 @@ class Collapse implements Scene {
       }
       if (rank < 1.15) {
         const middle = rect.x + rect.width / 2;
-        stage.words("collapsed", middle, view.y(0) + 40, { size: stage.width < 700 ? 17 : 22, weight: 700, color: "#fff", align: "center" });
+        stage.words("collapsed", middle, view.y(0) + 40, { size: rect.width < 240 ? 17 : 22, weight: 700, color: "#fff", align: "center" });
       }
     });
-    const narrow = stage.width < 700;
+    const narrow = rect.width < 240;
     const top = rect.y + Math.min(rect.width, rect.height);
     stage.words(narrow ? cure.name.split(",")[0] : cure.name, rect.x + 2, top + 22, { size: narrow ? 13 : 16, weight: 650 });
     this.meter(stage, { x: rect.x + 2, y: top + 31, width: rect.width - 4, height: 7 }, rank);

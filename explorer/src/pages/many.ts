@@ -104,7 +104,7 @@ class Many implements Scene {
   }
 
   private panels(width: number): Rect[] {
-    return tiles({ x: 0, y: 0, width, height: 0 }, 4, width < 760 ? 1 : 2, width < 760 ? 0.8 : 0.66, 26);
+    return tiles({ x: 0, y: 0, width, height: 0 }, 4, width < 640 ? 1 : 2, width < 640 ? 0.8 : 0.66, 26);
   }
 
   height(width: number): number {

@@ -14,7 +14,9 @@ export interface Range extends Named {
 }
 export interface Switch extends Named { kind: "switch"; value: boolean }
 export interface Button extends Named { kind: "button" }
-export type Setting = Choice | Range | Switch | Button;
+/** No control: the scene writes it, the address keeps it. */
+export interface Kept extends Named { kind: "kept"; value: string }
+export type Setting = Choice | Range | Switch | Button | Kept;
 
 export type Touch = "down" | "move" | "up";
 
@@ -28,6 +30,8 @@ export interface Scene {
   height(width: number): number;
   /** The pointer, or the arrow keys' mark, on the stage. */
   touch?(kind: Touch, x: number, y: number): void;
+  /** Whether a finger on the picture draws rather than scrolls the page. */
+  grabs?(): boolean;
   /** What is seen, in words, for who does not see it. */
   summary(): string;
 }

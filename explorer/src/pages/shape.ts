@@ -12,6 +12,7 @@ import { drawn, sample, type Toy, toys } from "../math/toys.ts";
 import { type Numbers, zeros } from "../math/vectors.ts";
 import formula from "./shape.tex";
 import { type Page, type Scene, type Touch, until, type Value, type Values } from "./page.ts";
+import { heart, MOST, strokesOf, written } from "./strokes.ts";
 import { BATCH, nll, type Shaper, shapers } from "./shapers.ts";
 
 const GRID = square(-4, 4, 57);
@@ -44,6 +45,7 @@ class Shape implements Scene {
   private drawing = false;
 
   constructor(private readonly values: Values) {
+    this.strokes = strokesOf(String(values.strokes));
     this.choose(String(values.data));
     this.restart();
   }
@@ -67,6 +69,7 @@ class Shape implements Scene {
     if (name === "data") this.choose(String(value));
     if (name === "clear") {
       this.strokes = [];
+      this.values.strokes = "";
       this.values.data = "drawn";
     }
     if (name === "restart" || name === "seed") this.restart();
@@ -136,7 +139,7 @@ class Shape implements Scene {
   }
 
   private panel(stage: Stage, rect: Rect, view: View, { shaper, heights, nll: value, color }: Landscape, dots: Numbers): void {
-    const narrow = stage.width < 620;
+    const narrow = rect.width < 330;
     stage.within(view.rect, () => {
       drawField(stage, view, field(inner(heights), SHOWN, 9));
       for (let i = 0; i < dots.length; i += 2) {
@@ -147,10 +150,14 @@ class Shape implements Scene {
     });
     const number = `NLL ${Number.isFinite(value) ? value.toFixed(value < 100 ? 2 : 0) : "∞"}`;
     const soft = { size: narrow ? 12.5 : 13.5, color: stage.theme.soft };
-    stage.words(shaper.name, rect.x + 2, rect.y + 15, { size: narrow ? 13 : 17, weight: 650 });
+    stage.words(shaper.name, rect.x + 2, rect.y + 15, { size: rect.width < 200 ? 13 : 17, weight: 650 });
     stage.dot(rect.x + 7, rect.y + 30, 4.5, color);
     stage.words(narrow ? number : shaper.does, rect.x + 18, rect.y + 34, soft);
     if (!narrow) stage.words(number, rect.x + rect.width, rect.y + 15, { size: 17, weight: 650, align: "right" });
+  }
+
+  grabs(): boolean {
+    return this.values.data === "drawn";
   }
 
   touch(kind: Touch, x: number, y: number): void {
@@ -160,9 +167,11 @@ class Shape implements Scene {
       if (this.values.data !== "drawn") this.strokes = [];
     }
     if (this.drawing && point) this.strokes.push(point);
+    if (this.strokes.length > MOST) this.strokes = this.strokes.filter((_, i) => i % 2);
     if (kind === "up" && this.drawing) {
       this.drawing = false;
       this.values.data = "drawn";
+      this.values.strokes = written(this.strokes);
       this.choose("drawn");
     }
   }
@@ -172,14 +181,6 @@ class Shape implements Scene {
     return `After ${this.steps} steps, negative log-likelihood on fresh data. ${each.join("; ")}.`;
   }
 }
-
-/** What is drawn before a hand draws. */
-const heart = (): Point[] =>
-  Array.from({ length: 120 }, (_, i) => {
-    const t = (2 * Math.PI * i) / 120;
-    const up = 13 * Math.cos(t) - 5 * Math.cos(2 * t) - 2 * Math.cos(3 * t) - Math.cos(4 * t);
-    return [(2.1 * 16 * Math.sin(t) ** 3) / 16, (2.1 * up) / 16] as const;
-  });
 
 export const shape: Page = {
   id: "shape",
@@ -195,6 +196,7 @@ export const shape: Page = {
     },
     { kind: "button", name: "clear", label: "Clear drawing" },
     { kind: "button", name: "restart", label: "Start again" },
+    { kind: "kept", name: "strokes", label: "What was drawn", value: "" },
     { kind: "range", name: "seed", label: "Seed", value: 1, low: 1, high: 9, step: 1 },
   ],
   open: (values) => new Shape(values),

@@ -22,13 +22,15 @@ export interface Shaper {
 
 export const BATCH = 64;
 const [HOLD, WIDTH] = [0.1, 24];
+/** Networks that begin smooth stay for long on the ring that eight valleys blur into. */
+const SHARP = 3;
 
 /** A network of its own under a loss that adds its gradient. */
 function network(
-  name: string, does: string, rng: Random, loss: (energy: EnergyNet, y: Numbers) => void, rate = 0.01,
+  name: string, does: string, rng: Random, loss: (energy: EnergyNet, y: Numbers) => void,
 ): Shaper {
-  const energy = new EnergyNet(rng, HOLD, WIDTH);
-  const adam = new Adam(energy.net.weights, rate);
+  const energy = new EnergyNet(rng, HOLD, WIDTH, 2, SHARP);
+  const adam = new Adam(energy.net.weights, 0.01);
   return {
     name, does,
     energies: (points) => energy.energies(points),
@@ -43,11 +45,11 @@ function network(
 function contrastiveDivergence(rng: Random): Shaper {
   let chains: Chains | null = null;
   const loss = (energy: EnergyNet, y: Numbers): void => {
-    chains ??= new Chains(y.slice(), 0.03);
-    chains.advance(energy, 2, rng);
+    chains ??= new Chains(y.slice(), 0.05);
+    chains.advance(energy, 5, rng);
     heldDifference(energy, y, chains.points, 0.02);
   };
-  return network("Contrastive divergence", "pushes up where its own chains go", rng, loss, 0.005);
+  return network("Contrastive divergence", "pushes up where its own chains go", rng, loss);
 }
 
 function latent(rng: Random): Shaper {

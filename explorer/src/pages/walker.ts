@@ -10,16 +10,20 @@ import { nuts } from "../math/samplers/nuts.ts";
 import { begin, draw, type State, type Step } from "../math/samplers/state.ts";
 import { Tempered } from "../math/samplers/tempering.ts";
 
-export interface Land { u: Potential; window: Window; starts: readonly Point[]; height: number }
+export interface Land {
+  u: Potential; window: Window; starts: readonly Point[];
+  /** Nats that are shown, and a step size that suits. */
+  height: number; size: number;
+}
 
 const box = (x: number, y: number, up = 0): Window => ({ left: -x, right: x, low: up - y, high: up + y });
 const FIVE: Point[] = [[-3, 1.6], [3, 1.6], [0, -2.4], [-1.2, 0.2], [1.6, -0.6]];
 export const LANDS: Record<string, Land> = {
-  mixture: { u: gaussianMixture(FIVE, 0.38), window: box(4.8, 3.6), starts: FIVE, height: 14 },
-  double: { u: doubleWell(8), window: box(2.4, 1.8), starts: [[-1, 0], [1, 0]], height: 14 },
-  ring: { u: ring(2, 0.15), window: box(3.6, 2.7), starts: [[2, 0], [-1, 1.73], [-1, -1.73]], height: 14 },
-  banana: { u: banana(1.3, 1, 0.25), window: box(4, 3, 1.4), starts: [[0, -1.6], [1.8, 1.6], [-1.8, 1.6]], height: 12 },
-  funnel: { u: funnel(3), window: box(10, 7.5), starts: [[4, 0], [-4, 0]], height: 9 },
+  mixture: { u: gaussianMixture(FIVE, 0.38), window: box(4.8, 3.6), starts: FIVE, height: 14, size: 0.35 },
+  double: { u: doubleWell(8), window: box(2.4, 1.8), starts: [[-1, 0], [1, 0]], height: 14, size: 0.35 },
+  ring: { u: ring(2, 0.15), window: box(3.6, 2.7), starts: [[2, 0], [-1, 1.73], [-1, -1.73]], height: 14, size: 0.2 },
+  banana: { u: banana(1.3, 0.6, 0.3), window: box(4.4, 3.3, 1.5), starts: [[0, -1], [1.8, 0.9], [-1.8, 0.9]], height: 12, size: 0.2 },
+  funnel: { u: funnel(3), window: box(10, 7.5), starts: [[4, 0], [-4, 0]], height: 9, size: 0.4 },
 };
 
 const KEPT = 400;

@@ -14,6 +14,9 @@ import { type Land, LANDS, Walker } from "./walker.ts";
 import formula from "./walkers.tex";
 import { type Page, type Scene, type Touch, until, type Values } from "./page.ts";
 
+/** CSS pixels from which on numbers stand beside the map. */
+const BESIDE = 900;
+
 class Walkers implements Scene {
   private rng = new Random(5);
   private land: Land = LANDS.mixture;
@@ -63,7 +66,10 @@ class Walkers implements Scene {
   }
 
   set(name: string): void {
-    if (name === "landscape") this.settle();
+    if (name === "landscape") {
+      this.settle();
+      this.values.size = this.land.size;
+    }
     if (name === "again") this.again();
     if (name === "sampler") {
       this.mixing = [];
@@ -99,7 +105,7 @@ class Walkers implements Scene {
   }
 
   private places(width: number): { map: Rect; verdict: Rect; curve: Rect; visits: Rect } {
-    if (width < 700) {
+    if (width < BESIDE) {
       const map = { x: 0, y: 0, width, height: width * 0.75 };
       const below = (y: number, height: number): Rect => ({ x: 0, y: map.height + y, width, height });
       return { map, verdict: below(8, 60), visits: below(82, 130), curve: below(232, 170) };
@@ -161,7 +167,7 @@ class Walkers implements Scene {
   private verdict(stage: Stage, { x, y, width }: Rect, last: number): void {
     const accepted = this.walkers.reduce((sum, w) => sum + w.accepted / Math.max(1, w.steps), 0) / this.walkers.length;
     const number = Number.isNaN(last) ? "…" : last >= 99 ? "∞" : last.toFixed(2);
-    if (stage.width >= 700) {
+    if (stage.width >= BESIDE) {
       stage.words("R-hat", x, y + 18, { size: 15, color: stage.theme.soft });
       stage.words(number, x, y + 70, { size: 52, weight: 700 });
       stage.paragraph(told(last), x, y + 100, width, { size: 15 });
@@ -191,7 +197,7 @@ function told(r: number): string {
   if (Number.isNaN(r)) return "Some steps more, and the walkers can be compared.";
   if (r < 1.05) return "Mixed: every walker has seen the same landscape.";
   if (r < 1.3) return "Nearly mixed: the walkers still disagree a little.";
-  return "Stuck: each walker knows its own valley only.";
+  return "Stuck: each walker knows its own part only.";
 }
 
 export const walkers: Page = {
