@@ -8,6 +8,8 @@ const FRAME = 25;
 
 export class Loop {
   running = true;
+  /** Whether the picture is not what the scene is. */
+  stale = true;
   fps = 60;
   private last = 0;
   private spent = 4;
@@ -24,7 +26,7 @@ export class Loop {
       this.last = now;
       if (gap > 0 && gap < 1000) this.fps += 0.05 * (1000 / gap - this.fps);
       if (this.running) this.scene().advance(Math.max(6, FRAME - this.spent));
-      this.draw();
+      if (this.running || this.stale || this.stage.canvas.clientWidth !== this.stage.width) this.draw();
       this.seen(now);
       requestAnimationFrame(frame);
     };
@@ -32,6 +34,7 @@ export class Loop {
   }
 
   draw(): void {
+    this.stale = false;
     const from = performance.now();
     const width = this.stage.canvas.clientWidth;
     if (width === 0) return;

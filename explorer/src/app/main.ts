@@ -48,8 +48,14 @@ class Explorer {
     find("png").addEventListener("click", () => this.obey("png"));
     find("gif").addEventListener("click", () => this.obey("gif"));
     find("light").addEventListener("click", () => this.turnLight());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.renew());
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) this.play(false);
     this.loop.start();
+  }
+
+  /** Draw anew at the next frame, also where nothing moves. */
+  private renew(): void {
+    this.loop.stale = true;
   }
 
   /** Go so many steps on at once. */
@@ -90,6 +96,7 @@ class Explorer {
     if (name in this.values) this.values[name] = value;
     const before = JSON.stringify(this.values);
     this.scene?.set(name, value);
+    this.renew();
     if (JSON.stringify(this.values) !== before) this.refreshed();
     this.remember();
     this.tell();
@@ -107,6 +114,7 @@ class Explorer {
   private touch(kind: Touch, x: number, y: number): void {
     const before = JSON.stringify(this.values);
     this.scene?.touch?.(kind, x, y);
+    this.renew();
     if (JSON.stringify(this.values) === before) return;
     this.refreshed();
     this.remember();
@@ -120,6 +128,7 @@ class Explorer {
     else if (asked === "restart") this.scene = this.page.open(this.values);
     else if ("move" in asked) this.pointer.move(asked.move);
     else if (PAGES[asked.page]) location.hash = PAGES[asked.page].id;
+    this.renew();
   }
 
   private play(running: boolean): void {
@@ -141,6 +150,7 @@ class Explorer {
     const root = document.documentElement;
     const dark = root.dataset.light ? root.dataset.light === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
     root.dataset.light = dark ? "light" : "dark";
+    this.renew();
   }
 
   /** After each frame: the film, the mark of the keys, the numbers in words. */
