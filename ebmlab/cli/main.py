@@ -69,6 +69,7 @@ def _commanded() -> None:
 
     from ebmlab.cli.compare import compare
     from ebmlab.cli.evaluate import evaluate
+    from ebmlab.cli.explore import explore
     from ebmlab.cli.export import export
     from ebmlab.cli.inpaint import inpaint
     from ebmlab.cli.methods import methods
@@ -78,7 +79,8 @@ def _commanded() -> None:
     from ebmlab.cli.train import train
 
     app = SubcommandApp()
-    for command in (tour, methods, train, evaluate, plot, compare, sample, inpaint, export):
+    commands = (tour, explore, methods, train, evaluate, plot, compare, sample, inpaint, export)
+    for command in commands:
         app.command(command)
     try:
         app.cli(prog="ebmlab", description="Energy-based models: one scalar, E(x, y, z).")

@@ -1,0 +1,1 @@
+declare module "*.tex" { const html: string; export default html; }
