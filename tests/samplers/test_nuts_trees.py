@@ -17,7 +17,7 @@ from problems import (
 from samplers_support import bowl
 from torch import Tensor
 
-from ebmlab.samplers import nuts
+from ebmlab.samplers._steps import machine, turns
 from ebmlab.samplers._run.run import run
 from ebmlab.samplers.metric import Dense, Diagonal
 from ebmlab.samplers.nuts import NUTS
@@ -70,8 +70,13 @@ def test_overlooking_turns_across_the_halves_is_another_tree(monkeypatch):
         return sampler.step(v, state, generator(2))[1].leapfrogs.tolist()
 
     assert leapfrogs() == due
-    whole = nuts.straight
-    monkeypatch.setattr(nuts, "straight", lambda r, a, b: whole(r[:1], a[:1], b[:1]))
+    found = turns.plan
+
+    def blocks_alone(levels: int, device: torch.device) -> turns.Plan:
+        whole = found(levels, device)
+        return whole._replace(looked=whole.looked & (torch.arange(2 * levels) < levels)[:, None])
+
+    monkeypatch.setattr(machine, "plan", blocks_alone)
     assert leapfrogs() != due
 
 
