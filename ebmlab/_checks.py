@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ebmlab._kinds import require_a, require_floats, require_tensors
+from ebmlab._tracing import tracing
 from ebmlab.errors import ConfigurationError, DeviceError, DtypeError, ShapeError
 from ebmlab.types import Rng, Tree
 
@@ -122,7 +123,7 @@ def require_labels(name: str, tree: Tree, classes: int) -> Tensor:
     labels = require_index(name, tree)
     # While a graph of steps is captured nothing may wait; the calls before it have looked.
     captured = labels.is_cuda and torch.cuda.is_current_stream_capturing()
-    if not (captured or torch.compiler.is_compiling()):
+    if not (captured or tracing()):
         wrong = labels[(labels < 0) | (labels >= classes)]
         if len(wrong):
             raise ConfigurationError(

@@ -31,6 +31,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._kinds import require_floats
+from ebmlab._tracing import tracing
 from ebmlab.errors import ConfigurationError, DeviceError, DtypeError, ShapeError
 from ebmlab.kernels.words import (
     NUMPY,
@@ -162,7 +163,7 @@ def _numbers(make: Maker, per: int, seeds: Tensor, like: Tensor, stream: int) ->
     short = like.ndim == 2 and size <= SHORT
     half = -(-size // per)
     grid = (seeds.numel(), half, chains) if short else (seeds.numel(), chains, half)
-    fill = _whole if torch.compiler.is_compiling() or not seeds.is_cpu else _by_chunks
+    fill = _whole if tracing() or not seeds.is_cpu else _by_chunks
     made = fill(make, seeds.reshape(-1, 1, 1), grid, short, size, stream, dtype)
     made = made.mT if short else made
     return made.reshape(seeds.shape + like.shape).to(like.dtype)

@@ -11,8 +11,9 @@ from torch import Tensor
 from ebmlab._checks import require_counts, require_positive
 from ebmlab._rows import rows
 from ebmlab.protocols import Sampler
+from ebmlab.samplers._steps.source import Source
 from ebmlab.samplers.heated import Heated
-from ebmlab.samplers.kernel import Kernel, is_sampler, made
+from ebmlab.samplers.kernel import Kernel, as_kernel, is_sampler, made
 from ebmlab.types import Potential
 
 __all__ = ["Annealed", "AnnealedState", "geometric", "linear"]
@@ -55,6 +56,11 @@ class Annealed(Kernel):
     schedule: Schedule
 
     @property
+    def counted(self) -> bool:
+        """As the kernel does, and no where a function makes it."""
+        return is_sampler(self.kernel) and as_kernel(self.kernel).counted
+
+    @property
     def block(self) -> int:
         """As many as of the kernel, and none of a function's kernels."""
         return Heated(self.kernel, 1.0).block if is_sampler(self.kernel) else 0
@@ -65,9 +71,9 @@ class Annealed(Kernel):
         inner = self._now(y, steps).init(u, y, rng)
         return AnnealedState(inner.y, inner.energy, steps, inner)
 
-    def draw(self, state: AnnealedState, rng: torch.Generator) -> Any:
+    def draw(self, state: AnnealedState, source: Source) -> Any:
         """The kernel's random numbers."""
-        return self._now(state.y, state.steps).draw(state.inner, rng)
+        return self._now(state.y, state.steps).draw(state.inner, source)
 
     def move(self, u: Potential, state: AnnealedState, noise: Any) -> tuple[AnnealedState, Any]:
         """The kernel's transition at the temperature of the step."""

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ebmlab._rows import row_sums
 from ebmlab.samplers._steps.leapfrog import Phase
+from ebmlab.samplers._steps.source import Source
 from ebmlab.samplers._steps.stragglers import near
 from ebmlab.samplers.hmc import HMC, HMCNoise, decide
 from ebmlab.samplers.kernel import Kernel
@@ -86,9 +87,9 @@ class Scout(Kernel):
     mean: Tensor
     weight: Tensor
 
-    def draw(self, state: State, rng: torch.Generator) -> HMCNoise:
+    def draw(self, state: State, source: Source) -> HMCNoise:
         """The random numbers of the HMC."""
-        return self.hmc.draw(state, rng)
+        return self.hmc.draw(state, source)
 
     def move(self, u: Potential, state: State, noise: HMCNoise) -> tuple[State, ScoutInfo]:
         """The transition of the HMC."""

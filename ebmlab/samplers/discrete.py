@@ -248,6 +248,11 @@ class Informed(Kernel):
     space: StateSpace
 
     @property
+    def counted(self) -> bool:
+        """No: a step takes a number for every site."""
+        return False
+
+    @property
     def block(self) -> int:
         """Two: compilation time grows fast with the operations of a proposal and its reverse."""
         return 2

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ebmlab._checks import require_positive
 from ebmlab._rows import finite_rows
-from ebmlab.samplers._steps.start import uniform_like
+from ebmlab.samplers._steps.source import Source
 from ebmlab.samplers.discrete import BINARY, Informed, StateSpace
 from ebmlab.samplers.mala import MetropolisInfo, MetropolisNoise, metropolis
 from ebmlab.types import Potential, State
@@ -55,9 +55,9 @@ class DiscreteLangevin(Informed):
     def __post_init__(self) -> None:
         require_positive("step_size", self.step_size)
 
-    def draw(self, state: State, rng: torch.Generator) -> MetropolisNoise:
+    def draw(self, state: State, source: Source) -> MetropolisNoise:
         """The choice at every site, and the threshold of the test."""
-        return MetropolisNoise(self.space.draw(state.y, rng), uniform_like(state.energy, rng))
+        return MetropolisNoise(self.space.draw(state.y, source.rng), source.uniform(state.energy))
 
     def move(
         self, u: Potential, state: State, noise: MetropolisNoise

@@ -9,6 +9,7 @@ from torch import Tensor
 from ebmlab._checks import require_device
 from ebmlab._rows import require_finite, row_sums
 from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.samplers._steps.source import Source
 from ebmlab.samplers.discrete import BINARY, StateSpace
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.types import Conditionals, GibbsState, Info, Potential
@@ -119,6 +120,11 @@ class Gibbs(Kernel):
     conditionals: Conditionals
 
     @property
+    def counted(self) -> bool:
+        """No: a sweep takes a number for every unit."""
+        return False
+
+    @property
     def block(self) -> int:
         """Two: a sweep is several gradients, and compilation time grows with them."""
         return 2
@@ -129,9 +135,9 @@ class Gibbs(Kernel):
         require_finite(state.y, state.energy, state.energy, "y: chain")
         return state
 
-    def draw(self, state: GibbsState, rng: torch.Generator) -> tuple[Tensor, ...]:
+    def draw(self, state: GibbsState, source: Source) -> tuple[Tensor, ...]:
         """The random numbers of one sweep."""
-        return self.conditionals.draw(state.y, rng)
+        return self.conditionals.draw(state.y, source.rng)
 
     def move(self, u: Potential, state: GibbsState, noise: Any) -> tuple[GibbsState, Info]:
         """One sweep over the blocks of every chain."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ebmlab.samplers._steps.start import uniform_like
+from ebmlab.samplers._steps.source import Source
 from ebmlab.samplers.discrete import BINARY, Informed, StateSpace, gumbel_like
 from ebmlab.samplers.mala import MetropolisInfo, MetropolisNoise, metropolis
 from ebmlab.types import Potential, State
@@ -40,9 +40,9 @@ class GibbsWithGradients(Informed):
 
     space: StateSpace = BINARY
 
-    def draw(self, state: State, rng: torch.Generator) -> MetropolisNoise:
+    def draw(self, state: State, source: Source) -> MetropolisNoise:
         """Gumbel noise to choose the change by, and the threshold of its test."""
-        return MetropolisNoise(gumbel_like(state.y, rng), uniform_like(state.energy, rng))
+        return MetropolisNoise(gumbel_like(state.y, source.rng), source.uniform(state.energy))
 
     def move(
         self, u: Potential, state: State, noise: MetropolisNoise

@@ -11,6 +11,7 @@ from torch import Tensor
 from ebmlab._checks import require_positive
 from ebmlab._rows import rows
 from ebmlab.protocols import Sampler
+from ebmlab.samplers._steps.source import Source
 from ebmlab.samplers.kernel import Kernel, as_kernel
 from ebmlab.types import Potential
 
@@ -46,6 +47,11 @@ class Heated(Kernel):
         as_kernel(self.kernel)
 
     @property
+    def counted(self) -> bool:
+        """As the kernel does."""
+        return as_kernel(self.kernel).counted
+
+    @property
     def block(self) -> int:
         """As many as of the kernel."""
         return as_kernel(self.kernel).block
@@ -54,9 +60,9 @@ class Heated(Kernel):
         """The kernel's state at the start, in the units of u."""
         return self._rescaled(operator.mul, as_kernel(self.kernel).init(self._heated(u), y, rng))
 
-    def draw(self, state: Any, rng: torch.Generator) -> Any:
+    def draw(self, state: Any, source: Source) -> Any:
         """The kernel's random numbers."""
-        return as_kernel(self.kernel).draw(state, rng)
+        return as_kernel(self.kernel).draw(state, source)
 
     def move(self, u: Potential, state: Any, noise: Any) -> tuple[Any, Any]:
         """The kernel's transition on u / T."""

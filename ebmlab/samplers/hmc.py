@@ -10,7 +10,7 @@ from ebmlab._checks import require_counts, require_positive
 from ebmlab._rows import finite_rows, select
 from ebmlab.errors import ConfigurationError
 from ebmlab.samplers._steps.leapfrog import DIVERGENT, Phase, kinetic, trajectory
-from ebmlab.samplers._steps.start import noise_like, uniform_like
+from ebmlab.samplers._steps.source import Source
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.samplers.metric import IDENTITY, Metric
 from ebmlab.samplers.tunable import Tunable
@@ -84,10 +84,10 @@ class HMC(Tunable, Kernel):
         leaps = self.leapfrog_steps
         return 1 if isinstance(leaps, Tensor) else max(1, 20 // leaps)
 
-    def draw(self, state: State, rng: torch.Generator) -> HMCNoise:
+    def draw(self, state: State, source: Source) -> HMCNoise:
         """The momenta, the thresholds of the tests, and the place of the step size."""
-        place = uniform_like(state.energy.new_empty(()), rng)
-        return HMCNoise(noise_like(state.y, rng), uniform_like(state.energy, rng), place)
+        place = source.uniform(state.energy.new_empty(()))
+        return HMCNoise(source.normal(state.y), source.uniform(state.energy), place)
 
     def move(self, u: Potential, state: State, noise: HMCNoise) -> tuple[State, HMCInfo]:
         """Follow the trajectory of every chain, and accept or reject its end."""

@@ -9,7 +9,9 @@ from torch import Tensor
 
 from ebmlab._slopes import require_floating
 from ebmlab.errors import ConfigurationError
+from ebmlab.kernels.threefry import fresh_seeds
 from ebmlab.protocols import Sampler
+from ebmlab.samplers._steps.source import Counted, Drawn, Source
 from ebmlab.samplers._steps.start import begin
 from ebmlab.types import Potential
 
@@ -17,16 +19,18 @@ __all__ = ["Kernel", "as_kernel", "is_sampler", "made"]
 
 
 class Kernel(ABC):
-    """A sampler whose step is `move(u, state, draw(state, rng))`.
+    """A sampler whose step is `move(u, state, draw(state, source))`.
 
-    `draw` takes every random number of a step from the caller's generator, in a shape that does
-    not depend on where the chains stand; `move` is a pure function of tensors. So the numbers of
-    several steps can be drawn ahead and their moves compiled into one program
-    (`run(…, compile=True)`).
+    `draw` takes every random number of a step from a source, in a shape that does not depend on
+    where the chains stand; `move` is a pure function of tensors. So the numbers of several steps
+    can be drawn ahead, and many steps compiled into one program (`run(…, compile=True)`).
 
     Attributes:
         numbers: the fields that may be numbers or tensors, such as step_size. A compiled program
             takes them as tensors, so one program serves all values.
+        counted: True where each step takes one seed from the caller's generator and counts its
+            numbers from it; False where it draws them all from the generator, which is cheaper
+            for many uniform numbers of eager sweeps.
 
     Example:
         >>> from ebmlab.samplers import Langevin
@@ -35,6 +39,11 @@ class Kernel(ABC):
     """
 
     numbers: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def counted(self) -> bool:
+        """Whether a step counts its numbers from a seed."""
+        return True
 
     @property
     def block(self) -> int:
@@ -50,7 +59,7 @@ class Kernel(ABC):
         return begin(u, y)
 
     @abstractmethod
-    def draw(self, state: Any, rng: torch.Generator) -> Any:
+    def draw(self, state: Any, source: Source) -> Any:
         """All random numbers of one transition: a tensor, or a tuple (of tuples) of them."""
 
     @abstractmethod
@@ -66,7 +75,8 @@ class Kernel(ABC):
 
     def step(self, u: Potential, state: Any, rng: torch.Generator) -> tuple[Any, Any]:
         """One transition of every chain: draw, then move."""
-        return self.move(u, state, self.draw(state, rng))
+        source = Counted(fresh_seeds(rng, 1)[0]) if self.counted else Drawn(rng)
+        return self.move(u, state, self.draw(state, source))
 
     def traced(self) -> Self:
         """The same kernel with tensors for its numbers."""
@@ -82,6 +92,11 @@ class _Whole(Kernel):
     sampler: Sampler
 
     @property
+    def counted(self) -> bool:
+        """No: it is handed the generator."""
+        return False
+
+    @property
     def block(self) -> int:
         """None: a step that draws for itself cannot be compiled."""
         return 0
@@ -90,8 +105,8 @@ class _Whole(Kernel):
         state = self.sampler.init(u, y, rng)
         return _record(f"{type(self.sampler).__name__}.init", state, "State", ("y", "energy"))
 
-    def draw(self, state: Any, rng: torch.Generator) -> torch.Generator:
-        return rng
+    def draw(self, state: Any, source: Source) -> torch.Generator:
+        return source.rng
 
     def move(self, u: Potential, state: Any, noise: torch.Generator) -> tuple[Any, Any]:
         moved, info = self.sampler.step(u, state, noise)

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from ebmlab._checks import require_non_negative, require_positive
 from ebmlab.errors import ConfigurationError
-from ebmlab.samplers._steps.start import begin, noise_like
+from ebmlab.samplers._steps.source import Source
+from ebmlab.samplers._steps.start import begin
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.samplers.metric import IDENTITY, Metric
 from ebmlab.types import Info, Potential, State
@@ -78,9 +79,9 @@ class Langevin(Kernel):
             raise ConfigurationError("y starts outside the box of Langevin; clamp it yourself")
         return begin(u, y)
 
-    def draw(self, state: State, rng: torch.Generator) -> Tensor:
+    def draw(self, state: State, source: Source) -> Tensor:
         """The push of the heat bath, (chains, *event)."""
-        return noise_like(state.y, rng)
+        return source.normal(state.y)
 
     def move(self, u: Potential, state: State, noise: Tensor) -> tuple[State, Info]:
         """One step of every chain; nothing is rejected."""

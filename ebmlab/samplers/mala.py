@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ebmlab._checks import require_positive
 from ebmlab._rows import finite_rows, norms, row_sums, rows, select
-from ebmlab.samplers._steps.start import noise_like, uniform_like
+from ebmlab.samplers._steps.source import Source
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.samplers.metric import IDENTITY, Metric
 from ebmlab.samplers.tunable import Tunable
@@ -68,9 +68,9 @@ class MALA(Tunable, Kernel):
         if self.clamp is not None:
             require_positive("clamp", self.clamp)
 
-    def draw(self, state: State, rng: torch.Generator) -> MetropolisNoise:
+    def draw(self, state: State, source: Source) -> MetropolisNoise:
         """The push of the proposal, and the threshold of its test."""
-        return MetropolisNoise(noise_like(state.y, rng), uniform_like(state.energy, rng))
+        return MetropolisNoise(source.normal(state.y), source.uniform(state.energy))
 
     def move(
         self, u: Potential, state: State, noise: MetropolisNoise

@@ -9,6 +9,7 @@ from torch import Tensor
 from ebmlab._checks import require_index
 from ebmlab._rows import require_finite
 from ebmlab.errors import ConfigurationError, ShapeError
+from ebmlab.samplers._steps.source import Source
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.samplers.mala import MetropolisInfo
 from ebmlab.types import GibbsState, Potential
@@ -56,6 +57,11 @@ class MaskedGibbs(Kernel):
     adjusted: bool = False
 
     @property
+    def counted(self) -> bool:
+        """No: a sweep takes numbers for every site."""
+        return False
+
+    @property
     def block(self) -> int:
         """None: a sweep is long enough by itself."""
         return 0
@@ -82,11 +88,11 @@ class MaskedGibbs(Kernel):
         require_finite(y, energy, energy, "y: chain")
         return GibbsState(y.clone(), energy, energy.new_empty(len(y), 0))
 
-    def draw(self, state: GibbsState, rng: torch.Generator) -> Tensor:
+    def draw(self, state: GibbsState, source: Source) -> Tensor:
         """Uniform numbers (2, sites, chains): which token, and the threshold of its test."""
         count, like = len(self._sites(state.y)), state.energy
         shape = (2, count, len(like))
-        return torch.rand(shape, generator=rng, dtype=like.dtype, device=like.device)
+        return torch.rand(shape, generator=source.rng, dtype=like.dtype, device=like.device)
 
     @torch.no_grad()
     def move(

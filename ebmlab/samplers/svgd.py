@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import pdist
 
 from ebmlab._checks import require_positive
+from ebmlab.samplers._steps.source import Source
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.types import Info, Potential, State
 
@@ -48,7 +49,7 @@ class SVGD(Kernel):
         if self.bandwidth is not None:
             require_positive("bandwidth", self.bandwidth)
 
-    def draw(self, state: State, rng: torch.Generator) -> tuple[()]:
+    def draw(self, state: State, source: Source) -> tuple[()]:
         """Nothing: the dynamics are deterministic."""
         return ()
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from ebmlab._rows import select
 from ebmlab.errors import ConfigurationError
 from ebmlab.protocols import Sampler
-from ebmlab.samplers._steps.start import uniform_like
+from ebmlab.samplers._steps.source import Source
 from ebmlab.samplers.heated import Heated
 from ebmlab.samplers.kernel import Kernel, made
 from ebmlab.types import Potential
@@ -108,6 +108,11 @@ class ParallelTempering(Kernel):
         object.__setattr__(self, "ladder", ladder)
 
     @property
+    def counted(self) -> bool:
+        """Where all kernels do."""
+        return all(rung.counted for rung in self.ladder)
+
+    @property
     def block(self) -> int:
         """One at most: a step is as many of the kernel's as there are temperatures."""
         return min(1, *(rung.block for rung in self.ladder))
@@ -118,11 +123,11 @@ class ParallelTempering(Kernel):
         steps = torch.zeros(len(y), dtype=torch.long, device=y.device)
         return _gathered(replicas, steps, steps.new_zeros(len(y), len(replicas) - 1))
 
-    def draw(self, state: TemperingState, rng: torch.Generator) -> tuple[tuple[Any, ...], Tensor]:
+    def draw(self, state: TemperingState, source: Source) -> tuple[tuple[Any, ...], Tensor]:
         """The random numbers of all replicas' moves, and a threshold for each pair."""
         replicas = zip(self.ladder, state.replicas, strict=True)
-        moves = tuple(rung.draw(replica, rng) for rung, replica in replicas)
-        return moves, uniform_like(state.energy.new_empty(state.swaps.shape), rng)
+        moves = tuple(rung.draw(replica, source) for rung, replica in replicas)
+        return moves, source.uniform(state.energy.new_empty(state.swaps.shape))
 
     def move(
         self, u: Potential, state: TemperingState, noise: Any

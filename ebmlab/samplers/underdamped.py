@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ebmlab._checks import require_non_negative, require_positive
+from ebmlab.samplers._steps.source import Source
 from ebmlab.samplers._steps.start import begin, noise_like
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.samplers.metric import IDENTITY, Metric
@@ -69,9 +70,9 @@ class Underdamped(Kernel):
         start = begin(u, y)
         return UnderdampedState(*start, self.temperature**0.5 * noise_like(start.y, rng))
 
-    def draw(self, state: UnderdampedState, rng: torch.Generator) -> Tensor:
+    def draw(self, state: UnderdampedState, source: Source) -> Tensor:
         """The push of the heat bath, (chains, *event)."""
-        return noise_like(state.y, rng)
+        return source.normal(state.y)
 
     def move(
         self, u: Potential, state: UnderdampedState, noise: Tensor

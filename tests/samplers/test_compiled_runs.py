@@ -2,6 +2,7 @@
 
 import functools
 import warnings
+from collections import OrderedDict
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 from ebmlab import FunctionEnergy
 from ebmlab.energies import MLP, DoubleWell
 from ebmlab.errors import NonFiniteError
-from ebmlab.kernels import compiled
+from ebmlab.kernels import lowering, programs
 from ebmlab.samplers import HMC, MALA, Annealed, Heated, Kernel, Langevin, run
 
 
@@ -22,11 +23,12 @@ def traced(monkeypatch) -> list[int]:
     """Programs are traced whole but run by eager operations; counts the traces."""
     count = []
 
-    def lower(graph, inputs, options):
+    def lower(graph, inputs):
         count.append(1)
         return graph.forward
 
-    monkeypatch.setattr(compiled, "_lower", lower)
+    monkeypatch.setattr(lowering, "lower", lower)
+    monkeypatch.setattr(programs, "_MADE", OrderedDict())
     for kernel in (Langevin, MALA):
         monkeypatch.setattr(kernel, "block", 3)
     return count

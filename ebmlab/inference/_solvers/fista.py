@@ -1,7 +1,8 @@
 """Accelerated proximal-gradient steps on rows, and tiles of linear problems that take them."""
 
 from collections.abc import Callable
-from typing import NamedTuple, Self
+from functools import partial
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from ebmlab._rows import row_sums
 from ebmlab.inference._solvers.composite import LinearComposite
 from ebmlab.inference._solvers.convergence import rounding
 from ebmlab.inference._solvers.prox import Penalty
-from ebmlab.kernels.compiled import program
+from ebmlab.kernels.programs import Program
 
 __all__ = ["Momentum", "Solved", "solve_linear"]
 
@@ -59,9 +60,6 @@ class Solved(NamedTuple):
     pull: Tensor
 
 
-_Moving = tuple[Tensor, Momentum, Tensor]
-
-
 class _Linear(NamedTuple):
     """‖W z - y‖² as its steps need it, and how strong the penalty is.
 
@@ -92,14 +90,16 @@ class _Linear(NamedTuple):
         return 2 * (z @ self.gram - shift)
 
 
-def _block(
-    penalty: Penalty, linear: _Linear, moving: _Moving, length: int, accelerate: bool
-) -> tuple[Momentum, Solved]:
+_Held = tuple[Penalty, _Linear, int, bool]
+
+
+def _block(held: _Held, *moving: Any) -> tuple[Momentum, Solved]:
     """`length` steps of all rows; the pull is the largest at the ends of blocks.
 
     The residual is that at the last point the gradient was taken; the step, a contraction where f
     is convex, does not enlarge it.
     """
+    penalty, linear, length, accelerate = held
     target, now, pull = moving
     shift, step, last = linear.shift(target), 1 / linear.curvature, now.ahead
     for k in range(length):
@@ -112,31 +112,6 @@ def _block(
     error = (now.z @ linear.weight.T - target).square().sum(1)
     energy = error + linear.strength * penalty.value(now.z)
     return now, Solved(now.z, energy, residual, pull)
-
-
-class _Blocks:
-    """The same, compiled if asked for."""
-
-    def __init__(
-        self, penalty: Penalty, linear: _Linear, accelerate: bool, compiled: bool
-    ) -> None:
-        self.penalty, self.linear, self.accelerate = penalty, linear, accelerate
-        self.compiled = compiled
-        self.replay: Callable[[_Moving], tuple[Momentum, Solved]] | None = None
-
-    def __call__(self, moving: _Moving, length: int) -> tuple[Momentum, Solved]:
-        given = (self.penalty, self.linear, moving, length, self.accelerate)
-        if not self.compiled or length != BLOCK:
-            with torch.no_grad():
-                return _block(*given)
-        if self.replay is not None:
-            return self.replay(moving)
-        target, now, _ = moving
-        key = (now.z.shape, target.shape, now.z.dtype, now.z.device, self.accelerate)
-        blocks = program(_block, self.penalty, key)
-        out = blocks(*given)
-        self.replay = blocks.replay(moving, out)
-        return out
 
 
 def solve_linear(
@@ -156,7 +131,9 @@ def solve_linear(
     """
     given, start, target = start.dtype, precise(start), precise(u.target.detach())
     linear = _Linear.of(u)
-    blocks = _Blocks(u.penalty, linear, accelerate, compiled)
+    length = min(BLOCK, steps)
+    held = u.penalty, linear, length, accelerate
+    blocks = Program(_block, held) if compiled and length == BLOCK else partial(_block, held)
     size = min(len(start), TILE.get(start.device.type, LARGE_TILE))
     row = torch.arange(size, device=start.device)
     now, y = Momentum.begin(start[:size].clone()), target[:size].clone()
@@ -165,8 +142,9 @@ def solve_linear(
     live, queued = torch.ones_like(row, dtype=torch.bool), size
     converged = torch.zeros(len(start), dtype=torch.bool, device=start.device)
     while True:
-        now, found = blocks((y, now, pull), min(BLOCK, steps))
-        age, pull = age + min(BLOCK, steps), found.pull
+        with torch.no_grad():
+            now, found = blocks(y, now, pull)
+        age, pull = age + length, found.pull
         noise = rounding(linear.curvature, found.energy.abs(), found.z)
         ended = settled(found.residual, pull, pull, noise)
         leaving = (live & (ended | (age >= steps))).nonzero()[:, 0]

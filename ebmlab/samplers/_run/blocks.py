@@ -1,7 +1,5 @@
 """Blocks of transitions: step by step, or several compiled into one call."""
 
-import dataclasses
-from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -9,11 +7,16 @@ import torch
 from torch import Tensor
 
 from ebmlab._rows import mapped
-from ebmlab.kernels.compiled import program
+from ebmlab.kernels.programs import Program
+from ebmlab.kernels.threefry import fresh_seeds
+from ebmlab.samplers._steps.source import Counted, Drawn
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.types import Potential
 
-__all__ = ["Block", "Compiled", "Stepwise", "Tally"]
+__all__ = ["Ahead", "Block", "Compiled", "Stepwise", "Tally"]
+
+# Of so many steps, or as many as have so many numbers, the numbers are counted at once.
+AHEAD, AHEAD_NUMBERS = 16, 2**20
 
 
 class Tally(NamedTuple):
@@ -54,51 +57,65 @@ class Stepwise:
         return Block(state, tally, state.y[None], state.energy[None])
 
 
-class Compiled:
-    """Several moves of a kernel in one compiled program; their noise is drawn outside, by rng.
+class Ahead:
+    """Steps as ever, whose numbers are counted for several at once.
 
     Args:
-        kernel: the moves.
-        u: what they sample; programs are kept with what it was made from.
+        kernel: the moves, `counted`.
+        u: what they sample.
+        like: the chains (chains, *event).
         keep: whether every y and energy on the way is wanted.
     """
 
-    def __init__(self, kernel: Kernel, u: Potential, *, keep: bool) -> None:
-        self.kernel, self.u, self.keep = kernel.traced(), u, keep
-        self.length = kernel.block
-        self.replay: Callable[[Any], Block | None] | None = None
+    def __init__(self, kernel: Kernel, u: Potential, like: Tensor, *, keep: bool) -> None:
+        self.kernel, self.u, self.keep = kernel, u, keep
+        self.length = max(1, min(AHEAD, AHEAD_NUMBERS // like.numel()))
 
     def advance(self, state: Any, rng: torch.Generator) -> Block:
-        noise = mapped(_stacked, *[self.kernel.draw(state, rng) for _ in range(self.length)])
-        moving = state, noise
-        block = self.replay(moving) if self.replay is not None else None
-        if block is not None:
-            return block
-        key = (_shape(self.kernel), _shape(state.y), self.length, self.keep)
-        moves = program(_moves, self.u.origin, key)
-        block = moves(self.kernel, self.u, state, noise, self.length, self.keep)
-        self.replay = moves.replay(moving, block)
-        return block
+        noise = self.kernel.draw(state, Counted(fresh_seeds(rng, self.length)))
+        return _moves(self.kernel, self.u, state, noise, self.length, self.keep)
+
+
+class Compiled:
+    """Several moves of a kernel in one program, which counts their numbers where it can.
+
+    Args:
+        kernel: the moves.
+        u: what they sample.
+        length: how many moves.
+        keep: whether every y and energy on the way is wanted.
+    """
+
+    def __init__(self, kernel: Kernel, u: Potential, length: int, *, keep: bool) -> None:
+        self.kernel, self.length = kernel.traced(), length
+        form = _counted_moves if kernel.counted else _drawn_moves
+        self.program = Program(form, (self.kernel, u, length, keep))
+
+    def advance(self, state: Any, rng: torch.Generator) -> Block:
+        return self.program(state, self._numbers(state, rng))
+
+    def _numbers(self, state: Any, rng: torch.Generator) -> Any:
+        if self.kernel.counted:
+            return fresh_seeds(rng, self.length)
+        source = Drawn(rng)
+        return mapped(_stacked, *[self.kernel.draw(state, source) for _ in range(self.length)])
+
+
+_Held = tuple[Kernel, Potential, int, bool]
+
+
+def _counted_moves(held: _Held, state: Any, seeds: Tensor) -> Block:
+    kernel, u, length, keep = held
+    return _moves(kernel, u, state, kernel.draw(state, Counted(seeds)), length, keep)
+
+
+def _drawn_moves(held: _Held, state: Any, noise: Any) -> Block:
+    kernel, u, length, keep = held
+    return _moves(kernel, u, state, noise, length, keep)
 
 
 def _stacked(*draws: Tensor) -> Tensor:
-    first = draws[0]
-    if len(draws) == 1:
-        return first[None]
-    if first.ndim == 2 and first.mT.is_contiguous():  # laid out coordinate by coordinate
-        return torch.stack([draw.mT for draw in draws]).mT
     return torch.stack(draws)
-
-
-def _shape(part: Any) -> Hashable:
-    """What of a configuration is compiled into a program: all but the values of tensors."""
-    if isinstance(part, Tensor):
-        return part.shape, part.dtype, part.device
-    if isinstance(part, tuple):
-        return tuple(map(_shape, part))
-    if dataclasses.is_dataclass(part):
-        return type(part), *(_shape(getattr(part, f.name)) for f in dataclasses.fields(part))
-    return part if isinstance(part, int | float | None) else type(part)
 
 
 def _moves(kernel: Kernel, u: Potential, state: Any, noise: Any, length: int, keep: bool) -> Block:

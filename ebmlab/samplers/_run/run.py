@@ -8,9 +8,9 @@ from torch import Tensor
 
 from ebmlab._checks import require_counts, require_non_negative
 from ebmlab._progress import progress_bar
-from ebmlab.kernels.compiled import CompiledPotential
+from ebmlab.kernels.programs import CompiledPotential
 from ebmlab.protocols import Sampler
-from ebmlab.samplers._run.blocks import Compiled, Stepwise
+from ebmlab.samplers._run.blocks import Ahead, Compiled, Stepwise
 from ebmlab.samplers._run.lookout import Lookout
 from ebmlab.samplers._run.started import Started, started
 from ebmlab.types import Chain, Rng
@@ -18,6 +18,9 @@ from ebmlab.types import Chain, Rng
 __all__ = ["run"]
 
 STANDSTILL = 1e-3
+
+# Up to so many numbers a step is over before a call is, and programs are so many blocks long.
+FEW, LONGER = 2**11, 5
 
 
 def run(
@@ -81,7 +84,7 @@ def run(
     kept = steps // thin if thin else 0
     samples = state.y.new_empty(kept, *state.y.shape)
     energies = state.energy.new_empty(kept, *state.energy.shape)
-    single, several = _blocks(start, thin, compile)
+    single, several = _blocks(start, steps, thin, compile)
     total, done = None, 0
     with progress_bar("sampling", steps, progress) as bar:
         while done < steps:
@@ -118,13 +121,27 @@ def _warn_of_standstill(acceptance: Tensor, steps: int) -> None:
         )
 
 
-def _blocks(start: Started, thin: int, compile: bool) -> tuple[Stepwise, Stepwise | Compiled]:
+def _blocks(
+    start: Started, steps: int, thin: int, compile: bool
+) -> tuple[Stepwise, Stepwise | Ahead | Compiled]:
     """Ways to go one step on, and several."""
-    kernel, u = start.kernel, start.u
+    kernel, u, y = start.kernel, start.u, start.state.y
     if compile and kernel.block:
-        return Stepwise(kernel, u), Compiled(kernel, u, keep=thin % kernel.block != 0)
+        length = _length(kernel.block, y, steps, thin)
+        several = Compiled(kernel, u, length, keep=thin % length != 0)
+        return Stepwise(kernel, u), several
     single = Stepwise(kernel, CompiledPotential(u) if compile else u)
+    if kernel.counted and kernel.block:
+        return single, Ahead(kernel, single.u, y, keep=thin > 0)
     return single, single
+
+
+def _length(block: int, y: Tensor, steps: int, thin: int) -> int:
+    """How many moves make a program: more where a call costs more than what it does."""
+    if y.numel() > FEW:
+        return block
+    fits = (k for k in (LONGER * block, 2 * block) if steps % k == 0 and thin % k == 0)
+    return next(fits, block)
 
 
 def _due(done: int, length: int, thin: int) -> list[tuple[int, int]]:

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from ebmlab._rows import row_sums
+from ebmlab._tracing import tracing
+from ebmlab.kernels.lowering import looped
 from ebmlab.samplers.metric import Metric
 from ebmlab.types import Potential, State
 
@@ -62,43 +64,49 @@ def trajectory(
     """
     half = 0.5 * step_size
 
-    def glide(phase: Phase) -> Phase:
+    def glide(phase: Phase, step_size: float | Tensor) -> Phase:
         y = phase.y + step_size * metric.spread(phase.momentum)
         energy, grad = u.value_and_grad(y)
         return Phase(y, energy, grad, phase.momentum - step_size * metric.gather(grad))
 
     kicked = phase.momentum - half * metric.gather(phase.grad)
-    end = _repeat(glide, phase._replace(momentum=kicked), steps)
+    end = _repeat(glide, phase._replace(momentum=kicked), step_size, steps)
     return end._replace(momentum=end.momentum + half * metric.gather(end.grad))
 
 
-def _repeat(glide: Callable[[Phase], Phase], phase: Phase, steps: int | Tensor) -> Phase:
-    if torch.compiler.is_compiling() and isinstance(steps, Tensor):
-        return _loop(glide, phase, steps, 1)
+_Glide = Callable[[Phase, float | Tensor], Phase]
+
+
+def _repeat(glide: _Glide, phase: Phase, step_size: float | Tensor, steps: int | Tensor) -> Phase:
+    if tracing() and isinstance(steps, Tensor):
+        return _loop(glide, phase, step_size, steps, 1)
     body, rest = 1, int(steps)
-    if torch.compiler.is_compiling() and steps > 2 * BODY:
+    if tracing() and steps > 2 * BODY:
         body, rest = BODY, int(steps) % BODY
     for _ in range(rest):
-        phase = glide(phase)
+        phase = glide(phase, step_size)
     if body == 1:
         return phase
     turns = torch.full((), int(steps) // BODY, dtype=torch.int64, device=phase.y.device)
-    return _loop(glide, phase, turns, BODY)
+    return _loop(glide, phase, step_size, turns, BODY)
 
 
-def _loop(glide: Callable[[Phase], Phase], phase: Phase, turns: Tensor, body: int) -> Phase:
+def _loop(
+    glide: _Glide, phase: Phase, step_size: float | Tensor, turns: Tensor, body: int
+) -> Phase:
     """A loop that the compiler keeps as one, `body` steps to a turn."""
-    from torch._higher_order_ops.while_loop import while_loop
+    step_size = torch.as_tensor(step_size, dtype=phase.y.dtype, device=phase.y.device)
 
-    def going(turn: Tensor, *_: Tensor) -> Tensor:
-        return turn < turns
+    def going(turn: Tensor, *given: Tensor) -> Tensor:
+        return turn < given[-1]
 
-    def turn_once(turn: Tensor, *parts: Tensor) -> tuple[Tensor, ...]:
+    def turn_once(turn: Tensor, *given: Tensor) -> tuple[Tensor, ...]:
+        *parts, step_size, _ = given
         phase = Phase(*parts)
         for _ in range(body):
-            phase = glide(phase)
+            phase = glide(phase, step_size)
         return (turn + 1, *(part.clone() for part in phase))
 
     start = (torch.zeros_like(turns), *(part.clone() for part in phase))
-    _, *parts = while_loop(going, turn_once, start)
+    _, *parts = looped(going, turn_once, start, (step_size, turns))
     return Phase(*parts)

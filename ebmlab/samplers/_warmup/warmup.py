@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ebmlab._progress import progress_bar
 from ebmlab.errors import ConfigurationError
-from ebmlab.kernels.compiled import CompiledPotential
+from ebmlab.kernels.programs import CompiledPotential
 from ebmlab.samplers._run.started import started
 from ebmlab.samplers._warmup.tuning import Tuning
 from ebmlab.samplers.metric import Dense, Diagonal, Metric

@@ -1,0 +1,127 @@
+"""Graphs of operations, and the compiler: all that is touched of torch's private modules.
+
+`tests/kernels/test_lowering.py` names the versions of torch that this is known to hold for.
+"""
+
+import importlib
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor, fx
+
+__all__ = ["looped", "lower", "trace"]
+
+# A wrapper in C++ spares microseconds per call, but does not know every operation.
+_OPTIONS: tuple[dict[str, Any], ...] = ({"cpp_wrapper": True}, {})
+
+Met = dict[int, Tensor]
+
+
+def trace(function: Callable[..., list[Tensor]], leaves: list[Tensor]) -> tuple[Any, list[Tensor]]:
+    """The operations of a function of tensors, and the tensors it met that are not its leaves.
+
+    The graph takes the leaves, then those that were met. Python runs as always, but no tensor has
+    values: whatever asks for one raises.
+    """
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    graph = make_fx(function, tracing_mode="fake", _allow_non_fake_inputs=True)(*leaves)
+    met: Met = {}
+    for loop in [node for node in graph.graph.nodes if node.target is _while_loop()]:
+        _open(graph, loop)
+    _gather(graph, met)
+    _lift(graph, met)
+    graph.graph.eliminate_dead_code()
+    graph.recompile()
+    return graph, [*met.values()]
+
+
+def _gather(graph: fx.GraphModule, met: Met) -> None:
+    """The tensors that a graph holds."""
+    for node in graph.graph.nodes:
+        held = getattr(graph, node.target) if node.op == "get_attr" else None
+        if isinstance(held, Tensor):
+            met[id(held)] = held
+
+
+def _lift(graph: fx.GraphModule, met: Met) -> None:
+    """Make them inputs, behind those that the graph has."""
+    last = [node for node in graph.graph.nodes if node.op == "placeholder"][-1]
+    inputs: dict[int, fx.Node] = {}
+    for key in met:
+        with graph.graph.inserting_after(last):
+            inputs[key] = last = graph.graph.placeholder(f"met_{len(inputs)}")
+    for node in [node for node in graph.graph.nodes if node.op == "get_attr"]:
+        held = getattr(graph, cast(str, node.target))
+        if isinstance(held, Tensor):
+            inputs[id(held)].meta = dict(node.meta)
+            node.replace_all_uses_with(inputs[id(held)])
+            graph.graph.erase_node(node)
+
+
+def _open(graph: fx.GraphModule, loop: fx.Node) -> None:
+    """Let a loop hand the tensors that its two graphs hold to both, from the graph around it."""
+    *names, carried, more = cast(tuple[fx.Node, fx.Node, tuple, tuple], loop.args)
+    parts = [getattr(graph, cast(str, name.target)) for name in names]
+    met: Met = {}
+    for part in parts:
+        _gather(part, met)
+    for part in parts:
+        _lift(part, met)
+        part.recompile()
+    with graph.graph.inserting_before(loop):
+        given = []
+        for key, held in met.items():
+            name = f"_held_{key}"
+            graph.register_buffer(name, held)
+            given.append(graph.graph.get_attr(name))
+    loop.args = (*names, carried, (*more, *given))
+
+
+def looped(
+    going: Callable[..., Tensor],
+    body: Callable[..., tuple[Tensor, ...]],
+    carried: tuple[Tensor, ...],
+    given: tuple[Tensor, ...] = (),
+) -> tuple[Tensor, ...]:
+    """While going(*carried, *given): carried = body(*carried, *given); a loop of the program.
+
+    Only while a program is traced. Traced tensors that the loop needs stand in `carried` or in
+    `given`; others may be closed over.
+    """
+    # Below autograd a body could ask for no gradient.
+    keys = torch._C._dispatch_tls_local_include_set(), torch._C._dispatch_tls_local_exclude_set()
+
+    def turn(*parts: Tensor) -> tuple[Tensor, ...]:
+        with torch._C._ForceDispatchKeyGuard(*keys):
+            return body(*parts)
+
+    return _while_loop()(going, turn, carried, given)
+
+
+def _while_loop() -> Any:
+    return importlib.import_module("torch._higher_order_ops.while_loop").while_loop_op
+
+
+def lower(graph: Any, inputs: Sequence[Tensor]) -> Callable[..., Any]:
+    """What the compiler makes of a graph."""
+    from torch._guards import TracingContext, tracing
+    from torch._inductor.compile_fx import compile_fx
+    from torch._subclasses.fake_tensor import FakeTensorMode
+    from torch.fx.experimental.symbolic_shapes import ShapeEnv
+
+    fault: Exception | None = None
+    for patches in ({},) if any(t.is_cuda for t in inputs) else _OPTIONS:
+        # A loop asks for the symbols that shapes could be made of, though none are.
+        fake = FakeTensorMode(shape_env=ShapeEnv(), static_shapes=True)
+        try:
+            with tracing(TracingContext(fake)):
+                call = compile_fx(graph, list(inputs), config_patches=patches)
+            call(*inputs)
+        except Exception as reason:
+            fault = reason
+        else:
+            return cast(Callable[..., Any], call)
+    assert fault is not None
+    raise fault
