@@ -72,18 +72,21 @@ def installed(name: str) -> bool:
 
 
 def race(
-    contenders: dict[str, Callable[[], Any]], device: str = "cpu", turns: int = 5
+    contenders: dict[str, Callable[[], Any]],
+    device: str = "cpu",
+    turns: int = 5,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, Time]:
     """Let contenders take turns: each is called once to warm up, and then `turns` times."""
 
     def timed(call: Callable[[], Any]) -> tuple[float, Any]:
         if device != "cpu":
             torch.cuda.synchronize()
-        start = time.perf_counter()
+        start = clock()
         result = call()
         if device != "cpu":
             torch.cuda.synchronize()
-        return time.perf_counter() - start, result
+        return clock() - start, result
 
     first = {name: timed(call)[0] for name, call in contenders.items()}
     seconds: dict[str, list[float]] = {name: [] for name in contenders}

@@ -8,7 +8,7 @@ from torch import Tensor
 from ebmlab._checks import require_counts, require_positive
 from ebmlab.kernels.threefry import fresh_seeds
 from ebmlab.samplers._steps.lots import Lots, lots, momenta
-from ebmlab.samplers._steps.machine import Machine, NUTSInfo
+from ebmlab.samplers._steps.machine import Machine, NUTSInfo, Turning
 from ebmlab.samplers._steps.start import begin
 from ebmlab.samplers.metric import IDENTITY, Metric
 from ebmlab.samplers.tunable import Learner, Tunable
@@ -23,7 +23,7 @@ AHEAD = 32
 
 
 @dataclass(frozen=True, eq=False)
-class NUTS(Tunable):
+class NUTS(Tunable, Turning):
     """The no-U-turn sampler: leaves exp(-u) exactly invariant, and finds its own path length.
 
     From y with a fresh momentum r ~ N(0, 1), the trajectory of the leapfrog integrator is doubled,

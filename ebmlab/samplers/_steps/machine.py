@@ -1,6 +1,7 @@
 """NUTS as a machine: a turn is one leapfrog step of every chain, each in a tree of its own."""
 
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
 import torch
@@ -14,7 +15,7 @@ from ebmlab.samplers._steps.turns import Marks, plan, straight
 from ebmlab.samplers.metric import Metric
 from ebmlab.types import Potential, State
 
-__all__ = ["Machine", "NUTSInfo", "Trees"]
+__all__ = ["Machine", "NUTSInfo", "Trees", "Turning"]
 
 Parts = TypeVar("Parts", bound=tuple)
 
@@ -96,6 +97,10 @@ class Machine:
     max_depth: int
     event: torch.Size
 
+    def traced(self) -> "Machine":
+        """The same machine with a tensor for its step size, so that one program serves all."""
+        return replace(self, step_size=torch.as_tensor(self.step_size, dtype=torch.float64))
+
     def begin(self, state: State, momentum: Tensor) -> Trees:
         """Trees of one point each, with momenta (d, chains)."""
         home = State(_columns(state.y), state.energy, _columns(state.grad))
@@ -108,7 +113,7 @@ class Machine:
         )
         return self.renew(waiting, torch.ones_like(none, dtype=torch.bool), momentum, 1)
 
-    def turn(self, s: Trees, seeds: Tensor) -> tuple[Trees, Tensor]:
+    def turn(self, s: Trees, seeds: Tensor, last: int | Tensor) -> tuple[Trees, Tensor]:
         """One leaf for every chain, and which chains have ended a transition by it.
 
         The lots of a transition come from its seed, one of seeds (transitions,), so that nothing
@@ -118,7 +123,7 @@ class Machine:
         s, onward, done = self.grow(s, chance)
         s = self.double(s, onward, chance.time)
         momentum = momenta(_at(seeds, s.transition + done), s.total.mT)
-        return self.renew(s, done, momentum, len(seeds)), done
+        return self.renew(s, done, momentum, last), done
 
     def grow(self, s: Trees, chance: Lots) -> tuple[Trees, Tensor, Tensor]:
         """A leaf, and whole branches joined; whose tree goes on with a new branch, whose ends."""
@@ -162,7 +167,7 @@ class Machine:
         end, other = _select(turned, s.other, s.end), _select(turned, s.end, s.other)
         return _branching(s._replace(end=end, other=other), onward, time)
 
-    def renew(self, s: Trees, done: Tensor, momentum: Tensor, last: int) -> Trees:
+    def renew(self, s: Trees, done: Tensor, momentum: Tensor, last: int | Tensor) -> Trees:
         """A new tree, of the draw alone, of those that are done; after `last` of them, they stay.
 
         A momentum is as likely as its opposite, so the first branch may go into the future.
@@ -230,6 +235,14 @@ class Machine:
     def _rows(self, columns: Tensor) -> Tensor:
         """Vectors (d, chains) as (chains, *event)."""
         return columns.mT.reshape(-1, *self.event)
+
+
+class Turning(ABC):
+    """A sampler whose chains a machine can move, each at a transition of its own."""
+
+    @abstractmethod
+    def machine(self, u: Potential, state: State) -> Machine:
+        """What moves chains like these turn by turn."""
 
 
 def _branching(s: Trees, fresh: Tensor, time: Tensor) -> Trees:
