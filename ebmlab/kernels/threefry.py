@@ -53,7 +53,7 @@ PLACES, STREAMS, CHAINS = 2**24, 2**8, 2**31
 # Rows up to this length are laid out coordinate by coordinate, as `samplers` keeps its states.
 SHORT = 16
 # So many blocks at a time stay in a core's cache.
-CHUNK = 2**14
+CHUNK = 2**15
 
 
 def fresh_seeds(rng: torch.Generator, steps: int) -> Tensor:
@@ -112,15 +112,19 @@ def threefry(arrays: Arrays, key: Words, counter: Words) -> Words:
     """
     keys = (*key, key[0] ^ key[1] ^ PARITY)
     x0, x1 = counter[0] + keys[0], counter[1] + keys[1]
+    x0, x1 = x0 + 0 * x1, x1 + 0 * x0  # of one shape: what follows is in place
     for i in range(ROUNDS):
         turn = ROTATIONS[i % 8]
-        x0 = x0 + x1
-        x1 = (x1 << turn | arrays.shifted(x1, 32 - turn)) ^ x0
+        x0 += x1
+        right = arrays.shifted(x1, 32 - turn)
+        x1 <<= turn
+        x1 ^= x0
+        x1 ^= right
         if i % 4 == 3:
             j = i // 4 + 1
             x0 += keys[j % 3]
             x1 += keys[(j + 1) % 3] + j
-    return x0, x1
+    return x0.view(arrays.int32), x1.view(arrays.int32)
 
 
 class _Blocks(NamedTuple):
@@ -191,8 +195,9 @@ def _by_chunks(make, seeds, grid, short, size, stream, dtype) -> Tensor:
         ((seeds << 32) >> 32).to(torch.int32).numpy(),
         (seeds >> 32).to(torch.int32).numpy(),
     )
-    axes = [np.arange(n, dtype=np.int32) for n in grid[1:]]
-    base = _signed(stream * PLACES)
+    axes = [np.arange(n, dtype=np.uint32) for n in grid[1:]]
+    base = stream * PLACES
+    low, high = low.view(np.uint32), high.view(np.uint32)
     dim = 1 if short else 2
     for k, i, j in _chunks(grid):
         outer, inner = axes[0][i, None], axes[1][j]
@@ -213,8 +218,8 @@ def _chunks(grid: tuple[int, int, int]) -> Iterator[tuple[slice, ...]]:
     """Boxes of at most CHUNK blocks that fill the grid, long along its last axis."""
     room, slices = CHUNK, []
     for size in reversed(grid):
-        step = max(1, min(size, room))
-        room //= step
+        step = -(-size // -(-size // room)) if size else 1
+        room = max(1, room // step)
         slices.insert(0, [slice(s, min(s + step, size)) for s in range(0, size, step)])
     return itertools.product(*slices)
 

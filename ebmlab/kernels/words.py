@@ -1,6 +1,7 @@
 """Uniform and normal numbers from random words, to the same bit in NumPy, torch and compiled."""
 
 import math
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -37,43 +38,37 @@ COS = (1.0, -0.3084244132041931, 0.01585020124912262, -0.00031902003684081137)
 class Arrays(NamedTuple):
     """What NumPy and torch spell differently; the rest is operators that both have."""
 
+    word: Any  # the type whose right shift is `shifted`
     int32: Any
     float32: Any
     float64: Any
     converted: Callable[[Array, Any], Array]
     shifted: Callable[[Array, int], Array]
-    where: Callable[[Array, Array, Array], Array]
     sqrt: Callable[[Array], Array]
     log: Callable[[Array], Array]
     sin: Callable[[Array], Array]
     cos: Callable[[Array], Array]
 
 
-def _shifted_tensor(word: torch.Tensor, by: int) -> torch.Tensor:
+def _shifted(word: torch.Tensor, by: int) -> torch.Tensor:
     word = word >> by
     word &= (1 << (32 - by)) - 1
     return word
 
 
-def _shifted_array(word: np.ndarray, by: int) -> np.ndarray:
-    return (word.view(np.uint32) >> by).view(np.int32)
-
-
 TORCH = Arrays(
-    *(torch.int32, torch.float32, torch.float64),
-    *(torch.Tensor.to, _shifted_tensor),
-    *(torch.where, torch.sqrt, torch.log, torch.sin, torch.cos),
+    *(torch.int32, torch.int32, torch.float32, torch.float64, torch.Tensor.to, _shifted),
+    *(torch.sqrt, torch.log, torch.sin, torch.cos),
 )
 NUMPY = Arrays(
-    *(np.int32, np.float32, np.float64),
-    *(np.ndarray.astype, _shifted_array),
-    *(np.where, np.sqrt, np.log, np.sin, np.cos),
+    *(np.uint32, np.int32, np.float32, np.float64, np.ndarray.astype, operator.rshift),
+    *(np.sqrt, np.log, np.sin, np.cos),
 )
 
 
 def unit(arrays: Arrays, word: Array) -> Array:
     """A word's 24 upper bits as a uniform number in [0, 1), float32."""
-    number = arrays.converted(arrays.shifted(word, 8), arrays.float32)
+    number = arrays.converted(word >> 8 & 0xFFFFFF, arrays.float32)
     number *= 2.0**-24
     return number
 
@@ -93,18 +88,18 @@ def normal_pair(arrays: Arrays, words: Words) -> tuple[Array, Array]:
     x *= _polynomial(SIN, square)
     x *= radius
     radius *= _polynomial(COS, square)
-    flipped = (radius.view(arrays.int32) ^ (first & SIGN)).view(arrays.float32)
-    swap = second < 0
-    return arrays.where(swap, x, flipped), arrays.where(swap, flipped, x)
+    one = radius.view(arrays.int32) ^ (first & SIGN)
+    other = x.view(arrays.int32)
+    swapped = (one ^ other) & (second >> 31)
+    return (one ^ swapped).view(arrays.float32), (other ^ swapped).view(arrays.float32)
 
 
 def _minus_log_square(arrays: Arrays, k: Array) -> Array:
     """-2 log((k + 1/2) / 2³¹), never negative."""
     number = arrays.converted(k, arrays.float32)
     number += 0.5
-    bits = number.view(arrays.int32) - HALF_ROOT
+    bits = number.view(arrays.int32) - (HALF_ROOT + (31 << 23))
     exponent = bits >> 23
-    exponent -= 31
     bits &= MANTISSA
     bits += HALF_ROOT
     f = bits.view(arrays.float32) - 1.0
@@ -127,9 +122,9 @@ def _polynomial(coefficients: Sequence[float], x: Array) -> Array:
 
 def precise(arrays: Arrays, words: Words) -> Array:
     """A uniform number in [0, 1), float64: 27 upper bits of the first word, 26 of the second."""
-    number = arrays.converted(arrays.shifted(words[0], 5), arrays.float64)
+    number = arrays.converted(words[0] >> 5 & 0x7FFFFFF, arrays.float64)
     number *= 2.0**26
-    number += arrays.shifted(words[1], 6)
+    number += words[1] >> 6 & 0x3FFFFFF
     number *= 2.0**-53
     return number
 

@@ -75,8 +75,11 @@ class Kernel(ABC):
 
     def step(self, u: Potential, state: Any, rng: torch.Generator) -> tuple[Any, Any]:
         """One transition of every chain: draw, then move."""
-        source = Counted(fresh_seeds(rng, 1)[0]) if self.counted else Drawn(rng)
-        return self.move(u, state, self.draw(state, source))
+        return self.move(u, state, self.draw(state, self.source(rng)))
+
+    def source(self, rng: torch.Generator) -> Source:
+        """Where the next step takes its random numbers from."""
+        return Counted(fresh_seeds(rng, 1)[0]) if self.counted else Drawn(rng)
 
     def traced(self) -> Self:
         """The same kernel with tensors for its numbers."""

@@ -1,5 +1,6 @@
 import importlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,14 +36,16 @@ def small():
 
 
 def test_every_method_and_every_removal_trains_and_is_judged(small, monkeypatch):
-    monkeypatch.setattr(module("invariance_methods"), "WIDTH", 8)
-    invariance = module("invariance")
+    methods, invariance = module("invariance_methods"), module("invariance")
+    monkeypatch.setattr(methods, "WIDTH", 8)
+    few = {name: replace(setting, batch=64) for name, setting in methods.SETTINGS.items()}
+    monkeypatch.setattr(invariance, "SETTINGS", few)
     jobs = [job for job in invariance.JOBS if job.kind != "lightly" and not job.seed]
     assert len(jobs) == len(module("invariance_methods").SETTINGS) + len(
         module("invariance_removed").REMOVED
     )
     for job in jobs:
-        run = invariance.ran(job, small, images=256, looks=1)
+        run = invariance.ran(job, small, images=64, looks=1)
         assert 0 <= run["knn"] <= 1, job
         assert run["rank"] >= 1, job
         assert run["skipped"] == 0, job

@@ -2,9 +2,11 @@
 
 import warnings
 from fnmatch import fnmatch
+from functools import cache
 
 import pytest
 import torch
+from fuzz_calls import CALLS
 from fuzz_damages import (
     DAMAGES,
     FINITE,
@@ -26,7 +28,7 @@ from ebmlab import FunctionEnergy
 from ebmlab.errors import ShapeError
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-PLACES = list(places())
+KINDS = sorted({kind for kind, _ in CALLS})
 
 # Whose last dimension may have any length, and why.
 ANY_WIDTH = {
@@ -62,6 +64,12 @@ NAN = {
 }
 
 
+@cache
+def every_place() -> list[Place]:
+    """All calls are built here, which takes seconds: not where tests are collected."""
+    return list(places())
+
+
 def excused(place: Place, table: dict[str, str]) -> bool:
     return any(fnmatch(str(place), pattern) for pattern in table)
 
@@ -73,7 +81,10 @@ def excused(place: Place, table: dict[str, str]) -> bool:
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-@given(st.sampled_from(PLACES), st.lists(st.sampled_from(list(DAMAGES)), min_size=1, max_size=2))
+@given(
+    st.deferred(lambda: st.sampled_from(every_place())),
+    st.lists(st.sampled_from(list(DAMAGES)), min_size=1, max_size=2),
+)
 def test_a_damaged_tensor_never_ends_in_an_untyped_error(place, damages):
     try:
         value = bad(place, *damages)
@@ -83,10 +94,10 @@ def test_a_damaged_tensor_never_ends_in_an_untyped_error(place, damages):
     assert found.kind != "untyped", (told(place, *damages), found.value)
 
 
-@pytest.mark.parametrize("kind", sorted({place.kind for place in PLACES}))
+@pytest.mark.parametrize("kind", KINDS)
 def test_an_event_of_width_one_never_broadcasts(kind):
     silent = []
-    for place in (p for p in PLACES if p.kind == kind and tensor_at(p).ndim > 1):
+    for place in (p for p in every_place() if p.kind == kind and tensor_at(p).ndim > 1):
         if tensor_at(place).shape[-1] > 1 and not excused(place, ANY_WIDTH):
             found = called(place, bad(place, NARROW))
             if found.kind != "typed":
@@ -94,10 +105,10 @@ def test_an_event_of_width_one_never_broadcasts(kind):
     assert not silent
 
 
-@pytest.mark.parametrize("kind", sorted({place.kind for place in PLACES}))
+@pytest.mark.parametrize("kind", KINDS)
 def test_finite_tensors_never_make_a_silent_nan(kind):
     silent = []
-    for place in (p for p in PLACES if p.kind == kind and not excused(p, NAN)):
+    for place in (p for p in every_place() if p.kind == kind and not excused(p, NAN)):
         for damage in ("zeros", "equal rows"):
             try:
                 found = called(place, bad(place, damage))
@@ -110,7 +121,7 @@ def test_finite_tensors_never_make_a_silent_nan(kind):
 
 @pytest.mark.slow
 def test_of_more_than_ten_thousand_calls_less_than_one_percent_are_untyped():
-    found = swept(PLACES)
+    found = swept(every_place())
     total = sum(sum(counts.values()) for counts in found.counts.values())
     assert total > 10_000
     assert len(found.untyped) < 0.01 * total, found.untyped
@@ -122,7 +133,7 @@ def test_of_more_than_ten_thousand_calls_less_than_one_percent_are_untyped():
 # broadcasts is seen to.
 def test_sound_calls_are_accepted():
     wrong = []
-    for place in PLACES:
+    for place in every_place():
         found = called(place, tensor_at(place))
         if found.kind != "accepted" and not excused(place, NAN):
             wrong.append((str(place), found.value))

@@ -356,31 +356,32 @@ ENERGIES = {
     "FreeEnergy, Enumerate, T=0": lambda: (free(Enumerate(CODES)), X1, Y2),
     "FreeEnergy, Enumerate, T=0.5": lambda: (free(Enumerate(CODES), 0.5), X1, Y2),
     "FreeEnergy, learned codes": lambda: (free(Enumerate(nn.Parameter(CODES)), 0.5), X1, Y2),
-    "FreeEnergy, Descent": lambda: (FreeEnergy(latent(unit_prior()), descent()), X1, Y2),
+    # A descent for each difference of a law: two data say all.
+    "FreeEnergy, Descent": lambda: (FreeEnergy(latent(unit_prior()), descent()), X1[:2], Y2[:2]),
     "FreeEnergy, FixedSteps": lambda: (
         FreeEnergy(latent(unit_prior()), FixedSteps(0.3, torch.zeros(1, 1), steps=9, unroll=True)),
-        X1,
-        Y2,
+        X1[:2],
+        Y2[:2],
     ),
     "FreeEnergy, LBFGS": lambda: (
         FreeEnergy(latent(unit_prior()), LBFGS(torch.tensor([[-1.0], [1.0]]))),
-        X1,
-        Y2,
+        X1[:2],
+        Y2[:2],
     ),
     "FreeEnergy, LevenbergMarquardt": lambda: (
         FreeEnergy(latent(), LevenbergMarquardt(torch.tensor([[-1.0], [1.0]]))),
-        X1,
-        0.1 * Y2,  # within the decoder's reach: beyond it the best z is at infinity
+        X1[:2],
+        0.1 * Y2[:2],  # within the decoder's reach: beyond it the best z is at infinity
     ),
     "FreeEnergy, Proximal": lambda: (
         FreeEnergy(latent(L1(0.3)), Proximal(torch.tensor([[-1.0], [1.0]]), tolerance=1e-6)),
-        X1,
-        Y2,
+        X1[:2],
+        Y2[:2],
     ),
     "FreeEnergy, Implicit": lambda: (
         FreeEnergy(latent(unit_prior()), Implicit(LBFGS(torch.tensor([[-1.0], [1.0]])))),
-        X1,
-        Y2,
+        X1[:2],
+        Y2[:2],
     ),
     "FreeEnergy, Amortized, T=0": lambda: (free(point_encoder()), X1, Y2),
     "FreeEnergy, Amortized, T=0.5": lambda: (free(gaussian_encoder(2), 0.5), X1, Y2),

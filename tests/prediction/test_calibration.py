@@ -22,6 +22,7 @@ from torch import Tensor
 from ebmlab.protocols import Sampler
 from ebmlab.samplers import MALA, NUTS, nuts
 from ebmlab.samplers._run.run import run
+from ebmlab.samplers._steps.source import Source
 from ebmlab.samplers.hmc import HMC, HMCNoise
 from ebmlab.samplers.mala import MetropolisNoise
 from ebmlab.types import State
@@ -102,8 +103,8 @@ def test_a_model_without_its_log_jacobian_is_not(name):
 class Credulous(MALA):
     """Accepts every proposal."""
 
-    def draw(self, state: State, rng: torch.Generator) -> MetropolisNoise:
-        noise = super().draw(state, rng)
+    def draw(self, state: State, source: Source) -> MetropolisNoise:
+        noise = super().draw(state, source)
         return noise._replace(threshold=torch.zeros_like(noise.threshold))
 
 
@@ -111,8 +112,8 @@ class Credulous(MALA):
 class CredulousHMC(HMC):
     """Accepts every proposal."""
 
-    def draw(self, state: State, rng: torch.Generator) -> HMCNoise:
-        noise = super().draw(state, rng)
+    def draw(self, state: State, source: Source) -> HMCNoise:
+        noise = super().draw(state, source)
         return noise._replace(threshold=torch.zeros_like(noise.threshold))
 
 
@@ -127,8 +128,8 @@ def test_a_kernel_with_a_wrong_acceptance_is_not(monkeypatch):
 class Loud(MALA):
     """Pushes 1.2 times as hard as it says."""
 
-    def draw(self, state: State, rng: torch.Generator) -> MetropolisNoise:
-        noise = super().draw(state, rng)
+    def draw(self, state: State, source: Source) -> MetropolisNoise:
+        noise = super().draw(state, source)
         return noise._replace(push=1.2 * noise.push)
 
 
@@ -136,8 +137,8 @@ class Loud(MALA):
 class LoudHMC(HMC):
     """Draws momenta 1.2 times as large as it says."""
 
-    def draw(self, state: State, rng: torch.Generator) -> HMCNoise:
-        noise = super().draw(state, rng)
+    def draw(self, state: State, source: Source) -> HMCNoise:
+        noise = super().draw(state, source)
         return noise._replace(momentum=1.2 * noise.momentum)
 
 

@@ -32,7 +32,7 @@ class Dealt(Generator):
 class Still(Langevin):
     """Descent without noise, which is the same for each row wherever it is."""
 
-    def draw(self, state, rng):
+    def draw(self, state, source):
         return torch.zeros_like(state.y)
 
 

@@ -6,8 +6,6 @@ from problems import generator
 from ranks_support import RANKS, on_two_ranks
 from torch import distributed
 from torch.distributed.device_mesh import DeviceMesh
-from torch.distributed.fsdp import fully_shard
-from torch.distributed.tensor import DTensor
 
 from ebmlab import methods
 from ebmlab.networks import RegNetY, recomputed
@@ -42,13 +40,16 @@ def trained(method, views):
         optimizer.step()
         loss.commit()
         values.append(loss.value.detach())
+    state = method.state_dict()
     return torch.stack(values), {
-        name: t.full_tensor() if isinstance(t, DTensor) else t
-        for name, t in method.state_dict().items()
+        n: getattr(t, "full_tensor", lambda t=t: t)() for n, t in state.items()
     }
 
 
 def on_rank(rank):
+    from torch.distributed.fsdp import fully_shard
+    from torch.distributed.tensor import DTensor
+
     method = recomputed(seer())
     fully_shard(method, mesh=DeviceMesh("cpu", range(distributed.get_world_size())))
     sharded = sum(isinstance(p, DTensor) for p in method.parameters())

@@ -53,7 +53,7 @@ def test_the_slope_is_the_derivative_of_the_gain():
     u, mean, weight = Potential(log_gamma_pair), f64([0.3, 0.1]), f64([1.0, 0.2])
     hmc = HMC(1e-2, 100, Diagonal(f64([1.0, 1.5])), jitter=0.2)
     state = hmc.init(u, randn(50, 2), generator())
-    noise = hmc.draw(state, generator(1))
+    noise = hmc.draw(state, hmc.source(generator(1)))
 
     def gain(factor):
         scaled = dataclasses.replace(hmc, step_size=1e-2 * factor)

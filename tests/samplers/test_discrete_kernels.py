@@ -33,9 +33,10 @@ class Faulty(Kernel):
     """A kernel around another, to be spoiled."""
 
     kernel: Kernel
+    counted = False
 
-    def draw(self, state, rng):
-        return self.kernel.draw(state, rng)
+    def draw(self, state, source):
+        return self.kernel.draw(state, source)
 
 
 class Unweighed(Faulty):

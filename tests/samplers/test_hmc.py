@@ -57,7 +57,7 @@ def test_a_transition_equals_one_written_by_hand():
     mass = torch.linalg.inv(FACTOR @ FACTOR.T)
     kernel, u = HMC(0.3, 4, Dense(FACTOR), jitter=0.5), Potential(quartic)
     state = kernel.init(u, randn(50, 3), generator())
-    noise = kernel.draw(state, generator(1))
+    noise = kernel.draw(state, kernel.source(generator(1)))
     moved, info = kernel.move(u, state, noise)
 
     # Momenta of their own units, p ~ N(0, M⁻¹), and the mass matrix inverted.

@@ -14,7 +14,7 @@ def steep(y):
 
 @pytest.mark.filterwarnings("ignore:500 of 500 chains")
 def test_chains_that_start_on_steep_ground_arrive():
-    start = torch.full((500, 2), 3.0).double()
+    start = torch.full((1500, 2), 3.0).double()
     plain, clamped = (
         run(MALA(0.03, clamp=clamp), steep, start, steps=120, rng=generator()).state.y
         for clamp in (None, 6.0)

@@ -137,7 +137,7 @@ def test_swaps_are_those_of_the_formula_and_counted():
     rng, swaps, tried = generator(7), torch.zeros(100, 3), torch.zeros(100)
     reported, attempts = torch.zeros(100, dtype=F64), torch.zeros(100, dtype=F64)
     for step in range(12):
-        noise = kernel.draw(state, rng)
+        noise = kernel.draw(state, kernel.source(rng))
         ys = torch.stack([replica.y[:, 0] for replica in state.replicas], 1)
         for chain in range(100):
             for i in range(step % 2, 3, 2):

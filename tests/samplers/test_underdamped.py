@@ -17,8 +17,8 @@ from ebmlab.types import Info, Potential
 class Otherwise(Underdamped):
     """The splitting OBABO, which is exact in the momentum and not in y."""
 
-    def draw(self, state, rng):
-        return torch.randn(2, *state.y.shape, generator=rng, dtype=state.y.dtype).unbind()
+    def draw(self, state, source):
+        return source.normal(state.y), source.normal(state.y)
 
     def move(self, u, state, noise):
         keep = math.exp(-self.friction * self.step_size / 2)
@@ -139,7 +139,7 @@ def test_one_step_is_baoab_written_out():
     kernel = Underdamped(eps, gamma, t, Diagonal(s))
     u = Potential(lambda y: y.pow(4).sum(1))
     state = kernel.init(u, y, generator(1))
-    noise = kernel.draw(state, generator(2))
+    noise = kernel.draw(state, kernel.source(generator(2)))
     after, _ = kernel.move(u, state, noise)
     r = state.momentum - eps / 2 * s * 4 * y**3
     y = y + eps / 2 * s * r

@@ -11,8 +11,6 @@ from unittest import mock
 import torch
 from dealt_support import COMMON, Dealt
 from torch import Tensor, nn
-from torch.distributed.fsdp import fully_shard
-from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
 from ebmlab import FunctionEnergy, methods, objectives
@@ -159,15 +157,23 @@ def ddp(method: nn.Module) -> nn.Module:
     return DistributedDataParallel(method, broadcast_buffers=False, find_unused_parameters=True)
 
 
+def shard(method: nn.Module) -> nn.Module:
+    # It takes a second to import, and ranks alone need it.
+    from torch.distributed.fsdp import fully_shard
+
+    return fully_shard(method)
+
+
 WRAPS: dict[str, Callable[[nn.Module], nn.Module]] = {
     "ddp": ddp,
-    "shard": fully_shard,
+    "shard": shard,
     "alone": lambda method: method,
 }
 
 
 def whole(t: Tensor) -> Tensor:
-    return (t.full_tensor() if isinstance(t, DTensor) else t).detach().clone()
+    """A share of a tensor, or what is no share, as the whole tensor."""
+    return getattr(t, "full_tensor", lambda: t)().detach().clone()
 
 
 def trained(name: str, rank: int = 0, ranks: int = 1, wrap: str = "alone", dtype=torch.float64):
