@@ -33,9 +33,9 @@ class NUTS(Tunable, Turning):
     or with an energy error above 1000 or not finite (a divergence), is dropped; its chain stays
     on the draw from what came before.
 
-    All random numbers of a transition are made from one seed that rng gives, by the number of the
-    chain and of the leaf, so that no chain sees how long the others go on. In a compiled run no
-    chain waits for the others, and in steps they wait for the longest tree; the draws are the same.
+    All random numbers of a transition are counted from one seed that rng gives, by chain and by
+    leaf, so that no chain sees how long the others go on. Step by step they wait for the longest
+    tree, in a compiled run for none; the draws are the same.
 
     Args:
         step_size: ε > 0.

@@ -133,8 +133,8 @@ class Machine:
         weight = torch.where(sound, fall, -torch.inf)
         branch, total = torch.logaddexp(s.branch, weight), s.total + end.momentum
         place, looked = plan(self._levels, s.leaf.device)
+        sound = sound & s.marks.ahead(looked[:, s.leaf], end.momentum, total)
         marks = s.marks.put(place[s.leaf], end.momentum, s.total)
-        sound = sound & marks.ahead(looked[:, s.leaf], end.momentum, total)
         # A leaf at -∞ joins in any case, so that whoever watches the chain sees it.
         whole = sound & (s.leaf + 1 == 1 << s.depth) | branch.isposinf()
         info = s.info._replace(

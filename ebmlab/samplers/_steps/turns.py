@@ -18,9 +18,9 @@ class Plan(NamedTuple):
     and leaf 0 is at level 0. The last leaf of the first half of a block is marked at the level of
     the block's start, in a second set of levels.
 
-    When a leaf arrives, these spans end at it: the blocks that it completes; those from the last
-    leaf of their first half; and, where it begins the second half of a block, the one from the
-    start of the block (as in Stan).
+    When a leaf arrives, and before it is marked itself, these spans end at it: the blocks that it
+    completes; those from the last leaf of their first half; and, where it begins the second half
+    of a block, the one from the start of the block (as in Stan).
 
     Attributes:
         place: (leaves,), int64.
@@ -55,7 +55,8 @@ class Marks(NamedTuple):
         """The marks with a leaf of each chain, momenta (d, chains), at its place (chains,)."""
         dims, chains = (torch.arange(n, device=place.device) for n in momentum.shape)
         where = place, dims[:, None], chains
-        return Marks(self.momentum.index_put(where, momentum), self.before.index_put(where, before))
+        parts = zip(self, (momentum, before), strict=True)
+        return Marks(*(part.index_put(where, new) for part, new in parts))
 
     def ahead(self, looked: Tensor, momentum: Tensor, total: Tensor) -> Tensor:
         """Whether the spans from all marks that are looked at to a last leaf are straight."""
