@@ -26,7 +26,9 @@ def trace(function: Callable[..., list[Tensor]], leaves: list[Tensor]) -> tuple[
     """
     from torch.fx.experimental.proxy_tensor import make_fx
 
-    graph = make_fx(function, tracing_mode="fake", _allow_non_fake_inputs=True)(*leaves)
+    # Leaves that are one tensor now, or one that is held, need not be so at the next call.
+    apart = [leaf.detach() for leaf in leaves]
+    graph = make_fx(function, tracing_mode="fake", _allow_non_fake_inputs=True)(*apart)
     met: Met = {}
     for loop in [node for node in graph.graph.nodes if node.target is _while_loop()]:
         _open(graph, loop)
