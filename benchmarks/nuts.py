@@ -28,7 +28,7 @@ class Case(NamedTuple):
 
     name: str
     energy: Energy
-    density: Callable[[Any], Any]
+    density: Callable[[Any], Any] | None
     draws: Tensor
     step_size: float
     std: Tensor
@@ -52,7 +52,8 @@ def _schools(peer: bool) -> Case:
     energy, draws, _ = posterior("eight_schools")
     flat = draws.flatten(0, 1)
     mixed = flat[torch.randperm(len(flat), generator=torch.Generator().manual_seed(0))]
-    return Case("eight schools", energy, log_density(energy), mixed, 0.552, flat.std(0))
+    density = log_density(energy) if peer else None
+    return Case("eight schools", energy, density, mixed, 0.552, flat.std(0))
 
 
 def _gaussian(peer: bool) -> Case:
@@ -61,17 +62,16 @@ def _gaussian(peer: bool) -> Case:
     precision = noise @ noise.mT / DIM + torch.eye(DIM, dtype=torch.float64)
     energy = Gaussian(torch.zeros(DIM), precision.inverse().float())
     draws = energy.sample(1000, rng)
-    density: Callable[[Any], Any] = energy.log_prob
-    if peer:
-        import jax
-
-        matrix = jax.numpy.asarray(precision.float().numpy())
-
-        def density(y: Any) -> Any:
-            return -0.5 * y @ matrix @ y
-
+    density = _quadratic(precision.float()) if peer else None
     std = precision.inverse().diagonal().sqrt().float()
     return Case(f"Gaussian {DIM}-D", energy, density, draws, 0.42, std)
+
+
+def _quadratic(precision: Tensor) -> Callable[[Any], Any]:
+    import jax
+
+    matrix = jax.numpy.asarray(precision.numpy())
+    return lambda y: -0.5 * y @ matrix @ y
 
 
 def _one(

@@ -35,6 +35,10 @@ def trace(function: Callable[..., list[Tensor]], leaves: list[Tensor]) -> tuple[
     _gather(graph, met)
     _lift(graph, met)
     graph.graph.eliminate_dead_code()
+    for node in graph.graph.nodes:
+        if node.op == "placeholder":
+            # The compiler takes these for its inputs where one is there, and then needs them all.
+            node.meta.pop("val", None)
     graph.recompile()
     return graph, [*met.values()]
 
@@ -60,6 +64,12 @@ def _lift(graph: fx.GraphModule, met: Met) -> None:
             inputs[id(held)].meta = dict(node.meta)
             node.replace_all_uses_with(inputs[id(held)])
             graph.graph.erase_node(node)
+    for name in [name for name, held in _tensors(graph) if id(held) in inputs]:
+        delattr(graph, name)
+
+
+def _tensors(graph: fx.GraphModule) -> list[tuple[str, Tensor]]:
+    return [*graph.named_parameters(recurse=False), *graph.named_buffers(recurse=False)]
 
 
 def _open(graph: fx.GraphModule, loop: fx.Node) -> None:

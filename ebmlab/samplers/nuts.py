@@ -10,6 +10,7 @@ from ebmlab.kernels.threefry import fresh_seeds
 from ebmlab.samplers._steps.lots import Lots, lots, momenta
 from ebmlab.samplers._steps.machine import Machine, NUTSInfo, Turning
 from ebmlab.samplers._steps.start import begin
+from ebmlab.samplers._steps.turns import plan
 from ebmlab.samplers.metric import IDENTITY, Metric
 from ebmlab.samplers.tunable import Learner, Tunable
 from ebmlab.types import Potential, State
@@ -89,7 +90,8 @@ class NUTS(Tunable, Turning):
 
     def machine(self, u: Potential, state: State) -> Machine:
         """What moves chains like these turn by turn, each at a transition of its own."""
-        return Machine(u, self.metric, self.step_size, self.max_depth, state.y.shape[1:])
+        branches = plan(max(1, self.max_depth - 1), state.y.device)
+        return Machine(u, self.metric, self.step_size, self.max_depth, state.y.shape[1:], branches)
 
 
 class _Growing(Learner):

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,10 +11,11 @@ from ebmlab._progress import progress_bar
 from ebmlab._rows import mapped
 from ebmlab._tracing import tracing
 from ebmlab.kernels.lowering import looped
-from ebmlab.kernels.programs import Program, _leaves
+from ebmlab.kernels.programs import Program
 from ebmlab.kernels.threefry import fresh_seeds
 from ebmlab.samplers._run.blocks import Tally
 from ebmlab.samplers._run.lookout import Lookout
+from ebmlab.samplers._run.packing import Packing
 from ebmlab.samplers._run.started import Started
 from ebmlab.samplers._steps.lots import momenta
 from ebmlab.samplers._steps.machine import Machine, Trees, Turning
@@ -85,12 +86,18 @@ class _Turns:
     def __init__(self, sampler: Turning, start: Started, steps: int, *, keep: bool) -> None:
         state, seeds = start.state, fresh_seeds(start.rng, steps)
         self.machine = sampler.machine(start.u, state).traced()
-        first = momenta(seeds[:1].expand(len(state.y)), state.y)
-        self.trees = self.machine.begin(state, first)
+        trees = self.machine.begin(state, momenta(seeds[:1].expand(len(state.y)), state.y))
+        self.packing = Packing(trees)
+        self.packs = self.packing.packed(trees)
         self.seeds = torch.cat([seeds, seeds.new_zeros(-steps % ROOM)])
         self.last = torch.tensor(steps, device=seeds.device)
         turns = max(2, min(MANY, KEPT // state.y.numel())) if keep else MANY
-        self.program = Program(_turns, (self.machine, turns, keep))
+        self.program = Program(_turns, (self.machine, self.packing, turns, keep))
+
+    @property
+    def trees(self) -> Trees:
+        """Where all trees stand."""
+        return self.packing.unpacked(self.packs)
 
     @property
     def done(self) -> int:
@@ -104,7 +111,7 @@ class _Turns:
 
     def advance(self) -> Draws:
         """Some turns of all chains; those that have made all their transitions stay."""
-        self.trees, draws = self.program(self.trees, self.seeds, self.last)
+        self.packs, draws = self.program(self.packs, self.seeds, self.last)
         return draws
 
     def look(self, lookout: Lookout, *, last: bool) -> None:
@@ -123,44 +130,37 @@ def _put(draws: Draws, thin: int, samples: Tensor, energies: Tensor) -> None:
     energies[at] = draws.energy[turn, chain]
 
 
-_Held = tuple[Machine, int, bool]
+_Held = tuple[Machine, Packing, int, bool]
+_Packs = tuple[Tensor, ...]
 
 
-def _turns(held: _Held, s: Trees, seeds: Tensor, last: Tensor) -> tuple[Trees, Draws]:
-    machine, turns, keep = held
+def _turns(held: _Held, packs: _Packs, seeds: Tensor, last: Tensor) -> tuple[_Packs, Draws]:
+    machine, packing, turns, keep = held
     rows = turns if keep else 0
-    draws = Draws(
-        s.transition.new_zeros(rows, *s.transition.shape),
-        s.draw.y.new_zeros(rows, *s.draw.y.shape),
-        s.draw.energy.new_zeros(rows, *s.draw.energy.shape),
-    )
 
-    def turned(turn: Tensor, s: Trees, draws: Draws, seeds: Tensor, last: Tensor) -> Any:
-        s, done = machine.turn(s, seeds, last)
+    def turned(turn: Tensor, *given: Tensor) -> tuple[Tensor, ...]:
+        *packs, step, y, energy, seeds, last = given
+        s, done = machine.turn(packing.unpacked(tuple(packs)), seeds, last)
         here = torch.arange(rows, device=turn.device) == turn
-        new = Draws(s.transition * done, s.draw.y, s.draw.energy)
+        new, draws = Draws(s.transition * done, s.draw.y, s.draw.energy), Draws(step, y, energy)
         put = mapped(lambda a, b: torch.where(here.reshape(-1, *[1] * a.ndim), a, b), new, draws)
-        return turn + 1, s, put
+        return turn + 1, *packing.packed(s), *put
 
+    s = packing.unpacked(packs)
+    new = s.transition, s.draw.y, s.draw.energy
+    draws = [part.new_zeros(rows, *part.shape) for part in new]
     turn = torch.zeros((), dtype=torch.int64, device=seeds.device)
-    _, s, draws = _repeated(turned, turns, (turn, s, draws), (seeds, last))
-    return s, draws
+    _, *carried = _repeated(turned, turns, (turn, *packs, *draws), (seeds, last))
+    return tuple(carried[: len(packs)]), Draws(*carried[len(packs) :])
 
 
-def _repeated(body: Callable[..., Any], turns: int, carried: Any, given: Any) -> Any:
+def _repeated(
+    body: Callable[..., tuple[Tensor, ...]], turns: int, carried: _Packs, given: _Packs
+) -> tuple[Tensor, ...]:
     """carried = body(*carried, *given), so often; one loop of a program that is traced."""
-    if not tracing():
-        for _ in range(turns):
-            carried = body(*carried, *given)
-        return carried
-
-    def unpacked(parts: tuple[Tensor, ...]) -> Any:
-        rest = iter(parts)
-        return mapped(lambda _: next(rest), (*carried, *given))
-
-    def once(*parts: Tensor) -> tuple[Tensor, ...]:
-        return tuple(part.clone() for part in _leaves(body(*unpacked(parts))))
-
-    start = tuple(part.clone() for part in _leaves(carried))
-    parts = looped(lambda turn, *_: turn < turns, once, start, given)
-    return unpacked((*parts, *given))[: len(carried)]
+    if tracing():
+        start = tuple(part.clone() for part in carried)
+        return looped(lambda turn, *_: turn < turns, body, start, given)
+    for _ in range(turns):
+        carried = body(*carried, *given)
+    return carried

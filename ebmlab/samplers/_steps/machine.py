@@ -11,7 +11,7 @@ from ebmlab._rows import mapped, rows
 from ebmlab._tracing import tracing
 from ebmlab.samplers._steps.leapfrog import DIVERGENT, Phase, leap
 from ebmlab.samplers._steps.lots import Lots, lots, momenta
-from ebmlab.samplers._steps.turns import Marks, plan, straight
+from ebmlab.samplers._steps.turns import Marks, Plan, straight
 from ebmlab.samplers.metric import Metric
 from ebmlab.types import Potential, State
 
@@ -89,6 +89,7 @@ class Machine:
     Args:
         u, metric, step_size, max_depth: as of `NUTS`.
         event: the shape of what a chain holds.
+        plan: of the branches of the deepest trees.
     """
 
     u: Potential
@@ -96,6 +97,7 @@ class Machine:
     step_size: float | Tensor
     max_depth: int
     event: torch.Size
+    plan: Plan
 
     def traced(self) -> "Machine":
         """The same machine with a tensor for its step size, so that one program serves all."""
@@ -105,7 +107,7 @@ class Machine:
         """Trees of one point each, with momenta (d, chains)."""
         home = State(_columns(state.y), state.energy, _columns(state.grad))
         end, none = Phase(*home, momentum), torch.zeros_like(state.energy)
-        room = momentum.new_zeros(2 * self._levels, *momentum.shape)
+        room = momentum.new_zeros(len(self.plan.looked), *momentum.shape)
         marks, count = Marks(room, room), none.to(torch.int32)
         waiting = Trees(
             *(end, end, momentum, momentum, marks, home, home, none, none, none, none),
@@ -132,7 +134,7 @@ class Machine:
         sound = alive & (fall > -DIVERGENT)
         weight = torch.where(sound, fall, -torch.inf)
         branch, total = torch.logaddexp(s.branch, weight), s.total + end.momentum
-        place, looked = plan(self._levels, s.leaf.device)
+        place, looked = self.plan
         sound = sound & s.marks.ahead(looked[:, s.leaf], end.momentum, total)
         marks = s.marks.put(place[s.leaf], end.momentum, s.total)
         # A leaf at -∞ joins in any case, so that whoever watches the chain sees it.
@@ -194,10 +196,6 @@ class Machine:
     def drawn(self, s: Trees) -> State:
         """Where the chains have come to."""
         return State(self._rows(s.draw.y), s.draw.energy, self._rows(s.draw.grad))
-
-    @property
-    def _levels(self) -> int:
-        return max(1, self.max_depth - 1)
 
     def _leaf(self, s: Trees) -> tuple[Phase, Tensor]:
         """The next point of each trajectory, and its H₀ - H."""
