@@ -37,11 +37,11 @@ class Case(NamedTuple):
 def rows(device: str, quick: bool) -> Iterator[Row]:
     """Eight schools in float64, a Gaussian in float32, with 64 and with 4 chains."""
     peer = installed("blackjax") and device == "cpu"
-    if peer:
-        import jax
+    for make, double in ((_schools, True), (_gaussian, False)):
+        if peer:
+            import jax
 
-        jax.config.update("jax_enable_x64", True)
-    for make in (_schools, _gaussian):
+            jax.config.update("jax_enable_x64", double)
         case = make(peer)
         for chains, steps in ((8, 20),) if quick else ((64, 400), (4, 2000)):
             yield from _one(case, chains, steps, device, peer, turns=3 if quick else 5)
