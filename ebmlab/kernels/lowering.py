@@ -124,6 +124,7 @@ def lower(graph: Any, inputs: Sequence[Tensor]) -> Callable[..., Any]:
     from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
     fault: Exception | None = None
+    call: Any
     for patches in ({},) if any(t.is_cuda for t in inputs) else _OPTIONS:
         # A loop asks for the symbols that shapes could be made of, though none are.
         fake = FakeTensorMode(shape_env=ShapeEnv(), static_shapes=True)
@@ -134,6 +135,6 @@ def lower(graph: Any, inputs: Sequence[Tensor]) -> Callable[..., Any]:
         except Exception as reason:
             fault = reason
         else:
-            return cast(Callable[..., Any], call)
+            return call
     assert fault is not None
     raise fault

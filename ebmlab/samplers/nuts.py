@@ -76,11 +76,13 @@ class NUTS(Tunable, Turning):
         machine, seeds = self.machine(u, state), fresh_seeds(rng, 1).expand(len(state.y))
         momentum = momenta(seeds, state.y)
         trees = machine.begin(state, momentum)
+        ahead: list[Lots] = []
         for leaf in range(2**self.max_depth - 1):
-            if leaf % AHEAD == 0:
-                places = torch.arange(leaf, leaf + AHEAD, device=seeds.device)
-                ahead = lots(seeds, places[:, None], state.energy.dtype)
-            chance = Lots(*(part[leaf % AHEAD] for part in ahead))
+            if not ahead:
+                places = torch.arange(leaf, leaf + AHEAD, device=seeds.device)[:, None]
+                given = lots(seeds, places, state.energy.dtype)
+                ahead = [Lots(*parts) for parts in zip(*given, strict=True)]
+            chance = ahead.pop(0)
             trees, onward, done = machine.grow(trees, chance)
             trees = machine.double(trees, onward, chance.time)
             trees = machine.renew(trees, done, momentum, last=1)

@@ -61,8 +61,8 @@ def test_every_chain_of_a_batch_makes_the_tree_of_the_definition_alone(name):
 
 def first_turns(momenta: Tensor, plan: turns.Plan) -> list[int]:
     """The leaf that ends the branch of each chain by a U-turn, of momenta (leaves, d, chains)."""
-    room = torch.zeros(len(plan.looked), *momenta[0].shape, dtype=F64)
-    marks, total, ends = turns.Marks(room, room), torch.zeros_like(momenta[0]), []
+    room = torch.zeros(2, len(plan.looked), *momenta[0].shape, dtype=F64)
+    marks, total, ends = turns.Marks(room), torch.zeros_like(momenta[0]), []
     for leaf, momentum in enumerate(momenta):
         before, total = total, total + momentum
         ends.append(~marks.ahead(plan.looked[:, [leaf]], momentum, total))

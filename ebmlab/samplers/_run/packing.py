@@ -33,7 +33,8 @@ class Packing:
     def packed(self, tree: Any) -> tuple[Tensor, ...]:
         """A tensor for each kind."""
         parts = [*leaves_of(tree)]
-        return tuple(torch.stack([p for p in parts if _kind(p) == kind]) for kind in self.kinds)
+        alike = [[part for part in parts if _kind(part) == kind] for kind in self.kinds]
+        return tuple(torch.stack(some) if len(some) > 1 else some[0][None] for some in alike)
 
     def unpacked(self, packs: tuple[Tensor, ...]) -> Any:
         """The tree again."""

@@ -66,6 +66,6 @@ def _words(seeds: Tensor, place: Tensor, stream: int) -> Words:
     counter = chain, place.to(torch.int32) + stream * PLACES
     if tracing() or not seeds.is_cpu:
         return threefry(TORCH, key, counter)
-    low, high, chain, place = (part.numpy().view(NUMPY.word) for part in (*key, *counter))
-    first, second = threefry(NUMPY, (low, high), (chain, place))
+    parts = [part.numpy().view(NUMPY.word) for part in (*key, *counter)]
+    first, second = threefry(NUMPY, (parts[0], parts[1]), (parts[2], parts[3]))
     return torch.from_numpy(first), torch.from_numpy(second)

@@ -107,8 +107,8 @@ class Machine:
         """Trees of one point each, with momenta (d, chains)."""
         home = State(_columns(state.y), state.energy, _columns(state.grad))
         end, none = Phase(*home, momentum), torch.zeros_like(state.energy)
-        room = momentum.new_zeros(len(self.plan.looked), *momentum.shape)
-        marks, count = Marks(room, room), none.to(torch.int32)
+        room = momentum.new_zeros(2, len(self.plan.looked), *momentum.shape)
+        marks, count = Marks(room), none.to(torch.int32)
         waiting = Trees(
             *(end, end, momentum, momentum, marks, home, home, none, none, none, none),
             *(count, count, none, count + 1, none, count.long() - 1, NUTSInfo(*[none] * 5)),

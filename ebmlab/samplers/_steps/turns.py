@@ -46,17 +46,29 @@ def plan(levels: int, device: torch.device) -> Plan:
 
 
 class Marks(NamedTuple):
-    """Momenta of marked leaves, and the sums of all momenta before each, (2 levels, d, chains)."""
+    """Momenta of marked leaves, and the sums of all momenta before each, (2, 2 levels, d, chains).
 
-    momentum: Tensor
-    before: Tensor
+    They are one tensor, so that one operation marks a leaf.
+    """
+
+    both: Tensor
+
+    @property
+    def momentum(self) -> Tensor:
+        """(2 levels, d, chains)."""
+        return self.both[0]
+
+    @property
+    def before(self) -> Tensor:
+        """(2 levels, d, chains)."""
+        return self.both[1]
 
     def put(self, place: Tensor, momentum: Tensor, before: Tensor) -> "Marks":
         """The marks with a leaf of each chain, momenta (d, chains), at its place (chains,)."""
-        dims, chains = (torch.arange(n, device=place.device) for n in momentum.shape)
-        where = place, dims[:, None], chains
-        parts = zip(self, (momentum, before), strict=True)
-        return Marks(*(part.index_put(where, new) for part, new in parts))
+        places = torch.arange(self.both.shape[1], device=place.device)
+        here = (places[:, None] == place)[:, None]
+        new = torch.stack([momentum, before])[:, None]
+        return Marks(torch.where(here, new, self.both))
 
     def ahead(self, looked: Tensor, momentum: Tensor, total: Tensor) -> Tensor:
         """Whether the spans from all marks that are looked at to a last leaf are straight."""
