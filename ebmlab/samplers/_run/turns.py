@@ -86,18 +86,14 @@ class _Turns:
     def __init__(self, sampler: Turning, start: Started, steps: int, *, keep: bool) -> None:
         state, seeds = start.state, fresh_seeds(start.rng, steps)
         self.machine = sampler.machine(start.u, state).traced()
-        trees = self.machine.begin(state, momenta(seeds[:1].expand(len(state.y)), state.y))
-        self.packing = Packing(trees)
-        self.packs = self.packing.packed(trees)
+        first = momenta(seeds[:1].expand(len(state.y)), state.y)
+        self.trees = self.machine.begin(state, first)
+        self.packing = Packing(self.trees)
+        self.packs = self.packing.packed(self.trees)
         self.seeds = torch.cat([seeds, seeds.new_zeros(-steps % ROOM)])
         self.last = torch.tensor(steps, device=seeds.device)
         turns = max(2, min(MANY, KEPT // state.y.numel())) if keep else MANY
         self.program = Program(_turns, (self.machine, self.packing, turns, keep))
-
-    @property
-    def trees(self) -> Trees:
-        """Where all trees stand."""
-        return self.packing.unpacked(self.packs)
 
     @property
     def done(self) -> int:
@@ -112,6 +108,7 @@ class _Turns:
     def advance(self) -> Draws:
         """Some turns of all chains; those that have made all their transitions stay."""
         self.packs, draws = self.program(self.packs, self.seeds, self.last)
+        self.trees: Trees = self.packing.unpacked(self.packs)
         return draws
 
     def look(self, lookout: Lookout, *, last: bool) -> None:
