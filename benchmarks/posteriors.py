@@ -73,7 +73,7 @@ def _chees(energy: Unconstrained, start: Tensor, steps: int) -> Draws:
 def _nuts(energy: Unconstrained, start: Tensor, steps: int) -> Draws:
     rng, u = torch.Generator(start.device).manual_seed(1), energy.given()
     tuned, state = warmup(NUTS(0.1), u, start, steps=WARMUP, rng=rng)
-    options = {"steps": steps, "rng": rng, "thin": 1}
+    options = {"steps": steps, "rng": rng, "thin": 1, "compile": True}
     return lambda: run(tuned, u, state, **options).samples
 
 

@@ -25,6 +25,7 @@ from measure import Row, circumstances, save, table
 TOPICS = (
     "langevin",
     "hmc",
+    "nuts",
     "solvers",
     "posteriors",
     "sparse_coding",

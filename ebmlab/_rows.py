@@ -1,6 +1,6 @@
 """Tensors (rows, *event), row by row: sums, finiteness, masks; and how low a row may fall."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import torch
@@ -13,6 +13,7 @@ __all__ = [
     "fingerprints",
     "finite_rows",
     "keys",
+    "leaves_of",
     "located",
     "mapped",
     "norms",
@@ -103,6 +104,15 @@ def mapped(function: Callable[..., Tensor], *trees: Any) -> Any:
         return function(*trees)
     parts = [mapped(function, *each) for each in zip(*trees, strict=True)]
     return tuple(parts) if type(first) is tuple else type(first)(*parts)
+
+
+def leaves_of(tree: Any) -> Iterator[Tensor]:
+    """The tensors of tuples in tuples, in order."""
+    if isinstance(tree, Tensor):
+        yield tree
+    else:
+        for part in tree:
+            yield from leaves_of(part)
 
 
 def require_finite(y: Tensor, energy: Tensor, grad: Tensor, row: str) -> None:

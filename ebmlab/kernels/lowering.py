@@ -30,7 +30,9 @@ def trace(function: Callable[..., list[Tensor]], leaves: list[Tensor]) -> tuple[
     """
     from torch.fx.experimental.proxy_tensor import make_fx
 
-    graph = make_fx(function, tracing_mode="fake", _allow_non_fake_inputs=True)(*leaves)
+    # Leaves that are one tensor now, or one that is held, need not be so at the next call.
+    apart = [leaf.detach() for leaf in leaves]
+    graph = make_fx(function, tracing_mode="fake", _allow_non_fake_inputs=True)(*apart)
     for node in graph.graph.nodes:
         tags = getattr(node.target, "tags", ())
         if torch.Tag.nondeterministic_seeded in tags or torch.Tag.data_dependent_output in tags:
@@ -41,6 +43,10 @@ def trace(function: Callable[..., list[Tensor]], leaves: list[Tensor]) -> tuple[
     _gather(graph, met)
     _lift(graph, met)
     graph.graph.eliminate_dead_code()
+    for node in graph.graph.nodes:
+        if node.op == "placeholder":
+            # The compiler takes these for its inputs where one is there, and then needs them all.
+            node.meta.pop("val", None)
     graph.recompile()
     return graph, [*met.values()]
 
@@ -66,6 +72,12 @@ def _lift(graph: fx.GraphModule, met: Met) -> None:
             inputs[id(held)].meta = dict(node.meta)
             node.replace_all_uses_with(inputs[id(held)])
             graph.graph.erase_node(node)
+    for name in [name for name, held in _tensors(graph) if id(held) in inputs]:
+        delattr(graph, name)
+
+
+def _tensors(graph: fx.GraphModule) -> list[tuple[str, Tensor]]:
+    return [*graph.named_parameters(recurse=False), *graph.named_buffers(recurse=False)]
 
 
 def _open(graph: fx.GraphModule, loop: fx.Node) -> None:
@@ -147,6 +159,7 @@ def lower(graph: Any, inputs: Sequence[Tensor]) -> Callable[..., Any]:
     from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
     fault: Exception | None = None
+    call: Any
     for patches in ({},) if any(t.is_cuda for t in inputs) else _OPTIONS:
         # A loop asks for the symbols that shapes could be made of, though none are.
         fake = FakeTensorMode(shape_env=ShapeEnv(), static_shapes=True)

@@ -2,13 +2,13 @@
 
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from ebmlab._rows import mapped
+from ebmlab._rows import leaves_of, mapped
 from ebmlab._tracing import traced
 from ebmlab.kernels import lowering
 from ebmlab.kernels.structure import Structure
@@ -66,7 +66,7 @@ class Program:
 
     def __call__(self, *inputs: Any) -> Any:
         """What the function returns."""
-        leaves = [*_leaves(inputs)]
+        leaves = [*leaves_of(inputs)]
         signature = tuple([(t.shape, t.stride(), t.dtype, t.device) for t in leaves])
         with torch.no_grad():
             if signature not in self._ready:
@@ -106,7 +106,7 @@ class Program:
             with traced():
                 out = self.function(self.held, *mapped(lambda _: next(given), inputs))
             form = mapped(lambda _: torch.empty(0), out)
-            return [*_leaves(out)]
+            return [*leaves_of(out)]
 
         try:
             # The compiler warns of itself, which a caller cannot mend.
@@ -129,15 +129,6 @@ def _tell(fault: Exception) -> None:
         "compile=False",
         stacklevel=8,
     )
-
-
-def _leaves(tree: Any) -> Iterator[Tensor]:
-    """The tensors of tuples in tuples, in order."""
-    if isinstance(tree, Tensor):
-        yield tree
-    else:
-        for part in tree:
-            yield from _leaves(part)
 
 
 def _form(tree: Any) -> Hashable:

@@ -1,17 +1,16 @@
 """The no-U-turn sampler, batched: every chain has a tree of its own depth."""
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ebmlab._checks import require_counts, require_positive
-from ebmlab._randomness import fork
-from ebmlab._rows import mapped, rows, select
-from ebmlab.samplers._steps.leapfrog import DIVERGENT, Phase
-from ebmlab.samplers._steps.start import begin, noise_like, uniform_like
-from ebmlab.samplers._steps.tree import Branch, flat, grow, patience, straight
+from ebmlab.kernels.threefry import fresh_seeds
+from ebmlab.samplers._steps.lots import Lots, lots, momenta
+from ebmlab.samplers._steps.machine import Machine, NUTSInfo, Turning
+from ebmlab.samplers._steps.start import begin
+from ebmlab.samplers._steps.turns import plan
 from ebmlab.samplers.metric import IDENTITY, Metric
 from ebmlab.samplers.tunable import Learner, Tunable
 from ebmlab.types import Potential, State
@@ -20,38 +19,12 @@ __all__ = ["NUTS", "NUTSInfo"]
 
 # Doublings at most until a first metric is learned, and one more with each.
 FIRST_DEPTH = 5
-
-
-class NUTSInfo(NamedTuple):
-    """What one transition of `NUTS` reports, each (chains,).
-
-    Attributes:
-        acceptance: mean Metropolis probability of the new points, what warm-up steers.
-        nonfinite: 1 where an energy or a gradient that is not finite ended the tree.
-        divergent: 1 where that, or an energy error above 1000, ended it.
-        depth: doublings that joined; the trajectory has 2^depth points.
-        leapfrogs: gradients taken, those of a last branch that did not join included.
-    """
-
-    acceptance: Tensor
-    nonfinite: Tensor
-    divergent: Tensor
-    depth: Tensor
-    leapfrogs: Tensor
-
-
-class _Tree(NamedTuple):
-    """A trajectory: its ends in time, the sum of its momenta, its weight, and a draw from it."""
-
-    left: Phase
-    right: Phase
-    total: Tensor
-    log_weight: Tensor
-    draw: State
+# So many lots of a transition are made at a time.
+AHEAD = 32
 
 
 @dataclass(frozen=True, eq=False)
-class NUTS(Tunable):
+class NUTS(Tunable, Turning):
     """The no-U-turn sampler: leaves exp(-u) exactly invariant, and finds its own path length.
 
     From y with a fresh momentum r ~ N(0, 1), the trajectory of the leapfrog integrator is doubled,
@@ -61,9 +34,9 @@ class NUTS(Tunable):
     or with an energy error above 1000 or not finite (a divergence), is dropped; its chain stays
     on the draw from what came before.
 
-    Chains double together, each until it stops by itself; those that have stopped wait for the
-    longest tree. One random number is drawn for each chain and leaf from a fork of rng, so that
-    no chain sees how long the others go on.
+    All random numbers of a transition are counted from one seed that rng gives, by chain and by
+    leaf, so that no chain sees how long the others go on. Step by step they wait for the longest
+    tree, in a compiled run for none; the draws are the same.
 
     Args:
         step_size: ε > 0.
@@ -99,25 +72,28 @@ class NUTS(Tunable):
         return begin(u, y)
 
     def step(self, u: Potential, state: State, rng: torch.Generator) -> tuple[State, NUTSInfo]:
-        """One transition of every chain."""
-        rng = fork(rng)
-        home = Phase(*state, noise_like(state.y, rng))
-        none = torch.zeros_like(state.energy)
-        tree = _Tree(home, home, flat(home.momentum), none, state)
-        growing, info = torch.ones_like(none, dtype=torch.bool), NUTSInfo(*[none] * 5)
-        for depth in range(self.max_depth):
-            future = uniform_like(none, rng) < 0.5
-            step = self.step_size * rows(torch.where(future, 1.0, -1.0).to(none), state.y)
-            edge = select(future, tree.right, tree.left)
-            branch = grow(u, self.metric, home, edge, step, growing, 2**depth, rng)
-            bad, torn = ~branch.gain.isfinite(), ~(branch.gain > -DIVERGENT)
-            grown = NUTSInfo(branch.acceptance, bad, torn, branch.valid, branch.leapfrogs)
-            info = mapped(torch.add, info, grown)
-            tree, onward = _joined(tree, branch, future, growing & branch.valid, rng)
-            growing = growing & branch.valid & onward
-            if not growing.any():
+        """One transition of every chain; those that have ended theirs wait for the others."""
+        machine, seeds = self.machine(u, state), fresh_seeds(rng, 1).expand(len(state.y))
+        momentum = momenta(seeds, state.y)
+        trees = machine.begin(state, momentum)
+        ahead: list[Lots] = []
+        for leaf in range(2**self.max_depth - 1):
+            if not ahead:
+                places = torch.arange(leaf, leaf + AHEAD, device=seeds.device)[:, None]
+                given = lots(seeds, places, state.energy.dtype)
+                ahead = [Lots(*parts) for parts in zip(*given, strict=True)]
+            chance = ahead.pop(0)
+            trees, onward, done = machine.grow(trees, chance)
+            trees = machine.double(trees, onward, chance.time)
+            trees = machine.renew(trees, done, momentum, last=1)
+            if bool((trees.transition > 0).all()):
                 break
-        return tree.draw, info._replace(acceptance=info.acceptance / info.leapfrogs)
+        return machine.drawn(trees), trees.info
+
+    def machine(self, u: Potential, state: State) -> Machine:
+        """What moves chains like these turn by turn, each at a transition of its own."""
+        branches = plan(max(1, self.max_depth - 1), state.y.device)
+        return Machine(u, self.metric, self.step_size, self.max_depth, state.y.shape[1:], branches)
 
 
 class _Growing(Learner):
@@ -131,29 +107,3 @@ class _Growing(Learner):
 
     def renew(self, metric: Metric) -> None:
         self.depth += 1
-
-
-def _joined(
-    tree: _Tree, branch: Branch, future: Tensor, joins: Tensor, rng: torch.Generator
-) -> tuple[_Tree, Tensor]:
-    """The tree with its branch, and whether the two together are straight.
-
-    The draw is decided only where the branch `joins`; of other chains nothing else matters.
-    """
-    take = branch.log_weight >= tree.log_weight - patience(tree.log_weight, rng)
-    left, right, ahead = flat(tree.left.momentum), flat(tree.right.momentum), future[:, None]
-    far, near = torch.where(ahead, left, right), torch.where(ahead, right, left)
-    last, total = flat(branch.end.momentum), tree.total + branch.total
-    onward = straight(
-        torch.stack([total, tree.total + branch.first, branch.total + near]),
-        torch.stack([far, far, near]),
-        torch.stack([last, branch.first, last]),
-    )
-    longer = _Tree(
-        select(future, tree.left, branch.end),
-        select(future, branch.end, tree.right),
-        total,
-        torch.logaddexp(tree.log_weight, branch.log_weight),
-        select(joins & take, branch.draw, tree.draw),
-    )
-    return longer, onward

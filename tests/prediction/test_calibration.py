@@ -22,6 +22,7 @@ from torch import Tensor
 from ebmlab.protocols import Sampler
 from ebmlab.samplers import MALA, NUTS, nuts
 from ebmlab.samplers._run.run import run
+from ebmlab.samplers._steps.lots import Lots, lots, momenta
 from ebmlab.samplers._steps.source import Source
 from ebmlab.samplers.hmc import HMC, HMCNoise
 from ebmlab.samplers.mala import MetropolisNoise
@@ -117,10 +118,17 @@ class CredulousHMC(HMC):
         return noise._replace(threshold=torch.zeros_like(noise.threshold))
 
 
+def credulous(seeds: Tensor, leaf: Tensor, dtype: torch.dtype) -> Lots:
+    """Every leaf is picked, and every branch gives the draw."""
+    given = lots(seeds, leaf, dtype)
+    always = torch.full_like(given.pick, -torch.inf)
+    return given._replace(pick=always, join=always)
+
+
 def test_a_kernel_with_a_wrong_acceptance_is_not(monkeypatch):
     assert not calibrated(Credulous(0.12), 6)
     assert not calibrated(CredulousHMC(0.35, 4), 2)
-    monkeypatch.setattr(nuts, "patience", lambda like, rng: torch.full_like(like, torch.inf))
+    monkeypatch.setattr(nuts, "lots", credulous)
     assert not calibrated(NUTS(0.5), 1)
 
 
@@ -145,6 +153,5 @@ class LoudHMC(HMC):
 def test_a_kernel_with_a_wrong_scale_of_noise_is_not(monkeypatch):
     assert not calibrated(Loud(0.12), 6)
     assert not calibrated(LoudHMC(0.35, 4), 2)
-    right = nuts.noise_like
-    monkeypatch.setattr(nuts, "noise_like", lambda y, rng: 1.2 * right(y, rng))
+    monkeypatch.setattr(nuts, "momenta", lambda seeds, like: 1.2 * momenta(seeds, like))
     assert not calibrated(NUTS(0.5), 1)

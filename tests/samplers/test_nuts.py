@@ -1,5 +1,7 @@
 """The law of NUTS, broken copies of it that are seen, and what it does at faults."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from problems import (
@@ -21,7 +23,9 @@ from torch import Tensor
 from ebmlab.errors import ConfigurationError, DivergenceError
 from ebmlab.samplers import nuts
 from ebmlab.samplers._run.run import run
-from ebmlab.samplers._steps import tree
+from ebmlab.samplers._steps import machine
+from ebmlab.samplers._steps.lots import Lots, lots
+from ebmlab.samplers._steps.turns import Marks
 from ebmlab.samplers.nuts import NUTS
 
 CHAINS = 6_000
@@ -60,24 +64,28 @@ def test_nuts_reaches_a_gaussian_from_afar():
     assert problem.accepts(chain.state.y)
 
 
-def never(like: Tensor, rng: torch.Generator) -> Tensor:
-    return torch.full_like(like, torch.inf)
+def with_lots(**wrong: float) -> Callable[..., Lots]:
+    def broken(seeds: Tensor, leaf: Tensor, dtype: torch.dtype) -> Lots:
+        given = lots(seeds, leaf, dtype)
+        return given._replace(**{k: torch.full_like(given.pick, w) for k, w in wrong.items()})
+
+    return broken
 
 
 def heavy(momentum: Tensor) -> Tensor:
-    return momentum.square().reshape(len(momentum), -1).sum(1)
+    return momentum.square().sum(0)
 
 
-def no_turn(total: Tensor, first: Tensor, last: Tensor) -> Tensor:
-    return torch.ones_like(total[0, :, 0], dtype=torch.bool)
+def no_turn(self: Marks, looked: Tensor, momentum: Tensor, total: Tensor) -> Tensor:
+    return torch.ones_like(looked[0])
 
 
 BROKEN = {
-    "the last leaf instead of a weighed one": (tree, "patience", never),
-    "a later branch whatever its weight": (nuts, "patience", never),
-    "a wrong kinetic energy": (tree, "kinetic", heavy),
-    "U-turns inside a branch overlooked": (tree, "straight", no_turn),
-    "always into the future": (nuts, "uniform_like", lambda like, rng: torch.zeros_like(like)),
+    "the last leaf instead of a weighed one": (nuts, "lots", with_lots(pick=-torch.inf)),
+    "a later branch whatever its weight": (nuts, "lots", with_lots(join=-torch.inf)),
+    "a wrong kinetic energy": (machine, "_kinetic", heavy),
+    "U-turns inside a branch overlooked": (Marks, "ahead", no_turn),
+    "always into the future": (nuts, "lots", with_lots(time=1.0)),
 }
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from nuts_support import Numbers, transition
+from nuts_support import Numbers, spans, transition
 from problems import (
     F64,
     PLANE,
@@ -17,8 +17,8 @@ from problems import (
 from samplers_support import bowl
 from torch import Tensor
 
-from ebmlab.samplers import nuts
 from ebmlab.samplers._run.run import run
+from ebmlab.samplers._steps import turns
 from ebmlab.samplers.metric import Dense, Diagonal
 from ebmlab.samplers.nuts import NUTS
 from ebmlab.types import Potential
@@ -59,20 +59,37 @@ def test_every_chain_of_a_batch_makes_the_tree_of_the_definition_alone(name):
     torch.testing.assert_close(after.energy, u(after.y))
 
 
-def test_overlooking_turns_across_the_halves_is_another_tree(monkeypatch):
-    u, start, step_size = bowl, randn(200, 2, seed=1), 0.7
-    numbers = Numbers.drawn((200, 2), 6, generator(2))
-    due = [transition(u, y, step_size, numbers, chain).leapfrogs for chain, y in enumerate(start)]
+def first_turns(momenta: Tensor, plan: turns.Plan) -> list[int]:
+    """The leaf that ends the branch of each chain by a U-turn, of momenta (leaves, d, chains)."""
+    room = torch.zeros(2, len(plan.looked), *momenta[0].shape, dtype=F64)
+    marks, total, ends = turns.Marks(room), torch.zeros_like(momenta[0]), []
+    for leaf, momentum in enumerate(momenta):
+        before, total = total, total + momentum
+        ends.append(~marks.ahead(plan.looked[:, [leaf]], momentum, total))
+        marks = marks.put(plan.place[leaf].expand(momentum.shape[1]), momentum, before)
+    return torch.stack([*ends, torch.ones_like(ends[0])]).int().argmax(0).tolist()
 
-    def leapfrogs() -> list[float]:
-        sampler, v = NUTS(step_size, max_depth=6), Potential(u)
-        state = sampler.init(v, start, generator())
-        return sampler.step(v, state, generator(2))[1].leapfrogs.tolist()
 
-    assert leapfrogs() == due
-    whole = nuts.straight
-    monkeypatch.setattr(nuts, "straight", lambda r, a, b: whole(r[:1], a[:1], b[:1]))
-    assert leapfrogs() != due
+def turned(momenta: Tensor, last: int) -> bool:
+    """Whether a span that ends at a leaf has to be straight and is not, (leaves, d)."""
+    due = [momenta[first : last + 1] for first, end in spans(len(momenta)) if end == last]
+    return any(min(span.sum(0) @ span[0], span.sum(0) @ span[-1]) <= 0 for span in due)
+
+
+@pytest.mark.parametrize("levels", [1, 2, 3, 4, 5])
+def test_marks_see_the_turns_of_the_definition(levels):
+    momenta = randn(2**levels, 2, 800, seed=levels) + f64([[1.5], [0.0]])
+    due = [
+        next((leaf for leaf in range(len(one)) if turned(one, leaf)), len(one))
+        for one in momenta.permute(2, 0, 1)
+    ]
+    plan = turns.plan(levels, torch.device("cpu"))
+    assert first_turns(momenta, plan) == due
+    # Each kind of span matters: whole blocks, and those to and from the middle of one.
+    second, odd = torch.arange(2 * levels)[:, None] >= levels, torch.arange(2**levels) % 2 == 1
+    for kind in (~second & odd, ~second & ~odd, second)[: 1 if levels == 1 else 3]:
+        less = plan._replace(looked=plan.looked & ~kind)
+        assert first_turns(momenta, less) != due
 
 
 @pytest.mark.parametrize("metric", [Diagonal(f64([2.0, 0.3])), Dense(FACTOR)])

@@ -7,32 +7,21 @@ import torch
 from problems import F64
 from torch import Tensor
 
-from ebmlab._randomness import fork
+from ebmlab.kernels.threefry import fresh_seeds, normals
+from ebmlab.samplers._steps.lots import Lots, lots
 
 
 class Numbers(NamedTuple):
-    """The random numbers of one transition of all chains, in the order of NUTS."""
+    """The random numbers of one transition of all chains: momenta, and lots by leaf."""
 
     momentum: Tensor
-    future: list[Tensor]
-    leaves: list[list[Tensor]]
-    joins: list[Tensor]
+    lots: Lots
 
     @classmethod
     def drawn(cls, shape: tuple[int, int], max_depth: int, rng: torch.Generator) -> "Numbers":
-        rng, chains = fork(rng), shape[0]
-        # Short vectors are drawn coordinate by coordinate.
-        momentum = torch.randn(shape[::-1], generator=rng, dtype=F64).mT
-        numbers = cls(momentum, [], [], [])
-        for depth in range(max_depth):
-            numbers.future.append(torch.rand(chains, generator=rng, dtype=F64) < 0.5)
-            ages = [
-                torch.empty(chains, dtype=F64).exponential_(generator=rng)
-                for _ in range(2**depth + 1)
-            ]
-            numbers.leaves.append(ages[:-1])
-            numbers.joins.append(ages[-1])
-        return numbers
+        seed, like = fresh_seeds(rng, 1)[0], torch.empty(shape, dtype=F64)
+        leaves = torch.arange(2**max_depth)[:, None]
+        return cls(normals(seed, like), lots(seed.expand(shape[0]), leaves, F64))
 
 
 class Point(NamedTuple):
@@ -92,32 +81,38 @@ def grown(
 
 
 def transition(
-    u: Callable[[Tensor], Tensor], y: Tensor, step_size: float, numbers: Numbers, chain: int
+    u: Callable[[Tensor], Tensor],
+    y: Tensor,
+    step_size: float,
+    numbers: Numbers,
+    chain: int,
+    max_depth: int = 6,
 ) -> Transition:
     """One transition from y (d), with the random numbers of one of the chains."""
+    picks, joins, times = (part[:, chain].tolist() for part in numbers.lots)
     start = at(u, y, numbers.momentum[chain])
     origin = start.energy + start.r @ start.r / 2
     path, weights, draw = [start], [torch.zeros((), dtype=F64)], start
-    depth, leapfrogs, accepted, divergent = 0, 0, 0.0, False
-    for doubling in range(len(numbers.joins)):
-        future = bool(numbers.future[doubling][chain])
+    depth, leapfrogs, accepted, divergent, future = 0, 0, 0.0, False, True
+    while depth < max_depth:
         edge, step = (path[-1], step_size) if future else (path[0], -step_size)
-        points, new, whole, divergent = grown(u, edge, step, 2**doubling, origin)
-        leapfrogs += len(points)
+        points, new, whole, divergent = grown(u, edge, step, 2**depth, origin)
+        before, leapfrogs = leapfrogs, leapfrogs + len(points)
         accepted += sum(float(w.exp().clamp(max=1)) for w in new if w > -1000)
         if not whole:
             break
         depth += 1
         best = points[0]
-        for k, age in enumerate(numbers.leaves[doubling]):
-            if new[k] - torch.stack(new[: k + 1]).logsumexp(0) >= -age[chain]:
+        for k in range(len(points)):
+            if new[k] - torch.stack(new[: k + 1]).logsumexp(0) >= picks[before + k]:
                 best = points[k]
         ratio = torch.stack(new).logsumexp(0) - torch.stack(weights).logsumexp(0)
-        if ratio >= -numbers.joins[doubling][chain]:
+        if ratio >= joins[leapfrogs - 1]:
             draw = best
         half = len(path)
         path = path + points if future else points[::-1] + path
         weights = weights + new
         if turns(path) or turns(path[: half + 1]) or turns(path[half - 1 :]):
             break
+        future = times[leapfrogs - 1] > 0
     return Transition(draw.y, depth, leapfrogs, accepted / leapfrogs, divergent)

@@ -14,6 +14,8 @@ from ebmlab.samplers._run.blocks import Ahead, Compiled, Stepwise
 from ebmlab.samplers._run.cuda import Way, fastest, fills
 from ebmlab.samplers._run.lookout import Lookout
 from ebmlab.samplers._run.started import Started, started
+from ebmlab.samplers._run.turns import by_turns
+from ebmlab.samplers._steps.machine import Turning
 from ebmlab.types import Chain, Rng
 
 __all__ = ["run"]
@@ -52,10 +54,11 @@ def run(
         thin: keep every thin-th state as a sample; 0 keeps none.
         progress: show a bar, on a terminal or in a notebook.
         compile: compile blocks of transitions into one program, which takes seconds once for each
-            energy, kernel and shape. The chain is the same up to rounding. Of samplers that are
-            not a `Kernel` only the potential is compiled. On CUDA all steps of Langevin are one
-            launch where a kernel knows u, else many are one graph; a way that ends elsewhere than
-            single steps is not taken, and a warning says so.
+            energy, kernel and shape. The chain is the same up to rounding. Chains of `NUTS` then
+            do not wait for each other. Of other samplers that are not a `Kernel` only the
+            potential is compiled. On CUDA all steps of Langevin are one launch where a kernel
+            knows u, else many are one graph; a way that ends elsewhere than single steps is not
+            taken, and a warning says so.
 
     Returns:
         A `Chain`: the last state, samples (steps // thin, chains, *event) and their energies, mean
@@ -84,6 +87,10 @@ def run(
     start = started("run", sampler, u, y, rng)
     state, rng = start.state, start.rng
     lookout = Lookout(start.kernel, start.u, state, rng)
+    if compile and isinstance(sampler, Turning):
+        chain, done = by_turns(sampler, start, lookout, steps, thin, progress)
+        _warn_of_standstill(chain.acceptance, done)
+        return chain
     kept = steps // thin if thin else 0
     samples = state.y.new_empty(kept, *state.y.shape)
     energies = state.energy.new_empty(kept, *state.energy.shape)
