@@ -12,7 +12,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, fx
 
-from ebmlab.kernels.graph_products import with_fast_products
+from ebmlab.kernels.graph_products import LIKE, with_fast_products
 
 __all__ = ["looped", "lower", "trace"]
 
@@ -38,6 +38,8 @@ def trace(function: Callable[..., list[Tensor]], leaves: list[Tensor]) -> tuple[
         if torch.Tag.nondeterministic_seeded in tags or torch.Tag.data_dependent_output in tags:
             raise ValueError(f"{node.target} draws random numbers or asks for a tensor's value")
     met: Met = {}
+    for node, leaf in zip(graph.graph.nodes, leaves, strict=False):
+        node.meta[LIKE] = leaf
     for loop in [node for node in graph.graph.nodes if node.target is _while_loop()]:
         _open(graph, loop)
     _gather(graph, met)
@@ -69,7 +71,7 @@ def _lift(graph: fx.GraphModule, met: Met) -> None:
     for node in [node for node in graph.graph.nodes if node.op == "get_attr"]:
         held = getattr(graph, cast(str, node.target))
         if isinstance(held, Tensor):
-            inputs[id(held)].meta = dict(node.meta)
+            inputs[id(held)].meta = {**node.meta, LIKE: held}
             node.replace_all_uses_with(inputs[id(held)])
             graph.graph.erase_node(node)
     for name in [name for name, held in _tensors(graph) if id(held) in inputs]:

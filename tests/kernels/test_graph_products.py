@@ -72,6 +72,28 @@ def test_a_matrix_of_several_products_is_laid_out_once_each_way():
     assert calls.count(ATEN.clone.default) == 1
 
 
+def test_loops_have_fast_products_too():
+    w = normal(128, 128, seed=1) / 100
+
+    def function(x: Tensor) -> list[Tensor]:
+        def going(k: Tensor, x: Tensor, w: Tensor) -> Tensor:
+            return k < 3
+
+        def body(k: Tensor, x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+            return k + 1, torch.mm(x, w)
+
+        return [*lowering.looped(going, body, (torch.zeros((), dtype=torch.int64), x), (w,))]
+
+    with torch.no_grad():
+        graph, met = lowering.trace(function, [normal(1000, 128)])
+        before = graph.forward(normal(1000, 128), *met)
+        graph_products.with_fast_products(graph, linear)
+        after = graph.forward(normal(1000, 128), *met)
+    torch.testing.assert_close(after, before)
+    parts = [part for part in graph.children() if isinstance(part, torch.fx.GraphModule)]
+    assert any(n.target is linear for part in parts for n in part.graph.nodes)
+
+
 def test_other_precisions_are_left_alone():
     w = normal(128, 128, seed=1, dtype=torch.float64)
     leaf = normal(1000, 128, dtype=torch.float64)

@@ -2,12 +2,14 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ebmlab._tracing import tracing
+from ebmlab.kernels.arrays import NUMPY, TORCH
 from ebmlab.kernels.threefry import PLACES, threefry
-from ebmlab.kernels.words import NUMPY, TORCH, Words, normal_pair, precise_pair, unit
+from ebmlab.kernels.words import Words, normal_pair, precise_pair, unit
 
 __all__ = ["Lots", "lots", "momenta"]
 
@@ -66,6 +68,6 @@ def _words(seeds: Tensor, place: Tensor, stream: int) -> Words:
     counter = chain, place.to(torch.int32) + stream * PLACES
     if tracing() or not seeds.is_cpu:
         return threefry(TORCH, key, counter)
-    parts = [part.numpy().view(NUMPY.word) for part in (*key, *counter)]
+    parts = [part.numpy().view(np.uint32) for part in (*key, *counter)]
     first, second = threefry(NUMPY, (parts[0], parts[1]), (parts[2], parts[3]))
     return torch.from_numpy(first), torch.from_numpy(second)
