@@ -24,7 +24,7 @@ from ebmlab.types import Chain, State
 __all__ = ["by_turns"]
 
 # Turns to a call where no draws are kept, and numbers of the draws that a call hands back.
-MANY, KEPT = 32, 2**13
+MANY, KEPT = 32, 2**15
 # Seeds are filled up to so many, so that a program serves runs of different lengths.
 ROOM = 1024
 
