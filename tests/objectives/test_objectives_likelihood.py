@@ -104,8 +104,8 @@ class Classes(Energy):
         chosen = logits.expand(*batch, -1).gather(-1, y.expand(batch)[..., None])
         return -chosen.squeeze(-1)
 
-    def at_each(self, x: Tensor, values: Tensor, *, rng: object = None) -> Tensor:
-        return -self.logits(x)[..., values]
+    def at_each(self, x: Tensor, y: Tensor, z: None = None, *, rng: object = None) -> Tensor:
+        return -self.logits(x)[..., y]
 
 
 class Slow(Classes):
