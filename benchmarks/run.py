@@ -24,6 +24,7 @@ from measure import Row, circumstances, save, table
 
 TOPICS = (
     "langevin",
+    "compilation",
     "hmc",
     "nuts",
     "solvers",
