@@ -5,8 +5,10 @@
 
 import functools
 import importlib
+import logging
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
@@ -151,6 +153,18 @@ def _onednn() -> Any:
     return operation
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The compiler tells its log how it goes about an operation, which a caller cannot mend."""
+    log = logging.getLogger("torch._inductor")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
 def lower(graph: Any, inputs: Sequence[Tensor]) -> Callable[..., Any]:
     """What the compiler makes of a graph."""
     if torch.backends.mkldnn.is_available():
@@ -166,7 +180,7 @@ def lower(graph: Any, inputs: Sequence[Tensor]) -> Callable[..., Any]:
         # A loop asks for the symbols that shapes could be made of, though none are.
         fake = FakeTensorMode(shape_env=ShapeEnv(), static_shapes=True)
         try:
-            with tracing(TracingContext(fake)):
+            with tracing(TracingContext(fake)), _quiet():
                 made = compile_fx(graph, list(inputs), config_patches=patches)
             call = cast(Callable[..., Any], made)
             call(*inputs)
