@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ebmlab._rows import mapped, rows
 from ebmlab._tracing import tracing
-from ebmlab.samplers._steps.leapfrog import DIVERGENT, Phase, leap
+from ebmlab.kernels.lowering import stored
+from ebmlab.samplers._steps.leapfrog import DIVERGENT, Phase
 from ebmlab.samplers._steps.lots import Lots, lots, momenta
 from ebmlab.samplers._steps.turns import Marks, Plan, straight
 from ebmlab.samplers.metric import Metric
@@ -136,7 +137,7 @@ class Machine:
         branch, total = torch.logaddexp(s.branch, weight), s.total + end.momentum
         place, looked = self.plan
         sound = sound & s.marks.ahead(looked[:, s.leaf], end.momentum, total)
-        marks = s.marks.put(place[s.leaf], end.momentum, s.total)
+        marks = s.marks.put(stored(place[s.leaf]), end.momentum, s.total)
         # A leaf at -∞ joins in any case, so that whoever watches the chain sees it.
         whole = sound & (s.leaf + 1 == 1 << s.depth) | branch.isposinf()
         info = s.info._replace(
@@ -201,12 +202,15 @@ class Machine:
         """The next point of each trajectory, and its H₀ - H."""
         y, grad, momentum = map(self._rows, (s.end.y, s.end.grad, s.end.momentum))
         step = rows(s.time, y) * self.step_size
-        end = leap(self.u, self.metric, Phase(y, s.end.energy, grad, momentum), step)
-        y, grad, momentum = map(_columns, (end.y, end.grad, end.momentum))
+        half = 0.5 * step
+        momentum = momentum - half * self.metric.gather(grad)
+        y = stored(_columns(y + step * self.metric.spread(momentum)))
+        energy, grad = self.u.value_and_grad(self._rows(y))
+        momentum = stored(_columns(momentum - half * self.metric.gather(grad)))
         # Energies are subtracted first, so that a common offset costs no precision.
-        fall = (s.energy - end.energy) + (s.kinetic - _kinetic(momentum))
-        fall = torch.where(end.energy.isneginf(), torch.inf, fall)
-        return Phase(y, end.energy, grad, momentum), fall
+        fall = (s.energy - energy) + (s.kinetic - _kinetic(momentum))
+        fall = torch.where(energy.isneginf(), torch.inf, fall)
+        return Phase(y, energy, _columns(grad), momentum), fall
 
     def _joined(self, s: Trees, whole: Tensor, chance: Tensor) -> tuple[Trees, Tensor]:
         """Trees with their branches that are whole, and which of them may grow further.
@@ -262,7 +266,7 @@ def _kinetic(momentum: Tensor) -> Tensor:
 
 
 def _at(seeds: Tensor, transition: Tensor) -> Tensor:
-    return seeds[transition.clamp(max=len(seeds) - 1)]
+    return stored(seeds[transition.clamp(max=len(seeds) - 1)])
 
 
 def _some(mask: Tensor) -> bool:
