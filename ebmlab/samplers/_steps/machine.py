@@ -10,7 +10,7 @@ from torch import Tensor
 from ebmlab._rows import mapped, rows
 from ebmlab._tracing import tracing
 from ebmlab.kernels.lowering import stored
-from ebmlab.samplers._steps.leapfrog import DIVERGENT, Phase
+from ebmlab.samplers._steps.leapfrog import DIVERGENT, Phase, leap
 from ebmlab.samplers._steps.lots import Lots, lots, momenta
 from ebmlab.samplers._steps.turns import Marks, Plan, straight
 from ebmlab.samplers.metric import Metric
@@ -202,15 +202,16 @@ class Machine:
         """The next point of each trajectory, and its H₀ - H."""
         y, grad, momentum = map(self._rows, (s.end.y, s.end.grad, s.end.momentum))
         step = rows(s.time, y) * self.step_size
-        half = 0.5 * step
-        momentum = momentum - half * self.metric.gather(grad)
-        y = stored(_columns(y + step * self.metric.spread(momentum)))
-        energy, grad = self.u.value_and_grad(self._rows(y))
-        momentum = stored(_columns(momentum - half * self.metric.gather(grad)))
+
+        def kept(v: Tensor) -> Tensor:
+            return self._rows(stored(_columns(v)))
+
+        end = leap(self.u, self.metric, Phase(y, s.end.energy, grad, momentum), step, kept)
+        y, grad, momentum = map(_columns, (end.y, end.grad, end.momentum))
         # Energies are subtracted first, so that a common offset costs no precision.
-        fall = (s.energy - energy) + (s.kinetic - _kinetic(momentum))
-        fall = torch.where(energy.isneginf(), torch.inf, fall)
-        return Phase(y, energy, _columns(grad), momentum), fall
+        fall = (s.energy - end.energy) + (s.kinetic - _kinetic(momentum))
+        fall = torch.where(end.energy.isneginf(), torch.inf, fall)
+        return Phase(y, end.energy, grad, momentum), fall
 
     def _joined(self, s: Trees, whole: Tensor, chance: Tensor) -> tuple[Trees, Tensor]:
         """Trees with their branches that are whole, and which of them may grow further.
