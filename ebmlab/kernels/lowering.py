@@ -14,9 +14,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor, fx
 
+from ebmlab._tracing import tracing as unknown
 from ebmlab.kernels.graph_products import LIKE, with_fast_products
 
-__all__ = ["looped", "lower", "trace"]
+__all__ = ["looped", "lower", "stored", "trace"]
 
 # A wrapper in C++ spares microseconds per call, but does not know every operation.
 _OPTIONS: tuple[dict[str, Any], ...] = ({"cpp_wrapper": True}, {})
@@ -122,6 +123,21 @@ def looped(
             return body(*parts)
 
     return _while_loop()(going, turn, carried, given)
+
+
+def stored(t: Tensor) -> Tensor:
+    """The same numbers, which a program computes once, in t's own layout, however often it reads.
+
+    Else the compiler may compute them anew for each reader, or store them the way that the first
+    of them was shaped.
+    """
+    return _realize()(t) if unknown() else t
+
+
+@functools.cache
+def _realize() -> Any:
+    importlib.import_module("torch._inductor.test_operators")
+    return torch.ops._inductor_test.realize
 
 
 def _while_loop() -> Any:

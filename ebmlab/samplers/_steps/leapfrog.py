@@ -40,19 +40,25 @@ def kinetic(momentum: Tensor) -> Tensor:
     return 0.5 * row_sums(momentum.square())
 
 
-def leap(u: Potential, metric: Metric, phase: Phase, step_size: float | Tensor) -> Phase:
+def leap(
+    u: Potential,
+    metric: Metric,
+    phase: Phase,
+    step_size: float | Tensor,
+    kept: Callable[[Tensor], Tensor] = lambda v: v,
+) -> Phase:
     """One leapfrog step: r -= ε/2 Lᵀ∇u; y += ε L r; r -= ε/2 Lᵀ∇u; one new gradient.
 
     A step size may be a number, or one per chain shaped to meet (chains, *event); negative ones go
-    back in time.
+    back in time. `kept` gives the new point and its momentum as they are to lie in memory.
 
     Source: Duane et al. 1987; Neal 2011.
     """
     half = 0.5 * step_size
     momentum = phase.momentum - half * metric.gather(phase.grad)
-    y = phase.y + step_size * metric.spread(momentum)
+    y = kept(phase.y + step_size * metric.spread(momentum))
     energy, grad = u.value_and_grad(y)
-    return Phase(y, energy, grad, momentum - half * metric.gather(grad))
+    return Phase(y, energy, grad, kept(momentum - half * metric.gather(grad)))
 
 
 def trajectory(

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ebmlab._rows import mapped, rows
 from ebmlab._tracing import tracing
+from ebmlab.kernels.lowering import stored
 from ebmlab.samplers._steps.leapfrog import DIVERGENT, Phase, leap
 from ebmlab.samplers._steps.lots import Lots, lots, momenta
 from ebmlab.samplers._steps.turns import Marks, Plan, straight
@@ -136,7 +137,7 @@ class Machine:
         branch, total = torch.logaddexp(s.branch, weight), s.total + end.momentum
         place, looked = self.plan
         sound = sound & s.marks.ahead(looked[:, s.leaf], end.momentum, total)
-        marks = s.marks.put(place[s.leaf], end.momentum, s.total)
+        marks = s.marks.put(stored(place[s.leaf]), end.momentum, s.total)
         # A leaf at -∞ joins in any case, so that whoever watches the chain sees it.
         whole = sound & (s.leaf + 1 == 1 << s.depth) | branch.isposinf()
         info = s.info._replace(
@@ -201,7 +202,11 @@ class Machine:
         """The next point of each trajectory, and its H₀ - H."""
         y, grad, momentum = map(self._rows, (s.end.y, s.end.grad, s.end.momentum))
         step = rows(s.time, y) * self.step_size
-        end = leap(self.u, self.metric, Phase(y, s.end.energy, grad, momentum), step)
+
+        def kept(v: Tensor) -> Tensor:
+            return self._rows(stored(_columns(v)))
+
+        end = leap(self.u, self.metric, Phase(y, s.end.energy, grad, momentum), step, kept)
         y, grad, momentum = map(_columns, (end.y, end.grad, end.momentum))
         # Energies are subtracted first, so that a common offset costs no precision.
         fall = (s.energy - end.energy) + (s.kinetic - _kinetic(momentum))
@@ -262,7 +267,7 @@ def _kinetic(momentum: Tensor) -> Tensor:
 
 
 def _at(seeds: Tensor, transition: Tensor) -> Tensor:
-    return seeds[transition.clamp(max=len(seeds) - 1)]
+    return stored(seeds[transition.clamp(max=len(seeds) - 1)])
 
 
 def _some(mask: Tensor) -> bool:
