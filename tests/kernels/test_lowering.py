@@ -1,5 +1,6 @@
 """What is touched of torch's private modules, and the versions of torch that it holds for."""
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from problems import f64, randn
 from torch import Tensor, nn
 
 import ebmlab
+from ebmlab._tracing import traced
 from ebmlab.kernels import lowering
 
 # Where torch is newer: run this file and test_compiled_runs.py, and add the version if they pass.
@@ -99,3 +101,20 @@ def test_a_loop_is_an_operation_whose_tensors_are_inputs_too():
     y = randn(4, seed=3)
     values = [f64(0.25) if t is factor else t for t in met]
     torch.testing.assert_close(graph.forward(y, f64(1.0), *values)[1], y / 64)
+
+
+def test_what_is_stored_is_the_same_and_one_operation_of_a_program():
+    y = randn(4)
+    assert lowering.stored(y) is y
+
+    def twice(y: Tensor) -> list[Tensor]:
+        with traced():
+            kept = lowering.stored(y.cos())
+        return [kept + 1, kept.sin()]
+
+    with warnings.catch_warnings(action="ignore"):  # the compiler warns of itself
+        graph, _ = lowering.trace(twice, [y])
+        program = lowering.lower(graph, [y])
+    for call in (graph.forward, program):
+        torch.testing.assert_close([*call(y)], [y.cos() + 1, y.cos().sin()])
+    assert any("realize" in str(n.target) for n in graph.graph.nodes)
