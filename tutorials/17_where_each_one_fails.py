@@ -59,13 +59,13 @@ judge("truth", truth.given(), floor)
 # %% [markdown]
 # ## Chains too short, and chains too cold
 #
-# E+ - E- is the gradient of the likelihood where E- comes from the model. A step of 0.001 moves a
-# chain by 0.04: negatives sit on the data, and nothing beyond them is ever pushed up. Noise that
+# E+ - E- is the gradient of the likelihood where E- comes from the model. A step of 0.0003 moves a
+# chain by 0.024: negatives sit on the data, and nothing beyond them is ever pushed up. Noise that
 # is too small for its step samples another temperature, T = s² / 2ε: -T log p is learned.
 
 # %%
 cold = Langevin.from_noise(0.05, 0.1)
-kernels = {"CD, a tiny step": (Langevin(1e-3), 1), "CD, MALA": (MALA(0.05), 10)}
+kernels = {"CD, a tiny step": (Langevin(3e-4), 1), "CD, MALA": (MALA(0.05), 10)}
 for name, (kernel, steps) in (kernels | {"CD, cold noise": (cold, 20)}).items():
     chains = negatives.FromData(kernel, steps)
     energy, loss = trained(objectives.Contrastive(losses.difference, chains), held=kernel != cold)

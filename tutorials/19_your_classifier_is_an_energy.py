@@ -84,7 +84,7 @@ wild = Contrastive(difference, Replay(pool, cold, 5))
 tame = Contrastive(difference, FromData(MALA(1e-3), 3)) + 0.03 * GradientPenalty()
 runs = {
     "labels alone": trained(None, 0.0, 1200),
-    "unadjusted chains": trained(wild, 1.0, 300, lr=5e-3),
+    "unadjusted chains": trained(wild, 1.0, 600, lr=5e-3),
     "chains that reject": trained(tame, 0.1, 600, lr=1e-3),
     "denoising": trained(DenoisingScore((0.03, 0.3)), 0.03, 1200),
 }

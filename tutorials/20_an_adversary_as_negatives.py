@@ -92,7 +92,8 @@ play("EBGAN", methods.ebgan(net(2, 16), net(16, 2), g), g, 0.0, falls=True)
 # %% No adversary: contrastive divergence, its negatives chains that start at the data
 held = energies.MLP(2, hidden=(64, 64)) + energies.Gaussian(y.mean(0), y.T.cov())
 cd = methods.contrastive_divergence(held)
-ebmlab.fit(cd, (None, y), lr=1e-2, **how, stepping=Stepping(falling_cosine))
+how["steps"] = 2400  # as many as both players have together
+ebmlab.fit(cd, (None, y), lr=5e-3, **how, stepping=Stepping(falling_cosine))
 note("CD", held)
 
 # %% [markdown]
