@@ -67,10 +67,10 @@ class MLP(Energy):
 
     def in_kernel(self) -> Slope | None:
         """Packed are W₁ᵀ, b₁, W₂, b₂, w₃ of two hidden layers with SiLU, padded to one width."""
-        linear, bent = [*self.network][::2], [*self.network][1::2]
-        if self.takes_x or [type(layer) for layer in bent] != [nn.SiLU, nn.SiLU]:
+        kinds = [nn.Linear, nn.SiLU, nn.Linear, nn.SiLU, nn.Linear]
+        if self.takes_x or [*map(type, self.network)] != kinds:
             return None
-        first, second, last = linear
+        first, second, last = (layer for layer in self.network if isinstance(layer, nn.Linear))
         if max(self.dim, len(first.weight), len(second.weight)) > WIDEST:
             return None
         n = max(ROWS, width(len(first.weight)), width(len(second.weight)))
