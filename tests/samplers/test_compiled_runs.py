@@ -11,11 +11,12 @@ from samplers_support import bowl
 from test_laws_shipped_samplers import SAMPLERS
 from torch import Tensor
 
-from ebmlab import FunctionEnergy
+from ebmlab import Energy, FunctionEnergy
 from ebmlab.energies import MLP, DoubleWell
 from ebmlab.errors import NonFiniteError
 from ebmlab.kernels import lowering, programs
 from ebmlab.samplers import HMC, MALA, Annealed, Heated, Kernel, Langevin, run
+from ebmlab.samplers._run import blocks
 
 
 @pytest.fixture
@@ -71,10 +72,57 @@ def test_masks_that_leave_as_much_unknown_share_a_program(traced):
     assert len(traced) == 1
 
 
-def test_the_real_compiler_agrees(short):
-    energy, start = MLP(2, hidden=(16,)), torch.randn(8, 2, generator=generator(2))
+KINDS = {"Langevin": "Langevin, a tensor"}
+
+
+class Quadratic(Energy):
+    """½ yᵀ A y, with a matrix in it."""
+
+    y_ndim = 1
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        root = randn(dim, dim, seed=3)
+        self.register_buffer("matrix", root @ root.T + torch.eye(dim))
+
+    def forward(self, x, y, z=None):
+        return 0.5 * ((y @ self.get_buffer("matrix")) * y).sum(-1)
+
+
+@pytest.mark.parametrize("thin", [0, 3])
+@pytest.mark.parametrize("name", ["Langevin", "MALA", "HMC", "Underdamped", "ChEESHMC"])
+def test_heavy_steps_are_turns_of_a_loop(name, thin, traced, monkeypatch):
+    sampler = MALA(0.1) if name == "MALA" else SAMPLERS[KINDS.get(name, name)]()[0]
+    monkeypatch.setattr(Kernel, "block", 3)
+    monkeypatch.setattr(HMC, "block", 3)
+    u, graphs = Quadratic(2).given(), []
+    seen = lowering.lower
+    monkeypatch.setattr(lowering, "lower", lambda g, i: graphs.append(g) or seen(g, i))
+    monkeypatch.setattr(blocks, "HEAVY", 6 * 4)
     eager, fast = (
-        run(MALA(0.1), energy.given(), start, steps=7, rng=generator(1), thin=3, compile=way)
+        run(sampler, u, randn(6, 2), steps=7, thin=thin, rng=generator(1), compile=way)
+        for way in (False, True)
+    )
+    torch.testing.assert_close(fast, eager, rtol=1e-6, atol=1e-6)
+    (graph,) = graphs
+    assert any("while_loop" in str(node.target) for node in graph.graph.nodes)
+
+
+def test_what_is_heavy_is_told_by_matrices_and_chains(monkeypatch):
+    monkeypatch.setattr(blocks, "HEAVY", 6 * 4)
+    u = Quadratic(2).given()
+    assert blocks.heavy(u, randn(6, 2))
+    assert not blocks.heavy(u, randn(5, 2))
+    assert not blocks.heavy(FunctionEnergy(bowl).given(), randn(600, 2))
+
+
+@pytest.mark.parametrize("heavy", [False, True])
+def test_the_real_compiler_agrees(heavy, short, monkeypatch):
+    monkeypatch.setattr(blocks, "HEAVY", 0 if heavy else 2**22)
+    energy, start = MLP(2, hidden=(16,)), torch.randn(8, 2, generator=generator(2))
+    thin = 4 if heavy else 3
+    eager, fast = (
+        run(MALA(0.1), energy.given(), start, steps=7, rng=generator(1), thin=thin, compile=way)
         for way in (False, True)
     )
     torch.testing.assert_close(fast, eager, rtol=1e-4, atol=1e-4)

@@ -6,15 +6,21 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ebmlab._rows import mapped
+from ebmlab._rows import leaves_of, mapped
+from ebmlab._tracing import tracing
+from ebmlab.kernels.lowering import looped
 from ebmlab.kernels.programs import Program
+from ebmlab.kernels.structure import Structure
 from ebmlab.kernels.threefry import fresh_seeds
 from ebmlab.samplers._steps.source import Counted, Drawn
 from ebmlab.samplers.kernel import Kernel
 from ebmlab.types import Potential
 
-__all__ = ["Ahead", "Block", "Compiled", "Stepwise", "Tally"]
+__all__ = ["Ahead", "Block", "Compiled", "Stepwise", "Tally", "heavy"]
 
+# Steps of so many multiplications are one turn of a loop each: laid out one after the other, they
+# take as long, and several times longer to compile.
+HEAVY = 2**22
 # Of so many steps, or as many as have so many numbers, the numbers are counted at once.
 AHEAD, AHEAD_NUMBERS = 16, 2**20
 
@@ -84,12 +90,15 @@ class Compiled:
         u: what they sample.
         length: how many moves.
         keep: whether every y and energy on the way is wanted.
+        heavy: whether steps are turns of a loop, where nothing on the way is wanted.
     """
 
-    def __init__(self, kernel: Kernel, u: Potential, length: int, *, keep: bool) -> None:
+    def __init__(
+        self, kernel: Kernel, u: Potential, length: int, *, keep: bool, heavy: bool
+    ) -> None:
         self.kernel, self.length = kernel.traced(), length
         form = _counted_moves if kernel.counted else _drawn_moves
-        self.program = Program(form, (self.kernel, u, length, keep))
+        self.program = Program(form, (self.kernel, u, length, keep, heavy))
 
     def advance(self, state: Any, rng: torch.Generator) -> Block:
         return self.program(state, self._numbers(state, rng))
@@ -101,16 +110,17 @@ class Compiled:
         return mapped(_stacked, *[self.kernel.draw(state, source) for _ in range(self.length)])
 
 
-_Held = tuple[Kernel, Potential, int, bool]
+_Held = tuple[Kernel, Potential, int, bool, bool]
 
 
 def _counted_moves(held: _Held, state: Any, seeds: Tensor) -> Block:
-    kernel, u, length, keep = held
-    return _moves(kernel, u, state, kernel.draw(state, Counted(seeds)), length, keep)
+    return _drawn_moves(held, state, held[0].draw(state, Counted(seeds)))
 
 
 def _drawn_moves(held: _Held, state: Any, noise: Any) -> Block:
-    kernel, u, length, keep = held
+    kernel, u, length, keep, heavy = held
+    if heavy and length > 1 and not keep and tracing():
+        return _turns(kernel, u, state, noise, length)
     return _moves(kernel, u, state, noise, length, keep)
 
 
@@ -131,3 +141,36 @@ def _moves(kernel: Kernel, u: Potential, state: Any, noise: Any, length: int, ke
     if not keep:
         ys, energies = [state.y], [state.energy]
     return Block(state, total, torch.stack(ys), torch.stack(energies))
+
+
+def _turns(kernel: Kernel, u: Potential, state: Any, noise: Any, length: int) -> Block:
+    """The same as one step, and a loop of the program for those that follow."""
+    start = _moves(kernel, u, state, noise, 1, keep=False)[:2]
+
+    def turn(step: Tensor, *parts: Tensor) -> tuple[Tensor, ...]:
+        rest = iter(parts)
+        (state, total), numbers = mapped(lambda _: next(rest), (start, noise))
+        draw = mapped(lambda each: each.index_select(0, step[None])[0], numbers)
+        state, info = kernel.move(u, state, draw)
+        total = Tally(info, state.energy, state.energy).joined(total)
+        return step + 1, *_copies((state, total))
+
+    step = torch.ones((), dtype=torch.int64, device=state.y.device)
+    given = tuple(leaves_of(noise))
+    _, *parts = looped(lambda step, *_: step < length, turn, (step, *_copies(start)), given)
+    rest = iter(parts)
+    state, total = mapped(lambda _: next(rest), start)
+    return Block(state, total, state.y[None], state.energy[None])
+
+
+def _copies(tree: Any) -> tuple[Tensor, ...]:
+    """Loops hand on no tensor twice, nor one that they were given."""
+    return tuple(leaf.clone() for leaf in leaves_of(tree))
+
+
+def heavy(u: Potential, y: Tensor) -> bool:
+    """Whether a step on the CPU multiplies much: chains times entries of all matrices in u."""
+    if not y.is_cpu:
+        return False
+    held = sum(t.numel() for t in Structure(u).tensors if t.ndim > 1 and t.is_floating_point())
+    return len(y) * held >= HEAVY

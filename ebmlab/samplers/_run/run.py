@@ -10,7 +10,7 @@ from ebmlab._checks import require_counts, require_non_negative
 from ebmlab._progress import progress_bar
 from ebmlab.kernels.programs import CompiledPotential
 from ebmlab.protocols import Sampler
-from ebmlab.samplers._run.blocks import Ahead, Compiled, Stepwise
+from ebmlab.samplers._run.blocks import Ahead, Compiled, Stepwise, heavy
 from ebmlab.samplers._run.cuda import Way, fastest, fills
 from ebmlab.samplers._run.lookout import Lookout
 from ebmlab.samplers._run.started import Started, started
@@ -141,8 +141,8 @@ def _blocks(
         if way is not None:
             return Stepwise(kernel, u), way
         length = _length(kernel.block, y, steps, thin)
-        several = Compiled(kernel, u, length, keep=thin % length != 0)
-        return Stepwise(kernel, u), several
+        keep = thin % length != 0
+        return Stepwise(kernel, u), Compiled(kernel, u, length, keep=keep, heavy=heavy(u, y))
     single = Stepwise(kernel, CompiledPotential(u) if compile else u)
     if kernel.counted and kernel.block:
         return single, Ahead(kernel, single.u, y, keep=thin > 0)
