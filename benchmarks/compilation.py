@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import torch
 from measure import Row
+from torch._inductor import config
 
 from ebmlab import run
 from ebmlab.energies import MLP, DoubleWell, Gaussian
@@ -23,7 +24,7 @@ TOPIC = "compilation"
 
 def rows(device: str, quick: bool) -> Iterator[Row]:
     """Langevin and HMC of small energies, 1,000 chains × 20 steps."""
-    os.environ["TORCHINDUCTOR_FORCE_DISABLE_CACHES"] = "1"
+    config.force_disable_caches = True
     y = torch.randn(1000, 2, generator=torch.Generator().manual_seed(0)).to(device)
     _spent(Langevin(0.01), Potential(lambda y: y.square().sum(-1)), y)
     bell = torch.eye(2, device=device)
