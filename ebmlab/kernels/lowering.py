@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor, fx, library
 
 from ebmlab._tracing import tracing as unknown
 from ebmlab.kernels.graph_products import LIKE, with_fast_products
@@ -152,7 +152,7 @@ def _onednn() -> Any:
         onednn = importlib.import_module("torch._inductor.mkldnn_ir")
         box = importlib.import_module("torch._inductor.ir").TensorBox
 
-    @torch.library.custom_op("ebmlab::product", mutates_args=())
+    @library.custom_op("ebmlab::product", mutates_args=())
     def product(x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
         return torch.ops.mkldnn._linear_pointwise(x, w, b, "none", [], "")
 
