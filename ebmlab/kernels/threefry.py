@@ -102,6 +102,8 @@ def normals(seeds: Tensor, like: Tensor, stream: int = 0) -> Tensor:
 def uniforms(seeds: Tensor, like: Tensor, stream: int = 0) -> Tensor:
     """Uniform numbers in [0, 1) as `normals` gives normal ones; the arguments are the same.
 
+    In float16 and bfloat16, which are float32's rounded, 1 occurs as well.
+
     Example:
         >>> uniforms(torch.tensor(3), torch.zeros(2, 3))[0]
         tensor([0.8944, 0.7770, 0.5891])

@@ -104,13 +104,19 @@ class _Whole(Kernel):
 
     sampler: Sampler
 
+    @property
+    def _known(self) -> Any:
+        """Who knows what y must be, and parts of u: the sampler, if it is a kernel."""
+        return self.sampler if isinstance(self.sampler, Kernel) else super()
+
     def require(self, y: Tensor) -> None:
-        like = self.sampler if isinstance(self.sampler, Kernel) else super()
-        like.require(y)
+        self._known.require(y)
 
     def energies(self, u: Potential, state: Any) -> Tensor:
-        like = self.sampler if isinstance(self.sampler, Kernel) else super()
-        return like.energies(u, state)
+        return self._known.energies(u, state)
+
+    def under(self, u: Potential, state: Any) -> Any:
+        return self._known.under(u, state)
 
     @property
     def counted(self) -> bool:

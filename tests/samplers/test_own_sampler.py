@@ -10,7 +10,7 @@ from problems import F64, generator, has_variance, randn
 from samplers_support import bowl
 from torch import Tensor, nn
 
-from ebmlab.energies import MLP, Gaussian, Reconstruction
+from ebmlab.energies import MLP, RBM, Gaussian, Reconstruction
 from ebmlab.errors import ConfigurationError, DtypeError
 from ebmlab.inference import Sampled
 from ebmlab.negatives import FromData, Replay
@@ -19,6 +19,7 @@ from ebmlab.samplers import (
     NUTS,
     Annealed,
     EllipticalSlice,
+    Gibbs,
     Heated,
     Langevin,
     ParallelTempering,
@@ -27,6 +28,7 @@ from ebmlab.samplers import (
     run,
     warmup,
 )
+from ebmlab.samplers.kernel import as_kernel
 from ebmlab.samplers.metric import IDENTITY, Metric
 from ebmlab.types import Info, State
 
@@ -193,3 +195,27 @@ def test_what_is_no_sampler_is_not_tempered():
     for wrong in ("mala", None, lambda t: "mala"):
         with pytest.raises(ConfigurationError, match="is no sampler"):
             ParallelTempering(wrong, PAIR)
+
+
+class Looked(Gibbs):
+    """A kernel with a step of its own, which tells how often it was taken."""
+
+    steps = 0
+
+    def step(self, u, state, rng):
+        Looked.steps += 1
+        return super().step(u, state, rng)
+
+
+def test_a_kernel_with_its_own_step_is_taken_whole_and_keeps_what_it_knows():
+    rbm = RBM(5, 3)
+    plain, own = Gibbs(rbm.conditionals()), Looked(rbm.conditionals())
+    start = (randn(6, 5) > 0).float()
+    chains = [run(s, rbm.given(), start, steps=20, rng=generator(1)).state.y for s in (plain, own)]
+    assert torch.equal(*chains)
+    assert Looked.steps == 20
+    taken, other = as_kernel(own), RBM(5, 3, std=0.5).given()
+    assert taken is not own
+    state = plain.init(rbm.given(), start, generator())
+    torch.testing.assert_close(taken.under(other, state), plain.under(other, state))
+    torch.testing.assert_close(taken.under(other, state).energy, other(start).detach())

@@ -103,7 +103,7 @@ def _by_products(
         rows = matrix @ u
         v = weight / rows
     uneven = torch.dist(before * clusters, share, 1) / amount
-    return matrix.mul_(u).mul_(rows.reciprocal_()[:, None]), uneven
+    return matrix.mul_(u).mul_(rows.reciprocal()[:, None]), uneven
 
 
 def _by_logarithms(
