@@ -13,6 +13,7 @@ from ebmlab.plot.gradients import gradient_map
 from ebmlab.plot.history import history
 from ebmlab.plot.images import images
 from ebmlab.plot.neighbors import nearest
+from ebmlab.plot.notebooks import show_in_cells
 from ebmlab.plot.pairwise import pairs
 from ebmlab.plot.populations import energies
 from ebmlab.plot.rates import rate_distortion
@@ -53,3 +54,5 @@ __all__ = [
     "trace",
     "trajectories",
 ]
+
+show_in_cells()

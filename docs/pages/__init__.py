@@ -1,0 +1,29 @@
+"""Pages that are written anew at each build: methods, parts, tutorials, and all public names."""
+
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+from pages import api, docstrings, methods, parts, tutorials
+from pages.writing import clear
+
+__all__ = ["setup"]
+
+DOCS = Path(__file__).parents[1]
+WRITTEN = ("api", "methods", "parts", "tutorials")
+
+
+def write(app: Sphinx) -> None:
+    """Write every page that comes from the library itself, before Sphinx reads them."""
+    clear(DOCS, WRITTEN)
+    homes = {**methods.write(DOCS / "methods"), **parts.write(DOCS / "parts")}
+    api.write(DOCS / "api", homes)
+    tutorials.write(DOCS / "tutorials")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Join the build."""
+    app.connect("builder-inited", write)
+    app.connect("autodoc-process-docstring", docstrings.plain)
+    app.connect("autodoc-skip-member", docstrings.undocumented)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,41 @@
+"""Text files that change only when their text does, so that Sphinx reads again what is new."""
+
+import inspect
+import shutil
+from pathlib import Path
+from typing import Any
+
+__all__ = ["clear", "first_sentence", "heading", "put"]
+
+_kept: set[Path] = set()
+
+
+def clear(folder: Path, parts: tuple[str, ...]) -> None:
+    """Make the folders of written pages."""
+    _kept.clear()
+    for part in parts:
+        (folder / part).mkdir(parents=True, exist_ok=True)
+
+
+def put(path: Path, text: str) -> None:
+    """Write a page unless it is there already."""
+    text = text.rstrip() + "\n"
+    if not path.exists() or path.read_text() != text:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def remove(folder: Path) -> None:
+    """Forget a folder of pages."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def heading(text: str, level: int = 1) -> str:
+    """A heading of MyST."""
+    return f"{'#' * level} {text}\n\n"
+
+
+def first_sentence(value: Any) -> str:
+    """What a docstring says first; it is one line in this library."""
+    text = (inspect.getdoc(value) or "").strip().split("\n\n")[0]
+    return " ".join(text.split())
