@@ -31,7 +31,7 @@ myst_heading_anchors = 3
 myst_substitutions = {"version": release}
 
 # Python blocks of these pages run as they are built; an error stops the build.
-nb_execution_mode = "cache"
+nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_in_temp = True
 nb_execution_timeout = 300
