@@ -34,6 +34,7 @@ myst_substitutions = {"version": release}
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_in_temp = True
+nb_execution_excludepatterns = ["tutorials/*"]  # `pages.tutorials` has run them
 nb_execution_timeout = 300
 nb_merge_streams = True
 
@@ -45,16 +46,14 @@ python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 88
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
-napoleon_custom_sections = [
-    ("Terms", "Terms"),
-    ("Args beside those that recipes share", "Args beside those that recipes share"),
-]
+napoleon_use_ivar = True
+napoleon_custom_sections = [("Terms", "params_style")]
 
 html_theme = "furo"
 html_title = "ebmlab"
 html_static_path = ["_static"]
 html_css_files = ["ebmlab.css"]
-html_extra_path = ["explorer"]
+html_extra_path = ["../ebmlab/cli/explorer.html"]
 html_copy_source = False
 html_show_sphinx = False
 html_theme_options = {

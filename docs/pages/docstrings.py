@@ -3,11 +3,13 @@
 import re
 from typing import Any
 
-__all__ = ["plain", "undocumented"]
+__all__ = ["colons", "plain", "undocumented"]
 
 CODE = re.compile(r"(`[^`]*`)")
 SPECIAL = re.compile(r"(?<!\\)([*|])|(?<=\w)_(?!\w)")
 PAPER = re.compile(r"arXiv:((?:\d{4}\.\d{4,5})|(?:[a-z-]+/\d{7}))")
+SHARED = "Args beside those that recipes share:"
+COLON = "\ue000"  # stands for a colon while Napoleon reads
 
 
 def escaped(text: str) -> str:
@@ -17,14 +19,29 @@ def escaped(text: str) -> str:
 
 
 def plain(app: Any, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
-    """Escape all but code: what stands in backticks, and examples up to the next blank line."""
+    """Escape all but code: what stands in backticks, and examples up to the next blank line.
+
+    Values have the words of their class, which speak of any such value: they are left out.
+    Napoleon would take what stands before a colon for the type of a value: it sees none.
+    """
+    if what == "data" and getattr(value, "__doc__", None) == type(value).__doc__:
+        lines[:] = []
     example, out = False, []
     for line in lines:
+        if line == SHARED:
+            out += ["Arguments that recipes share are told in `ebmlab.methods`.", ""]
+            line = "Args:"
         example = line.lstrip().startswith(">>>") or (example and bool(line.strip()))
         halves = [line] if example else CODE.split(line)
-        text = "".join(h if example or h.startswith("`") else escaped(h) for h in halves)
-        out.append(text)
+        out.append("".join(h if example or h.startswith("`") else escaped(h) for h in halves))
+    if out and what in {"property", "attribute", "data"}:
+        out[0] = out[0].replace(":", COLON)
     lines[:] = out
+
+
+def colons(app: Any, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
+    """Put back what `plain` hid from Napoleon."""
+    lines[:] = [line.replace(COLON, ":") for line in lines]
 
 
 def undocumented(app: Any, what: str, name: str, value: Any, skip: bool, options: Any) -> bool:

@@ -95,3 +95,8 @@ def write(folder: Path) -> dict[str, str]:
     listed = "\n".join(name for names in families().values() for name in names)
     put(folder / "index.md", text + f"```{{toctree}}\n:hidden:\n\n{listed}\n```\n")
     return {f"ebmlab.methods.{name}": f"methods/{name}" for name in methods.__all__}
+
+
+def data_of(name: str) -> str:
+    """A data set that the command line has for this method."""
+    return "digits"

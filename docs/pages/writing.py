@@ -1,21 +1,10 @@
 """Text files that change only when their text does, so that Sphinx reads again what is new."""
 
 import inspect
-import shutil
 from pathlib import Path
 from typing import Any
 
-__all__ = ["clear", "first_sentence", "heading", "put"]
-
-_kept: set[Path] = set()
-
-
-def clear(folder: Path, parts: tuple[str, ...]) -> None:
-    """Make the folders of written pages."""
-    _kept.clear()
-    for part in parts:
-        (folder / part).mkdir(parents=True, exist_ok=True)
-
+__all__ = ["first_sentence", "heading", "put"]
 
 def put(path: Path, text: str) -> None:
     """Write a page unless it is there already."""
@@ -23,11 +12,6 @@ def put(path: Path, text: str) -> None:
     if not path.exists() or path.read_text() != text:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-
-
-def remove(folder: Path) -> None:
-    """Forget a folder of pages."""
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def heading(text: str, level: int = 1) -> str:
