@@ -10,7 +10,7 @@ import ebmlab  # noqa: E402
 
 project = "ebmlab"
 author = "The ebmlab authors"
-copyright = "the ebmlab authors, MIT licence"  # noqa: A001
+copyright = "the ebmlab authors, MIT licence"
 version = release = ebmlab.__version__
 
 extensions = [
@@ -19,7 +19,7 @@ extensions = [
     "myst_nb",
     "sphinx_design",
     "sphinx_copybutton",
-    "pages",
+    "pages.extension",
 ]
 exclude_patterns = ["jupyter_execute", "README.md"]
 default_role = "literal"

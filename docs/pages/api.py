@@ -22,9 +22,7 @@ def entry(name: Name) -> str:
 def page(module: str, here: list[Name], homes: dict[str, str]) -> str:
     """A table of all names, then those without a page of their own."""
     text = heading(module) + first_sentence(importlib.import_module(module)) + "\n\n"
-    text += "".join(
-        f"- {{py:obj}}`{name.name} <{name.full}>` {told(name)}\n" for name in here
-    )
+    text += "".join(f"- {{py:obj}}`{name.name} <{name.full}>` {told(name)}\n" for name in here)
     own = [entry(name) for name in here if name.full not in homes]
     if own:
         text += "\n" + heading("In full", 2)
@@ -45,11 +43,13 @@ def write(folder: Path, homes: dict[str, str]) -> None:
     for module, here in pages.items():
         if here:
             put(folder / f"{module}.md", page(module, here, homes))
+    shown = [name for name in every if ">>>" in (name.value.__doc__ or "")]
     listed = "\n".join(m for m, here in pages.items() if here)
     put(
         folder / "index.md",
         heading("API reference")
-        + f"All {len(every)} public names of ebmlab {{{{ version }}}}, module by module. What begins "
-        "with an underscore, and the programs under `ebmlab.kernels`, may change at any time.\n\n"
+        + f"All {len(every)} public names of ebmlab {{{{ version }}}}, module by module; "
+        f"{len(shown)} have an example of their own, which the tests run. What begins with an "
+        "underscore, and the programs under `ebmlab.kernels`, may change at any time.\n\n"
         f"```{{toctree}}\n:maxdepth: 1\n\n{listed}\n```\n",
     )

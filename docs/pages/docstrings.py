@@ -9,6 +9,7 @@ CODE = re.compile(r"(`[^`]*`)")
 SPECIAL = re.compile(r"(?<!\\)([*|])|(?<=\w)_(?!\w)")
 PAPER = re.compile(r"arXiv:((?:\d{4}\.\d{4,5})|(?:[a-z-]+/\d{7}))")
 SHARED = "Args beside those that recipes share:"
+TOGETHER = re.compile(r"^    \*{0,2}\w+(, \*{0,2}\w+)+:")
 COLON = "\ue000"  # stands for a colon while Napoleon reads
 
 
@@ -31,6 +32,8 @@ def plain(app: Any, what: str, name: str, value: Any, options: Any, lines: list[
         if line == SHARED:
             out += ["Arguments that recipes share are told in `ebmlab.methods`.", ""]
             line = "Args:"
+        # Sphinx takes the first of two names for a type.
+        line = TOGETHER.sub(lambda found: found.group(0).replace(", ", ","), line)
         example = line.lstrip().startswith(">>>") or (example and bool(line.strip()))
         halves = [line] if example else CODE.split(line)
         out.append("".join(h if example or h.startswith("`") else escaped(h) for h in halves))

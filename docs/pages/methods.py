@@ -78,8 +78,8 @@ def write(folder: Path) -> dict[str, str]:
     """Write all pages and their index; returns the home of each name."""
     text = heading("Methods")
     text += (
-        "Every method is three choices: an energy, a way to choose z, and an objective. Each has a "
-        "page with its picture on the same few toys. f and g encode and decode, f' is a slow "
+        "Every method is three choices: an energy, a way to choose z, and an objective. Each has "
+        "a page with its picture on the same few toys. f and g encode and decode, f' is a slow "
         "teacher, p predicts, C holds prototypes, D atoms, sg stops gradients.\n\n"
     )
     for stem, names in families().items():

@@ -49,7 +49,10 @@ def page(module: ModuleType, name: str, shown: Exhibit) -> str:
         text += heading("Methods made with it", 2) + listed + "\n\n"
     path = f"{module.__name__}.{name}"
     text += heading("Settings and source", 2)
-    return text + f"```{{eval-rst}}\n.. autoclass:: {path}\n   :members:\n   :show-inheritance:\n```\n"
+    return (
+        text
+        + f"```{{eval-rst}}\n.. autoclass:: {path}\n   :members:\n   :show-inheritance:\n```\n"
+    )
 
 
 def write(folder: Path) -> dict[str, str]:

@@ -52,7 +52,9 @@ def write(folder: Path) -> None:
     races = re.sub(r"\[(\w+)\]\(\w+\.json\)", r"\1", races)
     how = (RESULTS.parent / "README.md").read_text().split("\n", 1)[1]
     how = re.sub(r"\]\(results/", "](", how)
-    text = heading("Benchmarks") + WORDS + races + "\n" + heading("How they are made again", 2) + how
+    text = (
+        heading("Benchmarks") + WORDS + races + "\n" + heading("How they are made again", 2) + how
+    )
     listed = "\n".join(names)
     put(folder / "index.md", text + f"\n```{{toctree}}\n:hidden:\n\n{listed}\n```\n")
 

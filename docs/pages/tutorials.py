@@ -18,7 +18,7 @@ __all__ = ["notebook", "write"]
 
 SCRIPTS = Path(__file__).parents[2] / "tutorials"
 # Pictures are written to files; this shows them below the cell that wrote them.
-SHOW = '''\
+SHOW = """\
 # Shows each picture below the cell that writes it; ebmlab has to be installed
 import time
 from pathlib import Path
@@ -35,7 +35,7 @@ def show_new_pictures(_=None):
             display(Image(path.read_bytes()))
 
 
-get_ipython().events.register("post_run_cell", show_new_pictures)'''
+get_ipython().events.register("post_run_cell", show_new_pictures)"""
 SPENT = "time.process_time()"
 
 
@@ -43,7 +43,11 @@ def notebook(script: Path) -> Any:
     """A tutorial as a notebook that shows its pictures."""
     book = jupytext.read(script, fmt="py:percent")
     book.cells.insert(1, nbformat.v4.new_code_cell(SHOW, metadata={"tags": ["remove-input"]}))
-    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    book.metadata["kernelspec"] = {
+        "name": "python3",
+        "display_name": "Python 3",
+        "language": "python",
+    }
     book.metadata.pop("jupytext", None)
     for k, cell in enumerate(book.cells):
         cell["id"] = f"cell-{k}"

@@ -6,6 +6,7 @@ from typing import Any
 
 __all__ = ["first_sentence", "heading", "put"]
 
+
 def put(path: Path, text: str) -> None:
     """Write a page unless it is there already."""
     text = text.rstrip() + "\n"
