@@ -28,12 +28,12 @@ def plain(app: Any, what: str, name: str, value: Any, options: Any, lines: list[
     if what == "data" and getattr(value, "__doc__", None) == type(value).__doc__:
         lines[:] = []
     example, out = False, []
-    for line in lines:
+    for raw in lines:
+        # Sphinx takes the first of two names for a type.
+        line = TOGETHER.sub(lambda found: found.group(0).replace(", ", ","), raw)
         if line == SHARED:
             out += ["Arguments that recipes share are told in `ebmlab.methods`.", ""]
             line = "Args:"
-        # Sphinx takes the first of two names for a type.
-        line = TOGETHER.sub(lambda found: found.group(0).replace(", ", ","), line)
         example = line.lstrip().startswith(">>>") or (example and bool(line.strip()))
         halves = [line] if example else CODE.split(line)
         out.append("".join(h if example or h.startswith("`") else escaped(h) for h in halves))

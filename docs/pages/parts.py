@@ -14,14 +14,14 @@ KINDS: dict[str, tuple[ModuleType, dict[str, Exhibit], str]] = {
     "Samplers": (
         samplers,
         SAMPLERS,
-        "Each runs on every potential: `run(sampler, u, y, steps=…, rng=…)`. `warmup` learns their "
-        "step sizes and metrics. [Which one?](../howto/choose_sampler.md)",
+        "Each runs on every potential: `run(sampler, u, y, steps=…, rng=…)`. `warmup` learns "
+        "their step sizes and metrics. [Which one?](../howto/choose_sampler.md)",
     ),
     "Inferences": (
         inference,
         INFERENCES,
-        "Each chooses z, or a distribution q(z | x, y): `FreeEnergy(energy, infer, temperature)` is "
-        "an energy of x and y again.",
+        "Each chooses z, or a distribution q(z | x, y): `FreeEnergy(energy, infer, temperature)` "
+        "is an energy of x and y again.",
     ),
     "Objectives": (
         objectives,

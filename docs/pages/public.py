@@ -35,7 +35,7 @@ class Name(NamedTuple):
 
 
 def _is_alias(value: Any) -> bool:
-    """Whether this is a type's name, as `Tree`, or an instance, which no call signature describes."""
+    """Whether this is a type's name, as `Tree`, or an instance, which no signature describes."""
     return not (hasattr(value, "__code__") or hasattr(value, "__wrapped__"))
 
 

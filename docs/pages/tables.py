@@ -9,8 +9,9 @@ __all__ = ["RESULTS", "rows_of", "write"]
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 WORDS = (
-    "Recorded on the machines that the tables name, not when these pages were built. Each names its "
-    "command, versions, commit and spread; the races that we lose stand beside those that we win. "
+    "Recorded on the machines that the tables name, not when these pages were built. Each names "
+    "its command, versions, commit and spread; the races that we lose "
+    "stand beside those that we win. "
 )
 MOST = 6  # rows of one table on a page
 

@@ -96,8 +96,8 @@ def write(folder: Path) -> None:
         spent = dict(pool.map(lambda script: run(script, folder, Path(scratch)), scripts))
     text = heading("Tutorials")
     text += (
-        "Each asks one question, shows the data first, the failure before the cure, and asserts what "
-        "it claims. All ran when these pages were built "
+        "Each asks one question, shows the data first, the failure before the cure, and asserts "
+        "what it claims. All ran when these pages were built "
         f"({sum(spent.values()) / 60:.0f} minutes of one core for {len(scripts)}).\n\n"
         "::::{grid} 1 2 3 3\n:gutter: 2\n\n"
     )
