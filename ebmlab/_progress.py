@@ -1,6 +1,7 @@
 """Progress bars, on terminals and in notebooks only."""
 
 import sys
+import warnings
 from contextlib import nullcontext
 from typing import Any
 
@@ -24,7 +25,10 @@ def progress_bar(title: str, steps: int, shown: bool, *, start: int = 0) -> Any:
     """A bar of tqdm's; it writes nothing into files, pipes and closed streams."""
     if not shown or sys.stderr is None:
         return _Unseen()
-    from tqdm.auto import tqdm
+    with warnings.catch_warnings():
+        # In a notebook without its widgets tqdm warns, and the bar is one of text.
+        warnings.simplefilter("ignore")
+        from tqdm.auto import tqdm
 
     # tqdm decides None by whether the stream is a terminal.
     return tqdm(total=steps, initial=start, desc=title, unit="step", disable=None)
