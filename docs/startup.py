@@ -3,18 +3,14 @@
 The traceback would hold paths of the machine that built the pages, and hide the message.
 """
 
-import textwrap
 from typing import Any
 
 from IPython.core.getipython import get_ipython
 
-WIDTH = 86
-
 
 def told(shell: Any, kind: type, error: Exception, trace: Any, tb_offset: Any = None) -> list[str]:
-    """The name of an error and its message, in lines that fit a page."""
-    message = f"{kind.__name__}: {error}".splitlines()
-    lines = [part for line in message for part in textwrap.wrap(line, WIDTH) or [""]]
+    """The name of an error and its message."""
+    lines = f"{kind.__name__}: {error}".splitlines()
     shell._showtraceback(kind, error, lines)
     return lines
 
