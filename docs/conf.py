@@ -1,10 +1,19 @@
 """Sphinx: how the documentation is built (`python -m sphinx -W docs site`)."""
 
+import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
+
+# Kernels of pages start with `startup.py`, in a profile that is theirs alone.
+os.environ["IPYTHONDIR"] = tempfile.mkdtemp()
+STARTUP = Path(os.environ["IPYTHONDIR"], "profile_default", "startup")
+STARTUP.mkdir(parents=True)
+shutil.copy(HERE / "startup.py", STARTUP)
 
 import ebmlab  # noqa: E402
 
@@ -52,7 +61,7 @@ napoleon_custom_sections = [("Terms", "params_style")]
 html_theme = "furo"
 html_title = "ebmlab"
 html_static_path = ["_static"]
-html_css_files = ["ebmlab.css"]
+html_css_files = ["ebmlab.css", "cells.css"]
 html_extra_path = ["../ebmlab/cli/explorer.html"]
 html_copy_source = False
 html_show_sphinx = False
