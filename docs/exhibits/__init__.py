@@ -1,11 +1,15 @@
 """A picture of each part at work, by the name of its class: samplers, inferences, objectives."""
 
+from exhibits.angles import ANGLES
+from exhibits.clusters import CLUSTERS
+from exhibits.encoders import ENCODERS
 from exhibits.exhibit import Exhibit
 from exhibits.lattices import LATTICES
+from exhibits.many import MANY
 from exhibits.walks import WALKS
 
 __all__ = ["INFERENCES", "OBJECTIVES", "SAMPLERS", "Exhibit"]
 
 SAMPLERS: dict[str, Exhibit] = {**WALKS, **LATTICES}
-INFERENCES: dict[str, Exhibit] = {}
+INFERENCES: dict[str, Exhibit] = {**ANGLES, **ENCODERS, **MANY, **CLUSTERS}
 OBJECTIVES: dict[str, Exhibit] = {}
