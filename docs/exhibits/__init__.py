@@ -2,14 +2,17 @@
 
 from exhibits.angles import ANGLES
 from exhibits.clusters import CLUSTERS
+from exhibits.couplings import COUPLINGS
 from exhibits.encoders import ENCODERS
 from exhibits.exhibit import Exhibit
 from exhibits.lattices import LATTICES
+from exhibits.lines import LINES
 from exhibits.many import MANY
+from exhibits.slopes import SLOPES
 from exhibits.walks import WALKS
 
 __all__ = ["INFERENCES", "OBJECTIVES", "SAMPLERS", "Exhibit"]
 
 SAMPLERS: dict[str, Exhibit] = {**WALKS, **LATTICES}
 INFERENCES: dict[str, Exhibit] = {**ANGLES, **ENCODERS, **MANY, **CLUSTERS}
-OBJECTIVES: dict[str, Exhibit] = {}
+OBJECTIVES: dict[str, Exhibit] = {**LINES, **SLOPES, **COUPLINGS}
