@@ -3,6 +3,7 @@
 from exhibits.angles import ANGLES
 from exhibits.clusters import CLUSTERS
 from exhibits.couplings import COUPLINGS
+from exhibits.embedded import EMBEDDED
 from exhibits.encoders import ENCODERS
 from exhibits.exhibit import Exhibit
 from exhibits.lattices import LATTICES
@@ -15,4 +16,4 @@ __all__ = ["INFERENCES", "OBJECTIVES", "SAMPLERS", "Exhibit"]
 
 SAMPLERS: dict[str, Exhibit] = {**WALKS, **LATTICES}
 INFERENCES: dict[str, Exhibit] = {**ANGLES, **ENCODERS, **MANY, **CLUSTERS}
-OBJECTIVES: dict[str, Exhibit] = {**LINES, **SLOPES, **COUPLINGS}
+OBJECTIVES: dict[str, Exhibit] = {**LINES, **SLOPES, **COUPLINGS, **EMBEDDED}

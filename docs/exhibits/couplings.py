@@ -62,7 +62,7 @@ COUPLINGS = {
         ratio_matching,
         bonded,
         _READ + "Each datum is compared with its nine neighbors by a bounded cost, which is "
-        "content sooner: the couplings are a little less sure than those of `PseudoLikelihood`.",
+        "content once all lie high; on these data it finds the couplings just as well.",
     ),
     "ConcreteScore": shown(
         concrete_score,

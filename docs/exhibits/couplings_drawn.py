@@ -48,7 +48,7 @@ def bonded(found: Bonds) -> Figure:
         how["label"] = f"{name}: NLL {loss:.3f}"
         right.plot(_P, q, "ox"[k], **{**how, "markersize": 2})
     right.plot([], [], " ", label=f"true: NLL {entropy:.3f}")
-    low = min(float(e.couplings.min()) for e in found.learned.values()) - 0.05
+    low = min(float(e.couplings.detach().min()) for e in found.learned.values()) - 0.05
     left.set(xlabel="true coupling (spread a little)", ylabel="learned coupling", ylim=(low, None))
     right.set(xlabel="true probability of a state", ylabel="learned", xscale="log", yscale="log")
     right.legend(loc="upper left")

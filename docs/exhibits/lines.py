@@ -120,13 +120,13 @@ LINES = {
         recovery,
         lined,
         _READ + "Short chains start at noisy data and are held near them; noise as wide as the "
-        "way between the bumps lets them tell how much each weighs.",
+        "way between the bumps lets them tell, roughly, how much each weighs.",
     ),
     "ImprovedCD": shown(
         improved_cd,
         lined,
         _READ + "Persistent chains, whose last Langevin step is in the graph, with an entropy "
-        "that keeps them apart.",
+        "that keeps them apart. After 300 steps the weights of the bumps are still off.",
     ),
     "SquaredEnergies": shown(
         squared_energies,
