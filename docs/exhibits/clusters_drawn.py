@@ -30,7 +30,7 @@ def shares(found: Shares) -> Figure:
     figure, (left, middle, right) = panels(1, 1, 1.3)
     for k, (ax, (name, each)) in enumerate(zip((left, middle), found.of.items(), strict=True)):
         z = each.detach()
-        ax.imshow(z, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        ax.imshow(z.numpy(), cmap="Blues", vmin=0, vmax=1, aspect="auto")
         ax.set_xticks(range(z.shape[1]))
         ax.set(xlabel="cluster", ylabel="code", title=name)
         place = np.arange(z.shape[1]) + 0.38 * (k - 0.5)

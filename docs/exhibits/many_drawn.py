@@ -79,7 +79,7 @@ def binary(made: Field) -> Figure:
     titles = ("$y$", f"mean field: F = {float(made.value):.2f}", f"exact: F = {free:.2f}")
     sheets = ((made.y[0] + 1) / 2, q, exact)
     for ax, sheet, title in zip((first, second, third), sheets, titles, strict=True):
-        ax.imshow(sheet.reshape(4, 4), cmap="cividis", vmin=0, vmax=1)
+        ax.imshow(sheet.reshape(4, 4).numpy(), cmap="cividis", vmin=0, vmax=1)
         for k, p in enumerate(sheet.tolist()):
             ink = "black" if p > 0.5 else "white"
             ax.text(k % 4, k // 4, f"{p:.2f}", color=ink, fontsize=7, ha="center", va="center")

@@ -4,10 +4,10 @@ import inspect
 import types
 
 import pytest
+from exhibits import INFERENCES, OBJECTIVES, SAMPLERS, Exhibit
 from matplotlib.figure import Figure
 
 from ebmlab import free_energy, inference, objectives, protocols, samplers
-from exhibits import INFERENCES, OBJECTIVES, SAMPLERS, Exhibit
 
 ALL = {**SAMPLERS, **INFERENCES, **OBJECTIVES}
 
