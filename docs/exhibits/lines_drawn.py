@@ -55,7 +55,7 @@ def lined(line: Line) -> Figure:
     if line.draws is not None:
         right.plot(line.draws[:300, 0], torch.rand(300) * 0.04 - 0.07, ".", color=PALETTE[1],
                    markersize=2)  # fmt: skip
-    left.set(xlabel="$y$", xlim=(-4, 4), ylim=(-3, 36) if line.raw else (0, 12))
+    left.set(xlabel="$y$", xlim=(-4, 4), ylim=(-3, 36) if line.raw else (0, 14))
     left.set_ylabel("$E(y)$" if line.raw else r"$-\log p(y)$ in nats")
     top = 1.45 * float(exact.neg().exp().max())
     right.set(xlabel="$y$", ylabel="density", xlim=(-4, 4), ylim=(-0.08, top))
