@@ -62,9 +62,8 @@ class Joined(NamedTuple):
 def guessed(found: Guessed) -> Figure:
     """Angles that were found over the angle of y, their excess energies, and F."""
     figure, (left, middle, right) = panels(1, 1, 1.2)
-    exact = FreeEnergy(
-        next(iter(found.frees.values())).energy, inference.Enumerate(inference.Circle().atoms(720))
-    )
+    any_angle = inference.Enumerate(inference.Circle().atoms(720))
+    exact = FreeEnergy(next(iter(found.frees.values())).energy, any_angle)
     lowest = exact.posterior(None, found.y).atoms[0, :, 0].detach()
     left.plot([0, 2 * math.pi], [0, 2 * math.pi], color="black", linewidth=0.6)
     for k, (name, free) in enumerate(found.frees.items()):
@@ -81,7 +80,7 @@ def guessed(found: Guessed) -> Figure:
     left.set_ylabel("$z$ found")
     left.legend()
     middle.set(yscale="log", ylim=(5e-6, 40), ylabel="$E$ above the minimum")
-    field(right, free)
+    field(right, list(found.frees.values())[-1])
     return figure
 
 

@@ -1,6 +1,7 @@
 """Pictures of codes of many numbers."""
 
-from typing import Any, NamedTuple
+import warnings
+from typing import NamedTuple
 
 import torch
 from matplotlib.figure import Figure
@@ -58,9 +59,7 @@ def sparse(made: Sparse) -> Figure:
 
 
 def _reached(made: Sparse, steps: int, *, accelerate: bool) -> float:
-    import warnings
-
-    start: Any = torch.zeros(1, len(made.true))
+    start = torch.zeros(1, len(made.true))
     infer = inference.Proximal(start, steps=steps, accelerate=accelerate, tolerance=1e-9)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotConvergedWarning)

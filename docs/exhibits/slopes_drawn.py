@@ -62,9 +62,9 @@ def answered(found: Answered) -> Figure:
         e = energy(None, _GRID).detach()
         left.plot(y, e - e.min(), color=color, label=name)
     start = torch.randn(1000, 1, generator=torch.Generator().manual_seed(3))
-    end = start
+    u, end = found.energies["trained"].given(), start
     for _ in range(4):
-        end = found.solver.minimize(energy.given(), end).argmin.detach()
+        end = found.solver.minimize(u, end).argmin.detach()
     left.set(xlabel="$y$", ylabel="$E$ above its minimum", xlim=(-4, 4), ylim=(0, 2))
     left.legend()
     right.hist(end[:, 0], torch.linspace(-4, 4, 61), density=True, color=_BLUE, alpha=0.45,
