@@ -1,16 +1,16 @@
 """An exhibit for every method of ebmlab: a picture, what to see in it, and the code it is of."""
 
 from ebmlab import methods
-from pictures import densities
+from pictures import densities, latent, views
 from pictures.exhibit import Exhibit
 
 __all__ = ["METHODS", "Exhibit"]
 
-_FAMILIES = (densities,)
+_FAMILIES = (densities, latent, views)
 _FOUND = {
     name: value
     for family in _FAMILIES
     for name, value in vars(family).items()
     if isinstance(value, Exhibit)
 }
-METHODS: dict[str, Exhibit] = {n: _FOUND[n] for n in methods.__all__ if n in _FOUND}
+METHODS: dict[str, Exhibit] = {name: _FOUND[name] for name in methods.__all__ if name in _FOUND}

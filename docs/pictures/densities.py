@@ -16,7 +16,7 @@ FALLS = Stepping(schedule=falling_cosine)
 
 def held(y: Tensor) -> Energy:
     """A network and the Gaussian of the data, which bounds the energy far away."""
-    return energies.MLP(2, hidden=(64, 64)) + energies.Gaussian(y.mean(0), y.T.cov())
+    return energies.MLP(2) + energies.Gaussian(y.mean(0), y.T.cov())
 
 
 @shown(
@@ -27,8 +27,8 @@ def held(y: Tensor) -> Energy:
 def likelihood() -> Method:
     y = moons()
     corner = torch.full((2,), 4.0)
-    method = methods.likelihood(energies.MLP(2, hidden=(64, 64)), *nodes(-corner, corner, 48))
-    fit(method, (None, y), steps=500, lr=1e-2, stepping=FALLS)
+    method = methods.likelihood(energies.MLP(2), *nodes(-corner, corner, 48))
+    fit(method, (None, y), steps=700, lr=1e-2, stepping=FALLS)
     return method
 
 
@@ -40,7 +40,7 @@ def likelihood() -> Method:
 def nce() -> Energy:
     y = moons()
     noise = energies.GaussianMixture(y[:64], 0.7)
-    method = methods.nce(energies.MLP(2, hidden=(64, 64)), noise)
+    method = methods.nce(energies.MLP(2), noise)
     fit(method, (None, y), steps=800, lr=1e-2, stepping=FALLS)
     return method.energy
 
@@ -53,7 +53,7 @@ def nce() -> Energy:
 def noise_contrastive() -> Potential:
     y = moons()
     noise = energies.GaussianMixture(y[:64], 0.7)
-    network = energies.MLP(2, hidden=(64, 64))
+    network = energies.MLP(2)
     method = methods.noise_contrastive(network + (-1.0) * noise, noise, k=4)
     fit(method, (None, y), steps=800, lr=1e-2, stepping=FALLS)
     return network.given()
@@ -103,7 +103,7 @@ def denoising_score() -> Method:
 def exact_score() -> Method:
     y = moons()
     method = methods.exact_score(held(y))
-    fit(method, (None, y), steps=500, lr=5e-3, stepping=FALLS)
+    fit(method, (None, y), steps=700, lr=5e-3, stepping=FALLS)
     return method
 
 
@@ -115,7 +115,7 @@ def exact_score() -> Method:
 def sliced_score() -> Method:
     y = moons()
     method = methods.sliced_score(held(y))
-    fit(method, (None, y), steps=500, lr=5e-3, stepping=FALLS)
+    fit(method, (None, y), steps=700, lr=5e-3, stepping=FALLS)
     return method
 
 
@@ -126,7 +126,7 @@ def sliced_score() -> Method:
 )
 def multi_scale_score() -> Potential:
     y = moons()
-    energy = energies.MLP(2, x_dim=1, hidden=(64, 64))
+    energy = energies.MLP(2, x_dim=1)
     method = methods.multi_scale_score(energy, low=0.07, high=0.7)
     fit(method, (None, y), steps=800, lr=1e-2, stepping=FALLS)
     return energy.given(torch.full((1,), 0.07))
@@ -139,7 +139,7 @@ def multi_scale_score() -> Potential:
 )
 def energy_matching() -> Potential:
     y = moons()
-    energy = energies.MLP(2, hidden=(64, 64))
+    energy = energies.MLP(2)
     method = methods.energy_matching(energy, temperature=0.3)
     fit(method, (None, y), steps=800, lr=1e-2, stepping=FALLS)
     return (energy / 0.3).given()
@@ -152,7 +152,7 @@ def energy_matching() -> Potential:
 )
 def equilibrium_matching() -> Method:
     y = moons()
-    method = methods.equilibrium_matching(energies.MLP(2, hidden=(64, 64)))
+    method = methods.equilibrium_matching(energies.MLP(2))
     fit(method, (None, y), steps=800, lr=5e-3, stepping=FALLS)
     return method
 
@@ -176,7 +176,8 @@ def contrastive_divergence() -> Method:
 )
 def persistent_cd() -> Method:
     y = moons()
-    leaps = samplers.EllipticalSlice(samplers.Dense(y.T.cov()), y.mean(0))
+    normal = energies.Gaussian(y.mean(0), y.T.cov())
+    leaps = samplers.EllipticalSlice(samplers.Dense(normal.scale), normal.mean)
     method = methods.persistent_cd(held(y), y[:256], leaps, steps=1, rebirth=0.0)
     fit(method, (None, y), steps=400, lr=1e-2, stepping=FALLS)
     return method
@@ -189,9 +190,10 @@ def persistent_cd() -> Method:
 )
 def improved_cd() -> Method:
     y = moons()
-    leaps = samplers.EllipticalSlice(samplers.Dense(y.T.cov()), y.mean(0))
+    normal = energies.Gaussian(y.mean(0), y.T.cov())
+    leaps = samplers.EllipticalSlice(samplers.Dense(normal.scale), normal.mean)
     method = methods.improved_cd(held(y), y[:256], leaps, steps=1, rebirth=0.0)
-    fit(method, (None, y), steps=300, lr=1e-2, stepping=FALLS)
+    fit(method, (None, y), steps=400, lr=1e-2, stepping=FALLS)
     return method
 
 
@@ -203,7 +205,7 @@ def improved_cd() -> Method:
 def igebm() -> Method:
     y = moons()
     method = methods.igebm(held(y), y[:512], samplers.Langevin(0.01), steps=10, alpha=0.01)
-    fit(method, (None, y), steps=400, lr=3e-3, stepping=FALLS)
+    fit(method, (None, y), steps=400, lr=1e-2, stepping=FALLS)
     return method
 
 
@@ -214,6 +216,6 @@ def igebm() -> Method:
 )
 def recovery_likelihood() -> Method:
     y = moons()
-    method = methods.recovery_likelihood(held(y), 0.5, steps=5)
-    fit(method, (None, y), steps=400, lr=1e-2, stepping=FALLS)
+    method = methods.recovery_likelihood(held(y), 0.5, steps=10)
+    fit(method, (None, y), steps=300, lr=3e-3, stepping=FALLS)
     return method
