@@ -1,12 +1,12 @@
 """An exhibit for every method of ebmlab: a picture, what to see in it, and the code it is of."""
 
 from ebmlab import methods
-from pictures import adversaries, densities, latent, lattices, predictive, views
+from pictures import adversaries, densities, images, latent, lattices, predictive, views, words
 from pictures.exhibit import Exhibit
 
 __all__ = ["METHODS", "Exhibit"]
 
-_FAMILIES = (adversaries, densities, latent, lattices, predictive, views)
+_FAMILIES = (adversaries, densities, images, latent, lattices, predictive, views, words)
 _FOUND = {
     name: value
     for family in _FAMILIES

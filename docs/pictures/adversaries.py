@@ -39,8 +39,11 @@ def players(method: Method, generator: Generator) -> Players:
     return Players(*(torch.optim.Adam(side, 4e-3, (0.0, 0.99)) for side in sides))
 
 
-@shown(_of_game, "Crosses are the generator's draws: they lie on the moons. The energy tells them "
-       "from data, and is nearly flat among both: a critic, no density.")
+@shown(
+    _of_game,
+    "Crosses are the generator's draws: they lie on the moons. The energy tells them "
+    "from data, and is nearly flat among both: a critic, no density.",
+)
 def gan() -> Played:
     energy, g = energies.MLP(2), Generator(MLP(4, 2, (64, 64)), 4)
     method = methods.gan(energy, g)
@@ -48,8 +51,11 @@ def gan() -> Played:
     return Played(energy, g)
 
 
-@shown(_of_game, "The slope of the energy is held near 1 between data and draws, so that far-off "
-       "draws still know the way. The gap of both is the distance in earth moved.")
+@shown(
+    _of_game,
+    "The slope of the energy is held near 1 between data and draws, so that far-off "
+    "draws still know the way. The gap of both is the distance in earth moved.",
+)
 def wgan_gp() -> Played:
     energy, g = energies.MLP(2), Generator(MLP(4, 2, (64, 64)), 4)
     method = methods.wgan_gp(energy, g, every=3)
@@ -57,8 +63,11 @@ def wgan_gp() -> Played:
     return Played(energy, g)
 
 
-@shown(_of_game, "The energy is an autoencoder's error, low at the data and raised at draws up to "
-       "a margin: a valley along the moons, into which the generator's draws settle.")
+@shown(
+    _of_game,
+    "The energy is an autoencoder's error, low at the data and raised at draws up to "
+    "a margin: a valley along the moons, into which the generator's draws settle.",
+)
 def ebgan() -> Played:
     g = Generator(MLP(4, 2, (64, 64)), 4)
     method = methods.ebgan(MLP(2, 16, (64,)), MLP(16, 2, (64,)), g)
@@ -66,8 +75,11 @@ def ebgan() -> Played:
     return Played(method.energy, g)
 
 
-@shown(_of_game, "The generator samples exp(−E), held wide by the entropy of its draws: this "
-       "energy is an estimate of −log p, not a critic.")
+@shown(
+    _of_game,
+    "The generator samples exp(−E), held wide by the entropy of its draws: this "
+    "energy is an estimate of −log p, not a critic.",
+)
 def vera() -> Played:
     y, g = moons(), Generator(MLP(4, 2, (64, 64)), 4)
     energy = energies.MLP(2) + energies.Gaussian(y.mean(0), y.T.cov())
@@ -76,8 +88,11 @@ def vera() -> Played:
     return Played(energy, g)
 
 
-@shown(_of_game, "The generator proposes, ten MALA steps of the energy correct, and it learns from "
-       "the corrections. Draws are a smooth sketch of the moons; the energy is close to −log p.")
+@shown(
+    _of_game,
+    "The generator proposes, ten MALA steps of the energy correct, and it learns from "
+    "the corrections. Draws are a smooth sketch of the moons; the energy is close to −log p.",
+)
 def cooperative() -> Played:
     y, g = moons(), Generator(MLP(4, 2, (64, 64)), 4)
     energy = energies.MLP(2) + energies.Gaussian(y.mean(0), y.T.cov())

@@ -46,7 +46,9 @@ def _of_couplings(found: Pairwise) -> Figure:
         for ax, values, title in ((left, true, "true J"), (middle, learned, "learned J")):
             matrix = torch.zeros(16, 16)
             matrix[upper[0], upper[1]] = values
-            image = prepared(ax, title=title).imshow(matrix + matrix.T, "RdBu", vmin=-0.6, vmax=0.6)
+            image = prepared(ax, title=title).imshow(
+                matrix + matrix.T, "RdBu", vmin=-0.6, vmax=0.6
+            )
             ax.set(xlabel="site", ylabel="site" if ax is left else "")
         figure.colorbar(image, ax=middle)
         opened(prepared(right), grid=True).axline((0, 0), slope=1, color="0.6", linewidth=0.8)
@@ -56,8 +58,11 @@ def _of_couplings(found: Pairwise) -> Figure:
     return figure
 
 
-@shown(_of_couplings, NEIGHBORS + "Each site is predicted from all others: no log Z is needed, and "
-       "points lie on the line.")
+@shown(
+    _of_couplings,
+    NEIGHBORS + "Each site is predicted from all others: no log Z is needed, and "
+    "points lie on the line.",
+)
 def pseudo_likelihood() -> Pairwise:
     energy, y = Pairwise((4, 4)), spins()
     method = methods.pseudo_likelihood(energy)
@@ -65,8 +70,11 @@ def pseudo_likelihood() -> Pairwise:
     return energy
 
 
-@shown(_of_couplings, NEIGHBORS + "The ratio of a state's probability to that of its neighbors, "
-       "one spin turned round, is matched to that of the data.")
+@shown(
+    _of_couplings,
+    NEIGHBORS + "The ratio of a state's probability to that of its neighbors, "
+    "one spin turned round, is matched to that of the data.",
+)
 def ratio_matching() -> Pairwise:
     energy, y = Pairwise((4, 4)), spins()
     method = methods.ratio_matching(energy)
@@ -74,8 +82,10 @@ def ratio_matching() -> Pairwise:
     return energy
 
 
-@shown(_of_couplings, NEIGHBORS + "Probability should leave the data for their neighbors as slowly "
-       "as can be.")
+@shown(
+    _of_couplings,
+    NEIGHBORS + "Probability should leave the data for their neighbors as slowly as can be.",
+)
 def probability_flow() -> Pairwise:
     energy, y = Pairwise((4, 4)), spins()
     method = methods.probability_flow(energy)
@@ -83,8 +93,11 @@ def probability_flow() -> Pairwise:
     return energy
 
 
-@shown(_of_couplings, NEIGHBORS + "The relative change of probability to each neighbor is matched. "
-       "Rare states decide much, so that from 2,000 draws it is the noisiest of the four.")
+@shown(
+    _of_couplings,
+    NEIGHBORS + "The relative change of probability to each neighbor is matched. "
+    "Rare states decide much, so that from 2,000 draws it is the noisiest of the four.",
+)
 def concrete_score() -> Pairwise:
     energy, y = Pairwise((4, 4)), spins()
     method = methods.concrete_score(energy)
@@ -123,19 +136,25 @@ def _of_machine(found: Machine) -> Figure:
     return figure
 
 
-@shown(_of_machine, "Bars and stripes, states of the machine's chains, and what its hidden units "
-       "look at (bright excites). By chance 30 of 65,536 images would be bars or stripes.")
+@shown(
+    _of_machine,
+    "Bars and stripes, states of the machine's chains, and what its hidden units "
+    "look at (bright excites). By chance 30 of 65,536 images would be bars or stripes.",
+)
 def rbm() -> Machine:
     y, machine = bars(), RBM(16, 24)
     method = methods.rbm(machine, y.repeat(5, 1), steps=5)
     fit(method, (None, y.repeat(5, 1)), steps=1500, batch_size=150, lr=2e-2, stepping=FALLS)
-    return Machine(method.objective.negatives.pool, machine.weight.detach())
+    return Machine(method.objective.negatives.pool, machine.weights.detach().T)
 
 
-@shown(_of_machine, "As the RBM with a second hidden layer, its posterior by mean field. Chains of "
-       "the visible and the top layer draw bars and stripes.")
+@shown(
+    _of_machine,
+    "As the RBM with a second hidden layer, its posterior by mean field. Chains of "
+    "the visible and the top layer draw bars and stripes.",
+)
 def deep_boltzmann() -> Machine:
     y, machine = bars().repeat(5, 1), DeepBoltzmann(16, 24, 12)
     method = methods.deep_boltzmann(machine, torch.cat([y, torch.zeros(150, 12)], 1))
     fit(method, (None, y), steps=600, batch_size=150, lr=1e-2, stepping=FALLS)
-    return Machine(method.objective.negatives.pool[:, :16], machine.lower.detach())
+    return Machine(method.objective.negatives.pool[:, :16], machine.rbm.weights[:16].detach().T)

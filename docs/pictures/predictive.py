@@ -45,34 +45,43 @@ def _of_thoughts(method: Method) -> Figure:
     figure = _of_relation(method, (0.0, 2.0))
     ax = figure.axes[1]
     x = torch.linspace(-1, 1, 40)[:, None]
-    starts = torch.randn(8, 40, 1, generator=torch.Generator().manual_seed(0))
-    found = think(method, x, starts, steps=8).answer.detach()
+    starts = torch.randn(8, 1, generator=torch.Generator().manual_seed(0))
+    found = think(method, x, starts, steps=8).y[-1].detach()
     with plot.style():
         ax.clear()
-        prepared(ax).scatter(x.expand(8, 40, 1).flatten(), found.flatten(), s=6, linewidths=0)
+        prepared(ax).scatter(x.expand_as(found).flatten(), found.flatten(), s=6, linewidths=0)
         ax.set(title="answers after 8 thoughts, 8 starts", xlabel="$x$", ylabel="$y$")
         ax.set(xlim=(-1.3, 1.3), ylim=(-1.3, 1.3), aspect="equal")
     return figure
 
 
-@shown(_of_relation, RELATION + "E = ‖f(x) − y‖² can have one valley only: it runs through the "
-       "middle, y = 0, where no data are.")
+@shown(
+    _of_relation,
+    RELATION + "E = ‖f(x) − y‖² can have one valley only: it runs through the "
+    "middle, y = 0, where no data are.",
+)
 def regression() -> Method:
     method = methods.regression(MLP(1, 1, (64, 64)))
     fit(method, answers(), steps=400, lr=3e-3)
     return method
 
 
-@shown(_of_relation, RELATION + "Two values of z give two predictions, and F is low at the nearer "
-       "one: a valley for each answer, and none between them.")
+@shown(
+    _of_relation,
+    RELATION + "Two values of z give two predictions, and F is low at the nearer "
+    "one: a valley for each answer, and none between them.",
+)
 def latent_prediction() -> Method:
     method = methods.latent_prediction(Choice(MLP(1, 2, (64, 64)), 2), torch.eye(2))
     fit(method, answers(), steps=500, lr=5e-3, stepping=FALLS)
     return method
 
 
-@shown(_of_thoughts, RELATION + "Answers are where steps down E(x, ·) lead from random starts, "
-       "and of eight starts the nearest counts: starts divide the two answers among themselves.")
+@shown(
+    _of_thoughts,
+    RELATION + "Answers are where steps down E(x, ·) lead from random starts, "
+    "and of eight starts the nearest counts: starts divide the two answers among themselves.",
+)
 def ebt() -> Method:
     bowl = energies.Gaussian(torch.zeros(1), torch.eye(1))
     method = methods.ebt(energies.MLP(1, 1, (64, 64)) + bowl, starts=8)
@@ -80,9 +89,12 @@ def ebt() -> Method:
     return method
 
 
-@shown(_of_relation, RELATION + "A hinge raises the wrong answer of lowest energy, at least 0.3 "
-       "from the datum. Where the other answer is right too it is pushed up as well: two answers "
-       "fight, and the valleys are shallow.")
+@shown(
+    _of_relation,
+    RELATION + "A hinge raises the wrong answer of lowest energy, at least 0.3 "
+    "from the datum. Where the other answer is right too it is pushed up as well: two answers "
+    "fight, and the valleys are shallow.",
+)
 def most_offending() -> Method:
     method = methods.most_offending(energies.MLP(1, x_dim=1), epsilon=0.3, steps=10)
     fit(method, answers(), steps=200, lr=5e-3, stepping=FALLS)
@@ -102,8 +114,11 @@ def _of_horn(method: Method) -> Figure:
     return sized(figure)
 
 
-@shown(_of_horn, "For each x another ellipse, whose angle z nobody tells: a network learns both "
-       "radii from points (x, y). The ring of low energy shrinks and grows with x.")
+@shown(
+    _of_horn,
+    "For each x another ellipse, whose angle z nobody tells: a network learns both "
+    "radii from points (x, y). The ring of low energy shrinks and grows with x.",
+)
 def horn() -> Method:
     method = methods.horn()
     pairs = data.horn(2000, torch.Generator().manual_seed(0))
@@ -131,8 +146,11 @@ def _of_classes(method: Method) -> Figure:
     return figure
 
 
-@shown(_of_classes, "A classifier of the two moons, whose logits also say how much of such a y "
-       "there is: right, the label; left, the energy of y alone, low along both moons.")
+@shown(
+    _of_classes,
+    "A classifier of the two moons, whose logits also say how much of such a y "
+    "there is: right, the label; left, the energy of y alone, low along both moons.",
+)
 def jem() -> Method:
     y = moons()
     energy = energies.Classifier(MLP(2, 2), y_ndim=1)
