@@ -47,7 +47,7 @@ def players(method: Method, generator: Generator) -> Players:
 def gan() -> Played:
     energy, g = energies.MLP(2), Generator(MLP(4, 2, (64, 64)), 4)
     method = methods.gan(energy, g)
-    fit(method, (None, moons()), steps=1000, optimizer=players(method, g), stepping=FALLS)
+    fit(method, (None, moons()), steps=2500, optimizer=players(method, g), stepping=FALLS)
     return Played(energy, g)
 
 
@@ -59,7 +59,7 @@ def gan() -> Played:
 def wgan_gp() -> Played:
     energy, g = energies.MLP(2), Generator(MLP(4, 2, (64, 64)), 4)
     method = methods.wgan_gp(energy, g, every=3)
-    fit(method, (None, moons()), steps=1200, optimizer=players(method, g), stepping=FALLS)
+    fit(method, (None, moons()), steps=2500, optimizer=players(method, g), stepping=FALLS)
     return Played(energy, g)
 
 
@@ -71,7 +71,7 @@ def wgan_gp() -> Played:
 def ebgan() -> Played:
     g = Generator(MLP(4, 2, (64, 64)), 4)
     method = methods.ebgan(MLP(2, 16, (64,)), MLP(16, 2, (64,)), g)
-    fit(method, (None, moons()), steps=1000, optimizer=players(method, g), stepping=FALLS)
+    fit(method, (None, moons()), steps=2500, optimizer=players(method, g), stepping=FALLS)
     return Played(method.energy, g)
 
 
@@ -84,7 +84,7 @@ def vera() -> Played:
     y, g = moons(), Generator(MLP(4, 2, (64, 64)), 4)
     energy = energies.MLP(2) + energies.Gaussian(y.mean(0), y.T.cov())
     method = methods.vera(energy, g)
-    fit(method, (None, y), steps=800, optimizer=players(method, g), stepping=FALLS)
+    fit(method, (None, y), steps=1500, optimizer=players(method, g), stepping=FALLS)
     return Played(energy, g)
 
 
@@ -97,5 +97,5 @@ def cooperative() -> Played:
     y, g = moons(), Generator(MLP(4, 2, (64, 64)), 4)
     energy = energies.MLP(2) + energies.Gaussian(y.mean(0), y.T.cov())
     method = methods.cooperative(energy, g)
-    fit(method, (None, y), steps=300, optimizer=players(method, g), stepping=FALLS)
+    fit(method, (None, y), steps=1000, optimizer=players(method, g), stepping=FALLS)
     return Played(energy, g)

@@ -179,7 +179,7 @@ def persistent_cd() -> Method:
     normal = energies.Gaussian(y.mean(0), y.T.cov())
     leaps = samplers.EllipticalSlice(samplers.Dense(normal.scale), normal.mean)
     method = methods.persistent_cd(held(y), y[:256], leaps, steps=1, rebirth=0.0)
-    fit(method, (None, y), steps=400, lr=1e-2, stepping=FALLS)
+    fit(method, (None, y), steps=700, lr=1e-2, stepping=FALLS)
     return method
 
 
@@ -193,7 +193,7 @@ def improved_cd() -> Method:
     normal = energies.Gaussian(y.mean(0), y.T.cov())
     leaps = samplers.EllipticalSlice(samplers.Dense(normal.scale), normal.mean)
     method = methods.improved_cd(held(y), y[:256], leaps, steps=1, rebirth=0.0)
-    fit(method, (None, y), steps=400, lr=1e-2, stepping=FALLS)
+    fit(method, (None, y), steps=700, lr=1e-2, stepping=FALLS)
     return method
 
 
@@ -217,5 +217,5 @@ def igebm() -> Method:
 def recovery_likelihood() -> Method:
     y = moons()
     method = methods.recovery_likelihood(held(y), 0.5, steps=10)
-    fit(method, (None, y), steps=300, lr=3e-3, stepping=FALLS)
+    fit(method, (None, y), steps=500, lr=1e-2, stepping=FALLS)
     return method

@@ -3,10 +3,10 @@
 import ast
 import inspect
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from textwrap import dedent
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any, TypeVar
 
 import torch
@@ -46,12 +46,7 @@ class Exhibit:
         parts = dict.fromkeys(_needed(self.build))
         imports = sorted(p for p in {*parts, "import torch"} if p.startswith(("import", "from")))
         helpers = [part for part in parts if part not in imports]
-        text = "\n\n\n".join(["\n".join(imports), *helpers])
-        return (
-            f"{text}\n\n\n{SEED}\n{_body(self.build)}"
-            if helpers
-            else (f"{text}\n\n{SEED}\n{_body(self.build)}")
-        )
+        return "\n\n".join(["\n".join(imports), *helpers, f"{SEED}\n{_body(self.build)}"])
 
 
 def shown(view: Callable[[T], Figure], caption: str) -> Callable[[Callable[[], T]], Exhibit]:
@@ -74,40 +69,40 @@ def _body(function: FunctionType) -> str:
 
 
 def _needed(function: FunctionType) -> Iterator[str]:
-    """The imports and the sources of helpers that a function's names stand for, helpers last."""
+    """The imports and the sources of helpers that a function's names stand for, in order."""
     module = inspect.getmodule(function)
     assert module is not None
+    # Of helpers the whole text is shown; of a method's function only its body.
+    tree = _tree(function)
+    yield from _sources(tree.body if tree.decorator_list else [tree], module)
+
+
+def _sources(nodes: Iterable[ast.AST], module: ModuleType) -> Iterator[str]:
     source = ast.parse(inspect.getsource(module))
     bound = {a.asname or a.name: (s, a) for s in source.body for a in _aliases(s)}
-    # Of helpers the annotations are part of the text; of the function itself only its body.
-    for node in [n for s in _tree(function).body for n in ast.walk(s)] + _annotations(function):
-        if not isinstance(node, ast.Name) or node.id not in function.__globals__:
-            continue
-        value = function.__globals__[node.id]
+    constants = {
+        t.id: s
+        for s in source.body
+        if isinstance(s, ast.Assign)
+        for t in s.targets
+        if isinstance(t, ast.Name)
+    }
+    for name in [n.id for node in nodes for n in ast.walk(node) if isinstance(n, ast.Name)]:
+        value = vars(module).get(name)
         if isinstance(value, FunctionType) and value.__module__.startswith("pictures"):
             yield from _needed(value)
             yield inspect.getsource(value).strip()
-        elif node.id in bound:
-            statement, alias = bound[node.id]
+        elif name in constants:
+            yield from _sources([constants[name].value], module)
+            yield ast.unparse(constants[name])
+        elif name in bound:
+            statement, alias = bound[name]
             way = f"from {statement.module} " if isinstance(statement, ast.ImportFrom) else ""
-            named = alias.name + (f" as {alias.asname}" if alias.asname else "")
-            yield f"{way}import {named}"
-        else:
-            assigned = [s for s in source.body if isinstance(s, ast.Assign)]
-            yield from (
-                ast.unparse(s)
-                for s in assigned
-                if node.id in {t.id for t in s.targets if isinstance(t, ast.Name)}
-            )
+            yield f"{way}import {alias.name}" + (f" as {alias.asname}" if alias.asname else "")
+        elif isinstance(value, type) and value.__module__.startswith("pictures"):
+            yield from _sources([ast.parse(inspect.getsource(value))], module)
+            yield inspect.getsource(value).strip()
 
 
 def _aliases(statement: ast.stmt) -> list[ast.alias]:
     return statement.names if isinstance(statement, ast.Import | ast.ImportFrom) else []
-
-
-def _annotations(function: FunctionType) -> list[ast.AST]:
-    tree = _tree(function)
-    if tree.decorator_list:
-        return []
-    parts = [a.annotation for a in tree.args.args] + [tree.returns]
-    return [node for part in parts if part is not None for node in ast.walk(part)]

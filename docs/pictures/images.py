@@ -1,6 +1,7 @@
 """Methods of images: digits of 8 × 8 pixels."""
 
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from matplotlib.figure import Figure
@@ -24,14 +25,9 @@ def digits() -> Tensor:
     return data.digits()[0]
 
 
-def masked(n: int, rng: torch.Generator) -> tuple[tuple[Tensor, Tensor], Tensor]:
-    """Of n digits the visible half of their patches, and the hidden half."""
-    return Masked(2, share=0.5)(digits()[torch.randint(1600, (n,), generator=rng)], rng)
-
-
-def blocks(n: int, rng: torch.Generator) -> tuple[tuple[Tensor, ...], tuple[Tensor, Tensor]]:
-    """Of n digits the patches around hidden blocks, and the blocks."""
-    return Blocks(2)(digits()[torch.randint(1600, (n,), generator=rng)], rng)
+def patches(n: int, rng: torch.Generator, hide: Masked | Blocks, of: Tensor) -> Any:
+    """Of n digits what is shown, and what is hidden."""
+    return hide(of[torch.randint(len(of), (n,), generator=rng)], rng)
 
 
 def _sheet(rows: dict[str, Tensor]) -> Figure:
@@ -71,7 +67,8 @@ def masked_autoencoder() -> Method:
         8, 2, channels=1, dim=32, depth=2, heads=4, decoder_dim=32, decoder_depth=1,
         decoder_heads=4, normalized=False,
     )  # fmt: skip
-    fit(method, masked, steps=500, batch_size=128, lr=3e-3, stepping=FALLS)
+    hidden = partial(patches, hide=Masked(2, share=0.5), of=digits()[:1600])
+    fit(method, hidden, steps=500, batch_size=128, lr=3e-3, stepping=FALLS)
     return method
 
 
@@ -102,7 +99,8 @@ def ijepa() -> Method:
         8, 2, channels=1, dim=32, depth=2, heads=4, predictor_dim=16, predictor_depth=1,
         predictor_heads=2, decay=0.99,
     )  # fmt: skip
-    fit(method, blocks, steps=400, batch_size=128, lr=1e-3, stepping=FALLS)
+    hidden = partial(patches, hide=Blocks(2), of=digits()[:1600])
+    fit(method, hidden, steps=600, batch_size=128, lr=2e-3, stepping=FALLS)
     return method
 
 

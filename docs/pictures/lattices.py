@@ -156,5 +156,5 @@ def rbm() -> Machine:
 def deep_boltzmann() -> Machine:
     y, machine = bars().repeat(5, 1), DeepBoltzmann(16, 24, 12)
     method = methods.deep_boltzmann(machine, torch.cat([y, torch.zeros(150, 12)], 1))
-    fit(method, (None, y), steps=600, batch_size=150, lr=1e-2, stepping=FALLS)
+    fit(method, (None, y), steps=2000, batch_size=150, lr=2e-2, stepping=FALLS)
     return Machine(method.objective.negatives.pool[:, :16], machine.rbm.weights[:16].detach().T)

@@ -42,7 +42,10 @@ def relative(method: Method, x: Tensor) -> Landscape:
 
 
 def of_views(method: Method) -> Figure:
-    """E(x, ·) for two x, stars, and the codes of the data, colored by place along the moons."""
+    """E(x, ·) for two x, stars, and the codes of the data, colored by place along the moons.
+
+    Titles give the effective rank of the codes, and the root of their total variance.
+    """
     fields = [relative(method, x) for x in STARS]
     with plot.style():
         figure = Figure(figsize=SIZE, layout="compressed")
@@ -66,7 +69,7 @@ def codes(h: Tensor, ax: Axes, y: Tensor | None = None) -> None:
     flat = Plane.pca(h).coordinates(h) if h.shape[1] > 2 and spread > 1e-6 else h[:, :2]
     color = places(moons()[: len(h)] if y is None else y)
     prepared(ax).scatter(*flat.T, s=5, c=color, cmap=TEMPERATURE, linewidths=0)
-    ax.set_title(f"codes: effective rank {rank:.1f} of {h.shape[1]}")
+    ax.set_title(f"codes: rank {rank:.1f}, std {spread:.2g}")
     reach = max(0.5, 1.1 * float(flat.abs().max()))
     ax.set(xlim=(-reach, reach), ylim=(-reach, reach), box_aspect=1)
 

@@ -1,10 +1,7 @@
 """Joint embeddings of two blurred copies of one point."""
 
-import torch
-from torch import nn
-
 from ebmlab import Method, fit, methods
-from ebmlab.networks import MLP, Projector
+from ebmlab.networks import MLP
 from pictures.exhibit import shown
 from pictures.pairs import of_assignments, of_support, of_views
 from pictures.toys import pairs, rotations, supported, views

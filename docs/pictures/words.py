@@ -107,7 +107,7 @@ def _of_gaps(method: Method) -> Figure:
 )
 def masked_words() -> Method:
     method = methods.masked_words(Transformer(8, 8, dim=16, depth=1, heads=2), 8)
-    fit(method, gaps, steps=800, lr=1e-2, stepping=FALLS)
+    fit(method, gaps, steps=1500, lr=1e-2, stepping=FALLS)
     return method
 
 
@@ -173,8 +173,8 @@ def _of_moves(method: Method) -> Figure:
     "told.",
 )
 def world_model() -> Method:
-    films = world().clips(4000, 5, torch.Generator().manual_seed(0))
-    f = nn.Sequential(nn.Flatten(), MLP(144, 16, (64, 64)))
-    method = methods.world_model(f, dim=16, codes=5)
-    fit(method, films.pairs(), steps=600, batch_size=64, lr=5e-3, stepping=FALLS)
+    films = world().clips(10_000, 5, torch.Generator().manual_seed(0))
+    f = nn.Sequential(nn.Flatten(), MLP(144, 32, (128, 128)))
+    method = methods.world_model(f, dim=32, codes=5)
+    fit(method, films.pairs(), steps=800, batch_size=128, lr=3e-3, stepping=FALLS)
     return method
