@@ -41,8 +41,9 @@ def players(method: Method, generator: Generator) -> Players:
 
 @shown(
     _of_game,
-    "Crosses are the generator's draws: they lie on the moons. The energy tells them "
-    "from data, and is nearly flat among both: a critic, no density.",
+    "Crosses are the generator's draws: they come to lie around the moons, with strays "
+    "between. The energy spans a fraction of a nat: it is a critic, flat where the draws "
+    "are like the data, and no density.",
 )
 def gan() -> Played:
     energy, g = energies.MLP(2), Generator(MLP(4, 2, (64, 64)), 4)

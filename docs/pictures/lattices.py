@@ -150,8 +150,9 @@ def rbm() -> Machine:
 
 @shown(
     _of_machine,
-    "As the RBM with a second hidden layer, its posterior by mean field. Chains of "
-    "the visible and the top layer draw bars and stripes.",
+    "As the RBM with a second hidden layer, its posterior by mean field. Most chains of "
+    "the visible and the top layer are bars or stripes; by chance 30 of 65,536 images "
+    "would be.",
 )
 def deep_boltzmann() -> Machine:
     y, machine = bars().repeat(5, 1), DeepBoltzmann(16, 24, 12)

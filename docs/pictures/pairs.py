@@ -69,7 +69,7 @@ def codes(h: Tensor, ax: Axes, y: Tensor | None = None) -> None:
     flat = Plane.pca(h).coordinates(h) if h.shape[1] > 2 and spread > 1e-6 else h[:, :2]
     color = places(moons()[: len(h)] if y is None else y)
     prepared(ax).scatter(*flat.T, s=5, c=color, cmap=TEMPERATURE, linewidths=0)
-    ax.set_title(f"codes: rank {rank:.1f}, std {spread:.2g}")
+    ax.set_title(f"codes: rank {rank:.1f}, std {spread:.1g}")
     reach = max(0.5, 1.1 * float(flat.abs().max()))
     ax.set(xlim=(-reach, reach), ylim=(-reach, reach), box_aspect=1)
 

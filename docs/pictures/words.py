@@ -14,7 +14,7 @@ from pictures.exhibit import shown
 from pictures.planes import SIZE
 
 FALLS = Stepping(schedule=falling_cosine)
-LAW = "Eight words; each is followed by the next two or three of a ring. "
+LAW = "Eight words; each is followed by one of the next three of a ring. "
 
 
 def law() -> Tensor:
@@ -101,9 +101,10 @@ def _of_gaps(method: Method) -> Figure:
 
 @shown(
     _of_gaps,
-    LAW + "A hidden word is told from both neighbors. Rows: how far the right "
-    "neighbor is from the left one; columns: how far the hidden word is. Left the true "
-    "probabilities, right those of a transformer that sees both sides.",
+    "A hidden word is told from both neighbors. Rows: how far the right neighbor is from "
+    "the left one, 2 and more; columns: how far the hidden word is. Left the true "
+    "probabilities, right those of a transformer that sees both sides: the last rows are "
+    "rare, and learned least.",
 )
 def masked_words() -> Method:
     method = methods.masked_words(Transformer(8, 8, dim=16, depth=1, heads=2), 8)
@@ -133,8 +134,9 @@ def _of_vectors(method: Method) -> Figure:
 
 @shown(
     _of_vectors,
-    LAW + "Word vectors by word2vec, in their first two directions: words that are "
-    "followed alike lie side by side, and the ring comes out. Right, p(y | x) by the energy.",
+    "Eight words; each is followed by one of the next three of a ring. Word vectors by "
+    "word2vec, in their first two directions: the ring comes out. Right, p(y | x) by the "
+    "energy beside the true one.",
 )
 def skip_gram() -> Method:
     method = methods.skip_gram(torch.ones(8), dim=8)
