@@ -98,5 +98,5 @@ def cooperative() -> Played:
     y, g = moons(), Generator(MLP(4, 2, (64, 64)), 4)
     energy = energies.MLP(2) + energies.Gaussian(y.mean(0), y.T.cov())
     method = methods.cooperative(energy, g)
-    fit(method, (None, y), steps=1000, optimizer=players(method, g), stepping=FALLS)
+    fit(method, (None, y), steps=500, optimizer=players(method, g), stepping=FALLS)
     return Played(energy, g)

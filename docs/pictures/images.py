@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ebmlab import Method, Plane, data, fit, methods, metrics, plot
 from ebmlab.data.views import Blocks, Masked
-from ebmlab.energies import Denoised
+from ebmlab.energies import Completion, Denoised, Reconstruction
 from ebmlab.networks import Denoiser, GaussianHead, StridedDecoder, StridedEncoder
 from ebmlab.prediction import predict
 from ebmlab.samplers import noise_levels, noise_stages, walk_down
@@ -50,8 +50,10 @@ def _of_masked(method: Method) -> Figure:
     new = digits()[1600:1612]
     (shown_, visible), _ = Masked(2, share=0.5)(new, torch.Generator().manual_seed(1))
     hidden = torch.ones(12, 16).scatter(1, visible, 0.0).nonzero()[:, 1].view(12, -1)
+    energy = method.eval().energy
+    assert isinstance(energy, Completion)
     with torch.no_grad():
-        told = method.eval().energy.predict((shown_, visible))
+        told = energy.predict((shown_, visible))
     seen = _laid(shown_, visible, torch.full((12, 16, 4), 0.35))
     ground = nn.functional.unfold(seen, 2, stride=2).mT
     return _sheet({"digit": new, "shown": seen, "told": _laid(told, hidden, ground)})
@@ -117,8 +119,10 @@ def _of_draws(trained: Trained) -> Figure:
     rng = torch.Generator().manual_seed(0)
     stages = noise_stages(trained.prior, noise_levels(3.0, 0.1, 20), step_size=0.2)
     walked = walk_down(stages, 3.2 * torch.randn(24, 16, generator=rng), steps=5, rng=rng)
+    energy = trained.method.eval().energy
+    assert isinstance(energy, Reconstruction)
     with torch.no_grad():
-        made = trained.method.eval().energy.decode(None, walked.state.y)
+        made = energy.decode(None, walked.state.y)
     rows = {"data": digits()[:12], "draws": made[:12], "more": made[12:]}
     return _sheet(rows)
 

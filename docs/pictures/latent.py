@@ -31,16 +31,16 @@ def rows() -> Tensor:
 
 
 def _of_clusters(method: Method) -> Figure:
-    return of_centers(method, method.energy.energy.codebook.codes, (0.0, 2.0))
+    return of_centers(method, method.get_buffer("energy.energy.codebook.codes"), (0.0, 2.0))
 
 
 def _of_components(method: Method) -> Figure:
-    return of_centers(method, method.energy.energy.means, (0.0, 10.0))
+    return of_centers(method, method.get_buffer("energy.energy.means"), (0.0, 10.0))
 
 
 def _of_codes(method: Method) -> Figure:
     with torch.no_grad():
-        centers = decoder_of(method)(method.energy.infer.codebook.codes)
+        centers = decoder_of(method)(method.get_buffer("energy.infer.codebook.codes"))
     return of_centers(method, centers, (0.0, 2.0))
 
 

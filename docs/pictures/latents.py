@@ -6,7 +6,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from ebmlab import Energy, Method, Plane, data, landscape, plot
+from ebmlab import Energy, FreeEnergy, Method, Plane, data, landscape, plot
 from ebmlab.energies import Reconstruction
 from ebmlab.plot.style import PALETTE, TEMPERATURE, prepared
 from ebmlab.types import Potential
@@ -84,7 +84,7 @@ def of_nats(method: Method) -> Figure:
 
 def of_centers(method: Method, centers: Tensor, limits: tuple[float, float]) -> Figure:
     """F of a few values of z, the points these stand for, and the likeliest z of the data."""
-    q = method.eval().energy.posterior(None, moons()[:800])
+    q = free_of(method).posterior(None, moons()[:800])
     atoms = q.weights.argmax(0) if len(q.weights) > 1 else None
     h = torch.cdist(moons()[:800], centers).argmin(1) if atoms is None else atoms
     return of_free_energy(method.energy, h, marks=centers, of="z", limits=limits)
@@ -92,9 +92,9 @@ def of_centers(method: Method, centers: Tensor, limits: tuple[float, float]) -> 
 
 def of_dictionary(method: Method) -> Figure:
     """F of sparse codes, the atoms from 0, and how many of them each point uses."""
-    z = method.eval().energy.posterior(None, moons()[:800]).atoms[0]
+    z = free_of(method).posterior(None, moons()[:800]).atoms[0]
     used = (z.abs() > 1e-3).sum(1)
-    atoms = decoder_of(method).weight.T
+    atoms = decoder_of(method).get_parameter("weight").T
     return of_free_energy(method.energy, used, atoms=2 * atoms, of="number of atoms in use")
 
 
@@ -102,7 +102,7 @@ def of_angles(method: Method) -> Figure:
     """F of a curve with an angle z, the curve, and the best angle of each point."""
     turns = torch.linspace(0, 2 * math.pi, 200)[:, None]
     y = data.ellipse(200, torch.Generator().manual_seed(0))
-    q = method.energy.posterior(None, y)
+    q = free_of(method).posterior(None, y)
     best = q.atoms.expand(-1, 200, 1)[q.weights.argmax(0), torch.arange(200), 0]
     curve = decoder_of(method)(turns).detach()
     return of_free_energy(method.energy, best, curve=curve, of="angle z", y=y)
@@ -112,9 +112,16 @@ def of_stored(method: Method) -> Figure:
     """What g makes of all z of the ball, and the stored z of each point; F asks for its number."""
     z = torch.linspace(-1, 1, 400)[:, None]
     with torch.no_grad():
-        stored, curve = method.energy.infer.table[:, 0], decoder_of(method)(z)
+        stored, curve = method.get_parameter("energy.infer.table")[:, 0], decoder_of(method)(z)
     nearest = Potential(lambda y: (torch.cdist(y, curve) ** 2).min(1).values)
     return of_free_energy(nearest, stored, curve=curve, limits=(0.0, 1.0))
+
+
+def free_of(method: Method) -> FreeEnergy:
+    """The free energy of a method that has one."""
+    energy = method.eval().energy
+    assert isinstance(energy, FreeEnergy)
+    return energy
 
 
 def decoder_of(method: Method) -> nn.Module:

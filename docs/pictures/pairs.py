@@ -98,7 +98,7 @@ def of_assignments(method: Method) -> Figure:
         figure = Figure(figsize=SIZE, layout="compressed")
         left, right = figure.subplots(1, 2)
         which = clusters(method.eval(), grid)
-        colors = ListedColormap(mpl.colormaps["tab20"].colors)
+        colors = ListedColormap(mpl.colormaps["tab20"](range(20)))
         field = which.reshape(120, 120).T
         prepared(left).pcolormesh(axis, axis, field, cmap=colors, vmin=0, vmax=20, alpha=0.55)
         left.scatter(*moons()[:400].T, s=4, color="black", linewidths=0)

@@ -71,8 +71,8 @@ def _sources(nodes: Iterable[ast.AST], module: ModuleType) -> Iterator[tuple[str
         elif name in bound:
             statement, alias = bound[name]
             named = alias.name + (f" as {alias.asname}" if alias.asname else "")
-            isolated = isinstance(statement, ast.Import)
-            yield ("import", named) if isolated else (f"from {statement.module}", named)
+            package = statement.module if isinstance(statement, ast.ImportFrom) else None
+            yield (f"from {package}" if package else "import", named)
 
 
 def _aliases(statement: ast.stmt) -> list[ast.alias]:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ebmlab import Method, data, fit, methods, plot, prediction
 from ebmlab.data.worlds import MovingDigits
+from ebmlab.energies import Categorical
 from ebmlab.networks import MLP, Transformer
 from ebmlab.plot.style import ENERGY, PALETTE, prepared
 from ebmlab.training import Stepping, falling_cosine
@@ -65,10 +66,16 @@ def _two(true: Tensor, found: Tensor, names: tuple[str, str]) -> Figure:
     return figure
 
 
+def _probabilities(method: Method, x: Tensor) -> Tensor:
+    energy = method.eval().energy
+    assert isinstance(energy, Categorical)
+    return energy.probabilities(x).detach()
+
+
 def _of_next(method: Method) -> Figure:
     """The law, and what is predicted after each last word."""
     x, _ = following(2000, torch.Generator().manual_seed(1))
-    p, last = method.eval().energy.probabilities(x).detach()[:, -1], x[:, -1]
+    p, last = _probabilities(method, x)[:, -1], x[:, -1]
     found = torch.stack([p[last == k].mean(0) for k in range(8)])
     return _two(law(), found, ("next word", "last word"))
 
@@ -90,7 +97,7 @@ def _of_gaps(method: Method) -> Figure:
     y = sentences(4000, torch.Generator().manual_seed(1))
     x = y.clone()
     x[:, 4] = 8
-    p = method.eval().energy.probabilities(x).detach()[:, 4]
+    p = _probabilities(method, x)[:, 4]
     apart = (y[:, 5] - y[:, 3]) % 8
     joint = law()[0, :, None] * law()
     true = (joint / joint.sum(0).clamp(min=1e-9)).T[2:7]
@@ -108,7 +115,7 @@ def _of_gaps(method: Method) -> Figure:
 )
 def masked_words() -> Method:
     method = methods.masked_words(Transformer(8, 8, dim=16, depth=1, heads=2), 8)
-    fit(method, gaps, steps=1500, lr=1e-2, stepping=FALLS)
+    fit(method, gaps, steps=800, lr=1e-2, stepping=FALLS)
     return method
 
 
