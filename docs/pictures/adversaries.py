@@ -48,7 +48,7 @@ def players(method: Method, generator: Generator) -> Players:
 def gan() -> Played:
     energy, g = energies.MLP(2), Generator(MLP(4, 2, (64, 64)), 4)
     method = methods.gan(energy, g)
-    fit(method, (None, moons()), steps=2500, optimizer=players(method, g), stepping=FALLS)
+    fit(method, (None, moons()), steps=1500, optimizer=players(method, g), stepping=FALLS)
     return Played(energy, g)
 
 
@@ -60,7 +60,7 @@ def gan() -> Played:
 def wgan_gp() -> Played:
     energy, g = energies.MLP(2), Generator(MLP(4, 2, (64, 64)), 4)
     method = methods.wgan_gp(energy, g, every=3)
-    fit(method, (None, moons()), steps=2500, optimizer=players(method, g), stepping=FALLS)
+    fit(method, (None, moons()), steps=1500, optimizer=players(method, g), stepping=FALLS)
     return Played(energy, g)
 
 
@@ -72,7 +72,7 @@ def wgan_gp() -> Played:
 def ebgan() -> Played:
     g = Generator(MLP(4, 2, (64, 64)), 4)
     method = methods.ebgan(MLP(2, 16, (64,)), MLP(16, 2, (64,)), g)
-    fit(method, (None, moons()), steps=2500, optimizer=players(method, g), stepping=FALLS)
+    fit(method, (None, moons()), steps=1500, optimizer=players(method, g), stepping=FALLS)
     return Played(method.energy, g)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ebmlab import Energy, FreeEnergy, Method, Plane, data, landscape, plot
 from ebmlab.energies import Reconstruction
 from ebmlab.plot.style import PALETTE, TEMPERATURE, prepared
-from ebmlab.types import Potential
+from ebmlab.types import Posterior, Potential
 from pictures.planes import NAMES, SIZE
 from pictures.toys import moons
 
@@ -92,7 +92,7 @@ def of_centers(method: Method, centers: Tensor, limits: tuple[float, float]) -> 
 
 def of_dictionary(method: Method) -> Figure:
     """F of sparse codes, the atoms from 0, and how many of them each point uses."""
-    z = free_of(method).posterior(None, moons()[:800]).atoms[0]
+    z = atoms_of(free_of(method).posterior(None, moons()[:800]))[0]
     used = (z.abs() > 1e-3).sum(1)
     atoms = decoder_of(method).get_parameter("weight").T
     return of_free_energy(method.energy, used, atoms=2 * atoms, of="number of atoms in use")
@@ -103,7 +103,7 @@ def of_angles(method: Method) -> Figure:
     turns = torch.linspace(0, 2 * math.pi, 200)[:, None]
     y = data.ellipse(200, torch.Generator().manual_seed(0))
     q = free_of(method).posterior(None, y)
-    best = q.atoms.expand(-1, 200, 1)[q.weights.argmax(0), torch.arange(200), 0]
+    best = atoms_of(q).expand(-1, 200, 1)[q.weights.argmax(0), torch.arange(200), 0]
     curve = decoder_of(method)(turns).detach()
     return of_free_energy(method.energy, best, curve=curve, of="angle z", y=y)
 
@@ -115,6 +115,12 @@ def of_stored(method: Method) -> Figure:
         stored, curve = method.get_parameter("energy.infer.table")[:, 0], decoder_of(method)(z)
     nearest = Potential(lambda y: (torch.cdist(y, curve) ** 2).min(1).values)
     return of_free_energy(nearest, stored, curve=curve, limits=(0.0, 1.0))
+
+
+def atoms_of(q: Posterior) -> Tensor:
+    """The atoms of a z that is one tensor."""
+    assert isinstance(q.atoms, Tensor)
+    return q.atoms
 
 
 def free_of(method: Method) -> FreeEnergy:
