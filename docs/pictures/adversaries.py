@@ -41,61 +41,61 @@ def players(method: Method, generator: Generator) -> Players:
 
 @shown(
     _of_game,
-    "Crosses are the generator's draws: they lie on the moons. The energy tells them "
-    "from data, and is nearly flat among both: a critic, no density.",
+    "Crosses are the generator's draws: most come to lie on the moons, some between them. The "
+    "energy is low and nearly flat where the draws are like the data: a critic, no density.",
 )
 def gan() -> Played:
     energy, g = energies.MLP(2), Generator(MLP(4, 2, (64, 64)), 4)
     method = methods.gan(energy, g)
-    fit(method, (None, moons()), steps=1000, optimizer=players(method, g), stepping=FALLS)
+    fit(method, (None, moons()), steps=1500, optimizer=players(method, g), stepping=FALLS)
     return Played(energy, g)
 
 
 @shown(
     _of_game,
-    "The slope of the energy is held near 1 between data and draws, so that far-off "
-    "draws still know the way. The gap of both is the distance in earth moved.",
+    "The slope of the energy is held near 1 between data and draws, so that far-off draws still "
+    "know the way. After so few steps draws reach the moons' outline, and fill what lies between.",
 )
 def wgan_gp() -> Played:
     energy, g = energies.MLP(2), Generator(MLP(4, 2, (64, 64)), 4)
     method = methods.wgan_gp(energy, g, every=3)
-    fit(method, (None, moons()), steps=1200, optimizer=players(method, g), stepping=FALLS)
+    fit(method, (None, moons()), steps=1500, optimizer=players(method, g), stepping=FALLS)
     return Played(energy, g)
 
 
 @shown(
     _of_game,
-    "The energy is an autoencoder's error, low at the data and raised at draws up to "
-    "a margin: a valley along the moons, into which the generator's draws settle.",
+    "The energy is an autoencoder's error, low at the data and raised at draws up to a margin: a "
+    "wide valley about the moons. Draws cover both moons, with strays between them.",
 )
 def ebgan() -> Played:
     g = Generator(MLP(4, 2, (64, 64)), 4)
     method = methods.ebgan(MLP(2, 16, (64,)), MLP(16, 2, (64,)), g)
-    fit(method, (None, moons()), steps=1000, optimizer=players(method, g), stepping=FALLS)
+    fit(method, (None, moons()), steps=1500, optimizer=players(method, g), stepping=FALLS)
     return Played(method.energy, g)
 
 
 @shown(
     _of_game,
-    "The generator samples exp(−E), held wide by the entropy of its draws: this "
-    "energy is an estimate of −log p, not a critic.",
+    "The generator samples exp(−E), held wide by the entropy of its draws. The energy estimates "
+    "−log p, and follows the moons roughly; the draws still fill what lies between them.",
 )
 def vera() -> Played:
     y, g = moons(), Generator(MLP(4, 2, (64, 64)), 4)
     energy = energies.MLP(2) + energies.Gaussian(y.mean(0), y.T.cov())
     method = methods.vera(energy, g)
-    fit(method, (None, y), steps=800, optimizer=players(method, g), stepping=FALLS)
+    fit(method, (None, y), steps=1500, optimizer=players(method, g), stepping=FALLS)
     return Played(energy, g)
 
 
 @shown(
     _of_game,
-    "The generator proposes, ten MALA steps of the energy correct, and it learns from "
-    "the corrections. Draws are a smooth sketch of the moons; the energy is close to −log p.",
+    "The generator proposes, ten MALA steps of the energy correct, and it learns from the "
+    "corrections. After so few steps both are coarse: a broad valley, and draws inside the moons.",
 )
 def cooperative() -> Played:
     y, g = moons(), Generator(MLP(4, 2, (64, 64)), 4)
     energy = energies.MLP(2) + energies.Gaussian(y.mean(0), y.T.cov())
     method = methods.cooperative(energy, g)
-    fit(method, (None, y), steps=300, optimizer=players(method, g), stepping=FALLS)
+    fit(method, (None, y), steps=500, optimizer=players(method, g), stepping=FALLS)
     return Played(energy, g)

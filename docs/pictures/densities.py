@@ -61,8 +61,8 @@ def noise_contrastive() -> Potential:
 
 @shown(
     of_method,
-    "Each datum is told from its own blurred copies, of σ = 0.5. Around the data the "
-    "energy is −log p; beyond the reach of the copies nothing holds it.",
+    "Each datum is told from its own blurred copies, of σ = 0.5. Near the data the energy "
+    "is −log p up to a constant; the data's Gaussian holds it far away.",
 )
 def conditional_nce() -> Method:
     y = moons()
@@ -73,8 +73,8 @@ def conditional_nce() -> Method:
 
 @shown(
     of_method,
-    "Data lie lower than what a step of noise there and back makes of them. No "
-    "slopes and no chains are needed; the step's length blurs what is learned a little.",
+    "Data lie lower than what a step of noise there and back makes of them. No slopes and "
+    "no chains are needed.",
 )
 def energy_discrepancy() -> Method:
     y = moons()
@@ -97,8 +97,8 @@ def denoising_score() -> Method:
 
 @shown(
     of_method,
-    "The slope at the data and the curvature there are all that is asked. Moons are "
-    "sharp; between and beyond them, where no data are, the heights are hardly determined.",
+    "The slope at the data and the curvature there are all that is asked. Where no data "
+    "are, between the moons and beyond them, heights are hardly determined.",
 )
 def exact_score() -> Method:
     y = moons()
@@ -147,8 +147,8 @@ def energy_matching() -> Potential:
 
 @shown(
     of_method,
-    "Slopes lead from noise to the data and end there. This energy is no −log p: no "
-    "temperature makes a density of it, so its draws are too wide, and its nats are poor.",
+    "Slopes lead from noise to the data and end there. This energy is no −log p, and its "
+    "nats and draws are poor: it is made to be descended, not to be a density.",
 )
 def equilibrium_matching() -> Method:
     y = moons()
@@ -159,8 +159,8 @@ def equilibrium_matching() -> Method:
 
 @shown(
     of_method,
-    "Negatives are chains of five MALA steps that start at the data. Around the data "
-    "the energy is sharp; between the moons, where short chains never come, it is open.",
+    "Negatives are chains of five MALA steps that start at the data. The moons come out, "
+    "in 400 steps, with a valley left where chains seldom come; the nats say by how much.",
 )
 def contrastive_divergence() -> Method:
     y = moons()
@@ -171,36 +171,34 @@ def contrastive_divergence() -> Method:
 
 @shown(
     of_method,
-    "Negatives are chains that last, here elliptical slices of the data's Gaussian, "
-    "which leap from moon to moon. Both moons get their weight, and no other valley is left.",
+    "Negatives are chains that last, here elliptical slices of the data's Gaussian, which "
+    "leap from moon to moon: both moons get their weight, and no valley is left far from "
+    "the data.",
 )
 def persistent_cd() -> Method:
     y = moons()
     normal = energies.Gaussian(y.mean(0), y.T.cov())
     leaps = samplers.EllipticalSlice(samplers.Dense(normal.scale), normal.mean)
     method = methods.persistent_cd(held(y), y[:256], leaps, steps=1, rebirth=0.0)
-    fit(method, (None, y), steps=400, lr=1e-2, stepping=FALLS)
+    fit(method, (None, y), steps=700, lr=1e-2, stepping=FALLS)
     return method
 
 
-@shown(
-    of_method,
-    "Lasting chains as in persistent_cd, whose last step learns to reach the model. "
-    "Here, where chains mix anyway, that adds little.",
-)
+@shown(of_method, "Lasting chains as in persistent_cd, whose last step learns to reach the model.")
 def improved_cd() -> Method:
     y = moons()
     normal = energies.Gaussian(y.mean(0), y.T.cov())
     leaps = samplers.EllipticalSlice(samplers.Dense(normal.scale), normal.mean)
     method = methods.improved_cd(held(y), y[:256], leaps, steps=1, rebirth=0.0)
-    fit(method, (None, y), steps=400, lr=1e-2, stepping=FALLS)
+    fit(method, (None, y), steps=700, lr=1e-2, stepping=FALLS)
     return method
 
 
 @shown(
     of_method,
-    "Langevin chains of a pool, and a weight on E² that holds energies near 0, which "
-    "also keeps the valleys shallow: the density is wider than that of the data.",
+    "Langevin chains of a pool are the negatives. The weight α on E² holds energies near "
+    "0, and the chains are short: the floor of the moons is uneven, and the density worse "
+    "than by a kernel that rejects.",
 )
 def igebm() -> Method:
     y = moons()
@@ -211,11 +209,11 @@ def igebm() -> Method:
 
 @shown(
     of_method,
-    "Noisy data are led back by ten MALA steps that know the noisy point. Chains are "
-    "short, since each has only the noise σ = 0.5 to undo.",
+    "Noisy data are led back by ten MALA steps that know the noisy point. Chains can be "
+    "short, since each has only noise of σ = 0.5 to undo.",
 )
 def recovery_likelihood() -> Method:
     y = moons()
     method = methods.recovery_likelihood(held(y), 0.5, steps=10)
-    fit(method, (None, y), steps=300, lr=3e-3, stepping=FALLS)
+    fit(method, (None, y), steps=500, lr=1e-2, stepping=FALLS)
     return method

@@ -1,21 +1,19 @@
 """One method's exhibit: how it is made and trained, how that is drawn, and what to see there."""
 
-import ast
-import inspect
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from textwrap import dedent
 from types import FunctionType
 from typing import Any, TypeVar
 
 import torch
 from matplotlib.figure import Figure
 
+from pictures.sources import script
+
 __all__ = ["Exhibit", "shown"]
 
 T = TypeVar("T")
-SEED = "torch.manual_seed(0)"
 
 
 @dataclass(frozen=True)
@@ -43,71 +41,9 @@ class Exhibit:
     def code(self) -> str:
         """Imports, helpers and the body of `build`, as a script."""
         assert isinstance(self.build, FunctionType)
-        parts = dict.fromkeys(_needed(self.build))
-        imports = sorted(p for p in {*parts, "import torch"} if p.startswith(("import", "from")))
-        helpers = [part for part in parts if part not in imports]
-        text = "\n\n\n".join(["\n".join(imports), *helpers])
-        return (
-            f"{text}\n\n\n{SEED}\n{_body(self.build)}"
-            if helpers
-            else (f"{text}\n\n{SEED}\n{_body(self.build)}")
-        )
+        return script(self.build)
 
 
 def shown(view: Callable[[T], Figure], caption: str) -> Callable[[Callable[[], T]], Exhibit]:
     """Make of a function that builds and trains a method the method's exhibit."""
     return lambda build: Exhibit(build, view, caption)
-
-
-def _tree(function: FunctionType) -> ast.FunctionDef:
-    node = ast.parse(dedent(inspect.getsource(function))).body[0]
-    assert isinstance(node, ast.FunctionDef)
-    return node
-
-
-def _body(function: FunctionType) -> str:
-    """The statements of a function, without the last one, which returns the method."""
-    lines = dedent(inspect.getsource(function)).splitlines()
-    statements = [s for s in _tree(function).body if not isinstance(s, ast.Return)]
-    last = statements[-1].end_lineno
-    return dedent("\n".join(lines[statements[0].lineno - 1 : last]))
-
-
-def _needed(function: FunctionType) -> Iterator[str]:
-    """The imports and the sources of helpers that a function's names stand for, helpers last."""
-    module = inspect.getmodule(function)
-    assert module is not None
-    source = ast.parse(inspect.getsource(module))
-    bound = {a.asname or a.name: (s, a) for s in source.body for a in _aliases(s)}
-    # Of helpers the annotations are part of the text; of the function itself only its body.
-    for node in [n for s in _tree(function).body for n in ast.walk(s)] + _annotations(function):
-        if not isinstance(node, ast.Name) or node.id not in function.__globals__:
-            continue
-        value = function.__globals__[node.id]
-        if isinstance(value, FunctionType) and value.__module__.startswith("pictures"):
-            yield from _needed(value)
-            yield inspect.getsource(value).strip()
-        elif node.id in bound:
-            statement, alias = bound[node.id]
-            way = f"from {statement.module} " if isinstance(statement, ast.ImportFrom) else ""
-            named = alias.name + (f" as {alias.asname}" if alias.asname else "")
-            yield f"{way}import {named}"
-        else:
-            assigned = [s for s in source.body if isinstance(s, ast.Assign)]
-            yield from (
-                ast.unparse(s)
-                for s in assigned
-                if node.id in {t.id for t in s.targets if isinstance(t, ast.Name)}
-            )
-
-
-def _aliases(statement: ast.stmt) -> list[ast.alias]:
-    return statement.names if isinstance(statement, ast.Import | ast.ImportFrom) else []
-
-
-def _annotations(function: FunctionType) -> list[ast.AST]:
-    tree = _tree(function)
-    if tree.decorator_list:
-        return []
-    parts = [a.annotation for a in tree.args.args] + [tree.returns]
-    return [node for part in parts if part is not None for node in ast.walk(part)]

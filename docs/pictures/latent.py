@@ -31,16 +31,16 @@ def rows() -> Tensor:
 
 
 def _of_clusters(method: Method) -> Figure:
-    return of_centers(method, method.energy.energy.codebook.codes, (0.0, 2.0))
+    return of_centers(method, method.get_buffer("energy.energy.codebook.codes"), (0.0, 2.0))
 
 
 def _of_components(method: Method) -> Figure:
-    return of_centers(method, method.energy.energy.means, (0.0, 10.0))
+    return of_centers(method, method.get_buffer("energy.energy.means"), (0.0, 10.0))
 
 
 def _of_codes(method: Method) -> Figure:
     with torch.no_grad():
-        centers = decoder_of(method)(method.energy.infer.codebook.codes)
+        centers = decoder_of(method)(method.get_buffer("energy.infer.codebook.codes"))
     return of_centers(method, centers, (0.0, 2.0))
 
 
@@ -159,21 +159,24 @@ def iwae() -> Method:
 
 @shown(
     of_stored,
-    CURVE + "There is no encoder: each datum has a z in [−1, 1] of its own, learned "
-    "with g. F of a new point asks for its number; drawn is its distance to the curve.",
+    "The line is what the decoder makes of all z in [−1, 1]. There is no encoder: each "
+    "datum has a z of its own, random at first and learned with g, so that neighbors need "
+    "not have like z, and the line crosses itself. F of a new y asks for its number; drawn "
+    "is the distance to the line.",
 )
 def glo() -> Method:
-    y = moons()
+    y = moons()[:300]
     method = methods.glo(MLP(1, 2, (64, 64)), len(y), 1, torch.Generator().manual_seed(0))
     numbers = torch.arange(len(y))
-    fit(method, (numbers, y), steps=1500, lr=1e-2, stepping=FALLS)
+    fit(method, (numbers, y), steps=1500, batch_size=300, lr=1e-2, stepping=FALLS)
     return method
 
 
 @shown(
     of_dictionary,
-    ATOMS + "F is the error of the best sparse sum and its price λ‖z‖₁: low "
-    "near 0 and along the atoms. In two dimensions sparsity is too cheap to bend along a moon.",
+    "Lines are the atoms. F is the error of the best sparse sum and its price λ‖z‖₁, low "
+    "near 0: six atoms reach all of the plane, so that F tells nothing of the moons' "
+    "shape. Sparsity pays in many dimensions.",
 )
 def sparse_coding() -> Method:
     y = moons()
@@ -184,8 +187,8 @@ def sparse_coding() -> Method:
 
 @shown(
     of_dictionary,
-    ATOMS + "As sparse coding, while an encoder learns to guess the codes: the "
-    "search begins at its guess and pays for leaving it.",
+    "Lines are the atoms. As sparse coding, while an encoder learns to guess the codes; "
+    "leaving its guess costs energy, and codes use more atoms.",
 )
 def psd() -> Method:
     y = moons()
@@ -196,8 +199,8 @@ def psd() -> Method:
 
 @shown(
     of_dictionary,
-    ATOMS + "Codes are three unrolled steps of ISTA with learned matrices: F is "
-    "a little higher than that of the exact search, at a hundredth of its cost.",
+    "Lines are the atoms. Codes are three unrolled steps of ISTA with learned matrices, no "
+    "search: colors say how many atoms each point uses, more than an exact search would.",
 )
 def lista() -> Method:
     y = moons()
@@ -208,8 +211,8 @@ def lista() -> Method:
 
 @shown(
     of_angles,
-    "Not the moons, but a ring it can fit: an ellipse with an angle z. F is low on "
-    "the curve that was found, and the angle, which nobody told, colors the moons' points.",
+    "Not the moons, but a ring that an ellipse with an angle z can fit: F is low on the "
+    "curve that was found, and the best angle, which nobody told, runs around it (colors).",
 )
 def ellipse() -> Method:
     y = data.ellipse(200, torch.Generator().manual_seed(0))

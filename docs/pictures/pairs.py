@@ -42,7 +42,10 @@ def relative(method: Method, x: Tensor) -> Landscape:
 
 
 def of_views(method: Method) -> Figure:
-    """E(x, ·) for two x, stars, and the codes of the data, colored by place along the moons."""
+    """E(x, ·) for two x, stars, and the codes of the data, colored by place along the moons.
+
+    Titles give the effective rank of the codes, and the root of their total variance.
+    """
     fields = [relative(method, x) for x in STARS]
     with plot.style():
         figure = Figure(figsize=SIZE, layout="compressed")
@@ -66,7 +69,7 @@ def codes(h: Tensor, ax: Axes, y: Tensor | None = None) -> None:
     flat = Plane.pca(h).coordinates(h) if h.shape[1] > 2 and spread > 1e-6 else h[:, :2]
     color = places(moons()[: len(h)] if y is None else y)
     prepared(ax).scatter(*flat.T, s=5, c=color, cmap=TEMPERATURE, linewidths=0)
-    ax.set_title(f"codes: effective rank {rank:.1f} of {h.shape[1]}")
+    ax.set_title(f"codes: rank {rank:.1f}, std {spread:.1g}")
     reach = max(0.5, 1.1 * float(flat.abs().max()))
     ax.set(xlim=(-reach, reach), ylim=(-reach, reach), box_aspect=1)
 
@@ -95,7 +98,7 @@ def of_assignments(method: Method) -> Figure:
         figure = Figure(figsize=SIZE, layout="compressed")
         left, right = figure.subplots(1, 2)
         which = clusters(method.eval(), grid)
-        colors = ListedColormap(mpl.colormaps["tab20"].colors)
+        colors = ListedColormap(mpl.colormaps["tab20"](range(20)))
         field = which.reshape(120, 120).T
         prepared(left).pcolormesh(axis, axis, field, cmap=colors, vmin=0, vmax=20, alpha=0.55)
         left.scatter(*moons()[:400].T, s=4, color="black", linewidths=0)

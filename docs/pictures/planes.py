@@ -1,5 +1,7 @@
 """Pictures of densities: the data's, the energy that was learned, and its draws."""
 
+from typing import Any
+
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -9,7 +11,7 @@ from ebmlab.plot.style import DATA
 from ebmlab.types import Potential
 from pictures.toys import moons
 
-NAMES = {"xlabel": "$y_1$", "ylabel": "$y_2$"}
+NAMES: dict[str, Any] = {"xlabel": "$y_1$", "ylabel": "$y_2$"}
 LIMITS = (0.0, 10.0)
 SIZE = (7.4, 2.7)
 

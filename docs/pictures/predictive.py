@@ -42,7 +42,7 @@ def _of_nats(method: Method) -> Figure:
 
 def _of_thoughts(method: Method) -> Figure:
     """E(x, y), and where thinking leads from random starts."""
-    figure = _of_relation(method, (0.0, 2.0))
+    figure = _of_relation(method, (0.0, 0.5))
     ax = figure.axes[1]
     x = torch.linspace(-1, 1, 40)[:, None]
     starts = torch.randn(8, 1, generator=torch.Generator().manual_seed(0))
@@ -104,10 +104,13 @@ def most_offending() -> Method:
 def _of_horn(method: Method) -> Figure:
     """F(x, ·) at three x, with the data whose x is near."""
     x, y = data.horn(2000, torch.Generator().manual_seed(0))
+    reach = 1.15 * float(y.abs().max())
     at = [float(x.quantile(q)) for q in (0.1, 0.5, 0.9)]
-    fields = [landscape(method.energy.given(torch.tensor([k])), Plane.xy()) for k in at]
+    fields = [
+        landscape(method.energy.given(torch.tensor([k])), Plane.xy(), -reach, reach) for k in at
+    ]
     titles = [f"F(x, y) at x = {k:.2f}" for k in at]
-    figure = plot.landscapes(fields, titles, limits=(0.0, 2.0), **NAMES)
+    figure = plot.landscapes(fields, titles, limits=(0.0, 8.0), **NAMES)
     for ax, k in zip(figure.axes, at, strict=False):
         near = (x[:, 0] - k).abs() < 0.03
         ax.scatter(*y[near].T, s=5, color=DATA, linewidths=0)
@@ -117,7 +120,7 @@ def _of_horn(method: Method) -> Figure:
 @shown(
     _of_horn,
     "For each x another ellipse, whose angle z nobody tells: a network learns both "
-    "radii from points (x, y). The ring of low energy shrinks and grows with x.",
+    "radii from points (x, y). The ring of low energy grows with x.",
 )
 def horn() -> Method:
     method = methods.horn()

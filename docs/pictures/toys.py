@@ -14,8 +14,8 @@ def moons() -> Tensor:
 def views(n: int, rng: torch.Generator) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
     """Two blurred copies of n points of two moons, as x and as y."""
     y = data.toys.two_moons(n, rng)
-    two = tuple(y + 0.2 * torch.randn(n, 2, generator=rng) for _ in range(2))
-    return two, two
+    a, b = (y + 0.2 * torch.randn(n, 2, generator=rng) for _ in range(2))
+    return (a, b), (a, b)
 
 
 def pairs(n: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:

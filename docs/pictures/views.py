@@ -1,10 +1,7 @@
 """Joint embeddings of two blurred copies of one point."""
 
-import torch
-from torch import nn
-
 from ebmlab import Method, fit, methods
-from ebmlab.networks import MLP, Projector
+from ebmlab.networks import MLP
 from pictures.exhibit import shown
 from pictures.pairs import of_assignments, of_support, of_views
 from pictures.toys import pairs, rotations, supported, views
@@ -19,8 +16,9 @@ def f() -> MLP:
 
 @shown(
     of_views,
-    "Nothing prevents collapse: all codes shrink to one point, so that the energy is "
-    "near 0 for every pair, and what is left of the landscape (scaled here) tells nothing.",
+    "Nothing prevents collapse: all codes shrink to one point (their standard deviation is "
+    "in the title; the rank is that of the rest), so that E is near 0 for every pair. The "
+    "landscapes, scaled to be seen at all, tell little of the star.",
 )
 def joint_embedding() -> Method:
     method = methods.joint_embedding(f())
@@ -30,8 +28,9 @@ def joint_embedding() -> Method:
 
 @shown(
     of_views,
-    LOW + "Pairs of other points are pushed beyond a margin of the squared distance, "
-    "and codes beyond it may lie as they like: the valley around the star is small.",
+    "Dark where y is compatible with the star x. Pairs of other points are pushed beyond a "
+    "margin of the squared distance. The codes hardly bend the moons, and the valley is a "
+    "wide bowl about the star.",
 )
 def siamese() -> Method:
     method = methods.siamese(f())
@@ -59,8 +58,8 @@ def moco() -> Method:
 
 @shown(
     of_views,
-    LOW + "y's code is replaced by its nearest neighbor among past codes: the valley "
-    "has steps, one for each neighbor.",
+    "Dark where y is compatible with the star x. The nearest of past codes to one view's "
+    "is predicted from the other view; other points of the batch are negatives.",
 )
 def nnclr() -> Method:
     method = methods.nnclr(f(), 8, projection=8, hidden=32, bottleneck=32, memory=512)
@@ -70,8 +69,9 @@ def nnclr() -> Method:
 
 @shown(
     of_views,
-    LOW + "No negatives: a predictor guesses the code that a slow copy of the encoder "
-    "gives. Codes do not collapse, although every constant would be a minimum.",
+    "Dark where y is compatible with the star x. No negatives: a predictor guesses the "
+    "code that a slow copy of the encoder gives. Codes do not collapse here, although all "
+    "equal codes would be a minimum.",
 )
 def byol() -> Method:
     method = methods.byol(f(), 8, projection=8, hidden=32, decay=0.95)
@@ -103,8 +103,9 @@ def barlow_twins() -> Method:
 
 @shown(
     of_views,
-    LOW + "Variance and covariance terms keep all eight directions of the codes "
-    "apart: the effective rank is near 8, and the valley is narrow.",
+    "Dark where y is compatible with the star x. Variance and covariance terms keep codes "
+    "spread: of two moons in a plane, codes of about 3.5 directions are made. The valley "
+    "is wide where no data tell more.",
 )
 def vicreg() -> Method:
     method = methods.vicreg(f(), 8)
@@ -125,9 +126,9 @@ def lejepa() -> Method:
 
 @shown(
     of_support,
-    "Codes are whitened over the batch before they are compared, which couples the "
-    "rows: the energy is no function of one y. Instead: the cosine that 40 points have with "
-    "each other, ordered along the moons, and the codes below the projector.",
+    "Codes are whitened over the batch before they are compared: the energy is no function "
+    "of one y. Instead: the cosine of the codes of 40 points, ordered along the upper moon "
+    "and then the lower one, and these codes. Neighbors agree, far points do not.",
 )
 def w_mse() -> Method:
     method = methods.w_mse(f(), 8, projection=4, hidden=32, rows=None)
@@ -159,8 +160,9 @@ def seer() -> Method:
 
 @shown(
     of_assignments,
-    "A student predicts the clusters of a slow copy, whose outputs are centered "
-    "and sharpened. Left, the region of each output that is anywhere the largest.",
+    "A student predicts the clusters of a slow copy, whose outputs are centered and "
+    "sharpened. Left, the regions of the 8 outputs; the title says how many the data use: "
+    "no output wins all, though some win nothing.",
 )
 def dino() -> Method:
     method = methods.dino(f(), 8, outputs=8, hidden=32, bottleneck=8, decay=0.95)
@@ -183,9 +185,9 @@ def deepcluster() -> Method:
 
 @shown(
     of_assignments,
-    "Points are turned by 0°, 90°, 180° or 270°, the code tells by how much, and "
-    "in which cluster of that turn they lie: 4 × 2 super-classes, each in 2 parts. Left, the "
-    "likeliest super-class of each point.",
+    "Points are turned by 0°, 90°, 180° or 270°; the code tells by how much, and in which "
+    "cluster of that turn they lie: 4 · 2 super-classes. Left, the likeliest super-class "
+    "of each point, by the learned codes.",
 )
 def deepercluster() -> Method:
     method = methods.deepercluster(
@@ -197,9 +199,10 @@ def deepercluster() -> Method:
 
 @shown(
     of_support,
-    "Views agree on their class among the neighbors of a labeled support, here 30 "
-    "points named by their moon. Left, how alike 40 points are, ordered along the moons: two "
-    "blocks, the classes.",
+    "Views agree on their class among the neighbors of a labeled support, 30 points named "
+    "by their moon. Left, the cosine of the codes of 40 points, along the upper moon and "
+    "then the lower one: neighbors agree, and in codes this short the two classes are no "
+    "clear blocks.",
 )
 def paws() -> Method:
     method = methods.paws(f(), 8, 2, projection=8, hidden=32)

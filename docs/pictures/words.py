@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ebmlab import Method, data, fit, methods, plot, prediction
 from ebmlab.data.worlds import MovingDigits
+from ebmlab.energies import Categorical
 from ebmlab.networks import MLP, Transformer
 from ebmlab.plot.style import ENERGY, PALETTE, prepared
 from ebmlab.training import Stepping, falling_cosine
@@ -14,7 +15,7 @@ from pictures.exhibit import shown
 from pictures.planes import SIZE
 
 FALLS = Stepping(schedule=falling_cosine)
-LAW = "Eight words; each is followed by the next two or three of a ring. "
+LAW = "Eight words; each is followed by one of the next three of a ring. "
 
 
 def law() -> Tensor:
@@ -65,10 +66,16 @@ def _two(true: Tensor, found: Tensor, names: tuple[str, str]) -> Figure:
     return figure
 
 
+def _probabilities(method: Method, x: Tensor) -> Tensor:
+    energy = method.eval().energy
+    assert isinstance(energy, Categorical)
+    return energy.probabilities(x).detach()
+
+
 def _of_next(method: Method) -> Figure:
     """The law, and what is predicted after each last word."""
     x, _ = following(2000, torch.Generator().manual_seed(1))
-    p, last = method.eval().energy.probabilities(x).detach()[:, -1], x[:, -1]
+    p, last = _probabilities(method, x)[:, -1], x[:, -1]
     found = torch.stack([p[last == k].mean(0) for k in range(8)])
     return _two(law(), found, ("next word", "last word"))
 
@@ -90,7 +97,7 @@ def _of_gaps(method: Method) -> Figure:
     y = sentences(4000, torch.Generator().manual_seed(1))
     x = y.clone()
     x[:, 4] = 8
-    p = method.eval().energy.probabilities(x).detach()[:, 4]
+    p = _probabilities(method, x)[:, 4]
     apart = (y[:, 5] - y[:, 3]) % 8
     joint = law()[0, :, None] * law()
     true = (joint / joint.sum(0).clamp(min=1e-9)).T[2:7]
@@ -101,9 +108,10 @@ def _of_gaps(method: Method) -> Figure:
 
 @shown(
     _of_gaps,
-    LAW + "A hidden word is told from both neighbors. Rows: how far the right "
-    "neighbor is from the left one; columns: how far the hidden word is. Left the true "
-    "probabilities, right those of a transformer that sees both sides.",
+    "A hidden word is told from both neighbors. Rows: how far the right neighbor is from "
+    "the left one, 2 and more; columns: how far the hidden word is. Left the true "
+    "probabilities, right those of a transformer that sees both sides: the last rows are "
+    "rare, and learned least.",
 )
 def masked_words() -> Method:
     method = methods.masked_words(Transformer(8, 8, dim=16, depth=1, heads=2), 8)
@@ -133,8 +141,9 @@ def _of_vectors(method: Method) -> Figure:
 
 @shown(
     _of_vectors,
-    LAW + "Word vectors by word2vec, in their first two directions: words that are "
-    "followed alike lie side by side, and the ring comes out. Right, p(y | x) by the energy.",
+    "Eight words; each is followed by one of the next three of a ring. Word vectors by "
+    "word2vec, in their first two directions: the ring comes out. Right, p(y | x) by the "
+    "energy beside the true one.",
 )
 def skip_gram() -> Method:
     method = methods.skip_gram(torch.ones(8), dim=8)
@@ -173,8 +182,8 @@ def _of_moves(method: Method) -> Figure:
     "told.",
 )
 def world_model() -> Method:
-    films = world().clips(4000, 5, torch.Generator().manual_seed(0))
-    f = nn.Sequential(nn.Flatten(), MLP(144, 16, (64, 64)))
-    method = methods.world_model(f, dim=16, codes=5)
-    fit(method, films.pairs(), steps=600, batch_size=64, lr=5e-3, stepping=FALLS)
+    films = world().clips(10_000, 5, torch.Generator().manual_seed(0))
+    f = nn.Sequential(nn.Flatten(), MLP(144, 32, (128, 128)))
+    method = methods.world_model(f, dim=32, codes=5)
+    fit(method, films.pairs(), steps=800, batch_size=128, lr=3e-3, stepping=FALLS)
     return method
