@@ -9,6 +9,7 @@ from mpl_toolkits.mplot3d.axes3d import Axes3D
 from torch import Tensor
 
 from ebmlab._kinds import require_a
+from ebmlab.plot.cyclic import angles_of, hues
 from ebmlab.plot.style import DATA, PALETTE, style
 from ebmlab.plot.style import points as placed
 
@@ -21,6 +22,7 @@ def space(
     sheet: Tensor | None = None,
     ax: Axes3D | None = None,
     *,
+    z: Tensor | None = None,
     names: tuple[str, str, str] = ("$a$", "$b$", "$c$"),
     title: str | None = None,
     elevation: float = 18.0,
@@ -32,13 +34,15 @@ def space(
         points: (n, 3).
         sheet: a grid of points of a surface, (rows, columns, 3); its lines are drawn.
         ax: three-dimensional axes to draw on; None makes a new figure.
+        z: angles in radians of the sheet's columns, (columns,): they color it, cyclically.
         names: of the three coordinates.
         title: above the axes.
         elevation: degrees above the horizon.
         azimuth: degrees about the vertical.
 
     Raises:
-        ShapeError: points are not (n, 3), or sheet is not (rows, columns, 3).
+        ShapeError: points are not (n, 3), sheet is not (rows, columns, 3), or z not
+            (columns,).
         ConfigurationError: ax is flat.
 
     Example:
@@ -50,8 +54,7 @@ def space(
     ax = solid(ax, (4.2, 3.8), (elevation, azimuth))
     if sheet is not None:
         grid = placed("sheet", sheet, 3, 3)
-        ax.plot_surface(*np.moveaxis(grid, -1, 0), color=PALETTE[5], alpha=0.15, linewidth=0)
-        ax.plot_wireframe(*np.moveaxis(grid, -1, 0), color=PALETTE[0], linewidth=0.4, alpha=0.6)
+        _sheet(ax, grid, None if z is None else angles_of(z, grid.shape[1]))
     if points is not None:
         dots = placed("points", points, 2, 3)
         ax.scatter(*dots.T, s=5, c=DATA, edgecolors="none", depthshade=True)
@@ -60,6 +63,20 @@ def space(
     if title is not None:
         ax.set_title(title, y=0.96)
     return ax
+
+
+def _sheet(ax: Axes3D, grid: np.ndarray, angle: np.ndarray | None) -> None:
+    across = np.moveaxis(grid, -1, 0)
+    if angle is None:
+        ax.plot_surface(*across, color=PALETTE[5], alpha=0.15, linewidth=0)
+        ax.plot_wireframe(*across, color=PALETTE[0], linewidth=0.4, alpha=0.6)
+        return
+    rows, columns, _ = grid.shape
+    colors = np.broadcast_to(hues(angle), (rows, columns, 4)).copy()
+    colors[..., 3] = 0.75
+    whole = {"rcount": rows, "ccount": columns}
+    ax.plot_surface(*across, facecolors=colors, shade=False, linewidth=0, **whole)
+    ax.plot_wireframe(*across, color="black", linewidth=0.25, alpha=0.35)
 
 
 def solid(ax: Axes3D | None, size: tuple[float, float], view: tuple[float, float]) -> Axes3D:
