@@ -98,10 +98,11 @@ for name, (energy, _) in trained.items():
     fields.append(replace(field, energy=field.energy - field.energy.amin(0)))  # x is given
 points = torch.cat(raw, dim=1)[:200]
 how = {"columns": 3, "limits": (0.0, 12.0), "xlabel": "x", "ylabel": "y"}
-titles = [f"{name}: {recall[name]:.0%} of the answers" for name in trained]
-figure = plot.landscapes(fields, titles, data=points, **how)
-for ax in figure.axes[:2]:
-    ax.text(0.04, 0.94, "flat: any y will do", color="white", va="top", transform=ax.transAxes)
+figure = plot.landscapes(fields, list(trained), data=points, **how)
+for ax, name in zip(figure.axes, trained, strict=False):
+    flat, found = recall[name] < 0.5, f"{recall[name]:.0%} of the\nanswers found"
+    words = ("flat: any y will do\n" if flat else "") + found
+    ax.text(-0.05, 1.05, words, color="white" if flat else "black", va="top", fontsize=7)
 figure.savefig(FIGURES / "02_landscapes.png")
 spreads = {name: torch.tensor(spread) for name, (_, spread) in trained.items()}
 steps = torch.arange(0, STEPS + 1, EVERY)

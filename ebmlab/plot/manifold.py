@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from ebmlab.errors import ShapeError
@@ -11,7 +12,8 @@ from ebmlab.plot.style import DATA, points, prepared, style
 
 __all__ = ["manifold"]
 
-_DARK = "#1d1841"
+_QUARTERS = ("z = 0", "π/2", "π", "3π/2")
+_HALO = [withStroke(linewidth=1.8, foreground="white")]
 
 
 @style()
@@ -21,6 +23,7 @@ def manifold(
     ax: Axes | None = None,
     *,
     data: Tensor | None = None,
+    words: bool = False,
     colorbar: bool = True,
     title: str | None = None,
 ) -> Axes:
@@ -33,6 +36,7 @@ def manifold(
         z: angles in radians, (n,).
         ax: where to draw, such as the axes of a `contour`; None makes a new figure.
         data: points (m, 2); None draws no lines.
+        words: whether to write z at its quarter turns, inside the curve.
         colorbar: whether to draw one, of z.
         title: above the axes.
 
@@ -56,15 +60,19 @@ def manifold(
         places = points("data", data)
         ends = _nearest(places, curve)
         lines = list(np.stack([places, ends], axis=1))
-        for color, width in (("white", 2.0), (_DARK, 0.9)):
-            ax.add_collection(LineCollection(lines, colors=color, linewidths=width, zorder=2.1))
+        ax.add_collection(LineCollection(lines, colors=DATA, linewidths=0.9, zorder=2.1))
         ax.scatter(*places.T, s=11, color=DATA, edgecolors="white", linewidths=0.4, zorder=2.5)
-    ax.plot(*curve.T, color="white", linewidth=5.0, solid_capstyle="round", zorder=2.2)
-    ax.plot(*curve.T, color=_DARK, linewidth=3.8, solid_capstyle="round", zorder=2.2)
+    ax.plot(*curve.T, color="white", linewidth=4.6, solid_capstyle="round", zorder=2.2)
     pieces = list(np.stack([curve[:-1], curve[1:]], axis=1))
     middle = angle[:-1] + np.diff(angle) / 2
-    look = {"linewidths": 2.6, "capstyle": "round", "zorder": 2.3}
+    look = {"linewidths": 3.4, "capstyle": "round", "zorder": 2.3}
     ax.add_collection(LineCollection(pieces, colors=hues(middle), **look))
+    if words:
+        for k, said in enumerate(_QUARTERS):
+            at = int(np.abs(angle - k * np.pi / 2).argmin())
+            x, y = curve[at] + 0.32 * (curve.mean(0) - curve[at])
+            how = {"ha": "center", "va": "center", "fontsize": 7, "path_effects": _HALO}
+            ax.text(x, y, said, zorder=2.6, **how)
     ax.autoscale_view()
     ax.set_aspect("equal")
     if colorbar:

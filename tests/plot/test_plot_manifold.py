@@ -53,6 +53,22 @@ def test_a_sheet_has_the_colors_of_z_along_its_columns():
     np.testing.assert_allclose(faces[0], faces[2])
 
 
+def test_words_stand_at_quarter_turns_inside_the_curve():
+    ax = plot.manifold(CIRCLE, Z, words=True)
+    assert [text.get_text() for text in ax.texts] == ["z = 0", "π/2", "π", "3π/2"]
+    places = [text.get_position() for text in ax.texts]
+    expected = 0.68 * np.array([[1, 0], [0, 1], [-1, 0], [0, -1]])
+    np.testing.assert_allclose(places, expected, atol=0.01)
+
+
+def test_lines_in_space_go_from_each_point_to_its_end():
+    points, ends = torch.rand(2, 5, 3, generator=torch.Generator().manual_seed(0))
+    _, lines = plot.space(points, ends=ends).collections
+    np.testing.assert_allclose(lines._segments3d, torch.stack([points, ends], 1), rtol=1e-6)
+    with pytest.raises(ShapeError, match="4 for 5 points"):
+        plot.space(points, ends=ends[:4])
+
+
 def test_a_bar_of_z_is_drawn_when_asked():
     assert len(plot.manifold(CIRCLE, Z).figure.axes) == 2
     assert len(plot.manifold(CIRCLE, Z, colorbar=False).figure.axes) == 1
