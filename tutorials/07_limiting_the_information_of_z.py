@@ -72,18 +72,18 @@ def decoded(dim: int, ways: list[ebmlab.free_energy.Inference], t: float = 0) ->
     return FreeEnergy(energy, ways[1], t)  # looked at more exactly than trained
 
 
+centers = energies.kmeans_plus_plus(y, 48, rng)
+codes = {k: measure(train(methods.kmeans(centers[:k]), 20, 2000)) for k in (1, 3, 6, 12, 24, 48)}
+warm = {}
+for t in (3.0, 0.5, 0.1, 0.02, 0.003):
+    encoder = networks.GaussianHead(networks.MLP(2, 4, (32, 32)))
+    warm[t] = measure(decoded(2, [inference.Amortized(encoder, k) for k in (1, 32)], t))
 starts = torch.tensor([[-1.5, -1.5], [-0.5, 1.5], [0.5, -1.5], [1.5, 1.5]])
 two, one = (
     measure(decoded(d, [inference.Descent(s, steps=k, step_size=0.1) for k in (10, 40)]))
     for d, s in ((2, starts), (1, starts[:, :1]))
 )
-warm = {}
-for t in (3.0, 0.5, 0.1, 0.02, 0.003):
-    encoder = networks.GaussianHead(networks.MLP(2, 4, (32, 32)))
-    warm[t] = measure(decoded(2, [inference.Amortized(encoder, k) for k in (1, 32)], t))
-centers = energies.kmeans_plus_plus(y, 48, rng)
-codes = {k: measure(train(methods.kmeans(centers[:k]), 20, 2000)) for k in (1, 3, 6, 12, 24, 48)}
-sparse = measure(train(methods.sparse_coding(y[:16], 0.3, nonnegative=True, tolerance=1e-2), 50))
+sparse = measure(train(methods.sparse_coding(y[:16], 0.3, nonnegative=True, tolerance=1e-3), 50))
 
 # %% Too much z, too little, and four cures; above each the share of the window that is low
 six = {"2 numbers": two, "1 code": codes[1], "12 codes": codes[12]}
