@@ -100,6 +100,10 @@ figure = plot.landscapes(
     xlabel="x",
     ylabel="y",
 )
+words = {"their mean:\nnever right": "white", "two answers": "black", "two, learned": "black"}
+for ax, (said, color) in zip(figure.axes, words.items(), strict=False):
+    height = 0.45 if color == "white" else 0.0
+    ax.text(0, height, said, ha="center", va="center", color=color, fontsize=8)
 figure.savefig(FIGURES / "01_what_an_energy_is.png")
 
 # %% The claim: an energy holds both right answers, regression neither

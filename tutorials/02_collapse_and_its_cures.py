@@ -8,6 +8,7 @@
 # energy, and get it. Four are not.
 
 # %% The data first: x = y + 0.3 sin 2πy + noise, where one x has up to three right y
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -86,17 +87,23 @@ with torch.no_grad():
         found = metrics.branch_matches(rows, grid, relation.branches(middle), t)
         recall[name], temperature[name] = found.recall, t
 
-# %% The landscapes (flat ones in VICReg's unit), and the spread of the codes over training
+# %% Energies above the lowest at the same x (flat ones in VICReg's unit); the spread of the codes
 mean, std = torch.cat([x_scale.mean, y_scale.mean]), torch.cat([x_scale.std, y_scale.std])
 fields = []
 for name, (energy, _) in trained.items():
     unit = temperature[name if recall[name] > 0.5 else "VICReg"]
     u = ebmlab.slices.over_pairs(energy / unit)
     seen_u = ebmlab.types.Potential(lambda p, u=u: u((p - mean) / std))
-    fields.append(ebmlab.landscape(seen_u, ebmlab.Plane.xy(), lo=-0.1, hi=1.1))
+    field = ebmlab.landscape(seen_u, ebmlab.Plane.xy(), lo=-0.1, hi=1.1)
+    fields.append(replace(field, energy=field.energy - field.energy.amin(0)))  # x is given
 points = torch.cat(raw, dim=1)[:200]
 how = {"columns": 3, "limits": (0.0, 12.0), "xlabel": "x", "ylabel": "y"}
-plot.landscapes(fields, list(trained), data=points, **how).savefig(FIGURES / "02_landscapes.png")
+figure = plot.landscapes(fields, list(trained), data=points, **how)
+for ax, name in zip(figure.axes, trained, strict=False):
+    flat, found = recall[name] < 0.5, f"{recall[name]:.0%} of the\nanswers found"
+    words = ("flat: any y will do\n" if flat else "") + found
+    ax.text(-0.05, 1.05, words, color="white" if flat else "black", va="top", fontsize=7)
+figure.savefig(FIGURES / "02_landscapes.png")
 spreads = {name: torch.tensor(spread) for name, (_, spread) in trained.items()}
 steps = torch.arange(0, STEPS + 1, EVERY)
 ax = plot.curves(spreads, steps=steps, xlabel="step", ylabel="std of the codes", logy=True)

@@ -7,14 +7,13 @@
 # there is one: T = s² / 2ε.
 
 # %% The data first: draws of exp(-E) / Z, E = ½‖y‖² + 0.8 Σ(1 - cos 4y), from a fine grid
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 import ebmlab
 from ebmlab import energies, plot
-from ebmlab.samplers import MALA, Annealed, Kernel, Langevin, geometric
+from ebmlab.samplers import MALA, Annealed, Langevin, geometric
 
 FIGURES = Path("tutorials/figures")
 FIGURES.mkdir(parents=True, exist_ok=True)
@@ -69,17 +68,14 @@ for name, end in ends.items():
 # variance T / (1 - ε/2). MALA, at T = 1, rejects the excess and is exact at every ε.
 
 # %%
-sizes, origin = [0.1, 0.5, 0.9, 1.3, 1.7], torch.zeros(5000, 2)
+sizes, origin = torch.arange(0.1, 1.75, 0.1).tolist(), torch.zeros(4000, 2)
 gauss = energies.Gaussian(origin[0], torch.eye(2)).given()
-
-
-def variance(kernel: Callable[[float], Kernel]) -> torch.Tensor:
+KINDS = {"Langevin, T = 1": Langevin, "MALA": MALA}
+KINDS["Langevin, T = ½"] = lambda size: Langevin(size, temperature=0.5)
+variances = {}
+for name, kernel in KINDS.items():
     walks = [ebmlab.run(kernel(size), gauss, origin, steps=60, rng=rng) for size in sizes]
-    return torch.stack([walk.state.y.var() for walk in walks])
-
-
-unit, half = variance(Langevin), variance(lambda size: Langevin(size, temperature=0.5))
-adjusted = variance(MALA)
+    variances[name] = torch.stack([walk.state.y.var() for walk in walks])
 formula = 1 / (1 - torch.tensor(sizes) / 2)
 
 # %% [markdown]
@@ -102,9 +98,12 @@ names = {"T = 1": "T = 1", **{name: f"{name}, T = {t:.3g}" for name, t in hidden
 dots = [data[:150], *(ends[name].y[300:450] for name in names)]
 figure = plot.landscapes([field] * 4, ["data", *names.values()], samples=dots, **axes)
 figure.savefig(FIGURES / "04_hot_and_cold.png")
-drawn = {"T / (1 - ε/2), T = 1": formula, "Langevin, T = 1": unit}
-drawn |= {"T / (1 - ε/2), T = ½": formula / 2, "Langevin, T = ½": half, "MALA": adjusted}
-ax = plot.curves(drawn, sizes, xlabel="step size ε", ylabel="variance of the chains")
+law = 1 / (1 - (fine := torch.linspace(0.02, 1.72, 200)) / 2)
+drawn = {"T / (1 - ε/2), T = 1": law, "exact: 1": law**0, "T / (1 - ε/2), T = ½": law / 2}
+ax = plot.curves(drawn, fine, xlabel="step size ε", ylabel="variance of the chains (dots)")
+for line, (name, dots) in zip(ax.lines[:3], variances.items(), strict=True):
+    ax.plot(sizes, dots, "o", color=line.get_color(), markersize=4)
+    ax.text(1.76, dots[-1], name, color=line.get_color(), va="center", fontsize=8)
 ax.figure.savefig(FIGURES / "04_step_size.png")
 titles = [f"{name}: {lowest[name]:.0%} in the lowest" for name in ("descent", "annealed")]
 lines = [walk.samples[:, :4] for walk in (descent, cooled)]
@@ -115,6 +114,7 @@ assert hidden == {"JEM": 5e-5, "IGEBM": 1.25e-6}
 for name in hidden:
     assert slope[name][0] < -1 < 1 < slope[name][1], name
 assert max(abs(each) for name in ("T = 1", "MALA") for each in slope[name]) < 0.5
-for measured, law in ((unit, formula), (half, formula / 2), (adjusted, formula**0)):
+laws = formula, formula**0, formula / 2
+for measured, law in zip(variances.values(), laws, strict=True):
     torch.testing.assert_close(measured, law, rtol=0.08, atol=0.0)
 assert max(lowest["cold"], lowest["descent"]) < 0.2 < 0.6 < lowest["annealed"]

@@ -41,35 +41,31 @@ without_z = (y - y.mean(0)).square().sum(1).mean()
 # %%
 def trained(temperature: float) -> ebmlab.Method:
     method = methods.ellipse(temperature)  # z on a grid of 48 angles; w starts at (1, 1)
-    sgd = torch.optim.SGD(method.parameters(), lr=1.0)
-    ebmlab.fit(method, (None, y), steps=40, optimizer=sgd)
+    ebmlab.fit(method, (None, y), steps=40, optimizer=torch.optim.SGD(method.parameters(), lr=1.0))
     return method
 
 
-def radii(method: ebmlab.Method) -> torch.Tensor:
-    return method.get_parameter("energy.energy.decoder.w").detach().abs()
-
-
-models = {
-    "zero temperature, untrained": methods.ellipse(0.0),
-    "zero temperature, trained": trained(0.0),
-    "β = 1, untrained": methods.ellipse(1.0),
-    "β = 1, trained": trained(1.0),
-}
+models = {}
+for name, temperature in (("zero temperature", 0.0), ("β = 1", 1.0)):
+    models[f"{name}, untrained"] = methods.ellipse(temperature)
+    models[f"{name}, trained"] = trained(temperature)
 cold, warm = (models[f"{name}, trained"] for name in ("zero temperature", "β = 1"))
 fields = [ebmlab.landscape(m.energy.given(), ebmlab.Plane.xy()) for m in models.values()]
-how = {"columns": 2, "arrows": True, "limits": (0.0, 4.0), "xlabel": "$y_1$", "ylabel": "$y_2$"}
-plot.landscapes(fields, list(models), data=y, **how).savefig(FIGURES / "05_landscapes.png")
+how = {"columns": 2, "limits": (0.0, 4.0), "xlabel": "$y_1$", "ylabel": "$y_2$"}
+figure = plot.landscapes(fields, list(models), **how)
+angles = torch.linspace(0, 2 * math.pi, 400)[:, None]
+for ax, model in zip(figure.axes, models.values(), strict=False):
+    curve = model.energy.energy.decode(None, angles).detach()  # in the color of z
+    plot.manifold(curve, angles, ax, data=y, words=True, colorbar=False)
+figure.savefig(FIGURES / "05_landscapes.png")
 
 # %% Energies over z of four data, their minima, and the weights q(z) = exp(-β E) / Σ of a fifth y
-angles = torch.linspace(0, 2 * math.pi, 400)[:, None]
 chosen = torch.cat([y[[3, 8, 11, 20]], torch.tensor([[0.5, 0.0]])])
 over_z = torch.stack([cold.energy.energy.given(y=row)(angles).detach() for row in chosen])
 left, right = Figure(figsize=(9.4, 3.0), layout="constrained").subplots(1, 2)
 named = {f"y = ({y1:.1f}, {y2:.1f})": over_z[k] for k, (y1, y2) in enumerate(chosen[:4].tolist())}
 plot.curves(named, angles[:, 0], left, xlabel="$z$", ylabel="$E(y, z)$")
-lowest = over_z[:4].min(1)
-left.scatter(angles[lowest.indices], lowest.values, color="black", zorder=3)
+left.scatter(angles[over_z[:4].argmin(1)], over_z[:4].amin(1), color="black", zorder=3)
 left.set_ylim(-1, 22)
 left.legend(loc="upper center", ncols=2, frameon=False, fontsize=8)
 warmth = [0.1, 0.3, 1.0, 3.0, 10.0]
@@ -107,14 +103,18 @@ w = inference.LBFGS(tolerance=1e-6).minimize(Potential(loss), 0 * beta + law[6:7
 best = {"best $|w_1|$": w[:, 0], "best $|w_2|$": w[:, 1]}
 ax = plot.curves(best, beta[:, 0], xlabel="$\\beta = 1 / T$")
 ax.set_xscale("log")
-ax.vlines([0.25, 0.406, 0.444], 0, 2, "gray", linewidth=0.8, linestyle=":")
+opens = {(0.25, 0.7): "$w_1$ opens: 0.25", (0.406, 0.6): "$w_2$ opens: 0.406"}
+for (at, height), words in {**opens, (0.444, 1.75): "alone: 0.444"}.items():
+    ax.axvline(at, color="gray", linewidth=0.8, linestyle=":")
+    ax.text(at, height, words, rotation=90, fontsize=7, ha="right", va="center")
 ax.figure.savefig(FIGURES / "05_bifurcation.png")
 
 # %% The claim: cold training finds the radii, warmth shrinks them, and axes fold where predicted
 with torch.no_grad():
     assert cold.energy(None, y).mean() < 0.01 < 2 < without_z
-torch.testing.assert_close(radii(cold), torch.tensor([2.0, 1.5]), atol=0.1, rtol=0)
-torch.testing.assert_close(radii(warm), torch.tensor([1.81, 1.34]), atol=0.1, rtol=0)
+for model, right_w in ((cold, [2.0, 1.5]), (warm, [1.81, 1.34])):
+    found = model.get_parameter("energy.energy.decoder.w").detach().abs()
+    torch.testing.assert_close(found, torch.tensor(right_w), atol=0.1, rtol=0)
 for axis, threshold in ((0, 0.25), (1, 0.406)):
     closed = beta[:, 0] < threshold
     assert w[closed, axis].max() < 1e-2 < 0.1 < w[~closed, axis].min()

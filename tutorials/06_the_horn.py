@@ -60,18 +60,25 @@ def sheet(method: ebmlab.Method) -> torch.Tensor:
     return torch.cat([rows, decoded], dim=-1)
 
 
-untrained = sheet(horn)
+def shown(method: ebmlab.Method) -> dict[str, torch.Tensor]:
+    """The manifold, and the points (x, g(x, z)) of it that are nearest to the first data."""
+    z = method.energy.posterior(x[:120], y[:120]).atoms[0]
+    ends = torch.cat([x[:120], method.energy.energy.decode(x[:120], z).detach()], 1)
+    return {"sheet": sheet(method), "ends": ends, "z": angles}
+
+
+untrained = shown(horn)
 means["horn"] = train(horn, x)
 print("mean energy of new data:", {name: round(mean, 3) for name, mean in means.items()})
 
-# %% The data, and the manifold before and after
+# %% The manifold in the color of z, before and after, with lines from y to the nearest of its x
 figure = Figure(figsize=(10.5, 3.3))
-points, names = torch.cat([x, y], 1)[:600], ("$x$", "$y_1$", "$y_2$")
-shown = {"data": None, "untrained": untrained, "trained": sheet(horn)}
-for k, (name, manifold) in enumerate(shown.items()):
+points, names = torch.cat([x, y], 1), ("$x$", "$y_1$", "$y_2$")
+parts = {"data": {}, "untrained": untrained, "trained": shown(horn)}
+for k, (name, how) in enumerate(parts.items()):
     with plot.style():
         ax = figure.add_subplot(1, 3, k + 1, projection="3d")
-    plot.space(points, manifold, ax, names=names, title=name)
+    plot.space(points[: 120 if how else 600], ax=ax, names=names, title=name, **how)
     ax.set(xlim=(0, 1), ylim=(-15, 15), zlim=(-15, 15))
 figure.subplots_adjust(left=0.01, right=0.95, bottom=0.04, top=1.0, wspace=0.1)
 figure.savefig(FIGURES / "06_horn.png", dpi=150)
@@ -84,12 +91,14 @@ figure.savefig(FIGURES / "06_horn.png", dpi=150)
 # %%
 plane, window = ebmlab.Plane.xy(), {"lo": -17.0, "hi": 17.0, "resolution": 90}
 axes = {"limits": (0.0, 6.0), "xlabel": "$y_1$", "ylabel": "$y_2$"}
-three = torch.tensor([[0.0], [0.5], [1.0]])
-fields = [ebmlab.landscape(horn.energy.given(at), plane, **window) for at in three]
-titles = [f"$F_\\infty$ at x = {float(at):.1f}" for at in three]
-plot.landscapes(fields, titles, arrows=True, **axes).savefig(FIGURES / "06_landscapes.png")
 film = [ebmlab.landscape(horn.energy.given(at), plane, **window) for at in along]
 near = [y[(x - at).abs()[:, 0] < 0.02] for at in along]
+titles = [f"$F_\\infty$ at x = {float(at):.1f}" for at in along[::12]]
+figure = plot.landscapes(film[::12], titles, **axes)
+for ax, at, data_near in zip(figure.axes[:3], along[::12], near[::12], strict=True):
+    own = horn.energy.energy.decode(at.expand(49, 1), angles).detach()
+    plot.manifold(own, angles, ax, data=data_near[:20], words=bool(at > 0), colorbar=False)
+figure.savefig(FIGURES / "06_landscapes.png")
 labels = [f"$F_\\infty(x, y)$ at x = {float(at):.2f}" for at in along]
 plot.sweep(film, labels, FIGURES / "06_over_x.gif", data=near, **axes)
 

@@ -13,10 +13,8 @@ from matplotlib.figure import Figure
 
 import ebmlab
 from ebmlab import FreeEnergy, data, energies, inference, methods, networks, objectives, plot
-from ebmlab.free_energy import Inference
 
-FIGURES = Path("tutorials/figures")
-FIGURES.mkdir(parents=True, exist_ok=True)
+(FIGURES := Path("tutorials/figures")).mkdir(parents=True, exist_ok=True)
 rng = torch.Generator().manual_seed(0)
 torch.manual_seed(0)  # weights of networks
 law = data.toys.Pinwheel(arms=3, twist=0.0)
@@ -27,9 +25,8 @@ h = -float(law.log_density(law(20000, rng)).mean())
 # ## One energy, one loss
 #
 # E(y, z) = ‖y - g(z)‖², and F(y) is E at the z inferred, plus T · nats of z where T > 0. The loss
-# is the mean of F over the data: nothing pushes up. Measured are the nats of z, the distortion
-# D = E‖y - g(z)‖², and the *low-energy volume*: the share of the window where F is as low as on
-# 95 % of new data. Near 1 the energy is flat: it has collapsed.
+# is the mean of F: nothing pushes up. Measured are the nats of z, D = E‖y - g(z)‖², and the *low
+# volume*: the share of the window where F is as low as on 95 % of new data, near 1 at collapse.
 
 
 # %%
@@ -45,9 +42,16 @@ def low(u: ebmlab.types.Potential) -> tuple[ebmlab.slices.Landscape, float]:
 
 @torch.no_grad()
 def measure(free: FreeEnergy) -> tuple[ebmlab.slices.Landscape, float, float, float]:
-    nats = float(free.posterior(None, new, rng=rng).information.mean())
-    distortion = float(free(None, new, rng=rng).mean()) - free.temperature * nats
-    return *low(free.given(rng=rng)), distortion, nats
+    def smooth(y: torch.Tensor) -> torch.Tensor:  # the same draws at every y, for even contours
+        mean, log_std = free.infer.encoder(y)
+        error = (free.energy.decode(None, mean + log_std.exp() * draws) - y).square().sum(-1)
+        return error.mean(0) + free.temperature * free.posterior(None, y, rng=rng).information
+
+    draws = torch.randn(128, 1, 2, generator=rng)
+    nats = free.posterior(None, new, rng=rng).information
+    distortion = float((free(None, new, rng=rng) - free.temperature * nats).mean())
+    u = ebmlab.types.Potential(smooth) if free.temperature else free.given(rng=rng)
+    return *low(u), distortion, float(nats.mean())
 
 
 # %% [markdown]
@@ -62,35 +66,31 @@ def measure(free: FreeEnergy) -> tuple[ebmlab.slices.Landscape, float, float, fl
 
 
 # %%
-def decoded(dim: int, infer: Inference, then: Inference, temperature: float = 0) -> FreeEnergy:
+def decoded(dim: int, ways: list[ebmlab.free_energy.Inference], t: float = 0) -> FreeEnergy:
     energy = energies.Reconstruction(networks.MLP(dim, 2, (32, 32)), takes_x=False)
-    train(ebmlab.Method(FreeEnergy(energy, infer, temperature), objectives.Regularized()), 250)
-    return FreeEnergy(energy, then, temperature)  # looked at more exactly than trained
-
-
-def continuous(dim: int) -> FreeEnergy:
-    starts = torch.tensor([[-1.5, -1.5], [-0.5, 1.5], [0.5, -1.5], [1.5, 1.5]])[:, :dim]
-    return decoded(dim, *(inference.Descent(starts, steps=k, step_size=0.1) for k in (10, 40)))
-
-
-def noisy(temperature: float) -> FreeEnergy:
-    encoder = networks.GaussianHead(networks.MLP(2, 4, (32, 32)))
-    return decoded(2, *(inference.Amortized(encoder, samples=k) for k in (1, 32)), temperature)
+    train(ebmlab.Method(FreeEnergy(energy, ways[0], t), objectives.Regularized()), 250)
+    return FreeEnergy(energy, ways[1], t)  # looked at more exactly than trained
 
 
 centers = energies.kmeans_plus_plus(y, 48, rng)
 codes = {k: measure(train(methods.kmeans(centers[:k]), 20, 2000)) for k in (1, 3, 6, 12, 24, 48)}
-warm = {t: measure(noisy(t)) for t in (3.0, 0.5, 0.1, 0.02, 0.003)}
-two, one = measure(continuous(2)), measure(continuous(1))
-sparse = measure(train(methods.sparse_coding(y[:16], 0.3, nonnegative=True, tolerance=1e-2), 50))
+warm = {}
+for t in (3.0, 0.5, 0.1, 0.02, 0.003):
+    encoder = networks.GaussianHead(networks.MLP(2, 4, (32, 32)))
+    warm[t] = measure(decoded(2, [inference.Amortized(encoder, k) for k in (1, 32)], t))
+starts = torch.tensor([[-1.5, -1.5], [-0.5, 1.5], [0.5, -1.5], [1.5, 1.5]])
+two, one = (
+    measure(decoded(d, [inference.Descent(s, steps=k, step_size=0.1) for k in (10, 40)]))
+    for d, s in ((2, starts), (1, starts[:, :1]))
+)
+sparse = measure(train(methods.sparse_coding(y[:16], 0.3, nonnegative=True, tolerance=1e-3), 50))
 
 # %% Too much z, too little, and four cures; above each the share of the window that is low
-shown = {"2 numbers": two, "1 code": codes[1], "12 codes": codes[12]}
-shown |= {"1 number": one, "noisy": warm[0.1], "16 sparse": sparse}
-titles = [f"{name}: {row[1]:.0%} low" for name, row in shown.items()]
+six = {"2 numbers": two, "1 code": codes[1], "12 codes": codes[12]}
+six |= {"1 number": one, "noisy": warm[0.1], "16 sparse": sparse}
+titles = [f"{name}: {row[1]:.0%} low" for name, row in six.items()]
 how = {"limits": (0.0, 1.5), "xlabel": "$y_1$", "ylabel": "$y_2$", "columns": 3, "data": y[:150]}
-figure = plot.landscapes([row[0] for row in shown.values()], titles, **how)
-figure.savefig(FIGURES / "07_landscapes.png")
+plot.landscapes([r[0] for r in six.values()], titles, **how).savefig(FIGURES / "07_landscapes.png")
 
 # %% [markdown]
 # ## Rate and distortion

@@ -1,8 +1,7 @@
 # %% [markdown]
 # # Four readings of one autoencoder
 #
-# **Question: PCA, sparse coding, a VAE and a VQ-VAE all decode z by g(z) = W z + b. What changes
-# when only the inference of z does?**
+# **Question: PCA, sparse coding, VAE, VQ-VAE: all decode W z + b. What changes with inference?**
 
 # %% The data first: digits of 8 × 8 pixels, and images that are none
 from pathlib import Path
@@ -11,11 +10,9 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-import ebmlab
-from ebmlab import FreeEnergy, data, energies, methods, metrics, networks, plot, training
+from ebmlab import FreeEnergy, Method, data, energies, fit, methods, networks, plot, training
 
-FIGURES = Path("tutorials/figures")
-FIGURES.mkdir(parents=True, exist_ok=True)
+(FIGURES := Path("tutorials/figures")).mkdir(parents=True, exist_ok=True)
 rng = torch.Generator().manual_seed(0)
 torch.manual_seed(0)  # weights of networks
 images, label = data.digits()
@@ -34,14 +31,13 @@ kinds["shuffled"] = new.gather(1, kinds["noise"].argsort(1))
 # | VAE | 16 numbers of q = N(μ(y), s(y)²) | E_q[E] / 2σ² + KL(q ‖ N(0, 1)) + c | noise |
 # | VQ-VAE | 4 codes of 16, those nearest to f(y) | E | the number of codes |
 #
-# The failure is no limit: with a z as long as y, F is 0 for *every* y. PCA limits where z lies,
-# not how far out: digits of four times the contrast cost it nothing. All others price or cap that.
+# With a z as long as y, F is 0 for *every* y. PCA limits where z lies, but not how far out it is.
 
 
 # %%
-def train(method: ebmlab.Method, steps: int, lr: float = 1e-2, size: int = 128) -> FreeEnergy:
+def train(method: Method, steps: int, lr: float = 1e-2, size: int = 128) -> FreeEnergy:
     how = {"stepping": training.Stepping(training.falling_cosine), "rng": rng}
-    ebmlab.fit(method, (None, y), steps=steps, batch_size=size, lr=lr, **how)
+    fit(method, (None, y), steps=steps, batch_size=size, lr=lr, **how)
     return method.energy.requires_grad_(False)
 
 
@@ -67,34 +63,31 @@ rows, share = torch.cat([new[7:9], *(of[9:10] for of in kinds.values())]), {}
 for name, free in models.items():
     limit = free(None, new, rng=rng).quantile(0.95).clamp(min=1e-3)
     share[name] = [float((free(None, i, rng=rng) <= limit).float().mean()) for i in kinds.values()]
-    print(f"{name:8}", *(f"  {k} {low:4.0%}" for k, low in zip(kinds, share[name], strict=True)))
 sheet = torch.stack([rows, *(decode(free, rows) for free in models.values())], dim=1)
-ax = plot.images(sheet.view(-1, 1, 8, 8), 6, headings=["y", *models])
-ax.figure.savefig(FIGURES / "08_reconstructions.png")
+how = {"headings": ["y", *models], "sides": ["digit", "digit", "digit", *list(kinds)[1:]]}
+plot.images(sheet.view(-1, 1, 8, 8), 6, **how).figure.savefig(FIGURES / "08_reconstructions.png")
 
 # %% [markdown]
 # ## How many nats is z?
 #
-# KL(q ‖ N(0, 1)) in a VAE, at most log K for each code of a VQ-VAE. A point z of real numbers has
-# none: the KL of a point from a density is infinite (`information` says 0: not counted; `capacity`
-# infinity). For a Gaussian y of variances λ the least error at R = ½ Σ log max(1, λ / v) nats is
-# Σ min(λ, v) (Shannon): a linear VAE follows it at v = σ². Codes can do better: y is not Gaussian.
+# KL(q ‖ N(0, 1)) in a VAE, at most log K for each code of a VQ-VAE, infinite for a real z. For a
+# Gaussian y of variances λ no error at ½ Σ log max(1, λ / v) nats is below Σ min(λ, v) (Shannon).
 
 # %% Error on new digits against nats
 v, spread = torch.logspace(-1.5, 0, 400)[:, None], unlimited.energy.variances
 least, nats = spread.minimum(v).sum(1), 0.5 * (spread / v).clamp(min=1).log().sum(1)
-told = [float(metrics.information(free, None, new, rng).mean()) for free in limited[2:5]]
+told = [float(free.posterior(None, new, rng=rng).information.mean()) for free in limited[2:5]]
 told += [k * free.infer.capacity() for k, free in zip((1, 2, 4), limited[5:], strict=True)]
 error = [float((decode(free, new) - new).square().sum(1).mean()) for free in limited]
 lines = {"Gaussian": least, "PCA": 0 * nats + error[0], "sparse": 0 * nats + error[1]}
 ax = plot.curves(lines, nats, xlabel="nats of z, not defined for PCA and sparse", ylabel="error")
 ax.plot(told[:3], error[2:5], "o", color="#E69F00", label="VAE")
 ax.plot(told[3:], error[5:], "s", color="#CC79A7", label="VQ-VAE")
-ax.legend(frameon=False, fontsize=8)
+ax.legend(frameon=False)
 ax.figure.savefig(FIGURES / "08_nats.png")
 
 # %% What z means: above, what its parts add to an image; below, two parts, a color for each digit
-figure = Figure(figsize=(9.4, 4.8), layout="constrained")
+figure = Figure(figsize=(11.6, 6.0), layout="constrained")
 for name, top, plane in zip(list(models)[1:], *figure.subplots(2, 4), strict=True):
     g, z = models[name].energy.decoder, models[name].posterior(None, new, rng=rng).atoms[0]
     if name == "VQ-VAE":  # four codes of each of the four parts
@@ -105,11 +98,18 @@ for name, top, plane in zip(list(models)[1:], *figure.subplots(2, 4), strict=Tru
         most = (z.var(0) * g.weight.square().sum(0)).argsort(descending=True)[:16]
         added, seen = g.weight.T[most], z[:, most]
     plot.images((0.5 + 0.5 * added / added.abs().max()).reshape(-1, 1, 8, 8), 4, top, title=name)
-    plane.scatter(*seen[:, :2].T, s=5, c=label, cmap="tab10")
+    plot.codes(seen[:, :2], label, plane, names=("first part of z", "second"))
 figure.savefig(FIGURES / "08_codes.png")
-priors = vae.energy.decode(None, torch.randn(16, 16)), g(book(torch.randint(16, (16, 4))))
-ax = plot.images(torch.cat(priors).view(-1, 1, 8, 8), title="Drawn: VAE above, VQ-VAE below")
-ax.figure.savefig(FIGURES / "08_samples.png")
+
+# %% Drawn: from the VAE's prior, and from a kernel density of the codes, which any model has
+drawn = {"data": new[:10], "VAE, prior": vae.energy.decode(None, torch.randn(10, 16))}
+for name in ("PCA", "VAE", "VQ-VAE"):
+    z = models[name].posterior(None, y, rng=rng).atoms[0]
+    near = z[:10] + 0.35 * z.std(0) * torch.randn(z[:10].shape)
+    own = book(book.nearest(near)) if name == "VQ-VAE" else near
+    drawn[f"{name}, density"] = models[name].energy.decode(None, own)
+sheet = torch.cat(list(drawn.values())).view(-1, 1, 8, 8)
+plot.images(sheet, 10, sides=list(drawn)).figure.savefig(FIGURES / "08_samples.png")
 
 # %% The claim: each limit tells digits from others, PCA's not how far; nats are what they must be
 assert min(share.pop("no limit")) > 0.9

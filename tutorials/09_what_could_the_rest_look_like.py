@@ -61,7 +61,9 @@ found = predict(latent, x_test, k=CODES)  # y (16, n, 1, h, w), one for each z
 mean = predict(regression, x_test, k=1).y[0]
 errors = (found.y - y_test).square().flatten(2).sum(2)
 best = found.y[errors.argmin(0), torch.arange(len(test))]
-curve = errors.cummin(0).values.mean(1)
+used = errors.argmin(0).bincount(minlength=CODES) / len(test)
+often = used.argsort(descending=True)
+curve = errors[often].cummin(0).values.mean(1)
 one = float((mean - y_test).square().flatten(1).sum(1).mean())
 
 
@@ -70,7 +72,6 @@ def steps(lower: torch.Tensor) -> float:
     return float(lower.diff(dim=-1).abs().mean() / y_test.diff(dim=-1).abs().mean())
 
 
-used = errors.argmin(0).bincount(minlength=CODES) / len(test)
 nats = float(-torch.xlogy(used, used).sum())
 print(f"error: one answer {one:.2f}, best of 16 {curve[-1]:.2f}; z carries {nats:.2f} nats")
 print(f"steps: one answer {steps(mean):.2f}, best of 16 {steps(best):.2f}")
@@ -93,16 +94,19 @@ for name, energy in models.items():
     logs = [each.log_volume(x_test[:50], rng).log_volume.mean() for each in sets]
     volume[name] = torch.stack(logs) / PIXELS
 
-# %% What could be there; what it costs to have only k answers; how large the sets are
-rows, often = [0, 5, 1, 4, 9, 12], used.argsort(descending=True)[:5]
+# %% What could be there, with the share of data that choose each z; k answers; the sets' sizes
+rows, first = [0, 5, 1, 4, 9, 12], often[:5]
 lower = [y_test[rows], torch.full_like(y_test[rows], 0.4), mean[rows], best[rows]]
-lower += list(found.y[often][:, rows])
+lower += list(found.y[first][:, rows])
 sheet = torch.stack([torch.cat([x_test[rows], part], dim=2) for part in lower], dim=1)
-names = ["data", "x", "one answer", "best of 16", *(f"z = {int(k) + 1}" for k in often)]
-ax = plot.images(sheet.flatten(0, 1), len(names), headings=names)
-ax.figure.savefig(FIGURES / "09_answers.png")
-both = {"best of the first k": curve, "one answer": [one] * CODES}
+names = ["data", "x", "one answer", "best of 16"]
+names += [f"z = {k + 1}: {used[k]:.0%}" for k in first.tolist()]
+plot.images(sheet.flatten(0, 1), 9, headings=names).figure.savefig(FIGURES / "09_answers.png")
+# A z alone can be worse than the mean: it learned only from the data that chose it.
+both = {"best of the k most chosen": curve, "one answer, the mean": [one] * CODES}
 ax = plot.curves(both, range(1, CODES + 1), xlabel="k", ylabel="squared error of y")
+ax.plot(range(1, CODES + 1), errors[often].mean(1), "o", color="gray", label="the k-th alone")
+ax.legend()
 ax.figure.savefig(FIGURES / "09_best_of_k.png")
 ax = plot.curves(volume, levels, xlabel="promised coverage", ylabel="log volume per pixel")
 ax.figure.savefig(FIGURES / "09_volume.png")

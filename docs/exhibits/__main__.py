@@ -22,8 +22,8 @@ def main() -> None:
     for name in given.only or exhibits:
         start = time.process_time()
         exhibits[name].draw().savefig(given.folder / f"{name}.png")
-        print(f"{name:24} {time.process_time() - start:6.2f} s")  # noqa: T201
-    print(f"{'all':24} {time.process_time() - begin:6.2f} s")  # noqa: T201
+        print(f"{name:24} {time.process_time() - start:6.2f} s")
+    print(f"{'all':24} {time.process_time() - begin:6.2f} s")
 
 
 if __name__ == "__main__":

@@ -142,6 +142,6 @@ EMBEDDED = {
         priors,
         "Left: codes of two moons, which spread wider than N(0, 1), and the density of the "
         "learned prior, which follows them. Right: what draws of both priors decode to: those "
-        "of N(0, 1) leave out the ends. One z makes one curve: it cuts across, and misses two ends.",
+        "of N(0, 1) leave out the ends. One z makes one curve: it cuts across, misses two ends.",
     ),
 }

@@ -1,4 +1,4 @@
-"""One method's exhibit: how it is made and trained, how that is drawn, and what to see there."""
+"""An exhibit: what is made and trained, how that is drawn, and what to see there."""
 
 import warnings
 from collections.abc import Callable
@@ -18,10 +18,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A method on the toy data.
+    """A method, or a part of one, at work.
 
     Attributes:
-        build: makes the method and trains it; its body is the code that pages show.
+        build: makes it and runs it; its body is the code that pages show.
         view: what was trained -> its picture.
         caption: what the picture shows, how to read it and what to notice.
     """
@@ -31,7 +31,7 @@ class Exhibit:
     caption: str
 
     def draw(self) -> Figure:
-        """Train the method from seed 0, and draw it."""
+        """Run it from seed 0, and draw it."""
         # Short runs warn of chains that hardly move; captions say what comes of it.
         with torch.random.fork_rng(), warnings.catch_warnings(action="ignore"):
             torch.manual_seed(0)

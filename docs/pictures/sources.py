@@ -1,7 +1,9 @@
 """The text of a function that trains a method, with all that it needs, as a script."""
 
 import ast
+import importlib
 import inspect
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from textwrap import dedent
@@ -9,11 +11,12 @@ from types import FunctionType, ModuleType
 
 __all__ = ["script"]
 
+OURS = ("pictures", "exhibits")
 SEED = "torch.manual_seed(0)"
 
 
 def script(function: FunctionType) -> str:
-    """Imports, helpers, the seed, and the function's statements but for the last, its return."""
+    """Imports, helpers, the seed, and the function's statements; of a return what it computes."""
     parts = dict.fromkeys([("import", "torch"), *_needed(function)])
     helpers = [text for kind, text in parts if kind == "helper"]
     names = defaultdict[str, list[str]](list)
@@ -32,46 +35,70 @@ def _tree(function: FunctionType) -> ast.FunctionDef:
     return node
 
 
+def _shown(function: FunctionType) -> list[ast.stmt]:
+    """The statements of a function but a return that only names, or packs, what there is."""
+    *before, last = _tree(function).body
+    if not isinstance(last, ast.Return):
+        return [*before, last]
+    assert last.value is not None
+    calls = [n.func for n in ast.walk(last.value) if isinstance(n, ast.Call)]
+    module = vars(inspect.getmodule(function))
+    packed = any(_ours(module.get(c.id)) for c in calls if isinstance(c, ast.Name))
+    return [*before, last] if calls and not packed else before
+
+
+def _ours(value: object) -> bool:
+    """Whether pages have to show this with what uses it."""
+    return getattr(value, "__module__", "").startswith(OURS)
+
+
 def _body(function: FunctionType) -> str:
-    """The statements of a function, without the last one, which returns the method."""
+    """The statements, those of a return without the word."""
     lines = dedent(inspect.getsource(function)).splitlines()
-    statements = [s for s in _tree(function).body if not isinstance(s, ast.Return)]
-    last = statements[-1].end_lineno
-    return dedent("\n".join(lines[statements[0].lineno - 1 : last]))
+    statements = _shown(function)
+    text = dedent("\n".join(lines[statements[0].lineno - 1 : statements[-1].end_lineno]))
+    return re.sub(r"^return ", "", text, flags=re.MULTILINE)
 
 
-def _needed(function: FunctionType) -> Iterator[tuple[str, str]]:
+def _needed(function: FunctionType, *, helper: bool = False) -> Iterator[tuple[str, str]]:
     """The imports and the sources of helpers that a function's names stand for, in order."""
     module = inspect.getmodule(function)
     assert module is not None
     # Of helpers the whole text is shown; of a method's function only its body.
     tree = _tree(function)
-    body = [s for s in tree.body if not isinstance(s, ast.Return)]
-    yield from _sources(body if tree.decorator_list else [tree], module)
+    yield from _sources([tree] if helper else _shown(function), module)
 
 
 def _sources(nodes: Iterable[ast.AST], module: ModuleType) -> Iterator[tuple[str, str]]:
-    source = ast.parse(inspect.getsource(module))
-    bound = {a.asname or a.name: (s, a) for s in source.body for a in _aliases(s)}
-    constants = {
-        t.id: s
-        for s in source.body
-        if isinstance(s, ast.Assign)
-        for t in s.targets
-        if isinstance(t, ast.Name)
-    }
     for name in [n.id for node in nodes for n in ast.walk(node) if isinstance(n, ast.Name)]:
-        value = vars(module).get(name)
-        if isinstance(value, FunctionType) and value.__module__.startswith("pictures"):
-            yield from _needed(value)
-            yield "helper", inspect.getsource(value).strip()
-        elif name in constants:
-            yield from _sources([constants[name].value], module)
-            yield "helper", ast.unparse(constants[name])
-        elif name in bound:
-            statement, alias = bound[name]
+        yield from _source(name, module)
+
+
+def _source(name: str, module: ModuleType) -> Iterator[tuple[str, str]]:
+    """What a name of a module stands for: an import, or a helper with all that it needs."""
+    body = ast.parse(inspect.getsource(module)).body
+    bound = {a.asname or a.name: (s, a) for s in body for a in _aliases(s)}
+    assigned = {
+        target.id: s
+        for s in body
+        if isinstance(s, ast.Assign)
+        for target in s.targets
+        if isinstance(target, ast.Name)
+    }
+    value = vars(module).get(name)
+    if isinstance(value, FunctionType) and _ours(value):
+        yield from _needed(value, helper=True)
+        yield "helper", inspect.getsource(value).strip()
+    elif name in assigned:
+        yield from _sources([assigned[name].value], module)
+        yield "helper", ast.unparse(assigned[name])
+    elif name in bound:
+        statement, alias = bound[name]
+        package = statement.module if isinstance(statement, ast.ImportFrom) else None
+        if package and package.startswith(OURS):
+            yield from _source(alias.name, importlib.import_module(package))
+        else:
             named = alias.name + (f" as {alias.asname}" if alias.asname else "")
-            package = statement.module if isinstance(statement, ast.ImportFrom) else None
             yield (f"from {package}" if package else "import", named)
 
 

@@ -12,6 +12,7 @@ from ebmlab.plot.film import animate
 from ebmlab.plot.gradients import gradient_map
 from ebmlab.plot.history import history
 from ebmlab.plot.images import images
+from ebmlab.plot.manifold import manifold
 from ebmlab.plot.neighbors import nearest
 from ebmlab.plot.notebooks import show_in_cells
 from ebmlab.plot.pairwise import pairs
@@ -38,6 +39,7 @@ __all__ = [
     "history",
     "images",
     "landscapes",
+    "manifold",
     "nearest",
     "pairs",
     "path",

@@ -2,9 +2,9 @@
 
 import pytest
 from matplotlib.figure import Figure
-from pictures import METHODS
 
 from ebmlab import methods
+from pictures import METHODS
 
 
 def test_every_method_has_an_exhibit():
