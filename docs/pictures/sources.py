@@ -5,7 +5,7 @@ import importlib
 import inspect
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from textwrap import dedent
 from types import FunctionType, ModuleType
 
@@ -69,9 +69,12 @@ def _needed(function: FunctionType, *, helper: bool = False) -> Iterator[tuple[s
     yield from _sources([tree] if helper else _shown(function), module)
 
 
-def _sources(nodes: Iterable[ast.AST], module: ModuleType) -> Iterator[tuple[str, str]]:
-    for name in [n.id for node in nodes for n in ast.walk(node) if isinstance(n, ast.Name)]:
-        yield from _source(name, module)
+def _sources(nodes: Sequence[ast.AST], module: ModuleType) -> Iterator[tuple[str, str]]:
+    names = [n for node in nodes for n in ast.walk(node) if isinstance(n, ast.Name)]
+    own = {n.id for n in names if isinstance(n.ctx, ast.Store)}
+    for name in names:
+        if name.id not in own:
+            yield from _source(name.id, module)
 
 
 def _source(name: str, module: ModuleType) -> Iterator[tuple[str, str]]:

@@ -87,8 +87,8 @@ def _encoder(built: Built) -> nn.Module:
     if encoder is None:
         raise ConfigurationError(
             f"{built.config.method} has no encoder that could be exported: its codes are the z "
-            "that is inferred for each image: _, built, _ = ebmlab.runs.restore.restore(run) opens "
-            "the run, and built.method.encode(images) infers it"
+            "that is inferred for each image: _, built, _ = ebmlab.runs.restore.restore(run) "
+            "opens the run, and built.method.encode(images) infers it"
         )
     return nn.Sequential(encoder, nn.Flatten(1)).eval()
 
