@@ -1,19 +1,17 @@
 """The abstract parts that compose into methods: samplers, solvers, negatives, objectives."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol, final, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from ebmlab._checks import leaves, require_number
+from ebmlab._commits import Commit, Loss, Shared, Stepped, committed, nothing
 from ebmlab._events import require_pairs
 from ebmlab._kinds import name_of, require_a, told
 from ebmlab._ranks import require_equal_rows
-from ebmlab._recalled import recalled
 from ebmlab._shown import Shown
 from ebmlab.codes import Codes
 from ebmlab.energy import Energy
@@ -34,10 +32,6 @@ __all__ = [
     "committed",
     "nothing",
 ]
-
-
-def nothing() -> None:
-    """The commit of what has no state."""
 
 
 @runtime_checkable
@@ -90,30 +84,6 @@ class Negatives(ABC):
         """Energies (b, k) of negatives for the pairs (x, y); x and y are codes after `embed`."""
 
 
-class Stepped(Shown, ABC):
-    """A module that moves once per optimizer step: teachers, unit prototypes, clocks."""
-
-    @abstractmethod
-    def step(self) -> None:
-        """Move; called by `Loss.commit`."""
-
-
-class Loss(NamedTuple):
-    """What an objective returns; call `value.backward()`, step the optimizer, then `commit()`.
-
-    Attributes:
-        value: the scalar to descend.
-        terms: its summands, detached.
-        metrics: what to watch, detached tensors.
-        commit: moves all state that no gradient moves; call it once, after the optimizer's step.
-    """
-
-    value: Tensor
-    terms: dict[str, Tensor]
-    metrics: dict[str, Tensor]
-    commit: Callable[[], None] = nothing
-
-
 class Objective(Shown, ABC):
     """What shapes an energy: a loss of (energy, x, y). Objectives add and scale.
 
@@ -149,11 +119,11 @@ class Objective(Shown, ABC):
         require_equal_rows(x=leaves(x, "x"), y=leaves(y, "y"))
         energy.check(x, y)
         require_pairs(energy, x, y)
-        shared = _Shared(energy, x, y)
+        shared = Shared(energy, x, y)
         loss = told(lambda: self.judged(shared, rng), type(self).__name__, x=x, y=y)
-        return loss._replace(commit=_Commit(loss.commit, shared, self))
+        return loss._replace(commit=Commit(loss.commit, shared, self))
 
-    def judged(self, shared: "_Shared", rng: Rng) -> Loss:
+    def judged(self, shared: Shared, rng: Rng) -> Loss:
         """The loss by `forward`; codes that it does not look at are not made."""
         loss = super().__call__(shared.energy, shared.x, shared.y, rng)
         mend = 'return Loss(value, {"name": value.detach()}, {}), with its terms and metrics'
@@ -169,61 +139,6 @@ class Objective(Shown, ABC):
         return WeightedSum([(weight, self)])
 
     __rmul__ = __mul__
-
-
-@dataclass(frozen=True, eq=False)
-class _Shared:
-    """An energy and data whose codes are made once, by whoever looks at them first."""
-
-    energy: Energy
-    x: Tree
-    y: Tree
-
-    @cached_property
-    def codes(self) -> Codes:
-        return recalled(self.energy.codes(self.x, self.y))
-
-
-@dataclass(frozen=True, eq=False)
-class _Commit:
-    """What a loss leaves to be done: the state that its batch moves, then what steps move."""
-
-    own: Callable[[], None]
-    shared: _Shared
-    objective: Objective
-
-    def __call__(self) -> None:
-        self.batch()
-        for module in _stepped(self.shared.energy, self.objective):
-            module.step()
-
-    def batch(self) -> None:
-        self.own()
-        with torch.no_grad():
-            self.shared.codes.update()
-
-
-def _stepped(*roots: nn.Module) -> list[Stepped]:
-    """What moves with a step, each once, whole before part; `modules()` is slow, for its names."""
-    seen: dict[nn.Module, None] = {}
-
-    def walk(module: nn.Module) -> None:
-        seen[module] = None
-        for child in module._modules.values():
-            if child is not None and child not in seen:
-                walk(child)
-
-    for root in roots:
-        walk(root)
-    return [module for module in seen if isinstance(module, Stepped)]
-
-
-def committed(losses: Sequence[Loss]) -> None:
-    """Commit the losses of the batches that one step saw: every batch counts, clocks move once."""
-    *before, last = losses
-    for loss in before:
-        loss.commit.batch() if isinstance(loss.commit, _Commit) else loss.commit()
-    last.commit()
 
 
 class CodeObjective(Objective):
@@ -242,7 +157,7 @@ class CodeObjective(Objective):
         return self.of(energy.codes(x, y), rng)
 
     @final
-    def judged(self, shared: _Shared, rng: Rng) -> Loss:
+    def judged(self, shared: Shared, rng: Rng) -> Loss:
         """The loss of shared codes."""
         return self.of(shared.codes, rng)
 
@@ -267,9 +182,9 @@ class WeightedSum(Objective):
 
     def forward(self, energy: Energy, x: Tree, y: Tree, rng: Rng) -> Loss:
         """The weighted sum of the parts' losses."""
-        return self.judged(_Shared(energy, x, y), rng)
+        return self.judged(Shared(energy, x, y), rng)
 
-    def judged(self, shared: _Shared, rng: Rng) -> Loss:
+    def judged(self, shared: Shared, rng: Rng) -> Loss:
         """The weighted sum of the parts' losses; a name that occurs again gets a number."""
         losses = [(weight, part.judged(shared, rng)) for weight, part in self.weighted]
         terms: dict[str, Tensor] = {}
