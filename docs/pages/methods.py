@@ -4,6 +4,7 @@ import importlib
 from pathlib import Path
 
 from ebmlab import methods, runs
+from ebmlab.cli.cards import markdown
 from ebmlab.methods.cards import Card, card_of
 from pages.tables import rows_of
 from pages.writing import first_sentence, heading, put
@@ -40,24 +41,25 @@ FAMILIES = {
 }
 
 
-def described(name: str, card: Card) -> str:
+def described(card: Card) -> str:
     """The card, as a list that is read from top to bottom."""
+    energy, z, objective, collapse = (part.replace("|", "\\|") for part in card)
     return (
-        f"| | |\n|---|---|\n| energy E(x, y, z) | `{card.energy}` |\n| z | {card.z} |\n"
-        f"| objective | {card.objective} |\n| what prevents collapse | {card.collapse} |\n\n"
-    ).replace("‖y - g(z)‖ |", "‖y - g(z)‖ \\|")
+        f"| | |\n|---|---|\n| energy E(x, y, z) | `{energy}` |\n| z | {z} |\n"
+        f"| objective | {objective} |\n| what prevents collapse | {collapse} |\n\n"
+    )
 
 
 def page(name: str) -> str:
     """One method."""
     recipe, shown = getattr(methods, name), METHODS[name]
-    text = heading(name) + first_sentence(recipe) + "\n\n" + described(name, card_of(recipe))
+    text = heading(name) + first_sentence(recipe) + "\n\n" + described(card_of(recipe))
     text += f"```{{figure}} /_static/methods/{name}.png\n:alt: {name}: {shown.caption}\n\n"
     text += f"{shown.caption}\n```\n\n"
     text += heading("The code of the picture", 2) + f"```python\n{shown.code.strip()}\n```\n\n"
     if name in runs.OFFERED:
-        text += "From the command line, on images, points or texts:\n\n"
-        text += f"```\nebmlab train {name} --data {data_of(name)}\n```\n\n"
+        usual = next(iter(runs.OFFERED[name].sets))
+        text += f"From the command line:\n\n```\nebmlab train {name} --data {usual}\n```\n\n"
     text += heading("Settings and source", 2)
     text += f"```{{eval-rst}}\n.. autofunction:: ebmlab.methods.{name}\n```\n\n"
     rows = rows_of(name)
@@ -92,11 +94,7 @@ def write(folder: Path) -> dict[str, str]:
                 f"{card_of(getattr(methods, name)).collapse}\n:::\n\n"
             )
         text += "::::\n\n"
+    text += heading("All in one table", 2) + markdown() + "\n\n"
     listed = "\n".join(name for names in families().values() for name in names)
     put(folder / "index.md", text + f"```{{toctree}}\n:hidden:\n\n{listed}\n```\n")
     return {f"ebmlab.methods.{name}": f"methods/{name}" for name in methods.__all__}
-
-
-def data_of(name: str) -> str:
-    """A data set that the command line has for this method."""
-    return "digits"
