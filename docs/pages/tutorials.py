@@ -20,7 +20,6 @@ SCRIPTS = Path(__file__).parents[2] / "tutorials"
 # Pictures are written to files; this shows them below the cell that wrote them.
 SHOW = """\
 # Shows each picture below the cell that writes it; ebmlab has to be installed
-import time
 from pathlib import Path
 
 from IPython.display import Image, display
@@ -36,7 +35,7 @@ def show_new_pictures(_=None):
 
 
 get_ipython().events.register("post_run_cell", show_new_pictures)"""
-SPENT = "time.process_time()"
+SPENT = '__import__("time").process_time()'
 
 
 def notebook(script: Path) -> Any:
