@@ -5,6 +5,7 @@ from pathlib import Path
 from sphinx.application import Sphinx
 
 from pages import api, docstrings, drawn, methods, parts, tables, tutorials
+from pages.writing import sweep
 
 __all__ = ["setup"]
 
@@ -21,6 +22,8 @@ def write(app: Sphinx) -> None:
     api.write(DOCS / "api", homes)
     tables.write(DOCS / "tables")
     tutorials.write(DOCS / "tutorials")
+    for part in WRITTEN:
+        sweep(DOCS / part)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

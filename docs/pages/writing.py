@@ -4,15 +4,24 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-__all__ = ["first_sentence", "heading", "put"]
+__all__ = ["first_sentence", "heading", "put", "sweep"]
+
+_written: set[Path] = set()
 
 
 def put(path: Path, text: str) -> None:
     """Write a page unless it is there already."""
     text = text.rstrip() + "\n"
+    _written.add(path)
     if not path.exists() or path.read_text() != text:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+
+
+def sweep(folder: Path) -> None:
+    """Remove the pages of what there is no more."""
+    for path in set(folder.glob("*.md")) - _written:
+        path.unlink()
 
 
 def heading(text: str, level: int = 1) -> str:
