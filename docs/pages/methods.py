@@ -91,7 +91,7 @@ def write(folder: Path) -> dict[str, str]:
             text += (
                 f":::{{grid-item-card}} {name}\n:link: {name}\n:link-type: doc\n"
                 f":img-bottom: /_static/methods/{name}.png\n\n"
-                f"{card_of(getattr(methods, name)).collapse}\n:::\n\n"
+                f"`{card_of(getattr(methods, name)).energy}`\n:::\n\n"
             )
         text += "::::\n\n"
     text += heading("All in one table", 2) + markdown() + "\n\n"

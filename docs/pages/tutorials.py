@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -40,7 +41,9 @@ SPENT = '__import__("time").process_time()'
 
 def notebook(script: Path) -> Any:
     """A tutorial as a notebook that shows its pictures."""
-    book = jupytext.read(script, fmt="py:percent")
+    # A title after the marker becomes the first comment of its cell.
+    text = re.sub(r"^# %% (?!\[)(.+)$", r"# %%\n# \1", script.read_text(), flags=re.MULTILINE)
+    book = jupytext.reads(text, fmt="py:percent")
     book.cells.insert(1, nbformat.v4.new_code_cell(SHOW, metadata={"tags": ["remove-input"]}))
     book.metadata["kernelspec"] = {
         "name": "python3",
@@ -50,9 +53,6 @@ def notebook(script: Path) -> Any:
     book.metadata.pop("jupytext", None)
     for k, cell in enumerate(book.cells):
         cell["id"] = f"cell-{k}"
-        title = cell.metadata.pop("title", None)
-        if title:
-            cell.source = f"# {title}\n{cell.source}"
         cell.metadata.pop("cell_marker", None)
     return book
 
