@@ -14,10 +14,9 @@ from torch import Tensor, nn
 import ebmlab
 from ebmlab import FreeEnergy, data, energies, inference, methods, networks, objectives, plot
 from ebmlab.data.views import Compose, Crop, Noise, Rotate
-from ebmlab.plot.style import ENERGY
+from ebmlab.plot.style import ENERGY, PALETTE
 
-FIGURES = Path("tutorials/figures")
-FIGURES.mkdir(parents=True, exist_ok=True)
+(FIGURES := Path("tutorials/figures")).mkdir(parents=True, exist_ok=True)
 SEED, K, STEPS, EVERY = 0, 10, 400, 20
 rng = torch.Generator().manual_seed(SEED)
 digits, labels = data.digits()
@@ -34,7 +33,6 @@ def pairs(n: int, rng: torch.Generator) -> tuple[tuple[Tensor, Tensor], ...]:
 
 # %% [markdown]
 # ## One energy, four inferences of z
-#
 # K-means: E(y, z) = ‖y - c_z‖². For codes h and centers c of length one it is 2 - 2 c_z · h, and a
 # second view x predicts z: E(x, y, z) = -Σ z_k log p_k(x), p = softmax(c · h(x) / τ).
 #
@@ -78,43 +76,45 @@ def pixels() -> list[tuple[Tensor, Tensor]]:
     return seen
 
 
-runs = {"sharpened": embedded("sharpened"), "K-means": pixels()}
-runs |= {name: embedded(name) for name in ("DeepCluster", "SwAV")}
+names, steps = ("sharpened", "K-means", "DeepCluster", "SwAV"), range(0, STEPS + 1, EVERY)
+runs = {name: pixels() if name == "K-means" else embedded(name) for name in names}
 
 # %% The failure and three cures: the shares of the clusters over training
-steps, shades = range(0, STEPS + 1, EVERY), ENERGY(torch.linspace(0.1, 0.95, K).numpy())
+words = ("one cluster\ntakes all", "steady", "new at each K-means", "held equal")
 panels = Figure(figsize=(10, 2.6), layout="constrained").subplots(1, 4, sharey=True)
-for ax, (name, seen) in zip(panels, runs.items(), strict=True):
+for ax, text, (name, seen) in zip(panels, words, runs.items(), strict=True):
     shares = torch.stack([nearest.mean(0) for _, nearest in seen]).T
-    ax.stackplot(steps, shares, colors=shades, edgecolor="white", linewidth=0.5)
+    ax.stackplot(steps, shares, colors=ENERGY.resampled(K)(range(K)), edgecolor="w", lw=0.5)
+    ax.text(200, 0.5, text, ha="center", bbox={"fc": "w", "ec": "none", "alpha": 0.85})
     ax.set(title=name, xlabel="step", xlim=(0, STEPS), ylim=(0, 1))
-panels[0].set(ylabel="shares of the clusters")
-panels[0].figure.savefig(FIGURES / "12_shares.png", dpi=150)
+panels[0].set_ylabel("shares of the clusters").figure.savefig(FIGURES / "12_shares.png", dpi=150)
 
 # %% Sharp: H(z | y) near 0. Balanced: H(z) near log K. Telling: I(z; digit) = H(z) - H(z | digit)
-names, titles, told = list(runs), ("H(z | y)", "H(z)", "I(z; digit)"), []
+titles, told = ("sharp: H(z | y)", "balanced: H(z) ≤ log K = 2.3", "telling: I(z; digit)"), []
 for seen in runs.values():
-    of_digits = [torch.stack([c[labels == d].mean(0) for d in range(10)]) for _, c in seen]
+    of_digits = (torch.stack([c[labels == d].mean(0) for d in range(10)]) for _, c in seen)
     within = torch.tensor([energies.entropies(share) for share in of_digits])
-    entropies = torch.tensor([energies.entropies(z) for z, _ in seen])
-    told.append(torch.cat([entropies, within.diff(dim=1)], dim=1))
+    of_all = torch.tensor([energies.entropies(z) for z, _ in seen])
+    told.append(torch.cat([of_all, within.diff(dim=1)], dim=1))
 panels = Figure(figsize=(10, 2.8), layout="constrained").subplots(1, 3, sharey=True)
 for k, ax in enumerate(panels):
     each = {name: run[:, k] for name, run in zip(names, told, strict=True)}
-    plot.curves(each, steps, ax, ylabel="" if k else "nats", title=titles[k]).set_ylim(-0.1, 3.6)
+    plot.curves(each, steps, ax, ylabel="" if k else "nats", title=titles[k]).set_ylim(-0.1, 2.6)
+    if k:
+        ax.get_legend().remove()
+        ax.text(STEPS, 0.07, "all in one cluster", ha="right", fontsize=8, color=PALETTE[0])
 panels[0].figure.savefig(FIGURES / "12_entropies.png", dpi=150)
 
 # %% The mean image of each cluster at the end, a row for each; white where none is left
 rows = []
 for seen in runs.values():
     count = seen[-1][1].sum(0)
-    mean = torch.einsum("nk,nchw->kchw", seen[-1][1] / count, digits)
-    rows.append(mean.nan_to_num(1.0)[count.argsort(descending=True)])
-plot.images(torch.cat(rows), K, title=", ".join(names)).figure.savefig(FIGURES / "12_clusters.png")
+    mean = torch.einsum("nk,nchw->kchw", seen[-1][1] / count, digits).nan_to_num(1.0)
+    rows.append(mean[count.argsort(descending=True)])
+plot.images(torch.cat(rows), K, sides=names).figure.savefig(FIGURES / "12_clusters.png")
 
 # %% The claim: sharpening alone leaves one cluster; each cure keeps all, sharp and telling
 end = {name: run[-1] / torch.tensor(K).log() for name, run in zip(names, told, strict=True)}
 assert end["sharpened"][1:].max() < 0.1
-for name in names[1:]:
-    assert end[name][0] < 0.3, name
-    assert (end[name][1:] > torch.tensor([0.85, 0.4])).all(), name
+assert all(end[name][0] < 0.3 for name in names[1:]), end
+assert all((end[name][1:] > torch.tensor([0.85, 0.4])).all() for name in names[1:]), end

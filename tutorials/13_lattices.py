@@ -27,7 +27,9 @@ with torch.no_grad():
 states = ((torch.arange(2**12)[:, None] >> torch.arange(12)) & 1).float().reshape(-1, *SIDES)
 law = (-truth(None, states)).softmax(0).detach()
 y = states[torch.multinomial(law, DRAWS, replacement=True, generator=rng)]
-plot.images(y[:20, None], 10).figure.savefig(FIGURES / "13_draws.png")
+plot.images(y[:20, None], 10, title="3 × 4 spins: black -1, white +1").figure.savefig(
+    FIGURES / "13_draws.png"
+)
 
 # %% [markdown]
 # ## The failure: what goes together need not be coupled

@@ -87,6 +87,8 @@ lines = {
     "exact": torch.full((len(COUNTS),), exact),
 }
 drawn = plot.curves(lines, steps=torch.tensor(COUNTS), xlabel="temperatures", ylabel="log Z")
+drawn.set(xscale="log", xlabel="temperatures on the way, more is slower")
+drawn.set_title("log Z is nearer, the more temperatures there are")
 drawn.figure.savefig(FIGURES / "14_both_ways.png")
 
 # %% Where it is not: more hidden units, bracketed
@@ -104,8 +106,10 @@ strongest = machine.weights.detach().square().sum(0).argsort(descending=True)[:4
 filters = machine.weights.detach().mT[strongest]
 filters = 0.5 + 0.5 * filters / filters.abs().amax(1, keepdim=True)
 ink = {"data": 1 - test[:40], "chains": 1 - walk.state.y[:40], "filters": filters}
+titles = {"data": "held-out digits", "chains": "where chains stand after 500 steps"}
+titles["filters"] = "what the strongest hidden units look for: white on, black off"
 for name, sheet in ink.items():
-    axes = plot.images(sheet.reshape(-1, 1, side, side), columns=10, title=name)
+    axes = plot.images(sheet.reshape(-1, 1, side, side), columns=10, title=titles[name])
     axes.figure.savefig(FIGURES / f"14_{name}.png")
 
 # %% The claim: annealing closes on log Z from both sides; hidden units are worth their nats

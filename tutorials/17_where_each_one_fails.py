@@ -102,10 +102,13 @@ judge("multi-scale score", energy.given(torch.full((1,), 0.1)), loss)
 # %% Each beside the truth
 names = list(found)[1:]
 figure = Figure(figsize=(10, 6.4), layout="constrained")
+faults = ("chains too short", "chains too cold", "noise elsewhere", "heights by chance")
 for k, ax in enumerate(figure.subplots(2, 2).flat):
     pair = names[2 * k : 2 * k + 2]
     shown = {name: found[name][0] for name in ("truth", *pair)}
-    plot.curves(shown, line[:, 0], ax, xlabel="$y$", ylabel="-log p").set_ylim(-2, 16)
+    plot.curves(shown, line[:, 0], ax, xlabel="$y$", ylabel="-log p", title=faults[k])
+    ax.set_ylim(-2, 22)
+    ax.legend(loc="upper center", ncols=3, fontsize=8, frameon=False)
 figure.savefig(FIGURES / "17_failures.png")
 
 # %% The claim: each fails as told, and its cure does not
