@@ -154,9 +154,9 @@ def draw_digits(completions: Completions, out: Path) -> Picture:
         captions=captions,
     )
     caption = (
-        f"{rows} digits that training never saw, one a row: the given upper half, the whole digit, "
+        f"{rows} digits that training never saw, one a row: the given half, the whole digit, "
         "regression's answer, then five completions, lowest energy first. The number under "
-        "each is its energy, E(upper half, lower half). Regression is blurred where several digits "
+        "each is its energy, E(upper half, lower half). Regression blurs where several digits "
         "fit; the completions are different digits. A low energy means that the two halves fit, "
         "not that it is the digit somebody wrote."
     )

@@ -123,21 +123,21 @@ FAMILIES = (
         "joint_embedding",
         "joint embedding, no cure",
         lambda problem: methods.joint_embedding(_encoder(), _encoder()),
-        "It failed. Pushed down on the data only, both encoders give the same code for everything, "
+        "It failed. Pushed down on the data only, both encoders give one code for everything, "
         "which is called collapse: the energy is flat, every y fits every x.",
     ),
     Family(
         "contrastive",
         "contrastive",
         _contrastive,
-        "It shows the energy wrong pairs, called negatives, and pushes those up. Valleys remain at "
-        "the right answers, and their depth says how likely each is.",
+        "It shows the energy wrong pairs, called negatives, and pushes those up. Valleys remain "
+        "at the right answers, and their depth says how likely each is.",
     ),
     Family(
         "vicreg",
         "joint embedding, VICReg",
         lambda problem: methods.vicreg(_encoder(), DIM, _encoder(), cov=5.0),
-        "No wrong pair is ever shown. The codes (short lists of numbers for x and for y) must keep "
+        "No wrong pair is ever shown. The codes (short lists of numbers for x and y) must keep "
         "their spread, and that alone cures the collapse.",
     ),
     Family(
@@ -151,7 +151,7 @@ FAMILIES = (
         "latent_warm",
         f"latent variable, T = {WARM}",
         lambda problem: _latent(WARM),
-        "All choices z count, weighed at a temperature T: the ridges between the valleys melt, and "
+        "All choices z count, weighed at a temperature T: the ridges between valleys melt, and "
         "with them the sharp answers. Compare it with the panel before.",
     ),
 )

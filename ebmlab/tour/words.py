@@ -88,5 +88,5 @@ is left of it. Dips are the local minima of E(x, ·) within 5 T of the lowest; o
 0.05 of a right answer. Right answers found: 41 x from 0.45 to 0.55, against the noise-free
 answers. Answers that are right: 101 x from 0 to 1, against the dips of the true -log p(y | x)
 within 5 nats of its lowest. Codes are those of held-out x. On the digits, squared errors are
-halved sums over 32 pixels; the energy under a completion is that of a joint embedding of the two
+sums over the 32 pixels asked for; the energy under a completion is that of a joint embedding of the two
 halves, trained with VICReg.</p>"""

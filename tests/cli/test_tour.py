@@ -5,8 +5,8 @@ import re
 import pytest
 import torch
 
-from ebmlab.errors import ConfigurationError
 from ebmlab.energy import Energy
+from ebmlab.errors import ConfigurationError
 from ebmlab.tour import digits, pictures, relation, report, run
 from ebmlab.tour.run import run_tour
 
@@ -56,7 +56,8 @@ def test_the_tour_writes_a_whole_report_that_opens_offline(tmp_path, few_steps, 
     assert links == ["explorer.html"]
     assert all((tmp_path / "out" / link).stat().st_size > 1000 for link in links)
     levels = [int(level) for level in re.findall(r"<h(\d)>", page)]
-    assert levels[0] == 1 and levels.count(1) == 1
+    assert levels[0] == 1
+    assert levels.count(1) == 1
     assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
     assert "prefers-color-scheme: dark" in page
 
@@ -158,7 +159,7 @@ class _Constant(Energy):
         super().__init__()
         self.center = problem.y_scale.apply(torch.tensor([0.5]))
 
-    def energy(self, x, y, z):
+    def forward(self, x, y, z=None):
         return (y - self.center).square().sum(-1) + 0 * x.sum(-1)
 
 
@@ -169,7 +170,7 @@ class _True(Energy):
         super().__init__()
         self.problem, self.false = problem, false
 
-    def energy(self, x, y, z):
+    def forward(self, x, y, z=None):
         x = x * self.problem.x_scale.std + self.problem.x_scale.mean
         y = y * self.problem.y_scale.std + self.problem.y_scale.mean
         truth = -relation.inverse_sine.log_density(x, y)
