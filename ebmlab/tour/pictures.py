@@ -55,8 +55,9 @@ def draw_regression(trained: Trained, problem: Problem, out: Path) -> Picture:
     answer = trained.method.encode(problem.x_scale.apply(x)) * problem.y_scale.std
     ax.plot(x[:, 0].cpu(), (answer + problem.y_scale.mean)[:, 0].cpu(), color=PALETTE[1], lw=2.4)
     caption = (
-        "The line is the single answer of regression. Where the dots form three bands, it runs "
-        "between them, through places where hardly a dot is."
+        "Regression learns one answer for each x, with the least squared error. That is the mean "
+        "of the right answers, here the line. Where the dots form bands it runs between them: near "
+        "x = 0.33 and x = 0.67 it answers where there is hardly a dot."
     )
     return _save(ax.figure, out, "regression", "Why plain prediction fails", caption)
 
@@ -88,6 +89,7 @@ def draw_families(trained: list[Trained], problem: Problem, out: Path) -> Pictur
         xlabel="x (given)",
         ylabel="y (asked for)",
     )
+    figure.axes[-1].set_ylabel("energy above its lowest, divided by T")
     caption = (
         "Dark is low energy: this y fits this x. Light is high energy: it does not. Orange dots "
         "are pairs that training never saw. A good energy is dark where the dots are, and nowhere "
@@ -106,7 +108,9 @@ def draw_cut(trained: list[Trained], problem: Problem, out: Path) -> Picture:
         lines[t.family.title] = row / t.results["temperature"]
     shifted = {name: (line - line.min()).clamp(max=2 * TOP) for name, line in lines.items()}
     ax = plot.curves(shifted, steps=grid, xlabel="y", ylabel="energy above the minimum (nats)")
-    ax.set_ylim(0, TOP)
+    ax.set_ylim(0, TOP / 2)
+    ax.figure.set_size_inches(5.2, 4.6)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2)
     caption = (
         f"The same energies along the dashed line, x = {CUT}. Each dip is an answer. The first "
         "curve is the truth, with three dips; look for which curves have them too, and where."

@@ -81,12 +81,16 @@ class Problem(NamedTuple):
 
 
 class Family(NamedTuple):
-    """One way to learn the relation: how it is built, and what to look for in its picture."""
+    """One way to learn the relation: how it is built, and what to look for in its picture.
+
+    `temperature` is that of its energy, where it has one; else it is fitted.
+    """
 
     key: str
     title: str
     build: Callable[[Problem], Method]
     lesson: str
+    temperature: float | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,8 @@ FAMILIES = (
         "joint_embedding",
         "joint embedding, no cure",
         lambda problem: methods.joint_embedding(_encoder(), _encoder()),
-        "It failed. Pushed down on the data only, both encoders give one code for everything, "
+        "It failed. Two networks, the encoders, turn x and y into codes (short lists of numbers); "
+        "the energy is the distance between them. Pushed down on the data only, both encoders give one code for everything, "
         "which is called collapse: the energy is flat, every y fits every x.",
     ),
     Family(
@@ -137,15 +142,16 @@ FAMILIES = (
         "vicreg",
         "joint embedding, VICReg",
         lambda problem: methods.vicreg(_encoder(), DIM, _encoder(), cov=5.0),
-        "No wrong pair is ever shown. The codes (short lists of numbers for x and y) must keep "
-        "their spread, and that alone cures the collapse.",
+        "No wrong pair is ever shown. The same two encoders, but their codes must keep their "
+        "spread, and that alone cures the collapse.",
     ),
     Family(
         "latent",
         "latent variable, min over z",
         lambda problem: _latent(0.0),
-        "A hidden choice z picks one of three predictions; the best choice counts. All valleys "
-        "come out equally wide, though the true ones are not: this costs some likelihood.",
+        "A hidden choice z picks one of three predictions; the best choice counts. It finds all "
+        "three answers, but keeps three where only one is right: see the false valleys left and "
+        "right. All are equally wide, though the true ones are not.",
     ),
     Family(
         "latent_warm",
@@ -153,6 +159,7 @@ FAMILIES = (
         lambda problem: _latent(WARM),
         "All choices z count, weighed at a temperature T: the ridges between valleys melt, and "
         "with them the sharp answers. Compare it with the panel before.",
+        WARM,
     ),
 )
 
@@ -184,7 +191,9 @@ def train(family: Family, problem: Problem, *, steps: int, seed: int, progress: 
         stepping=Stepping(schedule=falling_cosine),
         record=Recording(title=family.title, progress=progress),
     )
-    results = judged(method.energy, problem) | {"seconds": time.perf_counter() - began}
+    results = judged(method.energy, problem, family.temperature) | {
+        "seconds": time.perf_counter() - began
+    }
     after = _codes(method, problem)
     if before is not None and after is not None:
         results |= {

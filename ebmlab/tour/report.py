@@ -107,7 +107,8 @@ class Report:
         data = base64.b64encode((self.out / f"{picture.name}.png").read_bytes()).decode()
         return (
             f"<h2>{html.escape(picture.title)}</h2><figure>"
-            f'<img alt="{html.escape(picture.caption)}" src="data:image/png;base64,{data}">'
+            f'<div class="scroll {picture.name}">'
+            f'<img alt="{html.escape(picture.caption)}" src="data:image/png;base64,{data}"></div>'
             f"<figcaption>{html.escape(picture.caption)}</figcaption></figure>"
         )
 

@@ -17,12 +17,12 @@ p.lead { font-size: 1.15rem; } a { color: var(--link); }
 figure { margin: 1rem 0; }
 img { display: block; width: 100%; height: auto; background: #fff; border-radius: 6px; }
 figcaption { font-size: .95rem; color: var(--soft); margin-top: .6rem; }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; } .digits img { min-width: 36rem; }
 table { border-collapse: collapse; font: 14px/1.4 system-ui, sans-serif; width: 100%;
   font-variant-numeric: tabular-nums; }
 th, td { padding: .45rem .5rem; text-align: right; border-bottom: 1px solid var(--line);
   vertical-align: bottom; }
-th:first-child, td:first-child { text-align: left; } th { font-weight: 600; color: var(--soft); }
+th:first-child, td:first-child { text-align: left; min-width: 7.5rem; } th { font-weight: 600; color: var(--soft); }
 dt { font-weight: 600; margin-top: .8rem; } dd { margin: 0; }
 pre { background: color-mix(in srgb, var(--ink) 7%, transparent); padding: .8rem 1rem;
   border-radius: 6px; overflow-x: auto; } code { font-size: .85em; }
@@ -42,7 +42,7 @@ y can have low energy at the same x, so nothing forces an average. To answer, lo
 low energy.</p>
 <p>How can an energy be learned? Pushing it down on the data is easy; the question is what keeps
 it high elsewhere. Below are six <em>families</em>, six ways to build and train one, all on the
-same pairs. Two of them fail.</p>"""
+same pairs. Some fail, each in its own way.</p>"""
 
 TABLE = """<h2>The same in numbers</h2>
 <p><em>NLL above the truth</em> says how surprised the model is by new pairs, compared with the
@@ -56,9 +56,9 @@ of the codes at the end, and in how many directions they spread.</p>"""
 DIGITS = {
     "best_of_codes_error": "squared error of the best of eight completions",
     "regression_error": "squared error of regression",
-    "knn_pixels": "digits recognized by the pixels of the upper half",
-    "knn_random_encoder": "digits recognized by an untrained code",
-    "knn_codes": "digits recognized by the trained code",
+    "knn_pixels": "share of digits recognized by the pixels of the upper half",
+    "knn_random_encoder": "share of digits recognized by an untrained code",
+    "knn_codes": "share of digits recognized by the trained code",
 }
 
 AFTER = """<h2>What you have seen: three parts</h2>
@@ -81,12 +81,14 @@ ebmlab plot runs/simclr-digits</code></pre>"""
 
 METHOD = """<h2>How the numbers are made</h2>
 <p>x = y + 0.3 sin 2πy + noise, with y drawn evenly from 0 to 1. For each x, exp(-E/T) is
-normalized over y on a grid, which makes the likelihood exact. T is fitted on validation pairs,
+normalized over y on a grid, which makes the likelihood exact. T is fitted on validation pairs, which
+training did not see, unless the energy has one of its own (T = 0.2);
 the likelihood measured on test pairs, and that of the true density subtracted. The collapsed
 embedding is judged and drawn at the T of the one with VICReg, since a fit would only magnify what
 is left of it. Dips are the local minima of E(x, ·) within 5 T of the lowest; one is right within
 0.05 of a right answer. Right answers found: 41 x from 0.45 to 0.55, against the noise-free
 answers. Answers that are right: 101 x from 0 to 1, against the dips of the true -log p(y | x)
-within 5 nats of its lowest. Codes are those of held-out x. On the digits, squared errors are
-sums over the 32 pixels asked for; the energy under a completion is that of a joint embedding of the two
-halves, trained with VICReg.</p>"""
+within 5 nats of its lowest. Codes are those of held-out x. A digit is
+recognized by its nearest neighbors among the training digits. On the digits, squared errors are
+sums over the 32 pixels asked for; the energy under a completion is that of a joint embedding of
+the two halves, trained with VICReg.</p>"""

@@ -142,7 +142,9 @@ def test_the_tour_keeps_its_promises(tmp_path):
     families = {t.family.key: t.results for t in run_tour(tmp_path, verbose=False).trained}
     for key in ("contrastive", "vicreg", "latent"):
         assert families[key]["branch_recall"] >= 0.95
-        assert families[key]["branch_precision"] >= 0.9
+    assert all(families[key]["branch_precision"] >= 0.9 for key in ("contrastive", "vicreg"))
+    # Three codes are three answers at every x, also where one is right.
+    assert 0.4 <= families["latent"]["branch_precision"] <= 0.8
     assert families["regression"]["branch_recall"] <= 0.4
     limits = {"contrastive": 0.1, "vicreg": 0.4, "latent": 0.6}
     assert all(families[key]["nll_above_truth"] <= most for key, most in limits.items())
