@@ -56,8 +56,8 @@ def draw_regression(trained: Trained, problem: Problem, out: Path) -> Picture:
     ax.plot(x[:, 0].cpu(), (answer + problem.y_scale.mean)[:, 0].cpu(), color=PALETTE[1], lw=2.4)
     caption = (
         "Regression learns one answer for each x, with the least squared error. That is the mean "
-        "of the right answers, here the line. Where the dots form bands it runs between them: near "
-        "x = 0.33 and x = 0.67 it answers where there is hardly a dot."
+        "of the right answers, here the line. Where the dots form bands it runs between them: "
+        "near x = 0.33 and x = 0.67 it answers where there is hardly a dot."
     )
     return _save(ax.figure, out, "regression", "Why plain prediction fails", caption)
 

@@ -22,7 +22,8 @@ table { border-collapse: collapse; font: 14px/1.4 system-ui, sans-serif; width: 
   font-variant-numeric: tabular-nums; }
 th, td { padding: .45rem .5rem; text-align: right; border-bottom: 1px solid var(--line);
   vertical-align: bottom; }
-th:first-child, td:first-child { text-align: left; min-width: 7.5rem; } th { font-weight: 600; color: var(--soft); }
+th:first-child, td:first-child { text-align: left; min-width: 7.5rem; }
+th { font-weight: 600; color: var(--soft); }
 dt { font-weight: 600; margin-top: .8rem; } dd { margin: 0; }
 pre { background: color-mix(in srgb, var(--ink) 7%, transparent); padding: .8rem 1rem;
   border-radius: 6px; overflow-x: auto; } code { font-size: .85em; }
@@ -81,8 +82,8 @@ ebmlab plot runs/simclr-digits</code></pre>"""
 
 METHOD = """<h2>How the numbers are made</h2>
 <p>x = y + 0.3 sin 2πy + noise, with y drawn evenly from 0 to 1. For each x, exp(-E/T) is
-normalized over y on a grid, which makes the likelihood exact. T is fitted on validation pairs, which
-training did not see, unless the energy has one of its own (T = 0.2);
+normalized over y on a grid, which makes the likelihood exact. T is fitted on validation pairs,
+which training did not see, unless the energy has one of its own (T = 0.2);
 the likelihood measured on test pairs, and that of the true density subtracted. The collapsed
 embedding is judged and drawn at the T of the one with VICReg, since a fit would only magnify what
 is left of it. Dips are the local minima of E(x, ·) within 5 T of the lowest; one is right within
