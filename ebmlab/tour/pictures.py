@@ -109,6 +109,7 @@ def draw_cut(trained: list[Trained], problem: Problem, out: Path) -> Picture:
     shifted = {name: (line - line.min()).clamp(max=2 * TOP) for name, line in lines.items()}
     ax = plot.curves(shifted, steps=grid, xlabel="y", ylabel="energy above the minimum (nats)")
     ax.set_ylim(0, TOP / 2)
+    assert isinstance(ax.figure, Figure)
     ax.figure.set_size_inches(5.2, 4.6)
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2)
     caption = (

@@ -129,7 +129,8 @@ FAMILIES = (
         lambda problem: methods.joint_embedding(_encoder(), _encoder()),
         "It failed. Two networks, the encoders, turn x and y into codes (short lists of numbers); "
         "the energy is the distance between them. Pushed down on the data only, both encoders "
-        "give one code for everything, which is called collapse: the energy is flat, every y fits every x.",
+        "give one code for everything, which is called collapse: the energy is flat, and every y "
+        "fits every x.",
     ),
     Family(
         "contrastive",

@@ -162,7 +162,12 @@ class _Constant(Energy):
         self.center = problem.y_scale.apply(torch.tensor([0.5]))
 
     def forward(self, x, y, z=None):
-        return (y - self.center).square().sum(-1) + 0 * x.sum(-1)
+        return (
+            (y - self.center)
+            .square()
+            .sum(-1)
+            .expand(torch.broadcast_shapes(x.shape, y.shape)[:-1])
+        )
 
 
 class _True(Energy):
