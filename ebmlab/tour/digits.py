@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ebmlab import methods
 from ebmlab.data import digits
+from ebmlab.energy import Energy
 from ebmlab.free_energy import FreeEnergy
 from ebmlab.metrics import knn_accuracy
 from ebmlab.networks import MLP, Choice
@@ -32,10 +33,12 @@ class Halves(NamedTuple):
 class Completions(NamedTuple):
     """What the latent-variable model and regression answer for a few held-out x.
 
-    `images` is (rows, columns, 1, 8, 8): the truth, regression, then one completion per code.
+    `images` is (rows, columns, 1, 8, 8): the given half, the truth, regression, then one
+    completion per code, by rising energy; `energies` is (rows, columns - 1), without the half.
     """
 
     images: Tensor
+    energies: Tensor
     results: dict[str, float]
 
 
@@ -63,9 +66,19 @@ class _Blurred:
 
 
 def complete(
-    train: Halves, test: Halves, *, steps: int, seed: int, progress: bool, show: int = 8
+    train: Halves,
+    test: Halves,
+    judge: Energy,
+    *,
+    steps: int,
+    seed: int,
+    progress: bool,
+    show: int = 6,
 ) -> Completions:
-    """Train a latent-variable model of 8 codes and a regression; complete held-out digits."""
+    """Train a latent-variable model of 8 codes and a regression; complete held-out digits.
+
+    The completions of a row are put in the order of `judge`'s energy of the two halves.
+    """
     device = train.upper.device
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
@@ -92,15 +105,19 @@ def complete(
         x = test.upper[:show]
         codes = torch.eye(CODES, device=device)
         each = torch.stack([decoder(x, code.expand(len(x), -1)) for code in codes])
+        order = judge(x.expand(len(each), -1, -1), each).argsort(0)
+        each = each.gather(0, order[..., None].expand_as(each))
         lower = torch.cat([test.lower[None, :show], point.encode(x)[None], each])
+        scores = judge(x.expand(len(lower), -1, -1), lower).T
+        lower = torch.cat([torch.zeros_like(lower[:1]), lower])
         both = torch.cat([x.expand(len(lower), -1, -1), lower], dim=-1).transpose(0, 1)
-    return Completions(both.reshape(*both.shape[:2], 1, 8, 8).clamp(0, 1), results)
+    return Completions(both.reshape(*both.shape[:2], 1, 8, 8).clamp(0, 1), scores, results)
 
 
 def embed(
     train: Halves, test: Halves, *, steps: int, seed: int, progress: bool
-) -> dict[str, float]:
-    """A VICReg joint embedding of the two halves: kNN of upper halves by their representation."""
+) -> tuple[Energy, dict[str, float]]:
+    """A VICReg joint embedding of the two halves: its energy, and kNN of upper halves by codes."""
     device = train.upper.device
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
@@ -125,4 +142,4 @@ def embed(
         lr=2e-3,
         record=Recording(title=title, progress=progress),
     )
-    return results | {"knn_codes": accuracy(encoder)}
+    return method.energy, results | {"knn_codes": accuracy(encoder)}

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -28,9 +28,19 @@ from ebmlab.slices import over_pairs
 from ebmlab.training import Recording, Stepping, falling_cosine, fit
 from ebmlab.types import Potential
 
-__all__ = ["FAMILIES", "Family", "Problem", "Trained", "draw_problem", "judged", "train"]
+__all__ = [
+    "FAMILIES",
+    "Family",
+    "Problem",
+    "Trained",
+    "draw_problem",
+    "judged",
+    "precision",
+    "same_temperature",
+    "train",
+]
 
-CODES, DIM, WARM, RATE = 3, 4, 0.05, 1e-2
+CODES, DIM, WARM, RATE, DEPTH = 3, 4, 0.2, 1e-2, 5.0
 LO, HI = -0.1, 1.1
 SIZES = {"train": 8192, "validation": 2000, "test": 4000}
 
@@ -71,12 +81,16 @@ class Problem(NamedTuple):
 
 
 class Family(NamedTuple):
-    """One way to learn the relation: how it is built, and what to look for in its picture."""
+    """One way to learn the relation: how it is built, and what to look for in its picture.
+
+    `temperature` is that of its energy, where it has one; else it is fitted.
+    """
 
     key: str
     title: str
     build: Callable[[Problem], Method]
     lesson: str
+    temperature: float | None = None
 
 
 @dataclass(frozen=True)
@@ -107,38 +121,46 @@ FAMILIES = (
         "regression",
         "regression",
         lambda problem: methods.regression(Net(1, 1, (64, 64))),
-        "One answer for each x: where three are right, it is their mean, which is no answer.",
+        "It failed. One valley for each x: where three y are right it goes through their middle.",
     ),
     Family(
         "joint_embedding",
         "joint embedding, no cure",
         lambda problem: methods.joint_embedding(_encoder(), _encoder()),
-        "Pushed down on the data only, both encoders fall silent: low energy everywhere. What its "
-        "likelihood keeps is a residue, magnified by the tiny temperature that is fitted to it.",
+        "It failed. Two networks, the encoders, turn x and y into codes (short lists of numbers); "
+        "the energy is the distance between them. Pushed down on the data only, both encoders "
+        "give one code for everything, which is called collapse: the energy is flat, and every y "
+        "fits every x.",
     ),
     Family(
         "contrastive",
         "contrastive",
         _contrastive,
-        "Pushed up on drawn negatives, the energy becomes the shape of -log p(y | x).",
+        "It shows the energy wrong pairs, called negatives, and pushes those up. Valleys remain "
+        "at the right answers, and their depth says how likely each is.",
     ),
     Family(
         "vicreg",
         "joint embedding, VICReg",
         lambda problem: methods.vicreg(_encoder(), DIM, _encoder(), cov=5.0),
-        "No negative is ever shown: codes that keep their variance keep the energy high off data.",
+        "No wrong pair is ever shown. The same two encoders, but their codes must keep their "
+        "spread, and that alone cures the collapse.",
     ),
     Family(
         "latent",
         "latent variable, min over z",
         lambda problem: _latent(0.0),
-        "z picks one of three predictions. A min over z has one noise width for all branches.",
+        "A hidden choice z picks one of three predictions; the best choice counts. It finds all "
+        "three answers, but keeps three where only one is right: see the false valleys left and "
+        "right. All are equally wide, though the true ones are not.",
     ),
     Family(
         "latent_warm",
         f"latent variable, T = {WARM}",
         lambda problem: _latent(WARM),
-        "The free energy at T > 0 weighs all z: the ridges between the branches melt.",
+        "All choices z count, weighed at a temperature T: the ridges between valleys melt, and "
+        "with them the sharp answers. Compare it with the panel before.",
+        WARM,
     ),
 )
 
@@ -170,7 +192,9 @@ def train(family: Family, problem: Problem, *, steps: int, seed: int, progress: 
         stepping=Stepping(schedule=falling_cosine),
         record=Recording(title=family.title, progress=progress),
     )
-    results = judged(method.energy, problem) | {"seconds": time.perf_counter() - began}
+    results = judged(method.energy, problem, family.temperature) | {
+        "seconds": time.perf_counter() - began
+    }
     after = _codes(method, problem)
     if before is not None and after is not None:
         results |= {
@@ -190,24 +214,60 @@ def _codes(method: Method, problem: Problem) -> Tensor | None:
     return codes if codes.shape[-1] > 1 else None
 
 
-def judged(energy: Energy, problem: Problem) -> dict[str, float]:
-    """Held-out likelihood by exact normalization on the grid, and the branches found.
+def judged(energy: Energy, problem: Problem, temperature: float | None = None) -> dict[str, float]:
+    """Held-out likelihood by exact normalization on the grid, and the right answers found.
 
-    The temperature is fitted on the validation pairs, the likelihood measured on the test pairs.
+    The temperature is fitted on the validation pairs unless given, the likelihood measured on the
+    test pairs; recall is taken where three y are right, precision over all x.
     """
     grid, seen_grid = problem.grid, problem.seen_grid
     with torch.no_grad():
-        x, y = problem.seen("validation")
-        temperature = fit_temperature(grid_energies(energy, x, seen_grid), grid, energy(x, y))
+        if temperature is None:
+            x, y = problem.seen("validation")
+            temperature = fit_temperature(grid_energies(energy, x, seen_grid), grid, energy(x, y))
         x, y = problem.seen("test")
         nll = conditional_nll(grid_energies(energy, x, seen_grid), grid, energy(x, y), temperature)
         middle = torch.linspace(0.45, 0.55, 41, device=grid.device)
         rows = grid_energies(energy, problem.x_scale.apply(middle[:, None]), seen_grid)
-    found = branch_matches(rows, grid, inverse_sine.branches(middle), temperature)
+    found = branch_matches(rows, grid, inverse_sine.branches(middle), temperature, depth=DEPTH)
     return {
         "nll": float(nll),
         "nll_above_truth": float(nll) - problem.true_nll(),
         "temperature": temperature,
         "branch_recall": found.recall,
-        "branch_precision": found.precision,
+        "branch_precision": precision(energy, problem, temperature),
     }
+
+
+@torch.no_grad()
+def precision(energy: Energy, problem: Problem, temperature: float) -> float:
+    """The share of the minima of E(x, ·), over 101 x from 0 to 1, that are right answers.
+
+    Right is what lies near a minimum of -log p(y | x) within `DEPTH` of the lowest: beside a fold
+    the noise leaves an answer where the noise-free curve has none.
+    """
+    grid = problem.grid
+    x = torch.linspace(0, 1, 101, device=grid.device)[:, None]
+    rows = grid_energies(energy, problem.x_scale.apply(x), problem.seen_grid)
+    truth = -inverse_sine.log_density(x[:, None], grid[None, :, None])
+    walled = torch.nn.functional.pad(truth, (1, 1), value=torch.inf)
+    lowest = (truth < walled[:, :-2]) & (truth <= walled[:, 2:])
+    right = lowest & (truth - truth.amin(1, keepdim=True) <= DEPTH)
+    answers = [grid[row] for row in right]
+    return branch_matches(rows, grid, answers, temperature, depth=DEPTH).precision
+
+
+def same_temperature(trained: list[Trained], problem: Problem) -> list[Trained]:
+    """The embedding without a cure, judged again at the temperature of the one with VICReg.
+
+    Its own fitted temperature is tiny, and magnifies what is left of a flat energy.
+    """
+    cured = {t.family.key: t.results["temperature"] for t in trained}.get("vicreg")
+    if cured is None:
+        return trained
+    return [
+        replace(t, results=t.results | judged(t.method.energy, problem, cured))
+        if t.family.key == "joint_embedding"
+        else t
+        for t in trained
+    ]

@@ -11,34 +11,18 @@ from typing import Any
 import torch
 
 from ebmlab.tour.relation import Trained
+from ebmlab.tour.words import AFTER, DIGITS, LEAD, METHOD, STYLE, TABLE, WORDS
 
 __all__ = ["Picture", "Report"]
 
 COLUMNS = {
     "nll_above_truth": "NLL above the truth (nats)",
-    "branch_recall": "branch recall",
-    "branch_precision": "branch precision",
-    "temperature": "fitted T",
+    "branch_recall": "right answers found",
+    "branch_precision": "answers that are right",
+    "temperature": "T",
     "code_std": "std of codes",
     "effective_rank": "effective rank",
 }
-
-STYLE = """
-:root { color-scheme: light; }
-body { font: 17px/1.55 Charter, Georgia, serif; color: #1d2433; background: #fff;
-  max-width: 62rem; margin: 0 auto; padding: 3rem 1.5rem 5rem; }
-h1 { font-size: 2.1rem; line-height: 1.15; margin: 0 0 .3rem; }
-h2 { font-size: 1.35rem; margin: 3rem 0 .6rem; }
-p { max-width: 42rem; } p.lead { font-size: 1.15rem; color: #46506a; }
-figure { margin: 1.4rem 0; } img { max-width: 100%; height: auto; }
-figcaption { font-size: .9rem; color: #46506a; max-width: 46rem; }
-table { border-collapse: collapse; font: 14px/1.4 system-ui, sans-serif; width: 100%; }
-th, td { padding: .45rem .7rem; text-align: right; border-bottom: 1px solid #e3e7ef; }
-th:first-child, td:first-child { text-align: left; } th { font-weight: 600; color: #46506a; }
-dt { font-weight: 600; margin-top: .7rem; } dd { margin: 0; max-width: 42rem; }
-code { font-size: .88em; } .note { color: #8a3b12; font-weight: 600; }
-footer { margin-top: 4rem; font-size: .85rem; color: #6b7489; }
-"""
 
 
 @dataclass(frozen=True)
@@ -94,22 +78,23 @@ class Report:
     def _page(self) -> str:
         state = "" if self.complete else '<p class="note">Interrupted: this is what was done.</p>'
         settings = ", ".join(f"{name} {value}" for name, value in self.settings.items())
+        drawn = {picture.name: self._figure(picture) for picture in self.pictures}
+        first = "".join(drawn.get(name, "") for name in ("data", "regression"))
+        last = "".join(drawn.get(name, "") for name in ("cut", "temperature"))
         return (
             '<!doctype html><html lang="en"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f"<title>ebmlab tour</title><style>{STYLE}</style></head><body>"
-            "<h1>One relation, many answers</h1>"
-            '<p class="lead">One scalar, E(x, y, z), says how badly things fit together. Here the '
-            "same pairs (x, y), where one x has up to three right y, are given to six families of "
-            "energies. Each panel is the energy that came out.</p>"
-            f"{state}{self._table_html()}{self._lessons()}"
-            f"{''.join(self._figure(p) for p in self.pictures)}"
-            f"{self._digits_html()}{METHOD}<footer>{html.escape(settings)}</footer></body></html>"
+            f"<title>ebmlab tour</title><style>{STYLE}</style></head><body><main>"
+            f"<h1>One question, many answers</h1>{LEAD}{state}{first}"
+            f"{WORDS}{drawn.get('families', '')}{self._lessons()}{last}{self._table_html()}"
+            f"{drawn.get('digits', '')}{self._digits_html()}{AFTER}{METHOD}"
+            f"<footer>{html.escape(settings)}</footer></main></body></html>"
         )
 
     def _table_html(self) -> str:
-        head = "".join(f"<th>{name}</th>" for name in ("family", *COLUMNS.values()))
-        return f"<table><thead><tr>{head}</tr></thead>{_body(self._rows())}</table>"
+        head = "".join(f'<th scope="col">{name}</th>' for name in ("family", *COLUMNS.values()))
+        table = f"<table><thead><tr>{head}</tr></thead>{_body(self._rows())}</table>"
+        return f'{TABLE}<div class="scroll" tabindex="0">{table}</div>'
 
     def _lessons(self) -> str:
         items = "".join(
@@ -122,24 +107,16 @@ class Report:
         data = base64.b64encode((self.out / f"{picture.name}.png").read_bytes()).decode()
         return (
             f"<h2>{html.escape(picture.title)}</h2><figure>"
-            f'<img alt="{html.escape(picture.title)}" src="data:image/png;base64,{data}">'
+            f'<div class="scroll {picture.name}">'
+            f'<img alt="{html.escape(picture.caption)}" src="data:image/png;base64,{data}"></div>'
             f"<figcaption>{html.escape(picture.caption)}</figcaption></figure>"
         )
 
     def _digits_html(self) -> str:
         if not self.digits:
             return ""
-        rows = [[name.replace("_", " "), _number(value)] for name, value in self.digits.items()]
-        return f"<h2>Real digits, held-out results</h2><table>{_body(rows)}</table>"
-
-
-METHOD = """<h2>How the results are made</h2>
-<p>The conditional likelihood is exact: exp(-E/T) is normalized over y on a grid for each x. The
-temperature T is fitted on validation pairs, the likelihood measured on test pairs, and the true
-density's own subtracted. Branches are the local minima of E(x, ·) within 5 T of the lowest,
-at 41 x in [0.45, 0.55], compared with the noise-free right answers (tolerance 0.05). A minimum
-over z has one noise width for all branches, while the true width differs from branch to branch:
-its likelihood cannot reach the truth. Codes are those of held-out x.</p>"""
+        rows = [[DIGITS.get(name, name), _number(value)] for name, value in self.digits.items()]
+        return f"<h3>Digits, in numbers</h3><table>{_body(rows)}</table>"
 
 
 def _cells(results: dict[str, float]) -> list[str]:

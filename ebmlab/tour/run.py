@@ -1,19 +1,22 @@
 """The tour itself: stage by stage, so that what is done is reported whatever happens."""
 
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import torch
 
 from ebmlab._checks import named_device, require_counts
+from ebmlab._disk import write_whole
 from ebmlab.tour import digits, pictures
-from ebmlab.tour.relation import FAMILIES, Problem, draw_problem, train
+from ebmlab.tour.relation import FAMILIES, Problem, draw_problem, same_temperature, train
 from ebmlab.tour.report import Report
 
 __all__ = ["run_tour"]
 
 STEPS, QUICK = 2000, 400
 DIGIT_STEPS, QUICK_DIGITS = 800, 150
+STAGES = len(FAMILIES) + 2
 
 
 def run_tour(
@@ -45,6 +48,7 @@ def run_tour(
     steps = QUICK if quick else STEPS
     settings = {"seed": seed, "device": device, "quick": quick, "steps": steps, "threads": threads}
     report = Report(out, settings)
+    write_whole(out / "explorer.html", (files("ebmlab.cli") / "explorer.html").read_bytes())
     problem = draw_problem(seed, where)
     report.splits = {name: len(x) for name, (x, _) in problem.splits.items()}
     report.truth = {"nll": problem.true_nll()}
@@ -67,15 +71,21 @@ def run_tour(
 
 def _relation(report: Report, problem: Problem, seed: int, verbose: bool) -> None:
     steps = report.settings["steps"]
-    for family in FAMILIES:
+    for number, family in enumerate(FAMILIES, start=1):
+        _note(verbose, f"[{number}/{STAGES}] {family.title}: {steps} steps … ")
         trained = train(family, problem, steps=steps, seed=seed, progress=verbose)
         report.trained.append(trained)
         report.write()
-        _note(verbose, f"{family.title}: {trained.results['seconds']:.0f} s")
+        _note(verbose, f"{trained.results['seconds']:.0f} s\n")
+    report.trained = same_temperature(report.trained, problem)
     _draw_relation(report, problem)
 
 
 def _draw_relation(report: Report, problem: Problem) -> None:
+    report.pictures.append(pictures.draw_data(problem, report.out))
+    for trained in report.trained:
+        if trained.family.key == "regression":
+            report.pictures.append(pictures.draw_regression(trained, problem, report.out))
     report.pictures.append(pictures.draw_families(report.trained, problem, report.out))
     report.pictures.append(pictures.draw_cut(report.trained, problem, report.out))
     for trained in report.trained:
@@ -89,19 +99,22 @@ def _digits(report: Report, seed: int, device: torch.device, verbose: bool) -> N
     data = digits.halves(seed, device)
     for name, part in zip(("train", "test"), data, strict=True):
         report.splits[f"digits {name}"] = len(part.labels)
-    completions = digits.complete(*data, steps=steps, seed=seed, progress=verbose)
+    _note(verbose, f"[{STAGES - 1}/{STAGES}] digits, joint embedding: {steps} steps … ")
+    energy, scores = digits.embed(*data, steps=steps, seed=seed, progress=verbose)
+    report.digits |= scores
+    _note(verbose, "done\n")
+    _note(verbose, f"[{STAGES}/{STAGES}] digits, completions: {steps} steps twice … ")
+    completions = digits.complete(*data, energy, steps=steps, seed=seed, progress=verbose)
     report.digits |= completions.results
     report.pictures.append(pictures.draw_digits(completions, report.out))
-    report.write()
-    _note(verbose, "digits: completed")
-    report.digits |= digits.embed(*data, steps=steps, seed=seed, progress=verbose)
-    _note(verbose, "digits: embedded")
+    _note(verbose, "done\n")
 
 
 def _note(verbose: bool, text: str) -> None:
-    """What is done, where no bar says so."""
+    """What is being trained, and how far, where no bar says so."""
     if verbose and not sys.stderr.isatty():
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def _say(verbose: bool, text: str) -> None:
