@@ -77,7 +77,7 @@ shares["regression"] = share(mean[None, None]).expand(LONG + 1)
 for name, found in shares.items():
     print(f"{name:14}", "  ".join(f"{k}: {float(found[k]):.2f}" for k in (0, 1, 2, 4, 8, 16, 32)))
 
-# %% Both landscapes, less the lowest E of each x, and the ways of the guesses at five questions
+# %% Both landscapes less the lowest E of each x, ways of guesses at five x; dashed: regression
 figure = Figure(figsize=(9.5, 4), layout="constrained")
 for ax, (name, model) in zip(figure.subplots(1, 2), models.items(), strict=True):
     picture = landscape(slices.over_pairs(model.energy), slices.Plane.xy(), -1.4, 1.4)
