@@ -3,7 +3,9 @@
 import re
 from typing import Any
 
-__all__ = ["colons", "plain", "undocumented"]
+from ebmlab.cli.cards import shared_arguments
+
+__all__ = ["colons", "plain", "undocumented", "whole"]
 
 CODE = re.compile(r"(`[^`]*`)")
 SPECIAL = re.compile(r"(?<!\\)([*|])|(?<=\w)_(?!\w)")
@@ -19,6 +21,15 @@ def escaped(text: str) -> str:
     return PAPER.sub(r"`arXiv:\1 <https://arxiv.org/abs/\1>`__", text)
 
 
+def whole(recipe: Any, lines: list[str]) -> list[str]:
+    """A recipe's docstring with the arguments that all recipes share, which it leaves out."""
+    shared = shared_arguments(recipe)
+    if SHARED not in lines:
+        return [*lines, "", "Args:", *shared, ""] if shared else lines
+    at = lines.index(SHARED)
+    return [*lines[:at], "Args:", *shared, *lines[at + 1 :]]
+
+
 def plain(app: Any, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
     """Escape all but code: what stands in backticks, and examples up to the next blank line.
 
@@ -28,12 +39,9 @@ def plain(app: Any, what: str, name: str, value: Any, options: Any, lines: list[
     if what == "data" and getattr(value, "__doc__", None) == type(value).__doc__:
         lines[:] = []
     example, out = False, []
-    for raw in lines:
+    for raw in whole(value, lines) if name.startswith("ebmlab.methods.") else lines:
         # Sphinx takes the first of two names for a type.
         line = TOGETHER.sub(lambda found: found.group(0).replace(", ", ","), raw)
-        if line == SHARED:
-            out += ["Arguments that recipes share are told in `ebmlab.methods`.", ""]
-            line = "Args:"
         example = line.lstrip().startswith(">>>") or (example and bool(line.strip()))
         halves = [line] if example else CODE.split(line)
         out.append("".join(h if example or h.startswith("`") else escaped(h) for h in halves))

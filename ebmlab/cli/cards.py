@@ -67,13 +67,15 @@ def described(name: str) -> str:
     wrapped = textwrap.fill(call, 79, subsequent_indent="    ", break_on_hyphens=False)
     head = f"ebmlab.methods.{name}, of the {_family(name)} ones"
     doc = inspect.getdoc(recipe) or ""
-    shared = [line for line in _shared(doc) if line.strip().partition(":")[0] in parameters]
+    shared = shared_arguments(recipe)
     about = ["", "Args that recipes share:", *shared] if shared else []
     return "\n".join([head, "", *fields, "", wrapped, "", doc, *about])
 
 
-def _shared(doc: str) -> list[str]:
-    """The lines of the package's docstring about arguments that this one does not tell itself."""
-    told = {line.partition(":")[0] for line in doc.splitlines()}
+def shared_arguments(recipe: Recipe) -> list[str]:
+    """The lines of the package's docstring about arguments that a recipe does not tell itself."""
+    told = {line.partition(":")[0] for line in (inspect.getdoc(recipe) or "").splitlines()}
+    parameters = inspect.signature(recipe).parameters
     lines = (inspect.getdoc(methods) or "").splitlines()
-    return [line for line in lines if line.partition(":")[0] not in told]
+    each = [(line.partition(":")[0], line) for line in lines]
+    return [line for name, line in each if name not in told and name.strip() in parameters]

@@ -2,7 +2,6 @@
 
 import sys
 import webbrowser
-from importlib.resources import files
 from pathlib import Path
 
 __all__ = ["explore"]
@@ -18,9 +17,9 @@ def explore(out: Path = Path("explorer.html"), open: bool = False) -> None:
         out: the file, which holds the whole page.
         open: open it in the browser as well.
     """
-    from ebmlab._disk import write_whole
+    from ebmlab._explorer import write_explorer
 
-    write_whole(out, (files("ebmlab.cli") / "explorer.html").read_bytes())
+    write_explorer(out)
     sys.stdout.write(f"{out}\n")
     if open:
         webbrowser.open(out.resolve().as_uri())

@@ -1,13 +1,12 @@
 """The tour itself: stage by stage, so that what is done is reported whatever happens."""
 
 import sys
-from importlib.resources import files
 from pathlib import Path
 
 import torch
 
 from ebmlab._checks import named_device, require_counts
-from ebmlab._disk import write_whole
+from ebmlab._explorer import write_explorer
 from ebmlab.tour import digits, pictures
 from ebmlab.tour.relation import FAMILIES, Problem, draw_problem, same_temperature, train
 from ebmlab.tour.report import Report
@@ -48,7 +47,7 @@ def run_tour(
     steps = QUICK if quick else STEPS
     settings = {"seed": seed, "device": device, "quick": quick, "steps": steps, "threads": threads}
     report = Report(out, settings)
-    write_whole(out / "explorer.html", (files("ebmlab.cli") / "explorer.html").read_bytes())
+    write_explorer(out / "explorer.html")
     problem = draw_problem(seed, where)
     report.splits = {name: len(x) for name, (x, _) in problem.splits.items()}
     report.truth = {"nll": problem.true_nll()}
